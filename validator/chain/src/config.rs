@@ -1,0 +1,171 @@
+//! The node's one configuration file, JSON: rendered by the operator, parsed by the node, from these structs.
+//!
+//! Unknown fields are refused, so that a typing error cannot silently fall back to a default. Secrets never stand in
+//! it: keys are named by the path of the file that holds them.
+
+use crate::enode::Enode;
+use alloc::{string::String, vec::Vec};
+use alloy_primitives::{Address, B256};
+use serde::{Deserialize, Serialize};
+
+/// Version of the format; a node refuses any other.
+pub const CONFIG_VERSION: u32 = 1;
+
+/// Port of JSON-RPC over HTTP and WebSocket.
+pub const RPC_PORT: u16 = 8545;
+/// Port of devp2p.
+pub const P2P_PORT: u16 = 30303;
+/// Port of `/livez`, `/readyz`, `/metrics` and `/status`.
+pub const METRICS_PORT: u16 = 9545;
+
+/// Everything a node is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeConfig {
+    /// [`CONFIG_VERSION`].
+    pub version: u32,
+    /// Which chain.
+    pub network: NetworkConfig,
+    /// The identity this node votes with; absent for observers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityConfig>,
+    /// Peering.
+    pub p2p: P2pConfig,
+    /// JSON-RPC; absent for a node that answers nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpc: Option<RpcConfig>,
+    /// Address of `/livez`, `/readyz`, `/metrics`, `/status`.
+    pub metrics: MetricsConfig,
+    /// Directory of the chain database and the journals.
+    pub data_dir: String,
+}
+
+/// Which chain the node belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// EIP-155 chain id; must equal the genesis file's.
+    pub chain_id: u64,
+    /// Hash that the genesis file must have.
+    pub genesis_hash: B256,
+    /// Path of the genesis file.
+    pub genesis: String,
+}
+
+/// The identity and where its key and journal are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IdentityConfig {
+    /// Address that the key must have; another key is refused.
+    pub address: Address,
+    /// Admin account of the member the identity belongs to; seat proofs are made out to it.
+    pub member: Address,
+    /// Where signatures come from.
+    pub signer: SignerConfig,
+    /// What to do about the vote journal.
+    pub journal: JournalConfig,
+}
+
+/// Where an identity's signatures come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum SignerConfig {
+    /// A file with the 32-byte key as 64 hex digits.
+    File {
+        /// Its path.
+        path: String,
+    },
+}
+
+/// A lost journal is not a first start: what the operator knows about this identity's journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum JournalConfig {
+    /// The identity never had a journal: make one and vote at once.
+    Initialise,
+    /// The identity's journal has this id. A node that finds none, or another, sits out until the chain has
+    /// finalised past anything it could have signed, then goes on with a new journal.
+    Require {
+        /// The journal's id.
+        id: B256,
+    },
+    /// A person took the risk that the lost journal held votes for the current height: vote at once.
+    AcceptLoss {
+        /// Id of the journal given up; the override holds for this one only.
+        id: B256,
+    },
+}
+
+/// Peering.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct P2pConfig {
+    /// File with the node's p2p key, 64 hex digits.
+    pub key: String,
+    /// `address:port` to listen on.
+    pub listen: String,
+    /// Peers to keep a connection to, for ever.
+    pub peers: Vec<Enode>,
+    /// Peers beside those, at most.
+    #[serde(default = "default_max_peers")]
+    pub max_peers: u16,
+}
+
+const fn default_max_peers() -> u16 {
+    50
+}
+
+/// JSON-RPC over HTTP and WebSocket on one port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RpcConfig {
+    /// `address:port` to listen on.
+    pub listen: String,
+    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `qbft`.
+    pub namespaces: Vec<String>,
+}
+
+/// Health, metrics and status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// `address:port` to listen on.
+    pub listen: String,
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not JSON of this shape; says line and column.
+    #[error("configuration is not valid: {0}; compare it with the one the operator rendered")]
+    Parse(#[from] serde_json::Error),
+    /// Written for another version.
+    #[error(
+        "configuration has version {got}, this node reads version {want}; use matching operator and node images"
+    )]
+    Version {
+        /// Found.
+        got: u32,
+        /// [`CONFIG_VERSION`].
+        want: u32,
+    },
+}
+
+impl NodeConfig {
+    /// Parses and checks the version.
+    pub fn from_json(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = serde_json::from_str(text)?;
+        if config.version == CONFIG_VERSION {
+            Ok(config)
+        } else {
+            Err(ConfigError::Version { got: config.version, want: CONFIG_VERSION })
+        }
+    }
+
+    /// The file's text, the same for the same value.
+    pub fn to_json(&self) -> Result<String, ConfigError> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        Ok(text)
+    }
+}

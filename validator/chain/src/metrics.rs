@@ -1,0 +1,101 @@
+//! The catalogue of metric names: one const table, so that dashboards, alerts and code cannot disagree.
+//!
+//! Prometheus conventions: base units, `_total` for counters. Identity comes from scrape labels, never from a metric.
+
+/// One metric: name, kind and the line of help that `/metrics` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Name as exposed; counters gain `_total` in the exposition.
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: Kind,
+    /// Help text.
+    pub help: &'static str,
+}
+
+/// Prometheus metric kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Distribution in buckets.
+    Histogram,
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Counter, help }
+}
+const fn gauge(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, help }
+}
+const fn histogram(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Histogram, help }
+}
+
+/// Newest durable block.
+pub const HEAD_NUMBER: Metric = gauge("quorate_head_number", "Number of the newest durable block");
+/// Timestamp of the newest durable block.
+pub const HEAD_TIMESTAMP: Metric =
+    gauge("quorate_head_timestamp_seconds", "Timestamp of the newest durable block");
+/// Distance of block imports from the tick they were due at.
+pub const BLOCK_INTERVAL: Metric =
+    histogram("quorate_block_interval_seconds", "Time between two imported blocks");
+/// Connected peers.
+pub const PEERS: Metric = gauge("quorate_peers", "Connected peers");
+/// Current round.
+pub const ROUND: Metric = gauge("quorate_round", "Round of the height being decided");
+/// Rounds left without a block.
+pub const ROUND_CHANGES: Metric = counter("quorate_round_changes", "Rounds that ended without a block");
+/// Blocks finalised in a round above 0.
+pub const ROUND0_MISSED: Metric = counter("quorate_round0_missed", "Blocks finalised in a round above 0");
+/// Blocks whose proposer was this node's identity.
+pub const BLOCKS_PROPOSED: Metric =
+    counter("quorate_blocks_proposed", "Finalised blocks that this identity proposed");
+/// Consensus messages refused, by reason.
+pub const MESSAGES_REJECTED: Metric =
+    counter("quorate_messages_rejected", "Consensus messages refused, by reason");
+/// Seats of the next block.
+pub const SEATS: Metric = gauge("quorate_seats", "Seats in the validator set of the next block");
+/// Live seats.
+pub const SEATS_LIVE: Metric = gauge("quorate_seats_live", "Seats heard recently enough to count as live");
+/// Executable transactions waiting.
+pub const POOL_PENDING: Metric = gauge("quorate_pool_pending", "Transactions ready for a block");
+/// Transactions waiting for an earlier nonce.
+pub const POOL_QUEUED: Metric = gauge("quorate_pool_queued", "Transactions waiting for an earlier nonce");
+/// Transactions finalised.
+pub const TRANSACTIONS: Metric = counter("quorate_transactions", "Transactions in finalised blocks");
+/// Gas used.
+pub const GAS_USED: Metric = counter("quorate_gas_used", "Gas used in finalised blocks");
+/// RPC requests, by method and outcome.
+pub const RPC_REQUESTS: Metric = counter("quorate_rpc_requests", "JSON-RPC requests, by method and outcome");
+/// Votes signed, by kind.
+pub const VOTES_SIGNED: Metric = counter("quorate_votes_signed", "Consensus messages signed, by kind");
+/// Vote journal writes.
+pub const JOURNAL_WRITE: Metric = histogram("quorate_journal_write_seconds", "Time to make one vote durable");
+/// Local faults.
+pub const FAULTS: Metric = counter("quorate_faults", "Local faults that need a person");
+
+/// Every metric of the node.
+pub const CATALOGUE: &[Metric] = &[
+    HEAD_NUMBER,
+    HEAD_TIMESTAMP,
+    BLOCK_INTERVAL,
+    PEERS,
+    ROUND,
+    ROUND_CHANGES,
+    ROUND0_MISSED,
+    BLOCKS_PROPOSED,
+    MESSAGES_REJECTED,
+    SEATS,
+    SEATS_LIVE,
+    POOL_PENDING,
+    POOL_QUEUED,
+    TRANSACTIONS,
+    GAS_USED,
+    RPC_REQUESTS,
+    VOTES_SIGNED,
+    JOURNAL_WRITE,
+    FAULTS,
+];
