@@ -19,8 +19,10 @@ check_network() {
 in_network() { nsenter -t "$(set_pid "$1")" -n "${@:2}"; }
 
 connect_host() {
-    [ ! -e "/sys/class/net/$NAME" ] || return 0
     local cp
+    ! in_network cp ip link show host >/dev/null 2>&1 || return 0
+    # The kernel takes a moment to remove the cable of a set that was killed.
+    ip link del "$NAME" 2>/dev/null || true
     cp=$(set_pid cp)
     ip link add "$NAME" type veth peer name host netns "$cp"
     ip link set "$NAME" alias "$STATE" up
@@ -37,7 +39,8 @@ EOF
 # connect_node I
 connect_node() {
     local i=$1 node j
-    if ! in_network cp ip link show "n$i" >/dev/null 2>&1; then
+    if ! in_network "node-$i" ip link show eth0 >/dev/null 2>&1; then
+        in_network cp ip link del "n$i" 2>/dev/null || true
         node=$(set_pid "node-$i")
         in_network cp ip link add "n$i" type veth peer name eth0 address "02:00:00:00:00:1$i" netns "$node"
         in_network cp ip link set "n$i" master br0 up

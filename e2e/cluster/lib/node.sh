@@ -41,6 +41,8 @@ disabled_plugins = ["io.containerd.nri.v1.nri"]
 [plugins."io.containerd.cri.v1.runtime"]
   # Root without CAP_SYS_RESOURCE may not lower a score.
   restrict_oom_score_adj = true
+  # A profile would be loaded into the machine and stay there.
+  disable_apparmor = true
   [plugins."io.containerd.cri.v1.runtime".containerd]
     default_runtime_name = "runc"
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
@@ -80,8 +82,6 @@ EOF
 }
 
 start_runtime() {
-    # A killed node's leftovers cost the kubelet three seconds per container.
-    runs "node-$1" kubelet || remove_cgroup "$NAME/node-$1"
     make_cgroup "$NAME" "node-$1"
     start "node-$1" containerd --config "/run/q/state/node-$1/etc/containerd.toml"
     wait_for 20 "container runtime of node-$1" "$(log_of "node-$1" containerd)" in_runtime "$1" version
