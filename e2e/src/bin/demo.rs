@@ -43,7 +43,7 @@ async fn main() -> Result<()> {
 
 /// Seconds from the manifests to block 1, as the first node that answers tells.
 async fn first_block(cluster: &Cluster, start: Instant) -> Result<f64> {
-    with_progress("waiting for the first block", Duration::from_secs(180), || async {
+    with_progress("waiting for the first block", Duration::from_mins(3), || async {
         let Some(fleet) = cluster.get("Validator", FLEET).await? else {
             return Ok(Progress::Waiting("no Validator yet".to_owned()));
         };
