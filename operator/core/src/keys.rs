@@ -1,6 +1,8 @@
 //! Keys in Secrets: read and checked here, made by the shell (which has randomness), never changed once stored.
 
-use crate::names::{JOURNAL_ID, SECRET_ADDRESS, SECRET_KEY, SECRET_NODE_ID};
+use crate::names::{
+    ADDRESS, FLEET, JOURNAL_ID, MANAGED_BY, NETWORK, NODE, NODE_ID, SECRET_ADDRESS, SECRET_KEY, SECRET_NODE_ID,
+};
 use alloy_primitives::{Address, B256, B512, hex, keccak256};
 use k256::ecdsa::SigningKey;
 use k8s_openapi::api::core::v1::Secret;
@@ -105,6 +107,16 @@ pub fn journal(secret: &Secret) -> Result<Option<B256>, SecretError> {
     };
     let name = || secret.metadata.name.clone().unwrap_or_default();
     got.parse().map(Some).map_err(|_| SecretError::Journal { secret: name(), got: got.clone() })
+}
+
+/// Whether a node's Secret carries what it is found by.
+#[must_use]
+pub fn is_labelled(secret: &Secret) -> bool {
+    let has = |map: &Option<std::collections::BTreeMap<String, String>>, key: &str| {
+        map.as_ref().is_some_and(|map| map.contains_key(key))
+    };
+    let annotated = has(&secret.metadata.annotations, ADDRESS) || has(&secret.metadata.annotations, NODE_ID);
+    annotated && [MANAGED_BY, NETWORK, FLEET, NODE].iter().all(|label| has(&secret.metadata.labels, label))
 }
 
 fn entry(secret: &Secret, key: &str) -> Option<String> {

@@ -9,6 +9,7 @@
 pub mod api;
 pub mod crds;
 pub mod build;
+pub mod drift;
 pub mod genesis;
 pub mod keys;
 pub mod liveness;
@@ -17,5 +18,7 @@ pub mod observed;
 pub mod plan;
 pub mod policy;
 pub mod status;
+#[cfg(test)]
+mod test_support;
 pub mod units;
 pub mod validate;

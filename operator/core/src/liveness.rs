@@ -72,3 +72,38 @@ impl Reach {
         seat.at_ms > 0 && seat.height >= self.height && seat.at_ms >= self.at_ms
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Hearing;
+    use crate::test_support::{HEIGHT, NOW_MS, address, node_status};
+
+    #[test]
+    fn a_seat_is_live_within_2n_blocks_and_within_the_longer_of_2n_periods_and_15_s() {
+        let hear = |height: u64, at_ms: u64| {
+            let mut node = node_status(1, 4, true);
+            node.seats[3].height = height;
+            node.seats[3].at_ms = at_ms;
+            let hearing = Hearing::from_nodes(&[node], 2).expect("seats");
+            hearing.live.contains(&address(4))
+        };
+        assert!(hear(HEIGHT, NOW_MS));
+        assert!(hear(HEIGHT - 8, NOW_MS), "2N blocks are 8");
+        assert!(!hear(HEIGHT - 9, NOW_MS));
+        assert!(hear(HEIGHT, NOW_MS - 16_000), "2N periods are 16 s");
+        assert!(!hear(HEIGHT, NOW_MS - 16_001));
+        assert!(!hear(0, 0), "never heard");
+    }
+
+    #[test]
+    fn one_node_that_hears_a_seat_is_enough_and_the_newest_set_counts() {
+        let mut old = node_status(1, 3, true);
+        old.head.number = HEIGHT - 1;
+        let mut deaf = node_status(2, 4, true);
+        deaf.seats.iter_mut().for_each(|seat| seat.at_ms = 0);
+        let hearing = Hearing::from_nodes(&[old, deaf], 2).expect("seats");
+        assert_eq!((hearing.total(), hearing.live.len(), hearing.quorum()), (4, 3, 3));
+        assert!(hearing.healthy());
+        assert_eq!(Hearing::from_nodes(&[], 2), None);
+    }
+}

@@ -29,6 +29,8 @@ pub struct StoredKey {
     pub key: Key,
     /// Id of the vote journal, for identities that have had one.
     pub journal: Option<B256>,
+    /// It has labels and annotations by which it is found; one that a person restored may lack them.
+    pub labelled: bool,
 }
 
 impl SecretState {
@@ -37,7 +39,7 @@ impl SecretState {
     pub fn read(secret: Option<&k8s_openapi::api::core::v1::Secret>) -> Self {
         let Some(secret) = secret else { return Self::Absent };
         let stored = crate::keys::read(secret)
-            .and_then(|key| Ok(StoredKey { key, journal: crate::keys::journal(secret)? }));
+            .and_then(|key| Ok(StoredKey { key, journal: crate::keys::journal(secret)?, labelled: crate::keys::is_labelled(secret) }));
         stored.map_or_else(Self::Malformed, Self::Present)
     }
 

@@ -78,6 +78,16 @@ impl<'a> Conditions<'a> {
     }
 }
 
+/// The conditions of an object that a person must correct; the others stay as they are.
+#[must_use]
+pub fn stalled(before: &[Condition], generation: Option<i64>, now: Timestamp, waits: &[Wait]) -> Vec<Condition> {
+    let mut conditions = Conditions::new(before, generation, now);
+    conditions.progress(waits, "");
+    let made = conditions.made;
+    let others = before.iter().filter(|old| made.iter().all(|new| new.kind != old.kind)).cloned();
+    made.iter().cloned().chain(others).collect()
+}
+
 fn summary(waits: &[Wait]) -> String {
     let named: Vec<_> = waits.iter().take(NAMED).map(|wait| wait.message.as_str()).collect();
     let more = waits.len().saturating_sub(NAMED);

@@ -38,7 +38,7 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("!has(self.join)")
         .message("spec.join is not available in this version: use spec.create"),
     validation = Rule::new("has(self.create) == has(oldSelf.create) && has(self.join) == has(oldSelf.join)")
-        .message("spec.create and spec.join cannot be added or removed: a Consortium stays with its network"),
+        .message("spec.create and spec.join are immutable: a Consortium stays with its network"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ConsortiumSpec {
@@ -56,7 +56,7 @@ pub struct ConsortiumSpec {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[x_kube(
     crates(kube_core = "::kube_core"),
-    validation = Rule::new("self == oldSelf").message("spec.member cannot be changed: the network knows the member by it"),
+    validation = Rule::new("self == oldSelf").message("spec.member is immutable: the network knows the member by it"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
@@ -92,15 +92,15 @@ pub struct AccountSecret {
 #[x_kube(
     crates(kube_core = "::kube_core"),
     validation = Rule::new("self.chainId == oldSelf.chainId && self.fleets == oldSelf.fleets")
-        .message("spec.create.chainId and spec.create.fleets cannot be changed: they are in the genesis"),
+        .message("spec.create.chainId and spec.create.fleets are immutable: they are in the genesis"),
     validation = Rule::new("has(self.blockPeriod) == has(oldSelf.blockPeriod) && (!has(self.blockPeriod) || self.blockPeriod == oldSelf.blockPeriod) && has(self.requestTimeout) == has(oldSelf.requestTimeout) && (!has(self.requestTimeout) || self.requestTimeout == oldSelf.requestTimeout)")
-        .message("spec.create.blockPeriod and spec.create.requestTimeout cannot be changed: they are in the genesis"),
+        .message("spec.create.blockPeriod and spec.create.requestTimeout are immutable: they are in the genesis"),
     validation = Rule::new("has(self.gasLimit) == has(oldSelf.gasLimit) && (!has(self.gasLimit) || self.gasLimit == oldSelf.gasLimit) && has(self.capacity) == has(oldSelf.capacity) && (!has(self.capacity) || self.capacity == oldSelf.capacity) && has(self.hardfork) == has(oldSelf.hardfork) && (!has(self.hardfork) || self.hardfork == oldSelf.hardfork)")
-        .message("spec.create.gasLimit, capacity and hardfork cannot be changed: they are in the genesis"),
+        .message("spec.create.gasLimit, capacity and hardfork are immutable: they are in the genesis"),
     validation = Rule::new("has(self.accounts) == has(oldSelf.accounts) && (!has(self.accounts) || self.accounts == oldSelf.accounts)")
-        .message("spec.create.accounts cannot be changed: they are in the genesis"),
+        .message("spec.create.accounts are immutable: they are in the genesis"),
     validation = Rule::new("!has(oldSelf.genesisHash) || (has(self.genesisHash) && self.genesisHash == oldSelf.genesisHash)")
-        .message("spec.create.genesisHash cannot be changed or removed once set"),
+        .message("spec.create.genesisHash is immutable once set"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Create {
@@ -166,9 +166,28 @@ pub struct FundedAccount {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Join {
+    /// Where the network is described.
+    pub network_info: NetworkInfoSource,
     /// Hash of the network's genesis: what you trust.
     #[schemars(length(max = 66), regex(pattern = HASH))]
     pub genesis_hash: String,
+}
+
+/// Where a network info is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkInfoSource {
+    /// A ConfigMap of the same namespace.
+    pub config_map_ref: ConfigMapRef,
+}
+
+/// A ConfigMap of the same namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigMapRef {
+    /// Its name.
+    #[schemars(length(min = 1, max = 253), regex(pattern = OBJECT_NAME))]
+    pub name: String,
 }
 
 /// What is.

@@ -40,11 +40,11 @@ use std::collections::BTreeMap;
 #[x_kube(
     crates(kube_core = "::kube_core"),
     validation = Rule::new("self.consortiumRef == oldSelf.consortiumRef")
-        .message("spec.consortiumRef cannot be changed: make a new Validator for another network"),
+        .message("spec.consortiumRef is immutable: make a new Validator for another network"),
     validation = Rule::new("self.role == oldSelf.role")
-        .message("spec.role cannot be changed: make a second Validator for the other role"),
+        .message("spec.role is immutable: make a second Validator for the other role"),
     validation = Rule::new("has(self.storage) == has(oldSelf.storage) && (!has(self.storage) || self.storage == oldSelf.storage)")
-        .message("spec.storage cannot be changed in this version"),
+        .message("spec.storage is immutable in this version"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ValidatorSpec {

@@ -6,7 +6,7 @@ use crate::{
         conditions::reasons,
         validator::{NodeState, Phase, Role},
     },
-    build::{ConfigInputs, FleetInputs, NodeInputs, node_config},
+    build::{ConfigInputs, FleetInputs, NodeInputs, identity_secret, node_config, p2p_secret},
     genesis::StoredGenesis,
     liveness::Hearing,
     names::{NodeName, SKIP_UNSEAT},
@@ -15,6 +15,7 @@ use crate::{
     validate::ValidFleet,
 };
 use alloy_primitives::{Address, B256};
+use k8s_openapi::api::core::v1::Secret;
 use std::collections::BTreeSet;
 
 /// What to do for a fleet.
@@ -22,6 +23,8 @@ use std::collections::BTreeSet;
 pub struct FleetPlan {
     /// Key Secrets to make.
     pub keys: Vec<KeyWanted>,
+    /// Key Secrets that a person restored and that lack their labels.
+    pub adopt: Vec<Secret>,
     /// Objects to apply; nothing while the fleet is being deleted.
     pub objects: Option<FleetInputs>,
     /// Journal ids to record: name of the identity's Secret, id.
@@ -149,12 +152,24 @@ impl Planner<'_> {
             if matches!(node.p2p, SecretState::Absent) {
                 self.plan.keys.push(KeyWanted::P2p(name.clone()));
             }
+            self.adopt(&name, &node);
             for secret in [&node.identity, &node.p2p] {
                 if let SecretState::Malformed(error) = secret {
                     let message = format!("{error}; repair it, or restore it from a backup");
                     self.plan.waits.push(Wait::stalled(reasons::SECRET_MALFORMED, message));
                 }
             }
+        }
+    }
+
+    /// Only metadata is written: the key stays what it is.
+    fn adopt(&mut self, name: &NodeName, node: &NodeObserved) {
+        let (namespace, network) = (&self.valid.namespace, &self.valid.consortium);
+        if let Some(stored) = node.identity.key().filter(|stored| !stored.labelled) {
+            self.plan.adopt.push(identity_secret(namespace, network, name, &stored.key));
+        }
+        if let Some(stored) = node.p2p.key().filter(|stored| !stored.labelled) {
+            self.plan.adopt.push(p2p_secret(namespace, network, name, &stored.key));
         }
     }
 
