@@ -1,10 +1,7 @@
 //! Objects onto the API server: server-side apply where they change, create where they are made once.
 
 use crate::{calls::call, context::Context, error::Error};
-use k8s_openapi::api::{
-    apps::v1::StatefulSet,
-    core::v1::ConfigMap,
-};
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::ConfigMap};
 use kube::{
     Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
@@ -68,7 +65,11 @@ pub(crate) async fn fleet(
 /// Applies one object unless it already is as wanted.
 pub(crate) async fn apply<K>(context: &Context, desired: K) -> Result<K, Error>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Serialize + DeserializeOwned + Clone + std::fmt::Debug,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Serialize
+        + DeserializeOwned
+        + Clone
+        + std::fmt::Debug,
 {
     let namespace = desired.namespace().ok_or(Error::Incomplete("namespace"))?;
     let name = desired.name_any();
@@ -90,7 +91,11 @@ where
 /// Creates one object unless there is one of its name, which is then left as it is.
 pub(crate) async fn create_once<K>(context: &Context, desired: K) -> Result<K, Error>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Serialize + DeserializeOwned + Clone + std::fmt::Debug,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Serialize
+        + DeserializeOwned
+        + Clone
+        + std::fmt::Debug,
 {
     let namespace = desired.namespace().ok_or(Error::Incomplete("namespace"))?;
     let name = desired.name_any();
@@ -116,12 +121,16 @@ pub(crate) async fn stop(context: &Context, namespace: &str, node: &NodeName) ->
 /// Deletes an object that may be gone already. Never called for keys, disks and genesis.
 pub(crate) async fn delete<K>(context: &Context, namespace: &str, name: &str) -> Result<(), Error>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + std::fmt::Debug,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + DeserializeOwned
+        + Clone
+        + std::fmt::Debug,
 {
     let api = context.api::<K>(namespace);
     match call("delete object", api.delete(name, &DeleteParams::background())).await {
         Ok(_) => context.metrics.wrote("delete"),
-        Err(Error::Kubernetes { source, .. }) if matches!(&*source, kube::Error::Api(status) if status.code == 404) => {}
+        Err(Error::Kubernetes { source, .. }) if matches!(&*source, kube::Error::Api(status) if status.code == 404) =>
+            {}
         Err(error) => return Err(error),
     }
     Ok(())

@@ -65,7 +65,12 @@ impl Chain<'_> {
 
     /// Signs and sends a move. It is confirmed by the state of a later pass, not by a receipt: whatever becomes of the
     /// transaction, the next pass sees what is and decides anew.
-    pub(crate) async fn send(&self, chain_id: u64, operator: &Key, wanted: &SeatMove) -> Result<(), ChainError> {
+    pub(crate) async fn send(
+        &self,
+        chain_id: u64,
+        operator: &Key,
+        wanted: &SeatMove,
+    ) -> Result<(), ChainError> {
         let nonce = self.nonce(operator.address, "latest").await?;
         let raw = Bytes::from(transaction(chain_id, nonce, operator, wanted)?);
         self.nodes.rpc(self.ip, "eth_sendRawTransaction", json!([raw])).await?;
@@ -94,7 +99,12 @@ fn bytes(method: &'static str, answer: &Value) -> Result<Vec<u8>, ChainError> {
 }
 
 /// A type-2 transaction without fees.
-fn transaction(chain_id: u64, nonce: u64, operator: &Key, wanted: &SeatMove) -> Result<Vec<u8>, k256::ecdsa::Error> {
+fn transaction(
+    chain_id: u64,
+    nonce: u64,
+    operator: &Key,
+    wanted: &SeatMove,
+) -> Result<Vec<u8>, k256::ecdsa::Error> {
     let input = match wanted {
         SeatMove::Seat { identity, proof, .. } => Contract::seatCall {
             identity: *identity,
@@ -112,7 +122,8 @@ fn transaction(chain_id: u64, nonce: u64, operator: &Key, wanted: &SeatMove) -> 
         input: input.into(),
         ..TxEip1559::default()
     };
-    let (signature, id) = operator.signing.sign_prehash_recoverable(transaction.signature_hash().as_slice())?;
+    let (signature, id) =
+        operator.signing.sign_prehash_recoverable(transaction.signature_hash().as_slice())?;
     let envelope = TxEnvelope::from(transaction.into_signed(Signature::from((signature, id))));
     Ok(envelope.encoded_2718())
 }

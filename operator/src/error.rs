@@ -59,7 +59,9 @@ impl Error {
     /// Somebody else wrote first: reading again settles it.
     pub(crate) fn is_conflict(&self) -> bool {
         match self {
-            Self::Kubernetes { source, .. } => matches!(&**source, kube::Error::Api(status) if status.code == 409),
+            Self::Kubernetes { source, .. } => {
+                matches!(&**source, kube::Error::Api(status) if status.code == 409)
+            }
             _ => false,
         }
     }

@@ -9,7 +9,13 @@ use operator_core::api::{
 };
 
 /// One event; a failure to publish is logged and forgotten.
-pub(crate) async fn publish(context: &Context, about: &ObjectReference, kind: EventType, reason: &str, note: &str) {
+pub(crate) async fn publish(
+    context: &Context,
+    about: &ObjectReference,
+    kind: EventType,
+    reason: &str,
+    note: &str,
+) {
     let event = Event {
         type_: kind,
         reason: reason.to_owned(),
@@ -17,14 +23,21 @@ pub(crate) async fn publish(context: &Context, about: &ObjectReference, kind: Ev
         action: "Reconcile".to_owned(),
         secondary: None,
     };
-    let published = tokio::time::timeout(std::time::Duration::from_secs(5), context.recorder.publish(&event, about)).await;
+    let published =
+        tokio::time::timeout(std::time::Duration::from_secs(5), context.recorder.publish(&event, about))
+            .await;
     if !matches!(published, Ok(Ok(()))) {
         tracing::warn!(reason, note, "event not published");
     }
 }
 
 /// An event for every condition whose status changed. `Reconciling` says nothing that `Ready` does not say too.
-pub(crate) async fn changes(context: &Context, about: &ObjectReference, before: &[Condition], after: &[Condition]) {
+pub(crate) async fn changes(
+    context: &Context,
+    about: &ObjectReference,
+    before: &[Condition],
+    after: &[Condition],
+) {
     for now in after.iter().filter(|condition| condition.kind != RECONCILING) {
         let then = before.iter().find(|condition| condition.kind == now.kind);
         let bad = [STALLED, DEGRADED].contains(&now.kind.as_str());
@@ -37,6 +50,13 @@ pub(crate) async fn changes(context: &Context, about: &ObjectReference, before: 
         let started = then.is_none() && !well && !bad;
         let kind = if well || started { EventType::Normal } else { EventType::Warning };
         let verdict = if now.status == ConditionStatus::True { "" } else { "Not" };
-        publish(context, about, kind, &format!("{verdict}{}", now.kind), &format!("{}: {}", now.reason, now.message)).await;
+        publish(
+            context,
+            about,
+            kind,
+            &format!("{verdict}{}", now.kind),
+            &format!("{}: {}", now.reason, now.message),
+        )
+        .await;
     }
 }

@@ -37,7 +37,9 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("quorate_operator");
         let passes = Family::<Pass, Counter>::default();
-        let seconds = Family::<Kind, Histogram>::new_with_constructor(|| Histogram::new(exponential_buckets(0.005, 2.0, 12)));
+        let seconds = Family::<Kind, Histogram>::new_with_constructor(|| {
+            Histogram::new(exponential_buckets(0.005, 2.0, 12))
+        });
         let writes = Family::<Kind, Counter>::default();
         registry.register("reconciles", "Passes over one object, by kind and outcome", passes.clone());
         registry.register("reconcile_seconds", "Duration of a pass", seconds.clone());

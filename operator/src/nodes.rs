@@ -113,20 +113,29 @@ impl Nodes {
     }
 
     /// One JSON-RPC call.
-    pub(crate) async fn rpc(&self, ip: &str, method: &'static str, params: Value) -> Result<Value, NodeError> {
+    pub(crate) async fn rpc(
+        &self,
+        ip: &str,
+        method: &'static str,
+        params: Value,
+    ) -> Result<Value, NodeError> {
         let url = url(ip, RPC_PORT, "")?;
         let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         let body = self.read(&url, self.http.post(&url).json(&request)).await?;
-        let mut answer: Value = serde_json::from_slice(&body).map_err(|source| NodeError::Json { url, source })?;
+        let mut answer: Value =
+            serde_json::from_slice(&body).map_err(|source| NodeError::Json { url, source })?;
         match answer.get("error") {
-            Some(error) => Err(NodeError::Rpc { method, message: error.to_string().chars().take(500).collect() }),
+            Some(error) => {
+                Err(NodeError::Rpc { method, message: error.to_string().chars().take(500).collect() })
+            }
             None => Ok(answer["result"].take()),
         }
     }
 
     async fn read(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Vec<u8>, NodeError> {
         let failed = |source| NodeError::Http { url: url.to_owned(), source };
-        let mut response = request.send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
+        let mut response =
+            request.send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MOST_BYTES {

@@ -44,7 +44,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     // A refused call is tried again by the next pass, which looks anew; retries inside one call would hide minutes.
     config.default_retry = false;
     let client = Client::try_from(config).context("API client")?;
-    let reporter = Reporter { controller: "quorate.dev/operator".to_owned(), instance: std::env::var("HOSTNAME").ok() };
+    let reporter =
+        Reporter { controller: "quorate.dev/operator".to_owned(), instance: std::env::var("HOSTNAME").ok() };
     let context = Arc::new(Context {
         recorder: Recorder::new(client.clone(), reporter),
         nodes: Nodes::new().context("HTTP client")?,
@@ -54,7 +55,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     });
     let served = tokio::spawn(endpoints::serve(args.listen, context.clone()));
     let watch = Watch { client, namespace: args.namespace.clone(), concurrency: args.concurrency };
-    tracing::info!(namespace = args.namespace.as_deref().unwrap_or("all"), node_image = args.node_image, "started");
+    tracing::info!(
+        namespace = args.namespace.as_deref().unwrap_or("all"),
+        node_image = args.node_image,
+        "started"
+    );
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let controllers = tokio::spawn(async move {
         let consortia = watch.consortia(context.clone(), until(stopped.clone()));
@@ -119,7 +124,8 @@ impl Watch {
     async fn fleets(&self, context: Arc<Context>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
         let controller = Controller::new(self.api::<Validator>(), watcher::Config::default());
         let store = controller.store();
-        let fleets = move |store: Store<Validator>| move |object: &dyn LabelledObject| fleets_of(&store, object);
+        let fleets =
+            move |store: Store<Validator>| move |object: &dyn LabelledObject| fleets_of(&store, object);
         let (by_secret, by_config) = (fleets(store.clone()), fleets(store.clone()));
         controller
             .with_config(self.config())

@@ -19,7 +19,12 @@ use serde_json::json;
 const STATUS_MANAGER: &str = "quorate-status";
 
 /// Applies a status.
-pub(crate) async fn status<K, S>(context: &Context, object: &K, kind: &'static str, status: &S) -> Result<(), Error>
+pub(crate) async fn status<K, S>(
+    context: &Context,
+    object: &K,
+    kind: &'static str,
+    status: &S,
+) -> Result<(), Error>
 where
     K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
     K::DynamicType: Default,
@@ -29,7 +34,8 @@ where
     let name = object.name_any();
     let patch = json!({ "apiVersion": format!("{GROUP}/{VERSION}"), "kind": kind, "status": status });
     let params = PatchParams::apply(STATUS_MANAGER).force();
-    call("write status", context.api::<K>(&namespace).patch_status(&name, &params, &Patch::Apply(&patch))).await?;
+    call("write status", context.api::<K>(&namespace).patch_status(&name, &params, &Patch::Apply(&patch)))
+        .await?;
     context.metrics.wrote("status");
     Ok(())
 }
@@ -45,7 +51,8 @@ pub(crate) async fn finalizer(context: &Context, fleet: &Validator, wanted: bool
         finalizers.push(FINALIZER.to_owned());
     }
     let namespace = fleet.namespace().ok_or(Error::Incomplete("namespace"))?;
-    let patch = json!({ "metadata": { "finalizers": finalizers, "resourceVersion": fleet.resource_version() } });
+    let patch =
+        json!({ "metadata": { "finalizers": finalizers, "resourceVersion": fleet.resource_version() } });
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let api = context.api::<Validator>(&namespace);
     let name = fleet.name_any();

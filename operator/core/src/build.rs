@@ -78,7 +78,10 @@ pub struct NodeInputs {
 }
 
 /// Builds a fleet's objects.
-pub fn fleet(fleet: &ValidFleet, inputs: &FleetInputs) -> Result<FleetResources<Prepared>, chain::config::ConfigError> {
+pub fn fleet(
+    fleet: &ValidFleet,
+    inputs: &FleetInputs,
+) -> Result<FleetResources<Prepared>, chain::config::ConfigError> {
     let mut configs = Vec::with_capacity(inputs.nodes.len());
     let mut statefulsets = Vec::with_capacity(inputs.nodes.len());
     for node in &inputs.nodes {
@@ -104,13 +107,19 @@ pub fn fleet(fleet: &ValidFleet, inputs: &FleetInputs) -> Result<FleetResources<
 
 /// Metadata of an object that goes with its fleet.
 fn owned(fleet: &ValidFleet, name: String, labels: BTreeMap<String, String>) -> ObjectMeta {
-    ObjectMeta { owner_references: Some(vec![owner("Validator", &fleet.name.0, &fleet.uid)]), ..kept(&fleet.namespace, name, labels) }
+    ObjectMeta {
+        owner_references: Some(vec![owner("Validator", &fleet.name.0, &fleet.uid)]),
+        ..kept(&fleet.namespace, name, labels)
+    }
 }
 
 /// Metadata of an object that goes with its consortium.
 fn owned_by_consortium(consortium: &ValidConsortium, name: String) -> ObjectMeta {
     let owner = owner("Consortium", &consortium.name.0, &consortium.uid);
-    ObjectMeta { owner_references: Some(vec![owner]), ..kept(&consortium.namespace, name, consortium.name.labels()) }
+    ObjectMeta {
+        owner_references: Some(vec![owner]),
+        ..kept(&consortium.namespace, name, consortium.name.labels())
+    }
 }
 
 /// Metadata of an object that outlives everything of ours: keys, disks, genesis.

@@ -4,7 +4,9 @@ use crate::api::{
     Consortium, Validator,
     formats::{LABEL, NAME_MAX},
 };
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, ValidationRule};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, ValidationRule,
+};
 use kube_core::CustomResourceExt;
 
 /// First line of every generated file.
@@ -52,6 +54,7 @@ pub fn files() -> Result<Vec<(String, String)>, CrdError> {
 /// Helm neither upgrades nor templates what is in a chart's `crds/`, so the CRDs are templates with a guard, kept when
 /// the release goes: deleting a CRD deletes every object of the kind.
 fn template(yaml: &str) -> String {
-    let kept = yaml.replacen("metadata:\n", "metadata:\n  annotations:\n    helm.sh/resource-policy: keep\n", 1);
+    let kept =
+        yaml.replacen("metadata:\n", "metadata:\n  annotations:\n    helm.sh/resource-policy: keep\n", 1);
     format!("{HEADER}{{{{- if .Values.crds.install }}}}\n{kept}{{{{- end }}}}\n")
 }

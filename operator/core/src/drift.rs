@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 pub fn stamp(desired: &mut Value) -> String {
     let hash = hex::encode(&keccak256(desired.to_string())[..8]);
     let metadata = child(desired, "metadata");
-    let annotations = metadata.and_then(|metadata| child(metadata, "annotations")).and_then(Value::as_object_mut);
+    let annotations =
+        metadata.and_then(|metadata| child(metadata, "annotations")).and_then(Value::as_object_mut);
     if let Some(annotations) = annotations {
         annotations.insert(APPLIED.to_owned(), Value::String(hash.clone()));
     }
@@ -34,7 +35,8 @@ fn carries(live: &Value, desired: &Value) -> bool {
             desired.iter().all(|(key, value)| live.get(key).is_some_and(|live| carries(live, value)))
         }
         (Value::Array(live), Value::Array(desired)) => {
-            live.len() == desired.len() && live.iter().zip(desired).all(|(live, desired)| carries(live, desired))
+            live.len() == desired.len()
+                && live.iter().zip(desired).all(|(live, desired)| carries(live, desired))
         }
         (Value::String(live), Value::String(desired)) => live == desired || same_quantity(live, desired),
         (live, desired) => live == desired,
@@ -75,7 +77,8 @@ mod tests {
 
     #[test]
     fn an_applied_object_is_left_alone_until_intent_or_object_changes() {
-        let intent = || json!({ "metadata": { "name": "a" }, "spec": { "cpu": "1000m", "list": [{ "a": 1 }] } });
+        let intent =
+            || json!({ "metadata": { "name": "a" }, "spec": { "cpu": "1000m", "list": [{ "a": 1 }] } });
         let mut desired = intent();
         stamp(&mut desired);
         let mut live = desired.clone();

@@ -7,7 +7,10 @@ use crate::{
 use alloy_primitives::{Address, B256};
 use chain::{
     genesis::{Genesis, GenesisError, GenesisSpec, MessageEncoding, QbftConfig, render},
-    governance::{GOVERNANCE, GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, GovernanceError, predeploys},
+    governance::{
+        GOVERNANCE, GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, GovernanceError,
+        predeploys,
+    },
     hash::ProposalRound,
 };
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -57,7 +60,9 @@ pub enum GenesisRefused {
         key: &'static str,
     },
     /// Not the pinned one.
-    #[error("genesis hash is {got}, spec.create.genesisHash pins {want}; this is another network: bring back the keys of the pinned one, or remove the pin from a new object")]
+    #[error(
+        "genesis hash is {got}, spec.create.genesisHash pins {want}; this is another network: bring back the keys of the pinned one, or remove the pin from a new object"
+    )]
     Pin {
         /// Of the genesis.
         got: B256,
@@ -65,7 +70,9 @@ pub enum GenesisRefused {
         want: B256,
     },
     /// The spec describes another network.
-    #[error("the stored genesis has {what} {got}, this object {want}; the genesis is never replaced: correct the spec or restore the Secret")]
+    #[error(
+        "the stored genesis has {what} {got}, this object {want}; the genesis is never replaced: correct the spec or restore the Secret"
+    )]
     Spec {
         /// Which value.
         what: &'static str,
@@ -172,7 +179,11 @@ pub fn agrees(stored: &StoredGenesis, consortium: &ValidConsortium) -> Result<()
     for (address, want) in &chain.accounts {
         let got = read.alloc.get(address).map(|account| account.balance).unwrap_or_default();
         if got != *want {
-            return Err(GenesisRefused::Spec { what: "an account's balance", got: got.to_string(), want: want.to_string() });
+            return Err(GenesisRefused::Spec {
+                what: "an account's balance",
+                got: got.to_string(),
+                want: want.to_string(),
+            });
         }
     }
     Ok(())
@@ -183,7 +194,11 @@ pub fn same_member(stored: StoredGenesis, admin: Address) -> Result<StoredGenesi
     if stored.member == admin {
         return Ok(stored);
     }
-    Err(GenesisRefused::Spec { what: "admin account", got: stored.member.to_string(), want: admin.to_string() })
+    Err(GenesisRefused::Spec {
+        what: "admin account",
+        got: stored.member.to_string(),
+        want: admin.to_string(),
+    })
 }
 
 fn pinned(genesis: &StoredGenesis, chain: &Chain) -> Result<(), GenesisRefused> {

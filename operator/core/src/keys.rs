@@ -1,11 +1,12 @@
 //! Keys in Secrets: read and checked here, made by the shell (which has randomness), never changed once stored.
 
 use crate::names::{
-    ADDRESS, FLEET, JOURNAL_ID, MANAGED_BY, NETWORK, NODE, NODE_ID, SECRET_ADDRESS, SECRET_KEY, SECRET_NODE_ID,
+    ADDRESS, FLEET, JOURNAL_ID, MANAGED_BY, NETWORK, NODE, NODE_ID, SECRET_ADDRESS, SECRET_KEY,
+    SECRET_NODE_ID,
 };
 use alloy_primitives::{Address, B256, B512, hex, keccak256};
-use k256::ecdsa::SigningKey;
 use k8s_openapi::api::core::v1::Secret;
+use k256::ecdsa::SigningKey;
 
 /// A key and what follows from it.
 #[derive(Clone)]

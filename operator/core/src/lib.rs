@@ -7,8 +7,8 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod api;
-pub mod crds;
 pub mod build;
+pub mod crds;
 pub mod drift;
 pub mod genesis;
 pub mod keys;

@@ -38,8 +38,13 @@ impl SecretState {
     #[must_use]
     pub fn read(secret: Option<&k8s_openapi::api::core::v1::Secret>) -> Self {
         let Some(secret) = secret else { return Self::Absent };
-        let stored = crate::keys::read(secret)
-            .and_then(|key| Ok(StoredKey { key, journal: crate::keys::journal(secret)?, labelled: crate::keys::is_labelled(secret) }));
+        let stored = crate::keys::read(secret).and_then(|key| {
+            Ok(StoredKey {
+                key,
+                journal: crate::keys::journal(secret)?,
+                labelled: crate::keys::is_labelled(secret),
+            })
+        });
         stored.map_or_else(Self::Malformed, Self::Present)
     }
 
@@ -100,7 +105,8 @@ impl PodObserved {
     pub fn read(pod: &Pod) -> Self {
         let status = pod.status.clone().unwrap_or_default();
         let conditions = status.conditions.unwrap_or_default();
-        let ready = conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
+        let ready =
+            conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
         let unschedulable = conditions
             .iter()
             .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
@@ -120,7 +126,12 @@ impl PodObserved {
         Self {
             ip: status.pod_ip.filter(|ip| !ip.is_empty()),
             ready,
-            revision: pod.metadata.labels.as_ref().and_then(|all| all.get("controller-revision-hash")).cloned(),
+            revision: pod
+                .metadata
+                .labels
+                .as_ref()
+                .and_then(|all| all.get("controller-revision-hash"))
+                .cloned(),
             terminating: pod.metadata.deletion_timestamp.is_some(),
             waiting: container.or(unschedulable),
         }
@@ -142,7 +153,9 @@ impl StatefulSetObserved {
     pub fn read(set: &StatefulSet) -> Self {
         let template = set.spec.template.spec.as_ref();
         Self {
-            image: template.and_then(|pod| pod.containers.first()).and_then(|container| container.image.clone()),
+            image: template
+                .and_then(|pod| pod.containers.first())
+                .and_then(|container| container.image.clone()),
             revision: set.status.as_ref().and_then(|status| status.update_revision.clone()),
         }
     }

@@ -43,7 +43,8 @@ impl<'a> Conditions<'a> {
 
     fn set(&mut self, kind: &str, status: ConditionStatus, reason: &str, message: &str) {
         let same = self.before.iter().find(|condition| condition.kind == kind && condition.status == status);
-        let since = same.map_or_else(|| rfc3339(self.now), |condition| condition.last_transition_time.clone());
+        let since =
+            same.map_or_else(|| rfc3339(self.now), |condition| condition.last_transition_time.clone());
         self.made.push(Condition {
             kind: kind.to_owned(),
             status,
@@ -80,7 +81,12 @@ impl<'a> Conditions<'a> {
 
 /// The conditions of an object that a person must correct; the others stay as they are.
 #[must_use]
-pub fn stalled(before: &[Condition], generation: Option<i64>, now: Timestamp, waits: &[Wait]) -> Vec<Condition> {
+pub fn stalled(
+    before: &[Condition],
+    generation: Option<i64>,
+    now: Timestamp,
+    waits: &[Wait],
+) -> Vec<Condition> {
     let mut conditions = Conditions::new(before, generation, now);
     conditions.progress(waits, "");
     let made = conditions.made;
@@ -98,7 +104,8 @@ fn summary(waits: &[Wait]) -> String {
 /// Whether two lists of conditions say the same, times aside.
 #[must_use]
 pub fn conditions_equal(left: &[Condition], right: &[Condition]) -> bool {
-    let timeless = |condition: &Condition| Condition { last_transition_time: String::new(), ..condition.clone() };
+    let timeless =
+        |condition: &Condition| Condition { last_transition_time: String::new(), ..condition.clone() };
     left.len() == right.len() && left.iter().zip(right).all(|(left, right)| timeless(left) == timeless(right))
 }
 
@@ -115,7 +122,8 @@ pub fn consortium_worth_writing(before: &ConsortiumStatus, after: &ConsortiumSta
         return true;
     }
     let written = before.observed_at.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
-    let due = written.is_none_or(|written| now.as_second().saturating_sub(written.as_second()) >= HEARTBEAT_S);
+    let due =
+        written.is_none_or(|written| now.as_second().saturating_sub(written.as_second()) >= HEARTBEAT_S);
     before.height != after.height && due
 }
 

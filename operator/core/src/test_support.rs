@@ -16,7 +16,11 @@ pub(crate) fn address(index: u8) -> Address {
 
 /// `total` seats of which the first `live` are heard.
 pub(crate) fn hearing(total: u8, live: u8) -> Hearing {
-    Hearing { height: HEIGHT, seats: (1..=total).map(address).collect(), live: (1..=live).map(address).collect() }
+    Hearing {
+        height: HEIGHT,
+        seats: (1..=total).map(address).collect(),
+        live: (1..=live).map(address).collect(),
+    }
 }
 
 /// What the node of identity `index` says in a network whose first `seats` identities are seated and heard.
@@ -46,7 +50,9 @@ pub(crate) fn node_status(index: u8, seats: u8, ready: bool) -> NodeStatus {
                 signature: Bytes::from_static(&[1; 65]),
             }),
         }),
-        seats: (1..=seats).map(|seat| SeatHeard { address: address(seat), height: HEIGHT, at_ms: NOW_MS }).collect(),
+        seats: (1..=seats)
+            .map(|seat| SeatHeard { address: address(seat), height: HEIGHT, at_ms: NOW_MS })
+            .collect(),
         consensus: None,
         pool: Pool::default(),
         faults: Vec::new(),

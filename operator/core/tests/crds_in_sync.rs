@@ -32,7 +32,9 @@ fn walk(schema: &serde_json::Value, path: String, unbounded: &mut Vec<String>) {
     match schema["type"].as_str() {
         Some("string") if !has("maxLength") && !has("enum") => unbounded.push(path.clone()),
         Some("array") if !has("maxItems") => unbounded.push(path.clone()),
-        Some("object") if has("additionalProperties") && !has("maxProperties") => unbounded.push(path.clone()),
+        Some("object") if has("additionalProperties") && !has("maxProperties") => {
+            unbounded.push(path.clone())
+        }
         _ => {}
     }
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
@@ -47,6 +49,9 @@ fn walk(schema: &serde_json::Value, path: String, unbounded: &mut Vec<String>) {
 fn no_default_stands_in_a_list_item_and_no_object_is_empty() {
     for crd in operator_core::crds::all() {
         let text = serde_json::to_string(&crd).expect("serialises");
-        assert!(!text.contains("\"properties\":{}"), "an empty object is a permanent difference for GitOps tools");
+        assert!(
+            !text.contains("\"properties\":{}"),
+            "an empty object is a permanent difference for GitOps tools"
+        );
     }
 }

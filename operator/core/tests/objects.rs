@@ -70,8 +70,10 @@ fn observed(fleet: &ValidFleet, journals: bool) -> FleetObserved {
 #[track_caller]
 fn assert_golden(name: &str, objects: &[serde_json::Value]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    let text: String =
-        objects.iter().map(|object| format!("---\n{}", serde_saphyr::to_string(object).expect("YAML"))).collect();
+    let text: String = objects
+        .iter()
+        .map(|object| format!("---\n{}", serde_saphyr::to_string(object).expect("YAML")))
+        .collect();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &text).expect("written");
     }
@@ -115,14 +117,20 @@ fn the_example_consortium_becomes_exactly_these_objects() {
     object.metadata.uid = Some("uid-consortium".to_owned());
     let valid = validate::consortium(&object).expect("valid");
     let genesis = example_genesis();
-    let peers = [PeerNode { name: NodeName { fleet: "bank-a".to_owned(), index: 0 }, node_id: key(21).public }];
+    let peers =
+        [PeerNode { name: NodeName { fleet: "bank-a".to_owned(), index: 0 }, node_id: key(21).public }];
     let short = StoredGenesis { text: "(the file)\n".to_owned(), ..genesis.clone() };
     let info = build::unsigned_network_info(&valid.namespace, &short, &peers, key(12).address);
     let node = NodeName { fleet: "bank-a".to_owned(), index: 0 };
     assert_golden(
         "consortium.yaml",
         &[
-            value(&build::account_secret(&valid.namespace, &valid.name, valid.admin_secret.clone(), &key(11))),
+            value(&build::account_secret(
+                &valid.namespace,
+                &valid.name,
+                valid.admin_secret.clone(),
+                &key(11),
+            )),
             value(&build::identity_secret(&valid.namespace, &valid.name, &node, &key(1))),
             value(&build::p2p_secret(&valid.namespace, &valid.name, &node, &key(21))),
             value(&build::genesis(&valid, &short)),
@@ -138,13 +146,19 @@ fn the_example_network_always_has_this_genesis_hash() {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &hash).expect("written");
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), hash, "a changed genesis is another chain");
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap_or_default(),
+        hash,
+        "a changed genesis is another chain"
+    );
 }
 
 #[test]
 fn a_journal_that_is_recorded_is_required_from_then_on() {
     let fleet = fleet("../../examples/validator.yaml");
-    let text = |journals| fleet_objects(&fleet, &observed(&fleet, journals)).iter().map(ToString::to_string).collect::<String>();
+    let text = |journals| {
+        fleet_objects(&fleet, &observed(&fleet, journals)).iter().map(ToString::to_string).collect::<String>()
+    };
     assert!(text(false).contains("initialise") && !text(false).contains("require"));
     assert!(text(true).contains("require") && !text(true).contains("initialise"));
 }

@@ -31,7 +31,9 @@ pub(crate) async fn consortium(context: &Context, valid: &ValidConsortium) -> Re
     let keys = public_keys(context, namespace, &valid.name).await?;
     let fleets = fleets(context, valid, &keys.identities).await?;
     let pods = pods(context, namespace, &valid.name).await?;
-    let wanted = |name: &NodeName| fleets.iter().any(|fleet| fleet.name.0 == name.fleet && name.index < fleet.replicas);
+    let wanted = |name: &NodeName| {
+        fleets.iter().any(|fleet| fleet.name.0 == name.fleet && name.index < fleet.replicas)
+    };
     let mut observed = ConsortiumObserved {
         admin: SecretState::read(admin.as_ref()),
         operator: SecretState::read(operator.as_ref()),
@@ -43,7 +45,8 @@ pub(crate) async fn consortium(context: &Context, valid: &ValidConsortium) -> Re
         in_flight: false,
     };
     // Only a node of this very chain is believed.
-    let hash = observed.genesis.as_ref().and_then(|genesis| genesis.as_ref().ok()).map(|genesis| genesis.hash);
+    let hash =
+        observed.genesis.as_ref().and_then(|genesis| genesis.as_ref().ok()).map(|genesis| genesis.hash);
     observed.nodes.retain(|node| Some(node.genesis_hash) == hash);
     let entry = hash.and_then(|hash| entry(&pods, |status| status.genesis_hash == hash));
     if let Some(ip) = &entry {
@@ -70,7 +73,9 @@ async fn read_chain(context: &Context, ip: &str, observed: &mut ConsortiumObserv
 }
 
 fn entry(pods: &[NodePod], ours: impl Fn(&NodeStatus) -> bool) -> Option<String> {
-    let ready = pods.iter().filter_map(|pod| Some((pod, pod.status.as_ref().filter(|status| status.ready && ours(status))?)));
+    let ready = pods
+        .iter()
+        .filter_map(|pod| Some((pod, pod.status.as_ref().filter(|status| status.ready && ours(status))?)));
     let best = ready.max_by_key(|(_, status)| status.head.number)?;
     best.0.pod.status.as_ref()?.pod_ip.clone()
 }
@@ -80,13 +85,17 @@ async fn fleets(
     valid: &ValidConsortium,
     identities: &BTreeMap<NodeName, alloy_primitives::Address>,
 ) -> Result<Vec<FleetSummary>, Error> {
-    let referring = ListParams::default().fields(&format!("spec.consortiumRef.name={}", valid.name.0)).limit(500);
+    let referring =
+        ListParams::default().fields(&format!("spec.consortiumRef.name={}", valid.name.0)).limit(500);
     let listed = call("list Validators", context.api::<Validator>(&valid.namespace).list(&referring)).await?;
     Ok(listed.items.iter().filter_map(|object| summary(object, identities)).collect())
 }
 
 /// A fleet whose spec is refused says so itself; here it does not exist.
-fn summary(object: &Validator, identities: &BTreeMap<NodeName, alloy_primitives::Address>) -> Option<FleetSummary> {
+fn summary(
+    object: &Validator,
+    identities: &BTreeMap<NodeName, alloy_primitives::Address>,
+) -> Option<FleetSummary> {
     let fleet = validate::fleet(object).ok()?;
     let own = identities.iter().filter(|(name, _)| name.fleet == fleet.name.0);
     Some(FleetSummary {

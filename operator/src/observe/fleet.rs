@@ -16,21 +16,32 @@ use operator_core::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads it.
-pub(crate) async fn fleet(context: &Context, object: &Validator, valid: &ValidFleet) -> Result<FleetObserved, Error> {
+pub(crate) async fn fleet(
+    context: &Context,
+    object: &Validator,
+    valid: &ValidFleet,
+) -> Result<FleetObserved, Error> {
     let namespace = &valid.namespace;
     let network = &valid.consortium;
-    let consortium = call("read Consortium", context.api::<Consortium>(namespace).get_metadata_opt(&network.0)).await?;
-    let sets = call("list StatefulSets", context.api::<StatefulSet>(namespace).list(&of_network(network))).await?;
+    let consortium =
+        call("read Consortium", context.api::<Consortium>(namespace).get_metadata_opt(&network.0)).await?;
+    let sets =
+        call("list StatefulSets", context.api::<StatefulSet>(namespace).list(&of_network(network))).await?;
     let running: BTreeSet<NodeName> = sets.items.iter().filter_map(node_of).collect();
     let pods = pods(context, namespace, network).await?;
     let keys = public_keys(context, namespace, network).await?;
-    let wanted = |name: &NodeName| name.fleet == valid.name.0 && name.index < valid.replicas && !valid.deleting;
+    let wanted =
+        |name: &NodeName| name.fleet == valid.name.0 && name.index < valid.replicas && !valid.deleting;
     let own_sets = sets.items.iter().filter(|set| set.labels().get(FLEET) == Some(&valid.name.0));
     let mut observed = FleetObserved {
         consortium_exists: consortium.is_some(),
         genesis: genesis(context, namespace, network).await?.and_then(Result::ok),
         nodes: BTreeMap::new(),
-        peers: keys.nodes.into_iter().filter(|peer| wanted(&peer.name) || running.contains(&peer.name)).collect(),
+        peers: keys
+            .nodes
+            .into_iter()
+            .filter(|peer| wanted(&peer.name) || running.contains(&peer.name))
+            .collect(),
         network: pods.iter().filter_map(|pod| pod.status.clone()).collect(),
         recorded_image: object.status.as_ref().and_then(|status| status.image.clone()),
     };
@@ -57,7 +68,11 @@ fn place_pods(valid: &ValidFleet, pods: &[NodePod], observed: &mut FleetObserved
     }
 }
 
-async fn place_volumes(context: &Context, valid: &ValidFleet, observed: &mut FleetObserved) -> Result<(), Error> {
+async fn place_volumes(
+    context: &Context,
+    valid: &ValidFleet,
+    observed: &mut FleetObserved,
+) -> Result<(), Error> {
     let api = context.api::<PersistentVolumeClaim>(&valid.namespace);
     let listed = call("list disks", api.list_metadata(&of_fleet(&valid.name.0))).await?;
     let names: BTreeSet<String> = listed.items.iter().map(ResourceExt::name_any).collect();
@@ -68,7 +83,11 @@ async fn place_volumes(context: &Context, valid: &ValidFleet, observed: &mut Fle
 }
 
 /// Keys by label, then by name: one that a person restored has the name, perhaps not the labels.
-async fn place_keys(context: &Context, valid: &ValidFleet, observed: &mut FleetObserved) -> Result<(), Error> {
+async fn place_keys(
+    context: &Context,
+    valid: &ValidFleet,
+    observed: &mut FleetObserved,
+) -> Result<(), Error> {
     let api = context.api::<Secret>(&valid.namespace);
     let listed = call("list Secrets", api.list(&of_fleet(&valid.name.0))).await?;
     let mut found: BTreeMap<String, Secret> =

@@ -32,7 +32,11 @@ pub(super) struct NodePod {
 }
 
 /// All pods of the network in this namespace, each asked for its status.
-pub(super) async fn pods(context: &Context, namespace: &str, network: &ConsortiumName) -> Result<Vec<NodePod>, Error> {
+pub(super) async fn pods(
+    context: &Context,
+    namespace: &str,
+    network: &ConsortiumName,
+) -> Result<Vec<NodePod>, Error> {
     let listed = call("list pods", context.api::<Pod>(namespace).list(&of_network(network))).await?;
     let ips = listed.items.iter().map(|pod| pod.status.as_ref()?.pod_ip.clone().filter(|ip| !ip.is_empty()));
     let statuses = context.nodes.statuses(ips.collect()).await;
@@ -53,7 +57,11 @@ pub(super) struct PublicKeys {
 }
 
 /// Reads them.
-pub(super) async fn public_keys(context: &Context, namespace: &str, network: &ConsortiumName) -> Result<PublicKeys, Error> {
+pub(super) async fn public_keys(
+    context: &Context,
+    namespace: &str,
+    network: &ConsortiumName,
+) -> Result<PublicKeys, Error> {
     let api = context.api::<Secret>(namespace);
     let listed = call("list Secrets", api.list_metadata(&of_network(network))).await?;
     let mut keys = PublicKeys::default();

@@ -48,11 +48,15 @@ async fn pass(object: &Consortium, context: &Context) -> Result<Action, Error> {
     };
     let observation = observe::consortium(context, &valid).await?;
     let observed = observation.observed;
-    let plan = plan::consortium(&valid, &observed);
+    let mut plan = plan::consortium(&valid, &observed);
     make(context, &valid, &plan).await?;
     let network_info = publish(context, &valid, &observed, &plan).await?;
     if let (Some(ip), true) = (&observation.entry, plan.seat_move.is_some()) {
-        move_seat(context, ip, &observed, &plan).await?;
+        if let Err(error) = move_seat(context, ip, &observed, &plan).await {
+            tracing::warn!(%error, "transaction not sent");
+            plan.waits
+                .insert(0, Wait::passing(reasons::MOVING_SEATS, format!("transaction not sent: {error}")));
+        }
     }
     let settled = report(object, context, &observed, &plan, network_info.as_deref()).await?;
     Ok(match (plan.accounts.is_empty(), settled) {
@@ -66,7 +70,8 @@ async fn pass(object: &Consortium, context: &Context) -> Result<Action, Error> {
 async fn make(context: &Context, valid: &ValidConsortium, plan: &ConsortiumPlan) -> Result<(), Error> {
     for name in &plan.accounts {
         let key = keygen::key()?;
-        create_once(context, build::account_secret(&valid.namespace, &valid.name, name.clone(), &key)).await?;
+        create_once(context, build::account_secret(&valid.namespace, &valid.name, name.clone(), &key))
+            .await?;
     }
     if let Some(genesis) = &plan.genesis {
         create_once(context, build::genesis(valid, genesis)).await?;
@@ -82,7 +87,9 @@ async fn publish(
     observed: &ConsortiumObserved,
     plan: &ConsortiumPlan,
 ) -> Result<Option<String>, Error> {
-    let (Some(genesis), Some(operator)) = (genesis(observed, plan), observed.operator.key()) else { return Ok(None) };
+    let (Some(genesis), Some(operator)) = (genesis(observed, plan), observed.operator.key()) else {
+        return Ok(None);
+    };
     if !plan.publish {
         return Ok(None);
     }
@@ -104,7 +111,12 @@ fn sign(mut info: NetworkInfo, key: &Key) -> Result<NetworkInfo, Error> {
     Ok(info)
 }
 
-async fn move_seat(context: &Context, ip: &str, observed: &ConsortiumObserved, plan: &ConsortiumPlan) -> Result<(), Error> {
+async fn move_seat(
+    context: &Context,
+    ip: &str,
+    observed: &ConsortiumObserved,
+    plan: &ConsortiumPlan,
+) -> Result<(), Error> {
     let (Some(wanted), Some(operator), Some(genesis)) =
         (&plan.seat_move, observed.operator.key(), genesis(observed, plan))
     else {
@@ -124,7 +136,12 @@ async fn report(
 ) -> Result<bool, Error> {
     let before = object.status.clone().unwrap_or_default();
     let now = k8s_openapi::jiff::Timestamp::now();
-    let at = status::ConsortiumContext { before: &before, generation: object.metadata.generation, network_info, now };
+    let at = status::ConsortiumContext {
+        before: &before,
+        generation: object.metadata.generation,
+        network_info,
+        now,
+    };
     let after = status::consortium(&at, observed, plan);
     let settled = settled(&after.conditions);
     if status::consortium_worth_writing(&before, &after, now) {
@@ -150,7 +167,8 @@ async fn refused(object: &Consortium, context: &Context, message: &str) -> Resul
     let now = k8s_openapi::jiff::Timestamp::now();
     let waits = [Wait::stalled(reasons::INVALID_SPEC, message)];
     let conditions = status::stalled(&before.conditions, object.metadata.generation, now, &waits);
-    let after = ConsortiumStatus { observed_generation: object.metadata.generation, conditions, ..before.clone() };
+    let after =
+        ConsortiumStatus { observed_generation: object.metadata.generation, conditions, ..before.clone() };
     if before != after {
         store(object, context, &before, after).await?;
     }
@@ -158,6 +176,7 @@ async fn refused(object: &Consortium, context: &Context, message: &str) -> Resul
 }
 
 fn settled(conditions: &[Condition]) -> bool {
-    let is_true = |kind| conditions.iter().any(|c: &Condition| c.kind == kind && c.status == ConditionStatus::True);
+    let is_true =
+        |kind| conditions.iter().any(|c: &Condition| c.kind == kind && c.status == ConditionStatus::True);
     is_true(READY) || is_true(STALLED)
 }

@@ -15,7 +15,10 @@ use kube::{
     runtime::{controller::Action, events::EventType},
 };
 use operator_core::{
-    api::{Condition, Validator, ValidatorStatus, conditions::{ConditionStatus, READY, STALLED, reasons}},
+    api::{
+        Condition, Validator, ValidatorStatus,
+        conditions::{ConditionStatus, READY, STALLED, reasons},
+    },
     build::{self, Applied, FleetResources},
     names::FINALIZER,
     observed::FleetObserved,
@@ -50,11 +53,19 @@ async fn pass(object: &Validator, context: &Context) -> Result<Action, Error> {
     let observed = observe::fleet(context, object, &valid).await?;
     let plan = plan::fleet(&valid, &observed, &context.node_image);
     if let Some(release) = &plan.release {
-        events::publish(context, &object.object_ref(&()), EventType::Normal, release.reason, &release.message).await;
+        events::publish(
+            context,
+            &object.object_ref(&()),
+            EventType::Normal,
+            release.reason,
+            &release.message,
+        )
+        .await;
         write::finalizer(context, object, false).await?;
         return Ok(Action::await_change());
     }
-    let made_keys = make_keys(context, &valid, &plan).await?;
+    // What was just written to Secrets is read back before anything is built on it.
+    let made_keys = make_keys(context, &valid, &plan).await? || !plan.journals.is_empty();
     let applied = carry_out(context, &valid, &plan).await?;
     let settled = report(object, context, &valid, &observed, &plan, applied.as_ref()).await?;
     Ok(match (made_keys, settled) {
@@ -69,7 +80,9 @@ async fn make_keys(context: &Context, valid: &ValidFleet, plan: &FleetPlan) -> R
     for wanted in &plan.keys {
         let key = keygen::key()?;
         let secret = match wanted {
-            KeyWanted::Identity(node) => build::identity_secret(&valid.namespace, &valid.consortium, node, &key),
+            KeyWanted::Identity(node) => {
+                build::identity_secret(&valid.namespace, &valid.consortium, node, &key)
+            }
             KeyWanted::P2p(node) => build::p2p_secret(&valid.namespace, &valid.consortium, node, &key),
         };
         create_once(context, secret).await?;
@@ -112,7 +125,8 @@ async fn remove_rpc_service(context: &Context, valid: &ValidFleet) -> Result<(),
     let name = valid.name.rpc_service();
     let api = context.api::<Service>(&valid.namespace);
     let found = call("read Service", api.get_metadata_opt(&name)).await?;
-    let ours = |owner: &k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference| owner.uid == valid.uid;
+    let ours =
+        |owner: &k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference| owner.uid == valid.uid;
     if found.is_some_and(|service| service.owner_references().iter().any(ours)) {
         apply::delete::<Service>(context, &valid.namespace, &name).await?;
     }
@@ -160,12 +174,14 @@ async fn refused(object: &Validator, context: &Context, message: &str) -> Result
     let now = k8s_openapi::jiff::Timestamp::now();
     let waits = [Wait::stalled(reasons::INVALID_SPEC, message)];
     let conditions = status::stalled(&before.conditions, object.metadata.generation, now, &waits);
-    let after = ValidatorStatus { observed_generation: object.metadata.generation, conditions, ..before.clone() };
+    let after =
+        ValidatorStatus { observed_generation: object.metadata.generation, conditions, ..before.clone() };
     store(object, context, &before, after).await?;
     Ok(again(Duration::from_secs(300)))
 }
 
 fn settled(conditions: &[Condition]) -> bool {
-    let is_true = |kind| conditions.iter().any(|c: &Condition| c.kind == kind && c.status == ConditionStatus::True);
+    let is_true =
+        |kind| conditions.iter().any(|c: &Condition| c.kind == kind && c.status == ConditionStatus::True);
     is_true(READY) || is_true(STALLED)
 }

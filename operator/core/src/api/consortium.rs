@@ -25,11 +25,29 @@ use serde::{Deserialize, Serialize};
     doc = "One permissioned network as this member sees it.",
     printcolumn(json_path = ".status.chainId", name = "Chain", type_ = "integer"),
     printcolumn(json_path = ".status.summary", name = "Seats", type_ = "string"),
-    printcolumn(json_path = ".status.conditions[?(@.type==\"QuorumHealthy\")].status", name = "Quorum", type_ = "string"),
-    printcolumn(json_path = ".status.height", name = "Height", type_ = "integer", description = "At status.observedAt; written at most once a minute"),
-    printcolumn(json_path = ".status.conditions[?(@.type==\"Ready\")].status", name = "Ready", type_ = "string"),
+    printcolumn(
+        json_path = ".status.conditions[?(@.type==\"QuorumHealthy\")].status",
+        name = "Quorum",
+        type_ = "string"
+    ),
+    printcolumn(
+        json_path = ".status.height",
+        name = "Height",
+        type_ = "integer",
+        description = "At status.observedAt; written at most once a minute"
+    ),
+    printcolumn(
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        name = "Ready",
+        type_ = "string"
+    ),
     printcolumn(json_path = ".metadata.creationTimestamp", name = "Age", type_ = "date"),
-    printcolumn(json_path = ".status.conditions[?(@.type==\"Ready\")].message", name = "Message", type_ = "string", priority = 1)
+    printcolumn(
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        name = "Message",
+        type_ = "string",
+        priority = 1
+    )
 )]
 #[x_kube(
     crates(kube_core = "::kube_core"),

@@ -33,9 +33,18 @@ use std::collections::BTreeMap;
     printcolumn(json_path = ".spec.consortiumRef.name", name = "Consortium", type_ = "string"),
     printcolumn(json_path = ".status.summary", name = "Nodes", type_ = "string"),
     printcolumn(json_path = ".status.rpc.http", name = "RPC", type_ = "string"),
-    printcolumn(json_path = ".status.conditions[?(@.type==\"Ready\")].status", name = "Ready", type_ = "string"),
+    printcolumn(
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        name = "Ready",
+        type_ = "string"
+    ),
     printcolumn(json_path = ".metadata.creationTimestamp", name = "Age", type_ = "date"),
-    printcolumn(json_path = ".status.conditions[?(@.type==\"Ready\")].message", name = "Message", type_ = "string", priority = 1)
+    printcolumn(
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        name = "Message",
+        type_ = "string",
+        priority = 1
+    )
 )]
 #[x_kube(
     crates(kube_core = "::kube_core"),

@@ -5,16 +5,16 @@ use crate::{
     api::validator::Role,
     genesis::StoredGenesis,
     names::{
-        CONFIG_DIR, DATA_DIR, FLEET, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR, NETWORK, NODE, NODE_FILE, NodeName, P2P_DIR,
-        SECRET_KEY, labels,
+        CONFIG_DIR, DATA_DIR, FLEET, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR, NETWORK, NODE, NODE_FILE,
+        NodeName, P2P_DIR, SECRET_KEY, labels,
     },
     observed::{PeerNode, StoredKey},
     validate::ValidFleet,
 };
 use alloy_primitives::keccak256;
 use chain::config::{
-    CONFIG_VERSION, ConfigError, IdentityConfig, JournalConfig, METRICS_PORT, MetricsConfig, NetworkConfig, NodeConfig,
-    P2P_PORT, P2pConfig, RPC_PORT, RpcConfig, SignerConfig,
+    CONFIG_VERSION, ConfigError, IdentityConfig, JournalConfig, METRICS_PORT, MetricsConfig, NetworkConfig,
+    NodeConfig, P2P_PORT, P2pConfig, RPC_PORT, RpcConfig, SignerConfig,
 };
 use k8s_openapi::api::core::v1::ConfigMap;
 use std::collections::BTreeMap;
@@ -64,10 +64,17 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
     }
 }
 
-pub(super) fn config_map(fleet: &ValidFleet, name: &NodeName, config: &NodeConfig) -> Result<ConfigMap, ConfigError> {
+pub(super) fn config_map(
+    fleet: &ValidFleet,
+    name: &NodeName,
+    config: &NodeConfig,
+) -> Result<ConfigMap, ConfigError> {
     let node = name.to_string();
-    let labels =
-        labels([(NETWORK, fleet.consortium.0.as_str()), (FLEET, fleet.name.0.as_str()), (NODE, node.as_str())]);
+    let labels = labels([
+        (NETWORK, fleet.consortium.0.as_str()),
+        (FLEET, fleet.name.0.as_str()),
+        (NODE, node.as_str()),
+    ]);
     Ok(ConfigMap {
         metadata: owned(fleet, name.config(), labels),
         data: Some(BTreeMap::from([(NODE_FILE.to_owned(), config.to_json()?)])),

@@ -2,10 +2,7 @@
 
 use super::owned_by_consortium;
 use crate::{
-    genesis::StoredGenesis,
-    names::{NETWORK_INFO_FILE},
-    observed::PeerNode,
-    validate::ValidConsortium,
+    genesis::StoredGenesis, names::NETWORK_INFO_FILE, observed::PeerNode, validate::ValidConsortium,
 };
 use alloy_primitives::Address;
 use chain::{
@@ -47,7 +44,10 @@ pub(super) fn enode(namespace: &str, peer: &PeerNode) -> Enode {
 }
 
 /// The ConfigMap that publishes a signed document.
-pub fn network_info(consortium: &ValidConsortium, info: &NetworkInfo) -> Result<ConfigMap, serde_json::Error> {
+pub fn network_info(
+    consortium: &ValidConsortium,
+    info: &NetworkInfo,
+) -> Result<ConfigMap, serde_json::Error> {
     let text = serde_json::to_string_pretty(info)?;
     Ok(ConfigMap {
         metadata: owned_by_consortium(consortium, consortium.name.network_info()),

@@ -4,7 +4,8 @@ use super::{config::path, statefulset::StatefulSetInputs};
 use crate::{
     api::validator::{Amounts, Role, TaintEffect, Toleration as WantedToleration, TolerationOperator},
     names::{
-        CONFIG_DIR, CONTAINER, DATA_DIR, FLEET, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR, P2P_DIR, POOL_TAINT, SECRET_KEY,
+        CONFIG_DIR, CONTAINER, DATA_DIR, FLEET, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR, P2P_DIR, POOL_TAINT,
+        SECRET_KEY,
     },
     validate::ValidFleet,
 };
@@ -12,9 +13,9 @@ use chain::config::{METRICS_PORT, P2P_PORT, RPC_PORT};
 use k8s_openapi::{
     api::core::v1::{
         Affinity, Capabilities, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, KeyToPath,
-        LocalObjectReference, PersistentVolumeClaimVolumeSource, PodAffinityTerm, PodAntiAffinity, PodSecurityContext,
-        PodSpec, Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, Toleration,
-        TopologySpreadConstraint, Volume, VolumeMount, WeightedPodAffinityTerm,
+        LocalObjectReference, PersistentVolumeClaimVolumeSource, PodAffinityTerm, PodAntiAffinity,
+        PodSecurityContext, PodSpec, Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource,
+        SecurityContext, Toleration, TopologySpreadConstraint, Volume, VolumeMount, WeightedPodAffinityTerm,
     },
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
@@ -38,14 +39,20 @@ pub(super) fn pod_spec(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> PodSpe
             run_as_group: Some(USER),
             fs_group: Some(USER),
             fs_group_change_policy: Some("OnRootMismatch".to_owned()),
-            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".to_owned(),
+                localhost_profile: None,
+            }),
             ..PodSecurityContext::default()
         }),
         containers: vec![container(fleet, inputs)],
         volumes: Some(volumes(fleet, inputs)),
         image_pull_secrets: image_pull_secrets(fleet),
         priority_class_name: fleet.pod.priority_class_name.clone(),
-        node_selector: fleet.node_pool.as_ref().map(|pool| BTreeMap::from([(POOL_LABEL.to_owned(), pool.name.clone())])),
+        node_selector: fleet
+            .node_pool
+            .as_ref()
+            .map(|pool| BTreeMap::from([(POOL_LABEL.to_owned(), pool.name.clone())])),
         tolerations: tolerations(fleet),
         affinity: Some(fleet.pod.affinity.clone().unwrap_or_else(|| spread_over_hosts(fleet))),
         topology_spread_constraints: Some(vec![TopologySpreadConstraint {
@@ -139,11 +146,18 @@ fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
 fn volumes(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Vec<Volume> {
     let config_map = |name: &str, config_map: String, items| Volume {
         name: name.to_owned(),
-        config_map: Some(ConfigMapVolumeSource { name: config_map, items, ..ConfigMapVolumeSource::default() }),
+        config_map: Some(ConfigMapVolumeSource {
+            name: config_map,
+            items,
+            ..ConfigMapVolumeSource::default()
+        }),
         ..Volume::default()
     };
-    let only_file =
-        vec![KeyToPath { key: GENESIS_FILE.to_owned(), path: GENESIS_FILE.to_owned(), ..KeyToPath::default() }];
+    let only_file = vec![KeyToPath {
+        key: GENESIS_FILE.to_owned(),
+        path: GENESIS_FILE.to_owned(),
+        ..KeyToPath::default()
+    }];
     let mut volumes = vec![
         config_map("config", inputs.name.config(), None),
         config_map("genesis", fleet.consortium.genesis(), Some(only_file)),
@@ -170,7 +184,11 @@ fn key_volume(name: &str, secret: String) -> Volume {
         secret: Some(SecretVolumeSource {
             secret_name: Some(secret),
             default_mode: Some(0o440),
-            items: Some(vec![KeyToPath { key: SECRET_KEY.to_owned(), path: SECRET_KEY.to_owned(), ..KeyToPath::default() }]),
+            items: Some(vec![KeyToPath {
+                key: SECRET_KEY.to_owned(),
+                path: SECRET_KEY.to_owned(),
+                ..KeyToPath::default()
+            }]),
             ..SecretVolumeSource::default()
         }),
         ..Volume::default()

@@ -4,8 +4,8 @@ use super::kept;
 use crate::{
     keys::Key,
     names::{
-        ADDRESS, ConsortiumName, FLEET, NETWORK, NODE, NODE_ID, NodeName, SECRET_ADDRESS, SECRET_KEY, SECRET_NODE_ID,
-        labels,
+        ADDRESS, ConsortiumName, FLEET, NETWORK, NODE, NODE_ID, NodeName, SECRET_ADDRESS, SECRET_KEY,
+        SECRET_NODE_ID, labels,
     },
 };
 use alloy_primitives::hex;
@@ -49,7 +49,10 @@ fn secret(
     Secret {
         metadata,
         type_: Some("Opaque".to_owned()),
-        string_data: Some(BTreeMap::from([(SECRET_KEY.to_owned(), key.to_hex()), (entry.to_owned(), public)])),
+        string_data: Some(BTreeMap::from([
+            (SECRET_KEY.to_owned(), key.to_hex()),
+            (entry.to_owned(), public),
+        ])),
         ..Secret::default()
     }
 }

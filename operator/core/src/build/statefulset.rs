@@ -49,7 +49,10 @@ pub(super) fn statefulset(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Sta
                 ])),
                 match_expressions: None,
             },
-            update_strategy: Some(StatefulSetUpdateStrategy { type_: Some("OnDelete".to_owned()), rolling_update: None }),
+            update_strategy: Some(StatefulSetUpdateStrategy {
+                type_: Some("OnDelete".to_owned()),
+                rolling_update: None,
+            }),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels: Some(pod_labels),

@@ -13,15 +13,21 @@ use std::collections::BTreeMap;
 
 pub(super) fn volume(fleet: &ValidFleet, node: &NodeName) -> PersistentVolumeClaim {
     let name = node.to_string();
-    let labels =
-        labels([(NETWORK, fleet.consortium.0.as_str()), (FLEET, fleet.name.0.as_str()), (NODE, name.as_str())]);
+    let labels = labels([
+        (NETWORK, fleet.consortium.0.as_str()),
+        (FLEET, fleet.name.0.as_str()),
+        (NODE, name.as_str()),
+    ]);
     PersistentVolumeClaim {
         metadata: kept(&fleet.namespace, node.volume(), labels),
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
             storage_class_name: fleet.storage_class.clone(),
             resources: Some(VolumeResourceRequirements {
-                requests: Some(BTreeMap::from([("storage".to_owned(), Quantity(fleet.storage_size.clone()))])),
+                requests: Some(BTreeMap::from([(
+                    "storage".to_owned(),
+                    Quantity(fleet.storage_size.clone()),
+                )])),
                 limits: None,
             }),
             ..PersistentVolumeClaimSpec::default()

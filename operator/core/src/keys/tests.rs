@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 fn secret(entries: &[(&str, &str)]) -> Secret {
     let mut secret = Secret::default();
     secret.metadata.name = Some("bank-a-0-identity".to_owned());
-    let entries = entries.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
+    let entries =
+        entries.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
     secret.data = Some(entries.collect());
     secret
 }

@@ -67,7 +67,9 @@ fn accounts<'a>(
     observed: &'a ConsortiumObserved,
     plan: &mut ConsortiumPlan,
 ) -> Option<(&'a StoredKey, &'a StoredKey)> {
-    for (name, state) in [(&valid.admin_secret, &observed.admin), (&valid.operator_secret, &observed.operator)] {
+    for (name, state) in
+        [(&valid.admin_secret, &observed.admin), (&valid.operator_secret, &observed.operator)]
+    {
         match state {
             SecretState::Present(_) => {}
             SecretState::Malformed(error) => {
@@ -96,12 +98,15 @@ fn stored_genesis(
     let found = match &observed.genesis {
         Some(Ok(stored)) => {
             let agreed = genesis::agrees(stored, valid).map(|()| stored.clone());
-            agreed.and_then(|stored| genesis::same_member(stored, admin.key.address)).map_err(|error| error.to_string())
+            agreed
+                .and_then(|stored| genesis::same_member(stored, admin.key.address))
+                .map_err(|error| error.to_string())
         }
         Some(Err(error)) => Err(error.clone()),
         None => {
             let identities = first_identities(valid, observed, plan)?;
-            genesis::make(valid, admin.key.address, operator.key.address, &identities).map_err(|error| error.to_string())
+            genesis::make(valid, admin.key.address, operator.key.address, &identities)
+                .map_err(|error| error.to_string())
         }
     };
     match found {
@@ -138,20 +143,31 @@ fn first_identities(
     complete.then_some(identities)
 }
 
-fn first_fleet(name: &FleetName, network: &ConsortiumName, fleets: &[FleetSummary]) -> Result<Vec<Address>, Wait> {
+fn first_fleet(
+    name: &FleetName,
+    network: &ConsortiumName,
+    fleets: &[FleetSummary],
+) -> Result<Vec<Address>, Wait> {
     let Some(fleet) = fleets.iter().find(|fleet| fleet.name == *name && !fleet.deleting) else {
         return Err(Wait::passing(
             reasons::WAITING_FOR_FLEETS,
-            format!("spec.create.fleets names {}: apply a Validator of that name with consortiumRef {}", name.0, network.0),
+            format!(
+                "spec.create.fleets names {}: apply a Validator of that name with consortiumRef {}",
+                name.0, network.0
+            ),
         ));
     };
     if !fleet.seats {
         return Err(Wait::stalled(
             reasons::INVALID_SPEC,
-            format!("spec.create.fleets names {}, whose role is Observer: name fleets with role Validator", name.0),
+            format!(
+                "spec.create.fleets names {}, whose role is Observer: name fleets with role Validator",
+                name.0
+            ),
         ));
     }
-    let wanted: Vec<_> = (0..fleet.replicas).filter_map(|index| fleet.identities.get(&index).copied()).collect();
+    let wanted: Vec<_> =
+        (0..fleet.replicas).filter_map(|index| fleet.identities.get(&index).copied()).collect();
     if wanted.len() == fleet.replicas as usize {
         return Ok(wanted);
     }
@@ -162,12 +178,18 @@ fn first_fleet(name: &FleetName, network: &ConsortiumName, fleets: &[FleetSummar
 }
 
 /// At most one seat moves per pass: joins first, since they make the network stronger; then leaves, highest index first.
-fn seats(genesis: &StoredGenesis, observed: &ConsortiumObserved, operator: Address, plan: &mut ConsortiumPlan) {
+fn seats(
+    genesis: &StoredGenesis,
+    observed: &ConsortiumObserved,
+    operator: Address,
+    plan: &mut ConsortiumPlan,
+) {
     let Some(hearing) = Hearing::from_nodes(&observed.nodes, genesis.block_period_s) else {
         plan.waits.push(Wait::passing(reasons::NO_NODE_ANSWERS, "no node of the network answers yet"));
         return;
     };
-    let member = observed.governance.as_ref().and_then(|view| view.members.iter().find(|m| m.admin == genesis.member));
+    let member =
+        observed.governance.as_ref().and_then(|view| view.members.iter().find(|m| m.admin == genesis.member));
     let context = Context { observed, hearing: &hearing, member, operator };
     let moves = context.joins().into_iter().chain(context.leaves());
     for wanted in moves {
@@ -175,7 +197,10 @@ fn seats(genesis: &StoredGenesis, observed: &ConsortiumObserved, operator: Addre
             Err((reason, message)) => plan.waits.push(Wait::passing(reason, message)),
             Ok(wanted) if observed.in_flight || plan.seat_move.is_some() => {
                 let (SeatMove::Seat { node, .. } | SeatMove::Unseat { node, .. }) = &wanted;
-                plan.waits.push(Wait::passing(reasons::MOVING_SEATS, format!("{node} waits for its turn: one seat moves at a time")));
+                plan.waits.push(Wait::passing(
+                    reasons::MOVING_SEATS,
+                    format!("{node} waits for its turn: one seat moves at a time"),
+                ));
             }
             Ok(wanted) => {
                 let message = match &wanted {
@@ -201,10 +226,18 @@ type Wanted = Result<SeatMove, (&'static str, String)>;
 impl Context<'_> {
     fn joins(&self) -> Vec<Wanted> {
         let fleets = self.observed.fleets.iter().filter(|fleet| fleet.seats && !fleet.deleting);
-        let wanted = fleets.flat_map(|fleet| fleet.identities.iter().filter(|(index, _)| **index < fleet.replicas).map(move |node| (fleet, node)));
+        let wanted = fleets.flat_map(|fleet| {
+            fleet
+                .identities
+                .iter()
+                .filter(|(index, _)| **index < fleet.replicas)
+                .map(move |node| (fleet, node))
+        });
         wanted
             .filter(|(_, (_, identity))| !self.hearing.seats.contains(*identity))
-            .filter_map(|(fleet, (index, identity))| self.join(&fleet.name.node(*index).to_string(), *identity))
+            .filter_map(|(fleet, (index, identity))| {
+                self.join(&fleet.name.node(*index).to_string(), *identity)
+            })
             .collect()
     }
 
@@ -212,7 +245,8 @@ impl Context<'_> {
     fn join(&self, node: &str, identity: Address) -> Option<Wanted> {
         let status = self.status_of(identity)?;
         let height = self.observed.governance.as_ref().map_or(self.hearing.height, |view| view.height);
-        let joining = Joining { node, status: Some(status), hearing: self.hearing, member: self.member, height };
+        let joining =
+            Joining { node, status: Some(status), hearing: self.hearing, member: self.member, height };
         let proof = status.identity.as_ref().and_then(|id| id.seat_proof.clone());
         match (may_seat(&joining), proof) {
             (Ok(()), Some(proof)) => Some(Ok(SeatMove::Seat { node: node.to_owned(), identity, proof })),
@@ -252,7 +286,10 @@ impl Context<'_> {
     }
 
     fn status_of(&self, identity: Address) -> Option<&NodeStatus> {
-        self.observed.nodes.iter().find(|node| node.identity.as_ref().is_some_and(|id| id.address == identity))
+        self.observed
+            .nodes
+            .iter()
+            .find(|node| node.identity.as_ref().is_some_and(|id| id.address == identity))
     }
 }
 

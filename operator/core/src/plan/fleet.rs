@@ -123,7 +123,9 @@ impl Planner<'_> {
             }
         }
         let Some(status) = &node.status else { return not_running(node) };
-        if let Some(genesis) = self.observed.genesis.as_ref().filter(|genesis| genesis.hash != status.genesis_hash) {
+        if let Some(genesis) =
+            self.observed.genesis.as_ref().filter(|genesis| genesis.hash != status.genesis_hash)
+        {
             let message = format!("runs genesis {}, the network has {}", status.genesis_hash, genesis.hash);
             return (Phase::Failed, Some(message));
         }
@@ -138,7 +140,10 @@ impl Planner<'_> {
         }
         match &status.identity {
             Some(identity) if identity.seated => (Phase::Validating, identity.journal.sitting_out.clone()),
-            _ => (Phase::AwaitingSeat, Some("the Consortium's Ready condition says what its seat waits for".to_owned())),
+            _ => (
+                Phase::AwaitingSeat,
+                Some("the Consortium's Ready condition says what its seat waits for".to_owned()),
+            ),
         }
     }
 
@@ -197,7 +202,11 @@ impl Planner<'_> {
         if genesis.is_none() {
             self.plan.waits.push(self.no_genesis());
         }
-        let nodes = self.observed.nodes.iter().filter(|(index, node)| self.wanted(**index) || node.statefulset.is_some());
+        let nodes = self
+            .observed
+            .nodes
+            .iter()
+            .filter(|(index, node)| self.wanted(**index) || node.statefulset.is_some());
         let complete: Vec<_> = nodes.filter(|(_, node)| self.has_keys(node)).collect();
         let inputs = FleetInputs {
             image: self.image(default_image),
@@ -212,11 +221,16 @@ impl Planner<'_> {
     fn no_genesis(&self) -> Wait {
         let network = &self.valid.consortium.0;
         if self.observed.consortium_exists {
-            Wait::passing(reasons::WAITING_FOR_GENESIS, format!("Consortium {network} has no genesis yet; its conditions say why"))
+            Wait::passing(
+                reasons::WAITING_FOR_GENESIS,
+                format!("Consortium {network} has no genesis yet; its conditions say why"),
+            )
         } else {
             Wait::passing(
                 reasons::CONSORTIUM_MISSING,
-                format!("spec.consortiumRef names {network}: apply a Consortium of that name in this namespace"),
+                format!(
+                    "spec.consortiumRef names {network}: apply a Consortium of that name in this namespace"
+                ),
             )
         }
     }
@@ -228,13 +242,15 @@ impl Planner<'_> {
 
     fn node_inputs(&self, index: u32, node: &NodeObserved, genesis: &StoredGenesis) -> NodeInputs {
         let name = self.name(index);
-        let inputs = ConfigInputs { name: &name, genesis, identity: node.identity.key(), peers: &self.observed.peers };
+        let inputs =
+            ConfigInputs { name: &name, genesis, identity: node.identity.key(), peers: &self.observed.peers };
         NodeInputs { index, config: node_config(self.valid, &inputs) }
     }
 
     /// What the spec says, else what the fleet has had, else the default: a new operator restarts nobody.
     fn image(&self, default_image: &str) -> String {
-        let running = || self.observed.nodes.values().find_map(|node| node.statefulset.as_ref()?.image.clone());
+        let running =
+            || self.observed.nodes.values().find_map(|node| node.statefulset.as_ref()?.image.clone());
         let kept = || self.observed.recorded_image.clone().or_else(running);
         self.valid.image.clone().or_else(kept).unwrap_or_else(|| default_image.to_owned())
     }
@@ -243,7 +259,10 @@ impl Planner<'_> {
     fn journals(&mut self) {
         for (index, node) in &self.observed.nodes {
             let (Some(stored), Some(status)) = (node.identity.key(), &node.status) else { continue };
-            let Some(identity) = status.identity.as_ref().filter(|id| id.address == stored.key.address) else { continue };
+            let Some(identity) = status.identity.as_ref().filter(|id| id.address == stored.key.address)
+            else {
+                continue;
+            };
             let settled = stored.journal.is_none() || identity.journal.sitting_out.is_none();
             if settled && stored.journal != Some(identity.journal.id) {
                 self.plan.journals.push((self.name(*index).identity(), identity.journal.id));
@@ -301,14 +320,25 @@ impl Planner<'_> {
     fn release(&mut self) -> Option<Release> {
         let release = |reason, message: String| Some(Release { reason, message });
         if self.valid.skip_unseat {
-            return release("SeatsKept", format!("annotation {SKIP_UNSEAT}=true: let go with whatever seats it holds"));
+            return release(
+                "SeatsKept",
+                format!("annotation {SKIP_UNSEAT}=true: let go with whatever seats it holds"),
+            );
         }
-        if self.valid.role == Role::Observer || self.observed.genesis.is_none() || !self.observed.consortium_exists {
-            return release("NoSeats", "no seat can be given up: the fleet observes, or its network is gone".to_owned());
+        if self.valid.role == Role::Observer
+            || self.observed.genesis.is_none()
+            || !self.observed.consortium_exists
+        {
+            return release(
+                "NoSeats",
+                "no seat can be given up: the fleet observes, or its network is gone".to_owned(),
+            );
         }
         let own: BTreeSet<Address> = self.observed.nodes.values().filter_map(NodeObserved::address).collect();
         let Some(hearing) = &self.hearing else {
-            let message = format!("no node of the network answers, so seats cannot be given up; to let the fleet go with them set the annotation {SKIP_UNSEAT}=true");
+            let message = format!(
+                "no node of the network answers, so seats cannot be given up; to let the fleet go with them set the annotation {SKIP_UNSEAT}=true"
+            );
             self.plan.waits.push(Wait::passing(reasons::NO_NODE_ANSWERS, message));
             return None;
         };
@@ -317,10 +347,15 @@ impl Planner<'_> {
             return release("SeatsGivenUp", "no identity of the fleet holds a seat".to_owned());
         }
         if held == hearing.total() {
-            let message = format!("the fleet holds all {held} seats of the network, which keeps at least one: let go with them; keys and disks stay");
+            let message = format!(
+                "the fleet holds all {held} seats of the network, which keeps at least one: let go with them; keys and disks stay"
+            );
             return release("NetworkStops", message);
         }
-        let message = format!("{held} of {} seats are given up first; to let the fleet go with them set the annotation {SKIP_UNSEAT}=true", hearing.total());
+        let message = format!(
+            "{held} of {} seats are given up first; to let the fleet go with them set the annotation {SKIP_UNSEAT}=true",
+            hearing.total()
+        );
         self.plan.waits.push(Wait::passing(reasons::LEAVING, message));
         None
     }
@@ -328,7 +363,11 @@ impl Planner<'_> {
 
 fn not_running(node: &NodeObserved) -> (Phase, Option<String>) {
     let Some(pod) = &node.pod else {
-        let reason = if node.statefulset.is_some() { "its pod is not there yet" } else { "its objects are being made" };
+        let reason = if node.statefulset.is_some() {
+            "its pod is not there yet"
+        } else {
+            "its objects are being made"
+        };
         return (Phase::Provisioning, Some(reason.to_owned()));
     };
     match &pod.waiting {

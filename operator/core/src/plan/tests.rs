@@ -5,8 +5,8 @@ use crate::{
     keys::Key,
     names::FleetName,
     observed::{
-        ConsortiumObserved, FleetObserved, FleetSummary, Governance, MemberObserved, NodeObserved, PodObserved,
-        SeatObserved, SecretState, StatefulSetObserved, StoredKey,
+        ConsortiumObserved, FleetObserved, FleetSummary, Governance, MemberObserved, NodeObserved,
+        PodObserved, SeatObserved, SecretState, StatefulSetObserved, StoredKey,
     },
     test_support::{HEIGHT, node_status},
     validate::{self, ValidConsortium, ValidFleet},
@@ -33,7 +33,8 @@ fn valid_fleet(replicas: u32) -> ValidFleet {
 
 fn example_genesis() -> StoredGenesis {
     let identities = (1..=4).map(|seed| stored(seed).key.address).collect();
-    genesis::make(&valid_consortium(), stored(98).key.address, stored(99).key.address, &identities).expect("made")
+    genesis::make(&valid_consortium(), stored(98).key.address, stored(99).key.address, &identities)
+        .expect("made")
 }
 
 /// The node of identity `index` in a network of `seats` seats, with the addresses of the seeded keys.
@@ -54,12 +55,19 @@ fn summary(replicas: u32, identities: u8) -> FleetSummary {
         seats: true,
         deleting: false,
         skip_unseat: false,
-        identities: (0..).zip(1..=identities).map(|(index, seed)| (index, stored(seed).key.address)).collect(),
+        identities: (0..)
+            .zip(1..=identities)
+            .map(|(index, seed)| (index, stored(seed).key.address))
+            .collect(),
     }
 }
 
 fn network(replicas: u32, identities: u8, seats: u8) -> ConsortiumObserved {
-    let seat = |seed| SeatObserved { identity: stored(seed).key.address, member: 1, operator: stored(99).key.address };
+    let seat = |seed| SeatObserved {
+        identity: stored(seed).key.address,
+        member: 1,
+        operator: stored(99).key.address,
+    };
     ConsortiumObserved {
         admin: SecretState::Present(stored(98)),
         operator: SecretState::Present(stored(99)),
@@ -111,7 +119,10 @@ fn an_account_that_a_genesis_names_is_never_made_anew() {
     let mut observed = network(4, 4, 4);
     observed.operator = SecretState::Absent;
     let plan = consortium(&valid_consortium(), &observed);
-    assert_eq!((plan.accounts.len(), plan.waits[0].reason, plan.waits[0].stalled), (0, reasons::KEY_LOST, true));
+    assert_eq!(
+        (plan.accounts.len(), plan.waits[0].reason, plan.waits[0].stalled),
+        (0, reasons::KEY_LOST, true)
+    );
 }
 
 #[test]
@@ -150,7 +161,10 @@ fn node(seed: u8, seats: u8) -> NodeObserved {
         identity: SecretState::Present(stored(seed)),
         p2p: SecretState::Present(stored(seed + 20)),
         volume: true,
-        statefulset: Some(StatefulSetObserved { image: Some("old:1".to_owned()), revision: Some("a".to_owned()) }),
+        statefulset: Some(StatefulSetObserved {
+            image: Some("old:1".to_owned()),
+            revision: Some("a".to_owned()),
+        }),
         pod: Some(PodObserved { ready: true, revision: Some("a".to_owned()), ..PodObserved::default() }),
         status: Some(status(seed, seats, true)),
     }
@@ -193,7 +207,10 @@ fn a_malformed_secret_stalls_the_fleet_and_is_named() {
 fn a_node_above_replicas_stops_only_once_its_identity_is_out_of_the_set() {
     let valid = valid_fleet(4);
     let plan = fleet(&valid, &running(5, 5), "new:1");
-    assert_eq!((plan.stop.len(), plan.waits[0].reason, plan.nodes[4].phase), (0, reasons::LEAVING, Phase::Leaving));
+    assert_eq!(
+        (plan.stop.len(), plan.waits[0].reason, plan.nodes[4].phase),
+        (0, reasons::LEAVING, Phase::Leaving)
+    );
     assert_eq!(plan.objects.expect("objects").nodes.len(), 5, "it is kept running until then");
     let plan = fleet(&valid, &running(5, 4), "new:1");
     assert_eq!(plan.stop, [valid.name.node(4)]);
@@ -204,7 +221,9 @@ fn a_node_above_replicas_stops_only_once_its_identity_is_out_of_the_set() {
 
 #[test]
 fn a_fleet_keeps_the_image_it_has_had_until_its_spec_names_one() {
-    let image = |valid: &ValidFleet, observed: &FleetObserved| fleet(valid, observed, "new:1").objects.expect("objects").image;
+    let image = |valid: &ValidFleet, observed: &FleetObserved| {
+        fleet(valid, observed, "new:1").objects.expect("objects").image
+    };
     let mut valid = valid_fleet(4);
     valid.image = None;
     assert_eq!(image(&valid, &FleetObserved::default()), "new:1");
@@ -228,7 +247,8 @@ fn outdated_pods_restart_one_at_a_time_and_broken_ones_first_in_line() {
     };
     ready(&mut observed, 2, false);
     assert_eq!(fleet(&valid, &observed, "new:1").restart, Some(valid.name.node(2)), "it is down already");
-    observed.nodes.get_mut(&2).and_then(|node| node.pod.as_mut()).expect("a pod").revision = Some("b".to_owned());
+    observed.nodes.get_mut(&2).and_then(|node| node.pod.as_mut()).expect("a pod").revision =
+        Some("b".to_owned());
     let plan = fleet(&valid, &observed, "new:1");
     assert_eq!((plan.restart, plan.waits[0].reason), (None, reasons::RESTARTING), "bank-a-2 comes up first");
 }

@@ -113,7 +113,8 @@ fn interval_over(joining: &Joining<'_>) -> Verdict {
 }
 
 fn has_proof(joining: &Joining<'_>) -> Verdict {
-    let proof = joining.status.and_then(|status| status.identity.as_ref()).and_then(|id| id.seat_proof.as_ref());
+    let proof =
+        joining.status.and_then(|status| status.identity.as_ref()).and_then(|id| id.seat_proof.as_ref());
     match proof {
         Some(_) => Ok(()),
         None => refuse("NoSeatProof", format!("{} has not yet signed a proof of its identity", joining.node)),

@@ -11,7 +11,14 @@ fn reason(verdict: super::Verdict) -> &'static str {
 }
 
 fn member() -> MemberObserved {
-    MemberObserved { id: 1, alias: "bank-a".to_owned(), admin: address(99), capacity: 6, seats: 4, next_seat_block: 0 }
+    MemberObserved {
+        id: 1,
+        alias: "bank-a".to_owned(),
+        admin: address(99),
+        capacity: 6,
+        seats: 4,
+        next_seat_block: 0,
+    }
 }
 
 #[test]
@@ -76,19 +83,31 @@ fn a_refusal_carries_the_arithmetic() {
     let hearing = hearing(6, 4);
     let leaving = Leaving { node: "bank-a-5", identity: address(1), hearing: &hearing };
     let message = may_leave(&leaving).expect_err("refused").message;
-    assert!(message.contains("5 seats") && message.contains("quorum of 4") && message.contains("3 are heard"), "{message}");
+    assert!(
+        message.contains("5 seats") && message.contains("quorum of 4") && message.contains("3 are heard"),
+        "{message}"
+    );
 }
 
 #[test]
 fn a_node_restarts_only_alone_and_only_if_the_others_are_a_quorum() {
     let restart = |hearing: &Hearing, index: u8, other_down| {
-        let node = Restarting { node: "bank-a-0", identity: Some(address(index)), other_down, hearing: Some(hearing) };
+        let node = Restarting {
+            node: "bank-a-0",
+            identity: Some(address(index)),
+            other_down,
+            hearing: Some(hearing),
+        };
         reason(may_restart(&node))
     };
     assert_eq!(restart(&hearing(4, 4), 1, None), "");
     assert_eq!(restart(&hearing(4, 4), 1, Some("bank-a-1")), "AnotherNodeDown");
     assert_eq!(restart(&hearing(4, 3), 1, None), "WouldLoseQuorum");
     assert_eq!(restart(&hearing(4, 3), 4, None), "", "a seat that is not heard anyway");
-    assert_eq!(restart(&hearing(2, 2), 1, None), "", "Q = N: every restart is a pause, and is done one at a time");
+    assert_eq!(
+        restart(&hearing(2, 2), 1, None),
+        "",
+        "Q = N: every restart is a pause, and is done one at a time"
+    );
     assert_eq!(restart(&hearing(1, 1), 1, None), "");
 }

@@ -30,8 +30,13 @@ pub struct Context<'a> {
 
 /// Makes the status.
 #[must_use]
-pub fn consortium(context: &Context<'_>, observed: &ConsortiumObserved, plan: &ConsortiumPlan) -> ConsortiumStatus {
-    let stored = observed.genesis.as_ref().and_then(|genesis| genesis.as_ref().ok()).or(plan.genesis.as_ref());
+pub fn consortium(
+    context: &Context<'_>,
+    observed: &ConsortiumObserved,
+    plan: &ConsortiumPlan,
+) -> ConsortiumStatus {
+    let stored =
+        observed.genesis.as_ref().and_then(|genesis| genesis.as_ref().ok()).or(plan.genesis.as_ref());
     let hearing = stored.and_then(|genesis| Hearing::from_nodes(&observed.nodes, genesis.block_period_s));
     let mut conditions = Conditions::new(&context.before.conditions, context.generation, context.now);
     conditions.progress(&plan.waits, "the network runs as the spec says");
@@ -52,8 +57,14 @@ pub fn consortium(context: &Context<'_>, observed: &ConsortiumObserved, plan: &C
             .governance
             .as_ref()
             .map_or_else(|| context.before.members.clone(), |view| members(view, hearing.as_ref())),
-        height: hearing.as_ref().and_then(|hearing| i64::try_from(hearing.height).ok()).or(context.before.height),
-        observed_at: hearing.as_ref().map(|_| rfc3339(context.now)).or_else(|| context.before.observed_at.clone()),
+        height: hearing
+            .as_ref()
+            .and_then(|hearing| i64::try_from(hearing.height).ok())
+            .or(context.before.height),
+        observed_at: hearing
+            .as_ref()
+            .map(|_| rfc3339(context.now))
+            .or_else(|| context.before.observed_at.clone()),
         network_info: context.network_info.map(str::to_owned),
     }
 }
@@ -65,9 +76,16 @@ fn accounts(admin: &SecretState, operator: &SecretState) -> Option<MemberAccount
     })
 }
 
-fn joined(genesis: Option<&StoredGenesis>, view: Option<&Governance>) -> (ConditionStatus, &'static str, String) {
+fn joined(
+    genesis: Option<&StoredGenesis>,
+    view: Option<&Governance>,
+) -> (ConditionStatus, &'static str, String) {
     let Some(genesis) = genesis else {
-        return (ConditionStatus::Unknown, reasons::WAITING_FOR_GENESIS, "the network has no genesis yet".to_owned());
+        return (
+            ConditionStatus::Unknown,
+            reasons::WAITING_FOR_GENESIS,
+            "the network has no genesis yet".to_owned(),
+        );
     };
     let Some(view) = view else {
         return (ConditionStatus::Unknown, reasons::NO_NODE_ANSWERS, "no synced node answers".to_owned());
@@ -86,12 +104,23 @@ fn joined(genesis: Option<&StoredGenesis>, view: Option<&Governance>) -> (Condit
     }
 }
 
-fn quorum_healthy(genesis: Option<&StoredGenesis>, hearing: Option<&Hearing>) -> (ConditionStatus, &'static str, String) {
+fn quorum_healthy(
+    genesis: Option<&StoredGenesis>,
+    hearing: Option<&Hearing>,
+) -> (ConditionStatus, &'static str, String) {
     if genesis.is_none() {
-        return (ConditionStatus::Unknown, reasons::WAITING_FOR_GENESIS, "the network has no genesis yet".to_owned());
+        return (
+            ConditionStatus::Unknown,
+            reasons::WAITING_FOR_GENESIS,
+            "the network has no genesis yet".to_owned(),
+        );
     }
     let Some(hearing) = hearing else {
-        return (ConditionStatus::Unknown, reasons::NO_NODE_ANSWERS, "no node of the network answers".to_owned());
+        return (
+            ConditionStatus::Unknown,
+            reasons::NO_NODE_ANSWERS,
+            "no node of the network answers".to_owned(),
+        );
     };
     let message = format!(
         "{} of {} seats are heard, {} are needed for a block",

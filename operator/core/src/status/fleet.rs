@@ -52,7 +52,11 @@ pub fn fleet(
         ready_replicas: count(ready),
         selector: Some(format!("{FLEET}={}", valid.name.0)),
         summary: Some(summary(valid, plan)),
-        image: plan.objects.as_ref().map(|inputs| inputs.image.clone()).or_else(|| context.before.image.clone()),
+        image: plan
+            .objects
+            .as_ref()
+            .map(|inputs| inputs.image.clone())
+            .or_else(|| context.before.image.clone()),
         rpc: match applied {
             Some(applied) => applied.rpc_service.as_ref().and_then(|service| rpc_address(valid, service)),
             None => context.before.rpc.clone(),
@@ -71,8 +75,14 @@ fn node_waits(plan: &FleetPlan) -> Vec<Wait> {
     };
     let mut nodes: Vec<_> = plan.nodes.iter().filter_map(|node| Some((reason(node.phase)?, node))).collect();
     nodes.sort_by_key(|(_, node)| std::cmp::Reverse(node.phase));
-    let why = |reason: &Option<String>| reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    nodes.into_iter().map(|(word, node)| Wait::passing(word, format!("{} is {:?}{}", node.name, node.phase, why(&node.reason)))).collect()
+    let why =
+        |reason: &Option<String>| reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    nodes
+        .into_iter()
+        .map(|(word, node)| {
+            Wait::passing(word, format!("{} is {:?}{}", node.name, node.phase, why(&node.reason)))
+        })
+        .collect()
 }
 
 fn degraded(plan: &FleetPlan) -> (ConditionStatus, &'static str, String) {
@@ -98,7 +108,8 @@ fn summary(valid: &ValidFleet, plan: &FleetPlan) -> String {
 /// The load balancer's address once it has one, else the name inside the cluster.
 fn rpc_address(valid: &ValidFleet, service: &Service) -> Option<RpcAddress> {
     let rpc = valid.rpc.as_ref()?;
-    let ingress = service.status.as_ref().and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref()?.first());
+    let ingress =
+        service.status.as_ref().and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref()?.first());
     let host = if rpc.load_balancer {
         ingress.and_then(|ingress| ingress.ip.clone().or_else(|| ingress.hostname.clone()))?
     } else {

@@ -59,8 +59,8 @@ pub struct Chain {
 pub fn consortium(object: &Consortium) -> Result<ValidConsortium, InvalidField> {
     let name = ConsortiumName(object.metadata.name.clone().unwrap_or_default());
     let member = &object.spec.member;
-    let alias =
-        Label::new(&member.alias).map_err(|error| InvalidField::new("spec.member.alias", error.to_string()))?;
+    let alias = Label::new(&member.alias)
+        .map_err(|error| InvalidField::new("spec.member.alias", error.to_string()))?;
     let admin_secret = member.admin.secret.name.clone().unwrap_or_else(|| name.admin());
     let operator_secret = member.operator.secret.name.clone().unwrap_or_else(|| name.operator());
     if admin_secret == operator_secret {
@@ -85,9 +85,9 @@ fn chain(object: &Consortium) -> Result<Chain, InvalidField> {
         InvalidField::new("spec.join", "joining is not available in this version; use spec.create")
     })?;
     let period = create.block_period.as_deref().unwrap_or(BLOCK_PERIOD);
-    let period_ms = milliseconds(period)
-        .filter(|ms| ms % 1000 == 0)
-        .ok_or_else(|| InvalidField::new("spec.create.blockPeriod", format!("is {period}; write whole seconds, as 2s")))?;
+    let period_ms = milliseconds(period).filter(|ms| ms % 1000 == 0).ok_or_else(|| {
+        InvalidField::new("spec.create.blockPeriod", format!("is {period}; write whole seconds, as 2s"))
+    })?;
     let timeout = create.request_timeout.as_deref().unwrap_or(REQUEST_TIMEOUT);
     let request_timeout_ms = milliseconds(timeout).ok_or_else(|| {
         InvalidField::new("spec.create.requestTimeout", format!("is {timeout}; write it as 1500ms or 2s"))
@@ -113,10 +113,9 @@ fn positive(field: &str, value: i64) -> Result<u64, InvalidField> {
 
 fn capacity(value: i32) -> Result<u16, InvalidField> {
     let most = chain::governance::MAX_SEATS;
-    u16::try_from(value)
-        .ok()
-        .filter(|value| (1..=most).contains(&usize::from(*value)))
-        .ok_or_else(|| InvalidField::new("spec.create.capacity", format!("is {value}; it must be 1 to {most}")))
+    u16::try_from(value).ok().filter(|value| (1..=most).contains(&usize::from(*value))).ok_or_else(|| {
+        InvalidField::new("spec.create.capacity", format!("is {value}; it must be 1 to {most}"))
+    })
 }
 
 fn accounts(create: &crate::api::consortium::Create) -> Result<BTreeMap<Address, U256>, InvalidField> {
@@ -128,7 +127,10 @@ fn accounts(create: &crate::api::consortium::Create) -> Result<BTreeMap<Address,
             .parse()
             .map_err(|_| InvalidField::new(&field, "is not an address: write 0x and 40 hex digits"))?;
         let balance = wei(&account.balance).ok_or_else(|| {
-            InvalidField::new(&format!("{field}.balance"), format!("is {:?}; write it as \"1000 ether\"", account.balance))
+            InvalidField::new(
+                &format!("{field}.balance"),
+                format!("is {:?}; write it as \"1000 ether\"", account.balance),
+            )
         })?;
         if accounts.insert(address, balance).is_some() {
             return Err(InvalidField::new(&field, "stands twice, in other letter case; keep one"));
@@ -138,6 +140,7 @@ fn accounts(create: &crate::api::consortium::Create) -> Result<BTreeMap<Address,
 }
 
 fn pin(text: &str) -> Result<B256, InvalidField> {
-    text.parse()
-        .map_err(|_| InvalidField::new("spec.create.genesisHash", format!("is {text:?}; write 0x and 64 hex digits")))
+    text.parse().map_err(|_| {
+        InvalidField::new("spec.create.genesisHash", format!("is {text:?}; write 0x and 64 hex digits"))
+    })
 }

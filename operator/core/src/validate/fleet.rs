@@ -69,10 +69,10 @@ pub struct RpcService {
 /// Checks a fleet.
 pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
     let spec = &object.spec;
-    let replicas = u32::try_from(spec.replicas)
-        .ok()
-        .filter(|replicas| (1..=64).contains(replicas))
-        .ok_or_else(|| InvalidField::new("spec.replicas", format!("is {}; it must be 1 to 64", spec.replicas)))?;
+    let replicas =
+        u32::try_from(spec.replicas).ok().filter(|replicas| (1..=64).contains(replicas)).ok_or_else(
+            || InvalidField::new("spec.replicas", format!("is {}; it must be 1 to 64", spec.replicas)),
+        )?;
     let storage = spec.storage.clone().unwrap_or_default();
     let resources = spec.resources.clone().unwrap_or_default();
     let annotation = |name: &str| object.metadata.annotations.as_ref().and_then(|all| all.get(name));
@@ -86,8 +86,9 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
         create_keys: spec.keys.as_ref().and_then(|keys| keys.secret.create).unwrap_or(true),
         storage_size: storage.size.unwrap_or_else(|| STORAGE.to_owned()),
         storage_class: storage.storage_class_name,
-        requests: filled(resources.requests, "250m", "256Mi"),
-        limits: filled(resources.limits, "2", "2Gi"),
+        // A request that the user raised must not end up above a limit that he left to us.
+        limits: filled(resources.limits, &resources.requests, "2", "2Gi"),
+        requests: filled(resources.requests, &None, "250m", "256Mi"),
         image: spec.image.clone(),
         pod: spec.pod.clone().unwrap_or_default(),
         node_pool: spec.node_pool.clone(),
@@ -98,11 +99,12 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
     })
 }
 
-fn filled(amounts: Option<Amounts>, cpu: &str, memory: &str) -> Amounts {
+fn filled(amounts: Option<Amounts>, least: &Option<Amounts>, cpu: &str, memory: &str) -> Amounts {
     let amounts = amounts.unwrap_or_default();
+    let least = least.clone().unwrap_or_default();
     Amounts {
-        cpu: amounts.cpu.or_else(|| Some(cpu.to_owned())),
-        memory: amounts.memory.or_else(|| Some(memory.to_owned())),
+        cpu: amounts.cpu.or(least.cpu).or_else(|| Some(cpu.to_owned())),
+        memory: amounts.memory.or(least.memory).or_else(|| Some(memory.to_owned())),
     }
 }
 
@@ -119,7 +121,8 @@ fn rpc(object: &Validator) -> Option<RpcService> {
 
 fn namespaces(object: &Validator) -> Vec<String> {
     let asked = object.spec.rpc.as_ref().map(|rpc| rpc.namespaces.clone()).unwrap_or_default();
-    let asked = if asked.is_empty() { vec![RpcNamespace::Eth, RpcNamespace::Net, RpcNamespace::Web3] } else { asked };
+    let asked =
+        if asked.is_empty() { vec![RpcNamespace::Eth, RpcNamespace::Net, RpcNamespace::Web3] } else { asked };
     let text = |namespace: RpcNamespace| match namespace {
         RpcNamespace::Eth => "eth",
         RpcNamespace::Net => "net",
