@@ -76,10 +76,10 @@ where
     let api = context.api::<K>(&namespace);
     let mut wanted = serde_json::to_value(&desired)?;
     drift::stamp(&mut wanted);
-    if let Some(live) = call("read object", api.get_opt(&name)).await? {
-        if drift::is_applied(&wanted, &serde_json::to_value(&live)?) {
-            return Ok(live);
-        }
+    if let Some(live) = call("read object", api.get_opt(&name)).await?
+        && drift::is_applied(&wanted, &serde_json::to_value(&live)?)
+    {
+        return Ok(live);
     }
     let params = PatchParams::apply(MANAGER).force();
     let applied = call("apply object", api.patch(&name, &params, &Patch::Apply(&wanted))).await?;

@@ -70,10 +70,10 @@ fn observed(fleet: &ValidFleet, journals: bool) -> FleetObserved {
 #[track_caller]
 fn assert_golden(name: &str, objects: &[serde_json::Value]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    let text: String = objects
-        .iter()
-        .map(|object| format!("---\n{}", serde_saphyr::to_string(object).expect("YAML")))
-        .collect();
+    let text = objects.iter().fold(String::new(), |text, object| {
+        text + "---
+" + &serde_saphyr::to_string(object).expect("YAML")
+    });
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &text).expect("written");
     }

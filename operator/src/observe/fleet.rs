@@ -95,10 +95,12 @@ async fn place_keys(
     for (index, node) in &mut observed.nodes {
         let name = valid.name.node(*index);
         for secret in [name.identity(), name.p2p()] {
-            if !found.contains_key(&secret) && (valid.role == Role::Validator || secret == name.p2p()) {
-                if let Some(restored) = call("read Secret", api.get_opt(&secret)).await? {
-                    found.insert(secret, restored);
-                }
+            let wanted = valid.role == Role::Validator || secret == name.p2p();
+            if wanted
+                && !found.contains_key(&secret)
+                && let Some(restored) = call("read Secret", api.get_opt(&secret)).await?
+            {
+                found.insert(secret, restored);
             }
         }
         node.identity = SecretState::read(found.get(&name.identity()));

@@ -28,14 +28,14 @@ use operator_core::{
 use std::{sync::Arc, time::Duration};
 
 /// While something is under way.
-const BUSY: Duration = Duration::from_millis(1000);
+const BUSY: Duration = Duration::from_secs(1);
 /// When everything is as wanted, or a person must act.
 const SETTLED: Duration = Duration::from_secs(10);
 
 /// One pass.
 pub(crate) async fn reconcile(object: Arc<Consortium>, context: Arc<Context>) -> Result<Action, Error> {
     let name = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
-    measured(&context, "Consortium", name, pass(&object, &context)).await
+    measured(&context, "Consortium", name, Box::pin(pass(&object, &context))).await
 }
 
 async fn pass(object: &Consortium, context: &Context) -> Result<Action, Error> {
@@ -51,12 +51,11 @@ async fn pass(object: &Consortium, context: &Context) -> Result<Action, Error> {
     let mut plan = plan::consortium(&valid, &observed);
     make(context, &valid, &plan).await?;
     let network_info = publish(context, &valid, &observed, &plan).await?;
-    if let (Some(ip), true) = (&observation.entry, plan.seat_move.is_some()) {
-        if let Err(error) = move_seat(context, ip, &observed, &plan).await {
-            tracing::warn!(%error, "transaction not sent");
-            plan.waits
-                .insert(0, Wait::passing(reasons::MOVING_SEATS, format!("transaction not sent: {error}")));
-        }
+    if let (Some(ip), true) = (&observation.entry, plan.seat_move.is_some())
+        && let Err(error) = move_seat(context, ip, &observed, &plan).await
+    {
+        tracing::warn!(%error, "transaction not sent");
+        plan.waits.insert(0, Wait::passing(reasons::MOVING_SEATS, format!("transaction not sent: {error}")));
     }
     let settled = report(object, context, &observed, &plan, network_info.as_deref()).await?;
     Ok(match (plan.accounts.is_empty(), settled) {
@@ -172,7 +171,7 @@ async fn refused(object: &Consortium, context: &Context, message: &str) -> Resul
     if before != after {
         store(object, context, &before, after).await?;
     }
-    Ok(again(Duration::from_secs(300)))
+    Ok(again(Duration::from_mins(5)))
 }
 
 fn settled(conditions: &[Condition]) -> bool {

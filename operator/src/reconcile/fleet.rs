@@ -29,14 +29,14 @@ use operator_core::{
 use std::{sync::Arc, time::Duration};
 
 /// While something is under way.
-const BUSY: Duration = Duration::from_millis(1000);
+const BUSY: Duration = Duration::from_secs(1);
 /// When everything is as wanted, or a person must act.
 const SETTLED: Duration = Duration::from_secs(12);
 
 /// One pass.
 pub(crate) async fn reconcile(object: Arc<Validator>, context: Arc<Context>) -> Result<Action, Error> {
     let name = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
-    measured(&context, "Validator", name, pass(&object, &context)).await
+    measured(&context, "Validator", name, Box::pin(pass(&object, &context))).await
 }
 
 async fn pass(object: &Validator, context: &Context) -> Result<Action, Error> {
@@ -177,7 +177,7 @@ async fn refused(object: &Validator, context: &Context, message: &str) -> Result
     let after =
         ValidatorStatus { observed_generation: object.metadata.generation, conditions, ..before.clone() };
     store(object, context, &before, after).await?;
-    Ok(again(Duration::from_secs(300)))
+    Ok(again(Duration::from_mins(5)))
 }
 
 fn settled(conditions: &[Condition]) -> bool {

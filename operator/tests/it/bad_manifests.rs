@@ -39,7 +39,7 @@ async fn a_bad_manifest_is_refused_at_admission_with_its_field_named() {
         ),
         (
             consortium(|m| {
-                m["spec"]["create"]["accounts"] = json!([{ "address": "0x12", "balance": "1 ether" }])
+                m["spec"]["create"]["accounts"] = json!([{ "address": "0x12", "balance": "1 ether" }]);
             }),
             &["spec.create.accounts[0].address"],
         ),

@@ -23,6 +23,9 @@ use std::{
 /// A test that needs it all is broken, not slow.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Every operator of this process listens on a port of its own.
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
 pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) namespace: String,
@@ -57,7 +60,6 @@ impl World {
         let config =
             Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a config");
         let client = Client::try_from(config).expect("a client");
-        static NEXT: AtomicU16 = AtomicU16::new(0);
         let port = 20_000
             + u16::try_from(std::process::id() % 20_000).expect("small")
             + NEXT.fetch_add(1, Ordering::Relaxed);

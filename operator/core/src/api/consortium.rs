@@ -1,4 +1,5 @@
 //! `Consortium`: one network as this member sees it.
+#![expect(clippy::duplicated_attributes, reason = "every printer column has a type of its own")]
 #![expect(unreachable_pub, reason = "the KubeSchema derive repeats the type inside a function")]
 
 use super::{

@@ -3,6 +3,8 @@ use crate::{api::Consortium, build, test_support::address, validate};
 use alloy_primitives::B256;
 use std::collections::BTreeSet;
 
+type Damage = fn(&str) -> String;
+
 fn consortium() -> Consortium {
     let text = include_str!("../../../../examples/consortium.yaml");
     serde_saphyr::from_str(text).expect("the example")
@@ -48,7 +50,7 @@ fn a_damaged_config_map_is_refused_by_name() {
     let valid = validate::consortium(&consortium()).expect("valid");
     let made = make(&valid, address(98), address(99), &identities()).expect("made");
     let good = build::genesis(&valid, &made);
-    let damage: [(&str, fn(&str) -> String); 3] = [
+    let damage: [(&str, Damage); 3] = [
         ("genesis.json", |text| text.replace("0xee6b280", "0xee6b281")),
         ("genesisHash", |_| "0x1".to_owned()),
         ("chainId", |_| "7".to_owned()),

@@ -251,7 +251,7 @@ impl Context<'_> {
         match (may_seat(&joining), proof) {
             (Ok(()), Some(proof)) => Some(Ok(SeatMove::Seat { node: node.to_owned(), identity, proof })),
             (Ok(()), None) => None,
-            (Err(refusal), _) => Some(Err(explained(node, "seat", refusal))),
+            (Err(refusal), _) => Some(Err(explained(node, "seat", &refusal))),
         }
     }
 
@@ -271,7 +271,7 @@ impl Context<'_> {
     fn leave(&self, node: &str, identity: Address) -> Wanted {
         may_leave(&Leaving { node, identity, hearing: self.hearing })
             .map(|()| SeatMove::Unseat { node: node.to_owned(), identity })
-            .map_err(|refusal| explained(node, "leave", refusal))
+            .map_err(|refusal| explained(node, "leave", &refusal))
     }
 
     /// A fleet that holds every seat is let go with them: giving up all but one would only weaken what comes back.
@@ -293,6 +293,6 @@ impl Context<'_> {
     }
 }
 
-fn explained(node: &str, what: &str, refusal: Refusal) -> (&'static str, String) {
+fn explained(node: &str, what: &str, refusal: &Refusal) -> (&'static str, String) {
     (refusal.reason, format!("{node} does not {what} yet: {}", refusal.message))
 }

@@ -182,8 +182,8 @@ fn running(nodes: u8, seats: u8) -> FleetObserved {
 
 #[test]
 fn keys_are_made_for_new_nodes_only_and_never_for_one_whose_disk_is_there() {
-    let mut observed = FleetObserved::default();
-    observed.nodes = (0..2).map(|index| (index, NodeObserved::default())).collect();
+    let nodes = (0..2).map(|index| (index, NodeObserved::default())).collect();
+    let mut observed = FleetObserved { nodes, ..FleetObserved::default() };
     observed.nodes.get_mut(&1).expect("a node").volume = true;
     let valid = valid_fleet(2);
     let plan = fleet(&valid, &observed, "new:1");

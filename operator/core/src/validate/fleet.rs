@@ -87,8 +87,8 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
         storage_size: storage.size.unwrap_or_else(|| STORAGE.to_owned()),
         storage_class: storage.storage_class_name,
         // A request that the user raised must not end up above a limit that he left to us.
-        limits: filled(resources.limits, &resources.requests, "2", "2Gi"),
-        requests: filled(resources.requests, &None, "250m", "256Mi"),
+        limits: filled(resources.limits, resources.requests.as_ref(), "2", "2Gi"),
+        requests: filled(resources.requests, None, "250m", "256Mi"),
         image: spec.image.clone(),
         pod: spec.pod.clone().unwrap_or_default(),
         node_pool: spec.node_pool.clone(),
@@ -99,9 +99,9 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
     })
 }
 
-fn filled(amounts: Option<Amounts>, least: &Option<Amounts>, cpu: &str, memory: &str) -> Amounts {
+fn filled(amounts: Option<Amounts>, least: Option<&Amounts>, cpu: &str, memory: &str) -> Amounts {
     let amounts = amounts.unwrap_or_default();
-    let least = least.clone().unwrap_or_default();
+    let least = least.cloned().unwrap_or_default();
     Amounts {
         cpu: amounts.cpu.or(least.cpu).or_else(|| Some(cpu.to_owned())),
         memory: amounts.memory.or(least.memory).or_else(|| Some(memory.to_owned())),
