@@ -55,7 +55,8 @@ impl Story {
     }
 
     pub(crate) fn speaking(mut self, capabilities: &[(&str, u64)]) -> Self {
-        let capability = |(name, version): &(&str, u64)| Capability { name: (*name).to_owned(), version: *version };
+        let capability =
+            |(name, version): &(&str, u64)| Capability { name: (*name).to_owned(), version: *version };
         self.capabilities = capabilities.iter().map(capability).collect();
         self
     }

@@ -6,11 +6,13 @@ use crate::{
 };
 use alloy_primitives::{B256, Bytes, U256};
 use chain::enode::Enode;
-use devp2p::{DisconnectReason, DownReason, Event, ForkSchedule, NodeKey, StartError, eth::message::id, start};
+use devp2p::{
+    DisconnectReason, DownReason, Event, ForkSchedule, NodeKey, StartError, eth::message::id, start,
+};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_connect_and_exchange_consensus_payloads_both_ways() {
     let mut a = Node::with_peers(vec![]).await;
     let mut b = Node::with_peers(vec![a.enode()]).await;
@@ -28,7 +30,7 @@ async fn two_nodes_connect_and_exchange_consensus_payloads_both_ways() {
     assert_eq!(a.consensus().await, (b.id(), 0x15, small));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mutual_dial_ends_with_exactly_one_connection() {
     for _ in 0..4 {
         let keys = [NodeKey::random(), NodeKey::random()];

@@ -22,7 +22,9 @@ async fn garbage_on_the_port_leaves_the_node_serving() {
     rand::rng().fill_bytes(&mut random);
     let mut plausible = vec![0x01, 0x90, 0x04];
     plausible.extend(&random[..500]);
-    for garbage in [&b"GET / HTTP/1.1\r\nHost: node\r\n\r\n"[..], &[0; 64], &[0xff; 3000], &plausible, b"\x16\x03\x01"] {
+    for garbage in
+        [&b"GET / HTTP/1.1\r\nHost: node\r\n\r\n"[..], &[0; 64], &[0xff; 3000], &plausible, b"\x16\x03\x01"]
+    {
         let mut stream = TcpStream::connect(node.network.local_address()).await.unwrap();
         stream.write_all(garbage).await.unwrap();
         stream.shutdown().await.unwrap();

@@ -4,8 +4,8 @@ use alloy_consensus::{Header, ReceiptEnvelope, ReceiptWithBloom};
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 use chain::enode::Enode;
 use devp2p::{
-    Block, BlockBody, BlockId, ChainReader, ChainStatus, Event, ForkSchedule, Network, NetworkOptions, NodeKey,
-    PeerId, start,
+    Block, BlockBody, BlockId, ChainReader, ChainStatus, Event, ForkSchedule, Network, NetworkOptions,
+    NodeKey, PeerId, start,
 };
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::timeout};
@@ -74,7 +74,9 @@ impl ChainReader for SmallChain {
     fn headers(&self, origin: BlockId, amount: usize, skip: u64, reverse: bool) -> Vec<Header> {
         let origin = match origin {
             BlockId::Number(number) => Some(number),
-            BlockId::Hash(hash) => self.headers.iter().find(|h| chain::hash::block_hash(h) == Ok(hash)).map(|h| h.number),
+            BlockId::Hash(hash) => {
+                self.headers.iter().find(|h| chain::hash::block_hash(h) == Ok(hash)).map(|h| h.number)
+            }
         };
         let Some(origin) = origin else { return Vec::new() };
         let at = |n: u64| {
@@ -104,7 +106,12 @@ impl ChainReader for SmallChain {
 }
 
 pub(crate) fn forks() -> ForkSchedule {
-    ForkSchedule { genesis_hash: SmallChain::new().hash(0), genesis_time: 1000, blocks: vec![], times: vec![] }
+    ForkSchedule {
+        genesis_hash: SmallChain::new().hash(0),
+        genesis_time: 1000,
+        blocks: vec![],
+        times: vec![],
+    }
 }
 
 pub(crate) fn options(key: NodeKey, peers: Vec<Enode>) -> NetworkOptions {

@@ -28,7 +28,8 @@ async fn a_node_gets_headers_bodies_receipts_and_transactions_from_another() {
     let hashes = vec![chain.hash(1), B256::repeat_byte(9), chain.hash(2)];
     assert_eq!(a.network.bodies(peer, hashes.clone()).await.unwrap().len(), 2, "the unknown one is left out");
     assert_eq!(a.network.receipts(peer, hashes).await.unwrap().len(), 2);
-    let pooled = a.network.pooled_transactions(peer, vec![keccak256(transaction(1)), B256::ZERO]).await.unwrap();
+    let pooled =
+        a.network.pooled_transactions(peer, vec![keccak256(transaction(1)), B256::ZERO]).await.unwrap();
     assert_eq!(pooled, [transaction(1)]);
     let head = a.network.peers()[0].clone();
     assert_eq!((head.head_number, head.head_hash), (4, chain.hash(4)));

@@ -14,7 +14,9 @@ fn round_trip(version: EthVersion, id: u8, data: &[u8]) -> Message {
         Message::Query(request, query) => query.encode(*request),
         Message::Reply(request, reply) => reply.encode(*request),
         Message::NewBlockHashes(hashes) => (id::NEW_BLOCK_HASHES, encode_new_block_hashes(hashes)),
-        Message::TransactionHashes(hashes) => (id::TRANSACTION_HASHES, encode_transaction_hashes(version, hashes)),
+        Message::TransactionHashes(hashes) => {
+            (id::TRANSACTION_HASHES, encode_transaction_hashes(version, hashes))
+        }
         other => panic!("no encoder asked for {other:?}"),
     };
     assert_eq!(again, (id, data.to_vec()));
@@ -47,7 +49,9 @@ fn packets_of_eip_2481_are_read_and_written_byte_for_byte() {
             }
             other => panic!("unknown packet {other}"),
         };
-        let (Message::Query(request, _) | Message::Reply(request, _)) = round_trip(EthVersion::V66, id, &data) else {
+        let (Message::Query(request, _) | Message::Reply(request, _)) =
+            round_trip(EthVersion::V66, id, &data)
+        else {
             panic!("packet without a request id");
         };
         assert_eq!(request, 1111);

@@ -44,8 +44,8 @@ fn session(rlpx: &Value) -> (Secrets, Secrets) {
     let initiator = Initiator::new(node(keys, "A"), &public(&keys["pub_B"]), randomness(keys, "A"));
     let mut a = initiator.finish(&ack).unwrap();
     let mut b = accepted(rlpx, "auth_eip8_v4").secrets;
-    a.egress = b.ingress.clone();
-    b.egress = a.ingress.clone();
+    a.egress.clone_from(&b.ingress);
+    b.egress.clone_from(&a.ingress);
     assert!(b.ingress.ends_with(&auth));
     (a, b)
 }
@@ -55,7 +55,8 @@ fn handshake_packets_of_eip_8_are_opened_whatever_their_version_and_extra_items(
     let rlpx = &vectors()["rlpx"];
     for recorded in rlpx["handshake_packets"].as_array().unwrap() {
         let raw = bytes(&recorded["packet"]);
-        let own = if recorded["name"].as_str().unwrap().starts_with("auth") { "static_B" } else { "static_A" };
+        let own =
+            if recorded["name"].as_str().unwrap().starts_with("auth") { "static_B" } else { "static_A" };
         let plain = ecies::open(&secret(&rlpx["keys"][own]), &raw[2..], [raw[0], raw[1]]).unwrap();
         let padding = usize::try_from(recorded["padding_len"].as_u64().unwrap()).unwrap();
         let expected = bytes(&recorded["plaintext"]);
