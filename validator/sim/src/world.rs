@@ -2,6 +2,7 @@
 
 use crate::{
     block::SimBlock,
+    byzantine::{applaud, twist},
     node::Node,
     oracle::{Oracle, Violation},
     plan::Plan,
@@ -166,7 +167,10 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Deliver { to, message } => self.step(to, Input::Message(message)),
+            Event::Deliver { to, message } => {
+                self.applaud(to, &message);
+                self.step(to, Input::Message(message));
+            }
             Event::Step { node, life, input } if self.is_alive(node, life) => self.step(node, input),
             Event::Timer { node, life, generation, timer }
                 if self.is_alive(node, life)
@@ -248,7 +252,9 @@ impl World {
         let at = self.now + 1_000;
         self.schedule(at, Event::Sync { node });
         let peer = usize::try_from(self.rng.below(self.nodes.len() as u64)).unwrap_or(0);
-        if self.nodes[peer].instance.is_none() || self.plan.is_cut(self.now, node, peer) {
+        // Early sync would heal what votes alone must not break: before the network is timely it seldom gets through.
+        let is_lost = !self.is_timely() && !self.rng.chance(100);
+        if is_lost || self.nodes[peer].instance.is_none() || self.plan.is_cut(self.now, node, peer) {
             return;
         }
         while self.nodes[node].instance.is_some() {
@@ -317,7 +323,8 @@ impl World {
                 );
             }
             Output::Validate { height, round, digest, block } => {
-                let is_valid = block.parent == self.nodes[node].head().hash && block.salt <= self.salt;
+                let is_valid =
+                    block.parent == self.nodes[node].head().hash && block.salt.min(!block.salt) <= self.salt;
                 let verdict = if is_valid { Verdict::Valid } else { Verdict::Invalid };
                 let input = Input::Validated { height, round, digest, verdict };
                 if self.plan.execution_ms == 0 {
@@ -402,9 +409,24 @@ impl World {
             if self.may_crash(node) {
                 return false;
             }
-            self.send(node, to, |to| Event::Deliver { to, message: message.clone() });
+            let lies = self.plan.is_liar(node) && to % 2 == 1;
+            let told = if lies { twist(message, self.validators[node]) } else { message.clone() };
+            self.send(node, to, |to| Event::Deliver { to, message: told.clone() });
         }
         true
+    }
+
+    /// The liar votes for every proposal it sees.
+    fn applaud(&mut self, node: usize, message: &Message<SimBlock>) {
+        let Message::Proposal(proposal) = message else { return };
+        if !self.plan.is_liar(node) || self.nodes[node].instance.is_none() {
+            return;
+        }
+        for message in applaud(proposal, self.validators[node]) {
+            for to in 0..self.nodes.len() {
+                self.send(node, to, |to| Event::Deliver { to, message: message.clone() });
+            }
+        }
     }
 
     fn send(&mut self, from: usize, to: usize, event: impl Fn(usize) -> Event) {
