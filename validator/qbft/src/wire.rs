@@ -162,7 +162,9 @@ fn signed_round_change(part: &Verified<RoundChange>, out: &mut Vec<u8>) {
 
 fn prepare_list(prepares: &[Verified<Prepare>]) -> Vec<u8> {
     list(|out| {
-        prepares.iter().for_each(|part| envelope(&prepare_payload(part.payload()), part.signature(), out))
+        for part in prepares {
+            envelope(&prepare_payload(part.payload()), part.signature(), out);
+        }
     })
 }
 

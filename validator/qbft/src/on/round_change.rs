@@ -148,7 +148,7 @@ impl<B: Proposal> Instance<B> {
         match (again, self.candidate.take()) {
             (Some((block, prepares)), _) => self.propose(block, Justification { round_changes, prepares }),
             (None, Some(block)) => {
-                self.propose(block, Justification { round_changes, prepares: Arc::from([]) })
+                self.propose(block, Justification { round_changes, prepares: Arc::from([]) });
             }
             (None, None) => self.ask_for_block(),
         }
