@@ -176,10 +176,12 @@ impl<K: ResourceExt> LabelledObject for K {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a watch hands its objects over")]
 fn network_of<K: ResourceExt>(object: K) -> Option<ObjectRef<Consortium>> {
     Some(ObjectRef::new(&object.label(NETWORK)?).within(&object.place()?))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a watch hands its objects over")]
 fn fleet_of<K: ResourceExt>(object: K) -> Option<ObjectRef<Validator>> {
     Some(ObjectRef::new(&object.label(FLEET)?).within(&object.place()?))
 }

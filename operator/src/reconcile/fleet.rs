@@ -103,7 +103,7 @@ async fn carry_out(
         write::journal(context, &valid.namespace, secret, *id).await?;
     }
     let applied = match &plan.objects {
-        Some(inputs) => Some(apply::fleet(context, build::fleet(valid, inputs)?).await?),
+        Some(inputs) => Some(Box::pin(apply::fleet(context, build::fleet(valid, inputs)?)).await?),
         None => None,
     };
     if valid.rpc.is_none() && !valid.deleting {

@@ -188,15 +188,22 @@ impl World {
         Some(sum.sum())
     }
 
-    /// Waits until both kinds have been passed over twice more.
+    /// Touches both objects twice, and waits each time until both have been passed over.
     pub(crate) async fn two_more_passes(&self) {
-        for kind in ["Consortium", "Validator"] {
-            let line = format!("quorate_operator_reconciles_total{{kind=\"{kind}\"");
-            let before = self.counter(&line).await.expect("metrics");
-            self.until("two more passes", || async {
-                (self.counter(&line).await? >= before + 2).then_some(())
-            })
-            .await;
+        for touch in ["once", "twice"] {
+            for kind in ["Consortium", "Validator"] {
+                let line = format!("quorate_operator_reconciles_total{{kind=\"{kind}\"");
+                let before = self.counter(&line).await.expect("metrics");
+                let touched = json!({ "metadata": { "annotations": { "test.example/touched": touch } } });
+                let (params, patch) = (PatchParams::default(), Patch::Merge(&touched));
+                if kind == "Consortium" {
+                    self.api::<Consortium>().patch("trade-finance", &params, &patch).await.map(drop)
+                } else {
+                    self.api::<Validator>().patch("bank-a", &params, &patch).await.map(drop)
+                }
+                .expect("touched");
+                self.until("a pass", || async { (self.counter(&line).await? > before).then_some(()) }).await;
+            }
         }
     }
 }
