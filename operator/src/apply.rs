@@ -112,8 +112,9 @@ where
 
 /// Stops a node: its StatefulSet and its ConfigMap go; key and disk stay.
 pub(crate) async fn stop(context: &Context, namespace: &str, node: &NodeName) -> Result<(), Error> {
-    delete::<StatefulSet>(context, namespace, &node.to_string()).await?;
+    // The set goes last: while it is there the node is planned for, and a stop that was cut short is done again.
     delete::<ConfigMap>(context, namespace, &node.config()).await?;
+    delete::<StatefulSet>(context, namespace, &node.to_string()).await?;
     tracing::info!(namespace, %node, "stopped");
     Ok(())
 }

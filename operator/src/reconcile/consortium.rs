@@ -15,7 +15,7 @@ use kube::{Resource, ResourceExt, runtime::controller::Action};
 use operator_core::{
     api::{
         Condition, Consortium, ConsortiumStatus,
-        conditions::{ConditionStatus, READY, STALLED, reasons},
+        conditions::{ConditionStatus, QUORUM_HEALTHY, READY, STALLED, reasons},
     },
     build,
     genesis::StoredGenesis,
@@ -177,5 +177,6 @@ async fn refused(object: &Consortium, context: &Context, message: &str) -> Resul
 fn settled(conditions: &[Condition]) -> bool {
     let is_true =
         |kind| conditions.iter().any(|c: &Condition| c.kind == kind && c.status == ConditionStatus::True);
-    is_true(READY) || is_true(STALLED)
+    // A network that is not heard is looked at often: its return is news.
+    (is_true(READY) && is_true(QUORUM_HEALTHY)) || is_true(STALLED)
 }

@@ -272,7 +272,8 @@ impl Planner<'_> {
 
     /// A node above `replicas` stops once nobody counts on it: its identity is out of the set at head.
     fn stop(&mut self) {
-        for (index, node) in self.observed.nodes.iter().filter(|(index, _)| **index >= self.valid.replicas) {
+        let above = self.observed.nodes.iter().filter(|(index, _)| **index >= self.valid.replicas);
+        for (index, node) in above.filter(|(_, node)| node.statefulset.is_some()) {
             let name = self.name(*index);
             let never_ran = self.observed.genesis.is_none() || self.valid.role == Role::Observer;
             match self.seated(node.address()) {
