@@ -1,0 +1,51 @@
+//! What an instance is told once.
+
+use crate::proposer::ProposerRule;
+use alloy_primitives::Address;
+use chain::hash::ProposalRound;
+
+/// Re-sending of own messages from round 1 on, milliseconds.
+pub const RESEND_MS: u64 = 1_000;
+/// Longest round timeout, milliseconds.
+pub const MAX_TIMEOUT_MS: u64 = 60_000;
+/// How far a proposal's timestamp may lie ahead of the local clock, milliseconds; Besu's allowance.
+pub const MAX_CLOCK_AHEAD_MS: u64 = 1_000;
+/// Highest round accepted. A round costs its author a minute once timeouts are capped, so no honest network comes near
+/// it; below it no arithmetic on rounds can wrap. The bound is absolute, not relative to the own round, because a node
+/// that returns at round 0 must be able to follow its peers wherever they are.
+pub const MAX_ROUND: u32 = 1_000_000;
+/// Rounds ahead of the own one for which PREPARE and COMMIT are kept.
+pub const FUTURE_ROUNDS: u32 = 10;
+/// Rounds behind the own one for which COMMITs still finalise.
+pub const PAST_ROUNDS: u32 = 8;
+/// Heights ahead of the own one for which messages are kept.
+pub const FUTURE_HEIGHTS: u64 = 10;
+/// Messages kept per author and phase for future heights.
+pub const FUTURE_MESSAGES: usize = 4;
+
+/// Fixed for an instance's life.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The identity to vote with; `None` only follows and finalises.
+    pub identity: Option<Address>,
+    /// Nothing is signed below this height: a node whose journal was lost sits out (`u64::MAX` while it is unknown for
+    /// how long). [`crate::Input::VoteFrom`] changes it.
+    pub votes_from: u64,
+    /// Whose turn it is.
+    pub proposer_rule: ProposerRule,
+    /// Which round a proposed block carries.
+    pub proposal_round: ProposalRound,
+}
+
+impl Config {
+    /// A new network's rules, voting as `identity` from the first height on.
+    #[must_use]
+    pub fn new(identity: Option<Address>) -> Self {
+        Self {
+            identity,
+            votes_from: 0,
+            proposer_rule: ProposerRule::default(),
+            proposal_round: ProposalRound::default(),
+        }
+    }
+}
