@@ -77,6 +77,8 @@ function files(contracts) {
     "Governance.json": JSON.stringify(json, null, 1) + "\n",
     "Governance.runtime.hex": governance.runtime,
     "Governance.creation.hex": governance.creation,
+    "Multicall3.runtime.hex": multicall.runtime,
+    "Create2Deployer.runtime.hex": CREATE2_DEPLOYER,
     "predeploys.json": JSON.stringify(predeploys, null, 1) + "\n",
   };
 }
