@@ -1,0 +1,2 @@
+//! `eth`: codecs and limits.
+pub mod limits;

@@ -1,0 +1,133 @@
+//! What the network tells its owner.
+
+use crate::{Block, DisconnectReason, PeerId};
+use alloy_primitives::{B256, Bytes, U256};
+use std::net::SocketAddr;
+
+/// A peer whose eth handshake succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// Its public key.
+    pub id: PeerId,
+    /// Client name from its Hello, at most 256 characters.
+    pub client: String,
+    /// Address of the other end.
+    pub remote: SocketAddr,
+    /// True when the peer dialled us.
+    pub inbound: bool,
+    /// True for peers from [`crate::NetworkOptions::peers`].
+    pub is_static: bool,
+    /// eth version agreed on.
+    pub eth_version: u8,
+    /// True when `istanbul/100` is shared: consensus payloads pass.
+    pub istanbul: bool,
+    /// Hash of the newest block it claims.
+    pub head_hash: B256,
+    /// Number of the newest block it has shown; the Status of `eth/68` carries none, so 0 until its first NewBlock,
+    /// NewBlockHashes or headers.
+    pub head_number: u64,
+    /// Total difficulty it claims; genesis difficulty + head number on QBFT chains.
+    pub total_difficulty: U256,
+}
+
+/// Why a peer is gone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DownReason {
+    /// It said goodbye.
+    #[error("peer disconnected: {0}")]
+    Remote(DisconnectReason),
+    /// We said goodbye.
+    #[error("disconnected by us: {0}")]
+    Local(DisconnectReason),
+    /// A second connection to the same peer won the tie-break; a [`Event::PeerUp`] follows.
+    #[error("replaced by another connection to the same peer")]
+    Replaced,
+    /// It could not take messages as fast as they came.
+    #[error("outbound queue is full")]
+    Slow,
+    /// It broke the protocol.
+    #[error("protocol breach: {0}")]
+    Breach(String),
+    /// Nothing came, not even a Pong.
+    #[error("idle: nothing received for {0} s")]
+    Idle(u64),
+    /// The socket failed.
+    #[error("connection lost: {0}")]
+    Io(String),
+    /// This node is stopping.
+    #[error("this node is stopping")]
+    Shutdown,
+}
+
+/// Why the owner wants rid of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misbehaviour {
+    /// Sent a header or block that cannot be valid on this chain.
+    #[error("invalid block")]
+    InvalidBlock,
+    /// Sent a consensus payload that does not decode or is not signed by its author.
+    #[error("invalid consensus message")]
+    InvalidConsensus,
+    /// Answered a request with something other than what was asked for.
+    #[error("useless answer")]
+    UselessAnswer,
+    /// Sent transactions that do not decode.
+    #[error("malformed transaction")]
+    MalformedTransaction,
+}
+
+/// Something a peer did. For one id, `PeerUp` and `PeerDown` alternate, and everything else comes between them.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A peer is ready for requests and messages.
+    PeerUp {
+        /// Who.
+        peer: PeerInfo,
+    },
+    /// A peer is gone.
+    PeerDown {
+        /// Who.
+        id: PeerId,
+        /// Why.
+        reason: DownReason,
+    },
+    /// A consensus payload, delivered once however many peers send the same bytes.
+    Consensus {
+        /// First peer that sent it.
+        from: PeerId,
+        /// 0x12 proposal, 0x13 prepare, 0x14 commit, 0x15 round change.
+        code: u8,
+        /// Bytes as received.
+        payload: Bytes,
+    },
+    /// A block announced in full; nothing about it has been checked.
+    NewBlock {
+        /// Peer that sent it.
+        from: PeerId,
+        /// The block.
+        block: Box<Block>,
+        /// Total difficulty up to it, as claimed.
+        total_difficulty: U256,
+    },
+    /// Blocks announced by hash and number.
+    NewBlockHashes {
+        /// Peer that sent them.
+        from: PeerId,
+        /// At most 256.
+        hashes: Vec<(B256, u64)>,
+    },
+    /// Transactions in full, EIP-2718 encoded; only their framing has been checked.
+    Transactions {
+        /// Peer that sent them.
+        from: PeerId,
+        /// At most [`crate::eth::limits::MAX_TRANSACTIONS`].
+        raw: Vec<Bytes>,
+    },
+    /// Transactions announced by hash, type and length.
+    TransactionHashes {
+        /// Peer that sent them.
+        from: PeerId,
+        /// At most [`crate::eth::limits::MAX_ANNOUNCEMENTS`]; type and length are 0 from `eth/66` peers.
+        hashes: Vec<(B256, u8, u32)>,
+    },
+}

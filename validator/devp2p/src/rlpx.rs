@@ -1,0 +1,3 @@
+//! RLPx: encrypted, authenticated message transport (devp2p `rlpx.md`, EIP-8 form only).
+
+pub mod disconnect;

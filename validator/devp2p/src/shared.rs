@@ -1,0 +1,3 @@
+//! State that all tasks of the network share.
+
+pub(crate) struct Shared {}
