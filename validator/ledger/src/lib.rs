@@ -1,1 +1,44 @@
-//! Placeholder.
+//! The ledger: sealed blocks, the state after them, and the execution that leads from one to the next.
+//!
+//! Synchronous and free of any runtime: callers on an executor use a blocking thread. One writer (`commit`), any number
+//! of readers, each on a consistent snapshot. Finality is immediate, so there is one chain, one head, and several
+//! candidates for the next height, of which a discarded one leaves no trace.
+//!
+//! On disk, two files: `blocks.redb` holds what a quorum sealed and is written first; `state.redb` holds what follows
+//! from it (state, trie, history, receipts, indices) and may lag: opening replays the difference.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod attributes;
+mod build;
+mod call;
+mod candidates;
+mod commit;
+mod committed;
+mod consensus;
+mod error;
+mod execute;
+mod ledger;
+mod logs;
+mod options;
+mod reader;
+mod store;
+mod trie;
+mod validate;
+
+pub use attributes::{BuildAttributes, Built, KnownSenders, Parameters, Recovered, SkipReason};
+pub use call::{CallOutcome, CallRequest, CallStatus};
+pub use committed::{CommittedBlock, HeadInfo, TransactionLocation};
+pub use error::{CallError, CommitError, InvalidBlock, LedgerError, OpenError};
+pub use ledger::Ledger;
+pub use logs::{LogEntry, LogFilter};
+pub use options::Options;
+pub use reader::{Account, At};
+
+/// A signed transaction without blobs; type 3 is refused wherever one could enter.
+pub type Transaction = alloy_consensus::TxEnvelope;
+/// A block, its header verbatim as proposed or sealed; withdrawals are `Some([])` from Shanghai on.
+pub type Block = alloy_consensus::Block<Transaction>;
+/// Transactions, ommers (always none) and withdrawals of a block.
+pub type BlockBody = alloy_consensus::BlockBody<Transaction>;
+/// A receipt with its bloom.
+pub type Receipt = alloy_consensus::ReceiptEnvelope;

@@ -1,0 +1,34 @@
+//! What an operator of the ledger may choose; nothing here is consensus.
+
+/// Limits and sizes of one ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Blocks whose state stays readable behind the head; 0 keeps every block. Default 4096.
+    pub history_blocks: u64,
+    /// The state file is made durable every so many blocks, and lags at most that far behind after a crash. Default 8.
+    pub state_durable_every: u64,
+    /// Page cache of the state file in bytes. Default 128 MiB.
+    pub state_cache_bytes: usize,
+    /// Page cache of the block file in bytes. Default 16 MiB.
+    pub block_cache_bytes: usize,
+    /// Gas that one call or estimate may use. Default 50 M.
+    pub call_gas_cap: u64,
+    /// Blocks that one log query may span. Default 10,000.
+    pub log_range_blocks: u64,
+    /// Logs that one log query may return. Default 20,000.
+    pub log_results: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            history_blocks: 4096,
+            state_durable_every: 8,
+            state_cache_bytes: 128 << 20,
+            block_cache_bytes: 16 << 20,
+            call_gas_cap: 50_000_000,
+            log_range_blocks: 10_000,
+            log_results: 20_000,
+        }
+    }
+}
