@@ -13,6 +13,8 @@ const BATCH_WAIT: Duration = Duration::from_millis(50);
 const BATCH_BYTES: usize = 256 * 1024;
 /// Batches from peers worked on at once; more are dropped, as their senders will offer them again or another peer will.
 const INBOUND: usize = 32;
+/// Batches that may wait to be worked on.
+pub const QUEUE: usize = 64;
 /// Announced transactions asked for in one request.
 const FETCH: usize = 256;
 
@@ -117,7 +119,7 @@ async fn take(pool: &Pool, network: &Network, from: PeerId, raw: Vec<Bytes>) {
     for outcome in futures::future::join_all(admitted).await {
         match outcome {
             Ok(_) => {}
-            Err(error @ (PoolError::Malformed(_))) => {
+            Err(error @ PoolError::Malformed(_)) => {
                 tracing::debug!(%error, "peer sent something that is no transaction");
                 network.penalise(from, Misbehaviour::MalformedTransaction);
                 return;

@@ -8,6 +8,7 @@ use crate::{
     metrics::{Metrics, gauge},
     pool::Pool,
 };
+use alloy_primitives::Address;
 use chain::Extra;
 use devp2p::Network;
 use ledger::{Block, CommitError, CommittedBlock, HeadInfo, Ledger};
@@ -26,6 +27,7 @@ pub struct Importer {
     pool: Pool,
     metrics: Arc<Metrics>,
     faults: Faults,
+    own: Option<Address>,
     network: OnceLock<Network>,
     turn: Mutex<()>,
     broken: AtomicBool,
@@ -71,8 +73,14 @@ fn is_local(error: &CommitError) -> bool {
 }
 
 impl Importer {
-    /// Starts at the ledger's head.
-    pub fn new(ledger: Ledger, pool: Pool, metrics: Arc<Metrics>, faults: Faults) -> Self {
+    /// Starts at the ledger's head; `own` is the identity whose blocks are counted.
+    pub fn new(
+        ledger: Ledger,
+        pool: Pool,
+        metrics: Arc<Metrics>,
+        faults: Faults,
+        own: Option<Address>,
+    ) -> Self {
         let head = ledger.head();
         metrics.head_number.set(gauge(head.number));
         metrics.head_timestamp.set(gauge(head.header.timestamp));
@@ -86,6 +94,7 @@ impl Importer {
             pool,
             metrics,
             faults,
+            own,
         }
     }
 
@@ -172,6 +181,9 @@ impl Importer {
         self.metrics.head_timestamp.set(gauge(header.timestamp));
         self.metrics.transactions.inc_by(transactions as u64);
         self.metrics.gas_used.inc_by(header.gas_used);
+        if self.own == Some(header.beneficiary) {
+            self.metrics.blocks_proposed.inc();
+        }
         if round > 0 {
             self.metrics.round0_missed.inc();
         }

@@ -102,12 +102,11 @@ pub enum OpenError {
 }
 
 /// The pool; cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Pool {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     ledger: Ledger,
     /// Ordered before the journal's queue: appends and compaction are queued under it.
