@@ -166,6 +166,8 @@ impl Driver {
     /// Runs until told to stop; then nothing is signed any more.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut heads = self.parts.importer.heads();
+        // A block may have come in between reading the head and subscribing.
+        heads.mark_changed();
         loop {
             self.heartbeat.store(unix_ms(), Ordering::Release);
             tokio::select! {

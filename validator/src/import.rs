@@ -35,6 +35,27 @@ pub struct Importer {
     committed: broadcast::Sender<Arc<CommittedBlock>>,
 }
 
+/// Who brings a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// This node finalised it.
+    Consensus,
+    /// A peer announced it.
+    Announced,
+    /// Fetched while catching up; peers have it already.
+    Fetched,
+}
+
+impl Source {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Consensus => "consensus",
+            Self::Announced => "announced",
+            Self::Fetched => "fetched",
+        }
+    }
+}
+
 /// How an import ended well.
 #[derive(Clone, Debug)]
 pub enum Imported {
@@ -129,7 +150,7 @@ impl Importer {
     }
 
     /// Commits a sealed block, and tells everybody when it is durable.
-    pub async fn import(&self, sealed: Block, source: &'static str) -> Result<Imported, ImportError> {
+    pub async fn import(&self, sealed: Block, source: Source) -> Result<Imported, ImportError> {
         let _turn = self.turn.lock().await;
         if sealed.header.number <= self.head().number {
             return Ok(Imported::Known);
@@ -163,7 +184,7 @@ impl Importer {
         error.into()
     }
 
-    fn tell(&self, committed: &Arc<CommittedBlock>, source: &'static str) {
+    fn tell(&self, committed: &Arc<CommittedBlock>, source: Source) {
         let header = &committed.block.header;
         let transactions = committed.block.body.transactions.len();
         self.head.send_replace(HeadInfo {
@@ -172,7 +193,7 @@ impl Importer {
             header: Arc::new(header.clone()),
         });
         let _ = self.committed.send(Arc::clone(committed));
-        if let Some(network) = self.network.get() {
+        if let Some(network) = self.network.get().filter(|_| source != Source::Fetched) {
             network.announce_block(&committed.block, self.ledger.total_difficulty(header.number));
         }
         let round = Extra::decode_exact(&header.extra_data).map_or(0, |extra| extra.round);
@@ -194,7 +215,7 @@ impl Importer {
             gas = header.gas_used,
             round,
             proposer = %header.beneficiary,
-            source,
+            source = source.label(),
             "block"
         );
     }

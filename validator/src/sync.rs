@@ -10,7 +10,7 @@ pub use plan::{Claim, Plan, plan};
 
 use crate::{
     clock::unix_ms,
-    import::{ImportError, Importer},
+    import::{ImportError, Importer, Source},
 };
 use devp2p::{Misbehaviour, Network, PeerId, PeerInfo};
 use ledger::{Block, CommitError};
@@ -105,7 +105,7 @@ impl Sync {
         match hint {
             Hint::Block(from, block) if block.header.number == self.importer.head().number + 1 => {
                 let number = block.header.number;
-                if let Err(source) = self.importer.import(*block, "peer").await {
+                if let Err(source) = self.importer.import(*block, Source::Announced).await {
                     self.failed(from, &Failure::Import { number, source });
                 }
             }
@@ -116,7 +116,7 @@ impl Sync {
 
     /// Fetches as long as there is something to fetch.
     async fn catch_up(&mut self) {
-        loop {
+        while !self.importer.is_broken() {
             let head = self.importer.head().number;
             let now_ms = unix_ms();
             let claims: Vec<Claim> = self.network.peers().iter().map(claim).collect();

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     clock::unix_ms,
+    import::Source,
     journal::{Inserted, Record as Vote, Refusal},
     sync::Hint,
 };
@@ -112,7 +113,12 @@ impl Driver {
         let (ledger, pool, effects) =
             (self.parts.ledger.clone(), self.parts.pool.clone(), self.effects.clone());
         self.tasks.spawn(async move {
-            let answer = match build(ledger, pool, order).await {
+            let built = tokio::select! {
+                built = build(ledger, pool, order) => built,
+                // The driver has ended: nobody waits for the block.
+                () = effects.closed() => return,
+            };
+            let answer = match built {
                 Ok(block) => Input::Built { height, round, block },
                 Err(error) => {
                     tracing::warn!(%error, height, round, "no block to propose");
@@ -146,7 +152,7 @@ impl Driver {
         match block.sealed(round, seals) {
             Ok(sealed) => {
                 self.tasks.spawn(async move {
-                    if let Err(error) = importer.import(sealed, "consensus").await {
+                    if let Err(error) = importer.import(sealed, Source::Consensus).await {
                         tracing::warn!(%error, "finalised block not imported");
                     }
                 });

@@ -1,13 +1,13 @@
 //! Fetching from one peer: headers, then bodies, one batch ahead of what is being imported.
 
 use super::{Failure, Sync};
+use crate::import::{ImportError, Source};
 use alloy_consensus::Header;
 use alloy_primitives::B256;
 use devp2p::{BlockId, Network, PeerId};
 use ledger::{Block, CommitError};
 use tokio::sync::mpsc;
 
-use crate::import::ImportError;
 
 /// Headers asked for in one request.
 const HEADERS: u64 = 192;
@@ -45,7 +45,7 @@ impl Sync {
     async fn import_all(&self, blocks: Vec<Block>) -> Result<(), Failure> {
         for block in blocks {
             let number = block.header.number;
-            match self.importer.import(block, "sync").await {
+            match self.importer.import(block, Source::Fetched).await {
                 Ok(_) => {}
                 Err(source) => return Err(Failure::Import { number, source }),
             }

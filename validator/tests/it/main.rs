@@ -1,0 +1,9 @@
+//! The node as its users meet it: processes, files, ports.
+
+mod bad_input;
+mod hostile;
+mod journal;
+mod live;
+mod membership;
+mod restart;
+mod support;
