@@ -49,3 +49,15 @@ impl Config {
         }
     }
 }
+
+/// Timeout of `round`: `base · 2^round`, at most [`MAX_TIMEOUT_MS`] (or `base`, should that be longer).
+#[must_use]
+pub const fn round_timeout_ms(base_ms: u64, round: u32) -> u64 {
+    let cap = if base_ms > MAX_TIMEOUT_MS { base_ms } else { MAX_TIMEOUT_MS };
+    let factor = match 1u64.checked_shl(round) {
+        Some(factor) => factor,
+        None => u64::MAX,
+    };
+    let timeout = base_ms.saturating_mul(factor);
+    if timeout > cap { cap } else { timeout }
+}

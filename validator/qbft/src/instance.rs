@@ -1,35 +1,214 @@
-//! The state of one height at a time, and `step`.
+//! The state of one height at a time, and `step`: dispatch only. The handlers stand in `on/`, one file per input.
 
-use crate::{block::Proposal, config::Config, input::{Input, NewHead}, output::Output, record::Recovered, reject::Rejected};
-use alloc::vec::Vec;
+use crate::{
+    block::Proposal,
+    config::{Config, PAST_ROUNDS},
+    future::Future,
+    input::{Input, NewHead, Ticket, Timer, TimerKind},
+    justification::Rules,
+    message::{Certificate, Message, RoundChangeMessage},
+    output::Output,
+    proposer::proposer,
+    record::{Record, Recovered},
+    reject::Rejected,
+    round::RoundState,
+    vote::{Stage, Vote},
+};
+use alloc::{sync::Arc, vec::Vec};
+use alloy_primitives::Address;
+use chain::quorum::quorum;
 
-/// The protocol at one node.
+/// The protocol at one node: one height at a time, [`Input::NewBlock`] moves it on.
 #[derive(Clone, Debug)]
 pub struct Instance<B: Proposal> {
-    config: Config,
-    recovered: Recovered<B>,
+    pub(crate) config: Config,
+    pub(crate) head: NewHead,
+    pub(crate) round: u32,
+    /// When round 0's block is due, Unix milliseconds.
+    pub(crate) due_ms: u64,
+    /// The tick has come: a built block may be proposed.
+    pub(crate) is_due: bool,
+    /// The round for which a block was asked for.
+    pub(crate) building: Option<u32>,
+    /// The block built for `building`.
+    pub(crate) candidate: Option<B>,
+    /// Rounds with anything known, from `PAST_ROUNDS` behind to `FUTURE_ROUNDS` ahead.
+    pub(crate) rounds: Vec<RoundState<B>>,
+    /// The highest ROUND-CHANGE of each author.
+    pub(crate) round_changes: Vec<Arc<RoundChangeMessage<B>>>,
+    /// The lock: the newest round in which this node saw a quorum prepare.
+    pub(crate) prepared: Option<Arc<Certificate<B>>>,
+    pub(crate) votes: Vec<Vote<B>>,
+    /// The round timer of the current round was started.
+    pub(crate) is_timed: bool,
+    pub(crate) is_decided: bool,
+    pub(crate) next_ticket: u64,
+    pub(crate) future: Future<B>,
+    pub(crate) recovered: Recovered<B>,
+    pub(crate) now_ms: u64,
+    pub(crate) out: Vec<Output<B>>,
 }
 
 impl<B: Proposal> Instance<B> {
     /// Starts after `head`; `recovered` is what the journal holds, `now_ms` the local clock (Unix milliseconds).
-    pub fn new(config: Config, head: NewHead, recovered: Recovered<B>, now_ms: u64) -> (Self, Vec<Output<B>>) {
-        let _ = (head, now_ms);
-        (Self { config, recovered }, Vec::new())
+    ///
+    /// Below the newest height in the journal nothing is signed, should the head have fallen behind it.
+    pub fn new(
+        config: Config,
+        head: NewHead,
+        recovered: Recovered<B>,
+        now_ms: u64,
+    ) -> (Self, Vec<Output<B>>) {
+        let votes_from = config.votes_from.max(recovered.height().unwrap_or(0));
+        let mut instance = Self {
+            config: Config { votes_from, ..config },
+            head,
+            round: 0,
+            due_ms: 0,
+            is_due: false,
+            building: None,
+            candidate: None,
+            rounds: Vec::new(),
+            round_changes: Vec::new(),
+            prepared: None,
+            votes: Vec::new(),
+            is_timed: false,
+            is_decided: false,
+            next_ticket: 0,
+            future: Future::default(),
+            recovered,
+            now_ms,
+            out: Vec::new(),
+        };
+        instance.start_height();
+        let out = core::mem::take(&mut instance.out);
+        (instance, out)
     }
 
-    /// Takes one input at local time `now_ms`; what to do about it, or why it was refused.
+    /// Takes one input at local time `now_ms`; what to do about it, in order, or why it was refused. A refused input
+    /// has changed nothing.
     pub fn step(&mut self, input: Input<B>, now_ms: u64) -> Result<Vec<Output<B>>, Rejected> {
-        let _ = (input, now_ms, &self.config, &self.recovered);
-        Ok(Vec::new())
+        self.now_ms = now_ms;
+        let result = match input {
+            Input::Message(message) => self.on_message(message),
+            Input::Timeout(timer) => self.on_timeout(timer),
+            Input::NewBlock(head) => self.on_new_block(head),
+            Input::Built { height, round, block } => self.on_built(height, round, block),
+            Input::BuildFailed { height, round } => self.on_build_failed(height, round),
+            Input::Validated { height, round, digest, verdict } => {
+                self.on_validated(height, round, digest, verdict)
+            }
+            Input::Persisted { ticket } => self.on_persisted(ticket),
+            Input::Signed { ticket, signatures } => self.on_signed(ticket, signatures),
+            Input::SignFailed { ticket } => self.on_sign_failed(ticket),
+            Input::VoteFrom { height } => {
+                self.on_vote_from(height);
+                Ok(())
+            }
+        };
+        let out = core::mem::take(&mut self.out);
+        result.map(|()| out)
     }
 
     /// The height being decided.
     pub fn height(&self) -> u64 {
-        0
+        self.head.number.saturating_add(1)
     }
 
-    /// Its round.
+    /// The round of that height.
     pub fn round(&self) -> u32 {
-        0
+        self.round
+    }
+
+    /// Whether the height is decided and only waits for [`Input::NewBlock`].
+    pub fn is_decided(&self) -> bool {
+        self.is_decided
+    }
+
+    /// Validators of the height, ascending.
+    pub fn validators(&self) -> &[Address] {
+        &self.head.validators
+    }
+
+    /// The identity, if it has a seat in this height and may sign.
+    pub fn voter(&self) -> Option<Address> {
+        let seated = |address: &Address| self.head.validators.binary_search(address).is_ok();
+        self.config.identity.filter(seated).filter(|_| self.height() >= self.config.votes_from)
+    }
+
+    /// Whose turn `round` of this height is; `None` without validators.
+    pub fn proposer(&self, round: u32) -> Option<Address> {
+        proposer(self.config.proposer_rule, &self.head.validators, self.head.proposer, round)
+    }
+
+    pub(crate) fn is_my_turn(&self) -> bool {
+        self.voter().is_some_and(|voter| self.proposer(self.round) == Some(voter))
+    }
+
+    pub(crate) fn quorum(&self) -> usize {
+        quorum(self.head.validators.len())
+    }
+
+    pub(crate) fn rules(&self) -> Rules<'_> {
+        Rules {
+            height: self.height(),
+            parent: self.head.hash,
+            validators: &self.head.validators,
+            proposal_round: self.config.proposal_round,
+        }
+    }
+
+    /// Earliest timestamp of this height's block, Unix milliseconds.
+    pub(crate) fn earliest_ms(&self) -> u64 {
+        self.head.timestamp.saturating_mul(1_000).saturating_add(self.head.period_ms)
+    }
+
+    pub(crate) fn known(&self, round: u32) -> Option<&RoundState<B>> {
+        self.rounds.iter().find(|state| state.round == round)
+    }
+
+    /// The state of `round`, made if need be. The callers' bounds on rounds bound the list.
+    pub(crate) fn state(&mut self, round: u32) -> &mut RoundState<B> {
+        let index = match self.rounds.iter().position(|state| state.round == round) {
+            Some(index) => index,
+            None => {
+                self.rounds.push(RoundState::new(round));
+                self.rounds.len().saturating_sub(1)
+            }
+        };
+        #[expect(clippy::indexing_slicing, reason = "the index was found or made just above")]
+        &mut self.rounds[index]
+    }
+
+    pub(crate) fn drop_past_rounds(&mut self) {
+        let oldest = self.round.saturating_sub(PAST_ROUNDS);
+        self.rounds.retain(|state| state.round >= oldest);
+    }
+
+    pub(crate) fn set_timer(&mut self, kind: TimerKind, at_ms: u64) {
+        let timer = Timer { kind, height: self.height(), round: self.round };
+        self.out.push(Output::SetTimer { timer, at_ms });
+    }
+
+    /// Asks for a vote to be made durable, unless one was cast for its round and phase, or this node may not vote.
+    pub(crate) fn cast(&mut self, record: Record<B>) {
+        let (round, phase) = (record.round(), record.phase());
+        if self.voter().is_none() || self.votes.iter().any(|vote| vote.is(round, phase)) {
+            return;
+        }
+        let ticket = self.ticket();
+        let record = Arc::new(record);
+        self.votes.push(Vote { ticket, record: record.clone(), stage: Stage::Persisting, recovered: false });
+        self.out.push(Output::Persist { ticket, record });
+    }
+
+    pub(crate) fn ticket(&mut self) -> Ticket {
+        self.next_ticket = self.next_ticket.saturating_add(1);
+        Ticket(self.next_ticket)
+    }
+
+    /// Counts a message of this node's own. It was checked when it was cast; what has since gone stale is no fault.
+    pub(crate) fn count_own(&mut self, message: Message<B>) {
+        let _stale = self.on_message(message);
     }
 }

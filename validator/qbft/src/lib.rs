@@ -17,13 +17,19 @@ extern crate alloc;
 pub mod auth;
 pub mod block;
 pub mod config;
+mod future;
 pub mod input;
 pub mod instance;
+mod justification;
 pub mod message;
+mod on;
 pub mod output;
 pub mod proposer;
 pub mod record;
 pub mod reject;
+mod round;
+mod tally;
+mod vote;
 pub mod wire;
 
 #[cfg(feature = "symbolic")]

@@ -21,6 +21,12 @@ pub enum Rejected {
         /// Highest kept.
         limit: u64,
     },
+    /// The author's share of messages kept for later heights is full.
+    #[error("{author} has too many messages waiting for later heights")]
+    Backlog {
+        /// Author.
+        author: Address,
+    },
     /// The round is over.
     #[error("message of round {got}, working at round {want}")]
     OldRound {
@@ -275,6 +281,7 @@ impl Rejected {
         match self {
             Self::OldHeight { .. } => "old_height",
             Self::FarHeight { .. } => "far_height",
+            Self::Backlog { .. } => "backlog",
             Self::OldRound { .. } => "old_round",
             Self::FarRound { .. } => "far_round",
             Self::Decided { .. } => "decided",
@@ -306,6 +313,7 @@ impl Rejected {
             Self::BadBlock(why) => !matches!(why, BadBlock::Late { .. }),
             Self::OldHeight { .. }
             | Self::FarHeight { .. }
+            | Self::Backlog { .. }
             | Self::OldRound { .. }
             | Self::FarRound { .. }
             | Self::Decided { .. }

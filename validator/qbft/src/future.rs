@@ -1,0 +1,80 @@
+//! Messages of heights to come, bounded per author, and what they tell of our own place.
+
+use crate::{config::FUTURE_MESSAGES, message::Message, reject::Rejected};
+use alloc::vec::Vec;
+use alloy_primitives::Address;
+
+/// Kept messages and, per author, the highest height it spoke of.
+#[derive(Clone, Debug)]
+pub(crate) struct Future<B> {
+    messages: Vec<Message<B>>,
+    heights: Vec<(Address, u64)>,
+    hinted: u64,
+}
+
+impl<B> Default for Future<B> {
+    fn default() -> Self {
+        Self { messages: Vec::new(), heights: Vec::new(), hinted: 0 }
+    }
+}
+
+impl<B: PartialEq> Future<B> {
+    /// Notes where `author` works. Returns the highest height that `witnesses` authors have reached, once per height.
+    pub(crate) fn heard(&mut self, author: Address, height: u64, witnesses: usize) -> Option<u64> {
+        match self.heights.iter_mut().find(|(known, _)| *known == author) {
+            Some((_, known)) if *known >= height => return None,
+            Some((_, known)) => *known = height,
+            None => self.heights.push((author, height)),
+        }
+        let mut heights: Vec<u64> = self.heights.iter().map(|(_, height)| *height).collect();
+        heights.sort_unstable_by(|a, b| b.cmp(a));
+        let reached = *heights.get(witnesses.saturating_sub(1))?;
+        (reached > self.hinted).then(|| {
+            self.hinted = reached;
+            reached
+        })
+    }
+
+    /// Keeps a message. Where an author's share is full, nearer heights displace farther ones.
+    pub(crate) fn keep(&mut self, message: Message<B>) -> Result<(), Rejected> {
+        let (author, phase, height) = (message.author(), message.phase(), message.height());
+        let mut share = 0usize;
+        let mut farthest: Option<(usize, u64)> = None;
+        for (index, kept) in self.messages.iter().enumerate() {
+            if kept.author() != author || kept.phase() != phase {
+                continue;
+            }
+            if kept.height() == height && kept.round() == message.round() {
+                return Err(Rejected::Duplicate { author });
+            }
+            share = share.saturating_add(1);
+            if farthest.is_none_or(|(_, far)| kept.height() > far) {
+                farthest = Some((index, kept.height()));
+            }
+        }
+        if share < FUTURE_MESSAGES {
+            self.messages.push(message);
+            return Ok(());
+        }
+        match farthest.and_then(|(index, far)| self.messages.get_mut(index).filter(|_| far > height)) {
+            Some(slot) => {
+                *slot = message;
+                Ok(())
+            }
+            None => Err(Rejected::Backlog { author }),
+        }
+    }
+
+    /// The messages of `height`, in order of arrival; older ones, and those of authors who have left, are dropped.
+    pub(crate) fn take(&mut self, height: u64, validators: &[Address]) -> Vec<Message<B>> {
+        self.heights.retain(|(author, _)| validators.binary_search(author).is_ok());
+        if self.messages.is_empty() {
+            return Vec::new();
+        }
+        let (due, mut rest): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.messages).into_iter().partition(|message| message.height() == height);
+        rest.retain(|message| message.height() > height && validators.binary_search(&message.author()).is_ok());
+        self.messages = rest;
+        due
+    }
+}

@@ -1,0 +1,50 @@
+//! What every message has to pass, and the way to its handler.
+
+use crate::{
+    block::Proposal,
+    config::FUTURE_HEIGHTS,
+    instance::Instance,
+    message::Message,
+    output::Output,
+    reject::Rejected,
+};
+use chain::quorum::one_honest;
+
+impl<B: Proposal> Instance<B> {
+    pub(crate) fn on_message(&mut self, message: Message<B>) -> Result<(), Rejected> {
+        let (author, got, height) = (message.author(), message.height(), self.height());
+        if got < height {
+            return Err(Rejected::OldHeight { got, want: height });
+        }
+        if self.head.validators.binary_search(&author).is_err() {
+            return Err(Rejected::NotValidator { author, height });
+        }
+        if got > height {
+            return self.on_future_height(message);
+        }
+        if self.is_decided {
+            return Err(Rejected::Decided { height });
+        }
+        match message {
+            Message::Proposal(message) => self.on_proposal(&message),
+            Message::Prepare(message) => self.on_prepare(message),
+            Message::Commit(message) => self.on_commit(message),
+            Message::RoundChange(message) => self.on_round_change(message),
+        }
+    }
+
+    /// Later heights are kept, within bounds, until their parent is here; where f + 1 validators are is where we ought
+    /// to be.
+    fn on_future_height(&mut self, message: Message<B>) -> Result<(), Rejected> {
+        let (author, got) = (message.author(), message.height());
+        let witnesses = one_honest(self.head.validators.len());
+        let hint = self.future.heard(author, got, witnesses);
+        if let Some(height) = hint {
+            self.out.push(Output::Behind { height });
+        }
+        let limit = self.height().saturating_add(FUTURE_HEIGHTS);
+        let kept = if got > limit { Err(Rejected::FarHeight { got, limit }) } else { self.future.keep(message) };
+        // A hint must not get lost with the message that completed it.
+        if hint.is_some() { Ok(()) } else { kept }
+    }
+}

@@ -1,0 +1,127 @@
+//! Spec: UponNewBlock. A durable block, decided here or synced, ends the height.
+
+use crate::{
+    block::Proposal,
+    input::{NewHead, TimerKind},
+    instance::Instance,
+    message::{Certificate, Phase},
+    output::Output,
+    record::Record,
+    reject::Rejected,
+    vote::{Stage, Vote},
+};
+use alloc::sync::Arc;
+
+impl<B: Proposal> Instance<B> {
+    /// Moves on to the height after `head`.
+    pub(crate) fn on_new_block(&mut self, head: NewHead) -> Result<(), Rejected> {
+        if head.number <= self.head.number {
+            return Err(Rejected::Stale { what: "head" });
+        }
+        self.head = head;
+        self.start_height();
+        Ok(())
+    }
+
+    /// Forgets the last height, takes up what the journal and early messages hold of this one.
+    pub(crate) fn start_height(&mut self) {
+        if !self.head.validators.is_sorted() {
+            let mut validators = self.head.validators.to_vec();
+            validators.sort_unstable();
+            self.head.validators = validators.into();
+        }
+        self.round = 0;
+        self.due_ms = self.earliest_ms().max(self.now_ms);
+        self.is_due = false;
+        self.building = None;
+        self.candidate = None;
+        self.rounds.clear();
+        self.round_changes.clear();
+        self.prepared = None;
+        self.votes.clear();
+        self.is_timed = false;
+        self.is_decided = false;
+        if self.recovered.height() == Some(self.height()) {
+            self.restore();
+        }
+        self.start_voting();
+        let height = self.height();
+        for message in self.future.take(height, &self.head.validators) {
+            // Refused now is refused for good; its author was told nothing and may send it again.
+            let _refused = self.on_message(message);
+        }
+    }
+
+    /// Timers, turn and, above round 0, the ROUND-CHANGE of a node that may vote in this height.
+    fn start_voting(&mut self) {
+        if self.voter().is_none() || self.is_decided {
+            return;
+        }
+        if self.round > 0 {
+            self.cast_round_change();
+            self.follow_round_changes();
+            return;
+        }
+        self.start_round_timer();
+        let has_proposed = self.votes.iter().any(|vote| vote.is(0, Phase::Proposal));
+        let has_heard = self.known(0).is_some_and(|state| state.accepted.is_some());
+        if self.is_my_turn() && !has_proposed && !has_heard {
+            self.set_timer(TimerKind::BlockDue, self.due_ms);
+            self.ask_for_block();
+        }
+    }
+
+    /// From when on to vote; takes effect at once when this height is concerned.
+    pub(crate) fn on_vote_from(&mut self, height: u64) {
+        let before = self.voter();
+        // Never below what the journal still holds votes for.
+        self.config.votes_from = height.max(self.recovered.height().unwrap_or(0));
+        if before.is_none() {
+            self.start_voting();
+        }
+    }
+
+    /// What the journal holds of this height: the highest round voted in, the lock, and the votes themselves, of which
+    /// those of that round are signed and sent once more.
+    fn restore(&mut self) {
+        let records = self.recovered.take();
+        self.round = records.iter().map(|record| record.round()).max().unwrap_or(0);
+        for record in records {
+            self.restore_lock(&record);
+            let ticket = self.ticket();
+            let is_current = record.round() == self.round && self.voter().is_some();
+            let stage = if is_current { Stage::Signing } else { Stage::Unsigned };
+            if is_current {
+                self.out.push(Output::Sign { ticket, unsigned: record.unsigned() });
+            }
+            self.votes.push(Vote { ticket, record, stage, recovered: true });
+        }
+        if self.round > 0 {
+            self.out.push(Output::RoundChanged { height: self.height(), round: self.round });
+        }
+    }
+
+    fn restore_lock(&mut self, record: &Record<B>) {
+        let certificate: &Arc<Certificate<B>> = match record {
+            Record::Commit { certificate, .. } | Record::RoundChange { certificate: Some(certificate), .. } => {
+                certificate
+            }
+            Record::Proposal { .. } | Record::Prepare(_) | Record::RoundChange { certificate: None, .. } => return,
+        };
+        let round = certificate.prepared.round;
+        if self.prepared.as_ref().is_none_or(|lock| lock.prepared.round < round) {
+            self.prepared = Some(certificate.clone());
+        }
+        // It was executed before it was prepared, so it may be finalised in its round without being asked about again.
+        if let Some(author) = self.proposer(round) {
+            let block = certificate.block.clone();
+            let state = self.state(round);
+            if state.accepted.is_none() {
+                state.accept(block, author);
+            }
+            if let Some(accepted) = &mut state.accepted {
+                accepted.valid = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Spec: UponRoundTimeout, and UponBlockTimeout for the tick of a new block.
+
+use crate::{
+    block::Proposal,
+    config::{MAX_ROUND, RESEND_MS},
+    input::{Timer, TimerKind},
+    instance::Instance,
+    message::Justification,
+    output::Output,
+    reject::Rejected,
+    vote::Stage,
+};
+
+impl<B: Proposal> Instance<B> {
+    /// A timer of another height or round, or of a decided height, is stale.
+    pub(crate) fn on_timeout(&mut self, timer: Timer) -> Result<(), Rejected> {
+        let Timer { kind, height, round } = timer;
+        let is_current = height == self.height() && round == self.round && !self.is_decided;
+        if !is_current || self.voter().is_none() {
+            return Err(Rejected::Stale { what: "timer" });
+        }
+        match kind {
+            TimerKind::BlockDue => {
+                self.is_due = true;
+                self.propose_when_due();
+            }
+            TimerKind::Round if round < MAX_ROUND => self.enter_round(round.saturating_add(1)),
+            TimerKind::Round => return Err(Rejected::FarRound { got: round, limit: MAX_ROUND }),
+            TimerKind::Resend => self.resend(),
+        }
+        Ok(())
+    }
+
+    /// Round 0: the block is proposed at its tick, or as soon after as it is built.
+    pub(crate) fn propose_when_due(&mut self) {
+        if self.round != 0 || !self.is_due || !self.is_my_turn() {
+            return;
+        }
+        if let Some(block) = self.candidate.take() {
+            self.propose(block, Justification::default());
+        }
+    }
+
+    /// Sends this round's own messages again: whoever missed them, or was down, needs no timer to run out first.
+    fn resend(&mut self) {
+        let round = self.round;
+        for vote in self.votes.iter_mut().filter(|vote| vote.record.round() == round) {
+            match &vote.stage {
+                Stage::Sent(message) => {
+                    self.out.push(Output::Broadcast { message: message.clone(), resend: true });
+                }
+                Stage::Unsigned => {
+                    self.out.push(Output::Sign { ticket: vote.ticket, unsigned: vote.record.unsigned() });
+                    vote.stage = Stage::Signing;
+                }
+                Stage::Persisting | Stage::Signing => {}
+            }
+        }
+        self.set_timer(TimerKind::Resend, self.now_ms.saturating_add(RESEND_MS));
+    }
+}

@@ -1,0 +1,58 @@
+//! What is known of one round.
+
+use crate::{
+    auth::{Authenticator, Verified},
+    block::Proposal,
+    message::{Commit, Prepare},
+    tally::Tally,
+};
+use alloy_primitives::{Address, B256};
+
+/// A proposal whose message, justification and header were checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Accepted<B> {
+    pub(crate) block: B,
+    pub(crate) author: Address,
+    pub(crate) digest: B256,
+    pub(crate) commit_hash: B256,
+    /// Executed and found valid. Nothing is voted for, and nothing finalised, before.
+    pub(crate) valid: bool,
+}
+
+/// One round: its proposal and the votes heard, whichever came first.
+#[derive(Clone, Debug)]
+pub(crate) struct RoundState<B> {
+    pub(crate) round: u32,
+    pub(crate) accepted: Option<Accepted<B>>,
+    pub(crate) prepares: Tally<Prepare>,
+    pub(crate) commits: Tally<Commit>,
+}
+
+impl<B: Proposal> RoundState<B> {
+    pub(crate) fn new(round: u32) -> Self {
+        Self { round, accepted: None, prepares: Tally::default(), commits: Tally::default() }
+    }
+
+    /// Takes the proposal; votes heard earlier for anything else, and seals that do not seal it, are dropped.
+    pub(crate) fn accept(&mut self, block: B, author: Address) -> B256 {
+        let accepted = Accepted {
+            digest: block.digest(),
+            commit_hash: block.commit_hash(self.round),
+            block,
+            author,
+            valid: false,
+        };
+        let digest = accepted.digest;
+        self.prepares.retain(|vote| vote.payload().digest == digest);
+        self.commits.retain(|vote| vote.payload().digest == digest && accepted.is_sealed_by(vote));
+        self.accepted = Some(accepted);
+        digest
+    }
+}
+
+impl<B: Proposal> Accepted<B> {
+    /// Whether a COMMIT's seal is its author's, over this block in this round.
+    pub(crate) fn is_sealed_by(&self, commit: &Verified<Commit>) -> bool {
+        B::Auth::recover(self.commit_hash, &commit.payload().seal) == Ok(commit.author())
+    }
+}
