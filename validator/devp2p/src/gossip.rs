@@ -1,1 +1,155 @@
-//! To come.
+//! Sending to many peers: encode and compress once, leave out who has it.
+
+use crate::{
+    Block, PeerId,
+    eth::message::{announced, encode_new_block, encode_transaction_hashes, encode_transactions, id},
+    istanbul::{CONSENSUS_CODES, MAX_CONSENSUS_PAYLOAD},
+    peers::{peer::Peer, seen::consensus_hash},
+    rlpx::compression::compress,
+    shared::Shared,
+};
+use alloy_primitives::{B256, Bytes, U256, keccak256};
+use std::{cell::OnceCell, sync::Arc};
+use tracing::warn;
+
+/// Transactions in one message, at most (Besu).
+const TRANSACTIONS_AT_ONCE: usize = 4096;
+/// Bytes of transactions in one message, unless a single one is larger.
+const TRANSACTION_BYTES_AT_ONCE: usize = 256 * 1024;
+
+/// Queues a consensus payload for every peer that has neither shown nor been sent it.
+pub(crate) fn consensus(shared: &Shared, code: u8, payload: &Bytes, except: Option<PeerId>) {
+    let Some(data) = consensus_data(code, payload) else { return };
+    let hash = consensus_hash(code, payload);
+    // Own payloads that come back are of no use to the owner.
+    shared.delivered.lock().insert(hash);
+    for peer in shared.table.all() {
+        if Some(peer.id) != except && peer.capabilities.istanbul_base.is_some() && new_to(&peer, hash) {
+            peer.send_consensus(code, data.clone());
+        }
+    }
+}
+
+/// Queues a consensus payload for one peer.
+pub(crate) fn consensus_to(shared: &Shared, to: &PeerId, code: u8, payload: &Bytes) -> bool {
+    let (Some(peer), Some(data)) = (shared.table.get(to), consensus_data(code, payload)) else { return false };
+    let hash = consensus_hash(code, payload);
+    shared.delivered.lock().insert(hash);
+    new_to(&peer, hash);
+    peer.send_consensus(code, data)
+}
+
+fn new_to(peer: &Peer, hash: B256) -> bool {
+    peer.seen.lock().consensus.insert(hash)
+}
+
+fn consensus_data(code: u8, payload: &Bytes) -> Option<Bytes> {
+    if !CONSENSUS_CODES.contains(&code) || payload.len() > MAX_CONSENSUS_PAYLOAD {
+        warn!(code, bytes = payload.len(), "consensus payload not sent: unknown code or too long");
+        return None;
+    }
+    compressed(payload)
+}
+
+/// Queues a block for every peer that has not shown it.
+pub(crate) fn block(shared: &Shared, block: &Block, total_difficulty: U256) {
+    let Ok(hash) = chain::hash::block_hash(&block.header) else {
+        warn!(number = block.header.number, "block not announced: its extraData is not QBFT's");
+        return;
+    };
+    let Some(data) = compressed(&encode_new_block(block, total_difficulty)) else { return };
+    for peer in shared.table.all() {
+        if peer.seen.lock().blocks.insert(hash) {
+            peer.send_eth(id::NEW_BLOCK, data.clone());
+        }
+    }
+}
+
+/// Queues transactions in full for consensus peers and by hash for the others.
+pub(crate) fn transactions(shared: &Shared, raw: &[Bytes], except: Option<PeerId>) {
+    let hashed: Vec<(B256, &Bytes)> = raw.iter().map(|raw| (keccak256(raw), raw)).collect();
+    // Most often no peer has any of them: that message is made once.
+    let for_all = OnceCell::new();
+    for peer in shared.table.all().iter().filter(|peer| Some(peer.id) != except) {
+        let unseen: Vec<(B256, &Bytes)> = {
+            let mut seen = peer.seen.lock();
+            hashed.iter().filter(|(hash, _)| seen.transactions.insert(*hash)).copied().collect()
+        };
+        if unseen.is_empty() {
+            continue;
+        }
+        if peer.capabilities.istanbul_base.is_none() {
+            announce_transactions(peer, &unseen);
+        } else if unseen.len() == hashed.len() {
+            send_all(peer, for_all.get_or_init(|| transaction_messages(&hashed)));
+        } else {
+            send_all(peer, &transaction_messages(&unseen));
+        }
+    }
+}
+
+fn send_all(peer: &Arc<Peer>, messages: &[Bytes]) {
+    for data in messages {
+        if !peer.send_eth(id::TRANSACTIONS, data.clone()) {
+            return;
+        }
+    }
+}
+
+fn announce_transactions(peer: &Arc<Peer>, transactions: &[(B256, &Bytes)]) {
+    for chunk in transactions.chunks(TRANSACTIONS_AT_ONCE) {
+        let entries: Vec<_> = chunk.iter().map(|(hash, raw)| (*hash, announced(raw))).collect();
+        let entries: Vec<_> = entries.into_iter().map(|(hash, (kind, size))| (hash, kind, size)).collect();
+        let Some(data) = compressed(&encode_transaction_hashes(peer.capabilities.eth, &entries)) else { continue };
+        if !peer.send_eth(id::TRANSACTION_HASHES, data) {
+            return;
+        }
+    }
+}
+
+fn transaction_messages(transactions: &[(B256, &Bytes)]) -> Vec<Bytes> {
+    let mut messages = Vec::new();
+    let mut rest = transactions;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = |(_, raw): &&(B256, &Bytes)| {
+            bytes += raw.len();
+            bytes <= TRANSACTION_BYTES_AT_ONCE
+        };
+        let count = rest.iter().take(TRANSACTIONS_AT_ONCE).take_while(fits).count().max(1);
+        let (chunk, others) = rest.split_at(count);
+        messages.extend(compressed(&encode_transactions(chunk.iter().map(|(_, raw)| *raw))));
+        rest = others;
+    }
+    messages
+}
+
+fn compressed(data: &[u8]) -> Option<Bytes> {
+    match compress(data) {
+        Ok(data) => Some(data.into()),
+        Err(error) => {
+            warn!(%error, bytes = data.len(), "message not sent");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TRANSACTION_BYTES_AT_ONCE, TRANSACTIONS_AT_ONCE, transaction_messages};
+    use alloy_primitives::{B256, Bytes};
+
+    fn messages(lengths: impl IntoIterator<Item = usize>) -> usize {
+        let raw: Vec<_> = lengths.into_iter().map(|len| Bytes::from(vec![2; len])).collect();
+        let hashed: Vec<_> = raw.iter().map(|raw| (B256::ZERO, raw)).collect();
+        transaction_messages(&hashed).len()
+    }
+
+    #[test]
+    fn transactions_are_split_by_count_and_by_bytes() {
+        assert_eq!(messages([110; 3]), 1);
+        assert_eq!(messages(vec![2; TRANSACTIONS_AT_ONCE + 1]), 2);
+        assert_eq!(messages([TRANSACTION_BYTES_AT_ONCE, 1]), 2);
+        assert_eq!(messages([TRANSACTION_BYTES_AT_ONCE + 1, 1]), 2, "one too large goes alone");
+    }
+}

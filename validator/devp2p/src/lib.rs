@@ -22,7 +22,7 @@ mod request;
 mod shared;
 
 pub mod eth;
-pub mod peers;
+mod peers;
 pub mod rlpx;
 mod session;
 

@@ -1,13 +1,18 @@
 //! The handle the owner holds.
 
 use crate::{
-    Block, BlockBody, BlockId, ChainReader, CounterSnapshot, Event, Misbehaviour, NetworkOptions, PeerId, PeerInfo,
-    RequestError,
+    Block, BlockBody, BlockId, ChainReader, CounterSnapshot, DisconnectReason, DownReason, Event, Misbehaviour,
+    NetworkOptions, PeerId, PeerInfo, RequestError, counters::Count, dial::keep_connected, gossip,
+    identity::public_key, listen::listen, request, shared::Shared,
 };
 use alloy_consensus::{Header, ReceiptEnvelope};
 use alloy_primitives::{B256, Bytes, U256};
 use std::{io, net::SocketAddr, sync::Arc};
-use tokio::sync::mpsc;
+use tokio::{net::TcpListener, sync::mpsc};
+use tracing::info;
+
+/// Events that may wait for the owner.
+const EVENTS: usize = 256;
 
 /// Why the network does not start.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +38,7 @@ pub enum StartError {
 /// Handle of the running network; cheap to clone. The network stops when [`Network::shutdown`] is called.
 #[derive(Clone)]
 pub struct Network {
-    shared: Arc<crate::shared::Shared>,
+    shared: Arc<Shared>,
 }
 
 /// Starts listening and dialling. Events wait in a bounded queue: a slow owner slows its peers down.
@@ -43,85 +48,103 @@ pub async fn start(
     options: NetworkOptions,
     reader: Arc<dyn ChainReader>,
 ) -> Result<(Network, mpsc::Receiver<Event>), StartError> {
-    todo!()
+    let listen_error = |source| StartError::Listen { address: options.listen, source };
+    let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
+    let local_address = listener.local_addr().map_err(listen_error)?;
+    if let Some(peer) = options.peers.iter().find(|peer| public_key(&peer.id).is_err()) {
+        return Err(StartError::PeerId { host: peer.host.clone(), port: peer.port });
+    }
+    let (events, events_reader) = mpsc::channel(EVENTS);
+    let shared = Arc::new(Shared::new(options, local_address, reader, events));
+    for peer in shared.options.peers.iter().filter(|peer| peer.id != shared.local_id) {
+        shared.tasks.spawn(keep_connected(Arc::clone(&shared), peer.clone()));
+    }
+    shared.tasks.spawn(listen(Arc::clone(&shared), listener));
+    Ok((Network { shared }, events_reader))
 }
 
 impl Network {
     /// Sends a consensus payload to every `istanbul/100` peer that has neither shown nor been sent it. Never waits: a
     /// peer whose queue is full is dropped. Codes outside [`crate::CONSENSUS_CODES`] are ignored.
     pub fn broadcast_consensus(&self, code: u8, payload: Bytes, except: Option<PeerId>) {
-        todo!()
+        gossip::consensus(&self.shared, code, &payload, except);
     }
 
     /// Sends a consensus payload to one peer, even if it was sent before; false when it is not connected.
     pub fn send_consensus(&self, peer: PeerId, code: u8, payload: Bytes) -> bool {
-        todo!()
+        gossip::consensus_to(&self.shared, &peer, code, &payload)
     }
 
     /// Forgets which consensus payloads were delivered, so that the same bytes are delivered again if a peer sends them
     /// again. For the owner to call when it starts an instance that may have missed them.
     pub fn forget_consensus(&self) {
-        todo!()
+        self.shared.delivered.lock().clear();
     }
 
     /// Sends a block to every peer that has not shown it.
     pub fn announce_block(&self, block: &Block, total_difficulty: U256) {
-        todo!()
+        gossip::block(&self.shared, block, total_difficulty);
     }
 
     /// Sends transactions (EIP-2718) in full to `istanbul/100` peers and by hash to the others, leaving out what a peer
     /// has shown or been sent.
     pub fn broadcast_transactions(&self, raw: Vec<Bytes>, except: Option<PeerId>) {
-        todo!()
+        gossip::transactions(&self.shared, &raw, except);
     }
 
     /// Asks for up to `amount` headers from `origin` upward, at most 192 in one request.
     pub async fn headers(&self, peer: PeerId, origin: BlockId, amount: u64) -> Result<Vec<Header>, RequestError> {
-        todo!()
+        request::headers(&self.shared, peer, origin, amount).await
     }
 
     /// Asks for bodies, at most 128 in one request; the answer may be shorter and skip unknown ones.
     pub async fn bodies(&self, peer: PeerId, hashes: Vec<B256>) -> Result<Vec<BlockBody>, RequestError> {
-        todo!()
+        request::bodies(&self.shared, peer, hashes).await
     }
 
     /// Asks for receipts of blocks, at most 128 in one request.
     pub async fn receipts(&self, peer: PeerId, hashes: Vec<B256>) -> Result<Vec<Vec<ReceiptEnvelope>>, RequestError> {
-        todo!()
+        request::receipts(&self.shared, peer, hashes).await
     }
 
     /// Asks for pooled transactions, at most 256 in one request; EIP-2718 encoded.
     pub async fn pooled_transactions(&self, peer: PeerId, hashes: Vec<B256>) -> Result<Vec<Bytes>, RequestError> {
-        todo!()
+        request::pooled(&self.shared, peer, hashes).await
     }
 
     /// Connected peers, by id.
     pub fn peers(&self) -> Vec<PeerInfo> {
-        todo!()
+        self.shared.table.infos()
     }
 
     /// Drops a peer. A static one is dialled again after a back-off.
     pub fn penalise(&self, id: PeerId, reason: Misbehaviour) {
-        todo!()
+        if let Some(peer) = self.shared.table.get(&id) {
+            info!(%id, %reason, "peer dropped");
+            self.shared.counters.add(Count::Penalised);
+            peer.stop(DownReason::Local(DisconnectReason::UselessPeer));
+        }
     }
 
     /// Address listened on, with the real port.
     pub fn local_address(&self) -> SocketAddr {
-        todo!()
+        self.shared.local_address
     }
 
     /// This node's id.
     pub fn local_id(&self) -> PeerId {
-        todo!()
+        self.shared.local_id
     }
 
     /// Counters for metrics: connections refused by cause, payloads dropped and so on.
     pub fn counters(&self) -> Vec<CounterSnapshot> {
-        todo!()
+        self.shared.counters.snapshot()
     }
 
     /// Says goodbye to all peers, stops listening and dialling, and waits until all tasks have ended.
     pub async fn shutdown(self) {
-        todo!()
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
     }
 }

@@ -1,0 +1,37 @@
+//! Transactions as eth frames them: legacy ones as a list, typed ones as a byte string (EIP-2976).
+
+use super::list::{DecodeError, raw_item};
+use alloy_primitives::Bytes;
+use alloy_rlp::{Encodable, Header};
+
+/// Highest transaction type known (EIP-7702).
+const LAST_TYPE: u8 = 0x04;
+
+/// Reads one; gives its EIP-2718 bytes.
+pub(crate) fn decode(buf: &mut &[u8]) -> Result<Bytes, DecodeError> {
+    let item = raw_item(buf)?;
+    let mut inner = item;
+    let header = Header::decode(&mut inner)?;
+    if header.list {
+        return Ok(Bytes::copy_from_slice(item));
+    }
+    match inner.first() {
+        Some(1..=LAST_TYPE) if inner.len() > 1 => Ok(Bytes::copy_from_slice(inner)),
+        Some(kind) => Err(DecodeError::TransactionType(*kind)),
+        None => Err(alloy_rlp::Error::InputTooShort.into()),
+    }
+}
+
+/// Appends one from its EIP-2718 bytes.
+pub(crate) fn encode(raw: &[u8], out: &mut Vec<u8>) {
+    if raw.first().is_some_and(|first| *first >= 0xc0) {
+        out.extend_from_slice(raw);
+    } else {
+        raw.encode(out);
+    }
+}
+
+/// Type byte of EIP-2718 bytes; 0 for legacy.
+pub(crate) fn kind(raw: &[u8]) -> u8 {
+    raw.first().copied().filter(|first| *first < 0xc0).unwrap_or(0)
+}

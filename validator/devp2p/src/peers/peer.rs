@@ -1,0 +1,123 @@
+//! One connected peer, as the rest of the network sees it.
+
+use super::{
+    activity::Activity,
+    outbound::{Frame, Outbound, OutboundReader, channel},
+    pending::Pending,
+    seen::Seen,
+};
+use crate::{
+    DownReason, PeerId, PeerInfo, RequestError,
+    eth::{Reply, message::Query},
+    rlpx::{capability::Shared as Capabilities, compression::compress},
+};
+use alloy_primitives::{B256, Bytes};
+use parking_lot::Mutex;
+use std::{sync::OnceLock, time::Duration};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// How long an answer may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A session that has become a peer.
+pub(crate) struct Peer {
+    pub(crate) id: PeerId,
+    /// Distinguishes sessions with one id.
+    pub(crate) session: u64,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) info: Mutex<PeerInfo>,
+    pub(crate) seen: Mutex<Seen>,
+    pub(crate) pending: Pending,
+    pub(crate) activity: Activity,
+    pub(crate) outbound: Outbound,
+    reason: OnceLock<DownReason>,
+    stop: CancellationToken,
+}
+
+impl Peer {
+    pub(crate) fn new(session: u64, info: PeerInfo, capabilities: Capabilities) -> (Self, OutboundReader) {
+        let (outbound, reader) = channel();
+        let peer = Self {
+            id: info.id,
+            session,
+            capabilities,
+            info: Mutex::new(info),
+            seen: Mutex::new(Seen::new()),
+            pending: Pending::new(),
+            activity: Activity::new(),
+            outbound,
+            reason: OnceLock::new(),
+            stop: CancellationToken::new(),
+        };
+        (peer, reader)
+    }
+
+    /// Ends the session; the first reason counts.
+    pub(crate) fn stop(&self, reason: DownReason) {
+        // A session that is already stopping keeps its reason.
+        let _ = self.reason.set(reason);
+        self.stop.cancel();
+    }
+
+    /// True once the session is ending.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Waits until the session must end.
+    pub(crate) async fn stopped(&self) -> DownReason {
+        self.stop.cancelled().await;
+        self.down_reason()
+    }
+
+    /// Why the session ended or ends.
+    pub(crate) fn down_reason(&self) -> DownReason {
+        self.reason.get().cloned().unwrap_or(DownReason::Shutdown)
+    }
+
+    /// Queues a compressed eth message; a peer that takes no more is dropped.
+    pub(crate) fn send_eth(&self, id: u8, data: Bytes) -> bool {
+        self.send(self.capabilities.eth_base + id, data)
+    }
+
+    /// Queues a compressed consensus payload; false when the peer does not speak `istanbul/100`.
+    pub(crate) fn send_consensus(&self, code: u8, data: Bytes) -> bool {
+        self.capabilities.istanbul_base.is_some_and(|base| self.send(base + code, data))
+    }
+
+    fn send(&self, id: u8, data: Bytes) -> bool {
+        let sent = self.outbound.push(Frame { id, data }).is_ok();
+        if !sent {
+            self.stop(DownReason::Slow);
+        }
+        sent
+    }
+
+    /// Notes a block that the peer has; the info keeps the highest.
+    pub(crate) fn has_block(&self, hash: B256, number: u64) {
+        self.seen.lock().blocks.insert(hash);
+        let mut info = self.info.lock();
+        if number > info.head_number {
+            info.head_number = number;
+            info.head_hash = hash;
+        }
+    }
+
+    /// Asks and waits for the answer.
+    pub(crate) async fn ask(&self, query: &Query) -> Result<Reply, RequestError> {
+        let late = |_| RequestError::Timeout { after: REQUEST_TIMEOUT };
+        let slot = timeout(REQUEST_TIMEOUT, self.pending.slots.acquire()).await.map_err(late)?;
+        let _slot = slot.map_err(|_| RequestError::Closed)?;
+        let mut ticket = self.pending.open(query);
+        let (id, data) = query.encode(ticket.id);
+        let data = compress(&data).map_err(|_| RequestError::Slow)?;
+        if !self.send_eth(id, data.into()) {
+            return Err(RequestError::Slow);
+        }
+        tokio::select! {
+            answer = timeout(REQUEST_TIMEOUT, &mut ticket.answer) => answer.map_err(late)?.map_err(|_| RequestError::Closed),
+            _ = self.stopped() => Err(RequestError::Closed),
+        }
+    }
+}

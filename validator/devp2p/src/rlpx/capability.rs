@@ -1,0 +1,67 @@
+//! Which protocols two peers share and which message ids they take.
+
+use super::{hello::Capability, message_id};
+use crate::eth::EthVersion;
+
+/// Name and version of the consensus protocol, and how many message ids it takes.
+const ISTANBUL: (&str, u64, u8) = ("istanbul", 100, 22);
+const ETH: &str = "eth";
+
+/// What two peers speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// eth version.
+    pub eth: EthVersion,
+    /// First message id of eth.
+    pub eth_base: u8,
+    /// First message id of `istanbul/100`, when both speak it.
+    pub istanbul_base: Option<u8>,
+}
+
+/// Where a message id belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// eth, with the id inside it.
+    Eth(u8),
+    /// `istanbul/100`, with the id inside it.
+    Istanbul(u8),
+    /// Below the capabilities.
+    Base(u8),
+    /// Of no shared protocol.
+    Unknown(u8),
+}
+
+/// What this node offers.
+#[must_use]
+pub fn offered() -> Vec<Capability> {
+    let eth = EthVersion::ALL.iter().map(|v| (ETH, u64::from(v.number())));
+    let all = eth.chain([(ISTANBUL.0, ISTANBUL.1)]);
+    all.map(|(name, version)| Capability { name: name.to_owned(), version }).collect()
+}
+
+/// Picks the highest common version of each protocol; ids follow in the order of names, so eth comes before istanbul.
+/// `None` without a common eth version: nothing works without it.
+#[must_use]
+pub fn negotiate(theirs: &[Capability]) -> Option<Shared> {
+    let speaks = |name: &str, version: u64| theirs.iter().any(|c| c.name == name && c.version == version);
+    let eth = EthVersion::ALL.into_iter().rev().find(|v| speaks(ETH, u64::from(v.number())))?;
+    let eth_base = message_id::CAPABILITIES;
+    let istanbul_base = speaks(ISTANBUL.0, ISTANBUL.1).then_some(eth_base + eth.length());
+    Some(Shared { eth, eth_base, istanbul_base })
+}
+
+impl Shared {
+    /// Sorts a message id.
+    #[must_use]
+    pub fn protocol(&self, id: u8) -> Protocol {
+        let eth_end = self.eth_base + self.eth.length();
+        match id {
+            id if id < self.eth_base => Protocol::Base(id),
+            id if id < eth_end => Protocol::Eth(id - self.eth_base),
+            id => match self.istanbul_base {
+                Some(base) if id < base + ISTANBUL.2 => Protocol::Istanbul(id - base),
+                _ => Protocol::Unknown(id),
+            },
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What to do with each message of a peer.
+
+use super::keepalive;
+use crate::{
+    DisconnectReason, DownReason, Event,
+    counters::Count,
+    eth::{self, message::Query},
+    istanbul::CONSENSUS_CODES,
+    peers::{peer::Peer, pending::Settled, seen::consensus_hash},
+    rlpx::{capability::Protocol, connection::Message, message_id},
+    shared::Shared,
+};
+use alloy_primitives::{B256, Bytes, keccak256};
+use tokio::sync::mpsc;
+
+/// Questions of a peer that may wait for their answers.
+pub(crate) const MAX_QUERIES: usize = 32;
+
+/// A question and its id.
+pub(crate) type NumberedQuery = (u64, Query);
+
+/// Handles one message; an error ends the session.
+pub(crate) async fn dispatch(
+    shared: &Shared,
+    peer: &Peer,
+    queries: &mpsc::Sender<NumberedQuery>,
+    message: Message,
+) -> Result<(), DownReason> {
+    match peer.capabilities.protocol(message.id) {
+        Protocol::Base(message_id::PING) => {
+            if keepalive::send(peer, message_id::PONG) { Ok(()) } else { Err(DownReason::Slow) }
+        }
+        Protocol::Base(message_id::PONG) => Ok(()),
+        Protocol::Base(message_id::DISCONNECT) => {
+            Err(DownReason::Remote(DisconnectReason::decode(&message.data)))
+        }
+        Protocol::Base(id) | Protocol::Unknown(id) => {
+            Err(DownReason::Breach(format!("message id {id:#04x} belongs to no shared protocol")))
+        }
+        Protocol::Istanbul(code) if CONSENSUS_CODES.contains(&code) => {
+            consensus(shared, peer, code, message.data).await
+        }
+        // 0x11 and others belong to protocols before QBFT: of no use, and no harm.
+        Protocol::Istanbul(_) => Ok(()),
+        Protocol::Eth(id) => {
+            let message = eth::Message::decode(peer.capabilities.eth, id, &message.data)
+                .map_err(|error| DownReason::Breach(format!("eth message {id:#04x}: {error}")))?;
+            eth_message(shared, peer, queries, message).await
+        }
+    }
+}
+
+async fn consensus(shared: &Shared, peer: &Peer, code: u8, payload: Bytes) -> Result<(), DownReason> {
+    let hash = consensus_hash(code, &payload);
+    peer.seen.lock().consensus.insert(hash);
+    // The place is taken first: a payload marked as delivered must not be lost if this session ends while it waits.
+    let place = room(shared, peer).await?;
+    if shared.delivered.lock().insert(hash) {
+        shared.counters.add(Count::ConsensusDelivered);
+        place.send(Event::Consensus { from: peer.id, code, payload });
+    } else {
+        shared.counters.add(Count::ConsensusDuplicate);
+    }
+    Ok(())
+}
+
+async fn eth_message(
+    shared: &Shared,
+    peer: &Peer,
+    queries: &mpsc::Sender<NumberedQuery>,
+    message: eth::Message,
+) -> Result<(), DownReason> {
+    let from = peer.id;
+    let event = match message {
+        eth::Message::Query(id, query) => {
+            return queries
+                .try_send((id, query))
+                .map_err(|_| DownReason::Breach(format!("more than {MAX_QUERIES} requests at once")));
+        }
+        eth::Message::Reply(id, reply) => return settle(shared, peer, id, reply),
+        eth::Message::NewBlockHashes(hashes) => {
+            for (hash, number) in &hashes {
+                peer.has_block(*hash, *number);
+            }
+            Event::NewBlockHashes { from, hashes }
+        }
+        eth::Message::NewBlock(block, total_difficulty) => {
+            let hash = chain::hash::block_hash(&block.header)
+                .map_err(|error| DownReason::Breach(format!("extraData of a new block: {error}")))?;
+            peer.has_block(hash, block.header.number);
+            let mut info = peer.info.lock();
+            info.total_difficulty = info.total_difficulty.max(total_difficulty);
+            drop(info);
+            Event::NewBlock { from, block, total_difficulty }
+        }
+        eth::Message::Transactions(raw) => {
+            let hashes: Vec<B256> = raw.iter().map(keccak256).collect();
+            saw_transactions(peer, hashes);
+            Event::Transactions { from, raw }
+        }
+        eth::Message::TransactionHashes(hashes) => {
+            saw_transactions(peer, hashes.iter().map(|(hash, ..)| *hash));
+            Event::TransactionHashes { from, hashes }
+        }
+    };
+    room(shared, peer).await?.send(event);
+    Ok(())
+}
+
+fn saw_transactions(peer: &Peer, hashes: impl IntoIterator<Item = B256>) {
+    let mut seen = peer.seen.lock();
+    for hash in hashes {
+        seen.transactions.insert(hash);
+    }
+}
+
+fn settle(shared: &Shared, peer: &Peer, id: u64, reply: eth::Reply) -> Result<(), DownReason> {
+    if let eth::Reply::Headers(headers) = &reply {
+        let highest = headers.iter().max_by_key(|header| header.number);
+        if let Some((header, hash)) = highest.and_then(|h| Some((h, chain::hash::block_hash(h).ok()?))) {
+            peer.has_block(hash, header.number);
+        }
+    }
+    match peer.pending.settle(id, reply) {
+        Settled::Delivered => Ok(()),
+        Settled::Late => {
+            shared.counters.add(Count::LateReply);
+            Ok(())
+        }
+        Settled::Unsolicited => Err(DownReason::Breach(format!("answer {id} to a request that was never made"))),
+        Settled::WrongKind => Err(DownReason::Breach(format!("answer {id} is not of the kind asked for"))),
+    }
+}
+
+/// A place in the owner's queue. While it is awaited nothing is read from this peer.
+async fn room<'a>(shared: &'a Shared, peer: &Peer) -> Result<mpsc::Permit<'a, Event>, DownReason> {
+    peer.activity.owner_busy(true);
+    let place = shared.events.reserve().await;
+    peer.activity.owner_busy(false);
+    place.map_err(|_| DownReason::Shutdown)
+}
