@@ -44,6 +44,7 @@ test: ## everything: lints, unit tests, contracts, chart, operator on a real API
 lint: ## formatting, clippy and documentation, warnings denied
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked -p e2e --test it -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 fmt: ## format the Rust code
 	cargo fmt --all

@@ -21,19 +21,34 @@ pub struct Account {
 impl Account {
     /// The account whose key is the hash of `seed`: the same one for the same seed.
     pub fn from_seed(seed: &str, chain_id: u64) -> Result<Self> {
-        let key = SigningKey::from_slice(keccak256(seed).as_slice()).map_err(|e| anyhow!("key of {seed}: {e}"))?;
+        let key =
+            SigningKey::from_slice(keccak256(seed).as_slice()).map_err(|e| anyhow!("key of {seed}: {e}"))?;
         let address = Address::from_public_key(key.verifying_key());
         Ok(Self { key, address, chain_id })
     }
 
     /// A raw type-2 transaction and its hash.
     pub fn eip1559(&self, nonce: u64, to: TxKind, input: Bytes) -> Result<(Bytes, B256)> {
-        self.sign(TxEip1559 { chain_id: self.chain_id, nonce, gas_limit: GAS, to, input, ..TxEip1559::default() })
+        self.sign(TxEip1559 {
+            chain_id: self.chain_id,
+            nonce,
+            gas_limit: GAS,
+            to,
+            input,
+            ..TxEip1559::default()
+        })
     }
 
     /// A raw type-0 transaction and its hash.
     pub fn legacy(&self, nonce: u64, to: TxKind, input: Bytes) -> Result<(Bytes, B256)> {
-        self.sign(TxLegacy { chain_id: Some(self.chain_id), nonce, gas_limit: GAS, to, input, ..TxLegacy::default() })
+        self.sign(TxLegacy {
+            chain_id: Some(self.chain_id),
+            nonce,
+            gas_limit: GAS,
+            to,
+            input,
+            ..TxLegacy::default()
+        })
     }
 
     fn sign<T>(&self, tx: T) -> Result<(Bytes, B256)>

@@ -26,7 +26,8 @@ pub struct Cluster {
 impl Cluster {
     /// Connects to the cluster of `KUBECONFIG`.
     pub async fn connect(namespace: &str) -> Result<Self> {
-        let client = Client::try_default().await.context("no cluster: run `make cluster-up` and set KUBECONFIG")?;
+        let client =
+            Client::try_default().await.context("no cluster: run `make cluster-up` and set KUBECONFIG")?;
         Ok(Self { client, namespace: namespace.to_owned() })
     }
 
@@ -34,8 +35,11 @@ impl Cluster {
     pub async fn apply_file(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        for document in text.split("\n---").filter(|d| d.lines().any(|l| !l.trim().is_empty() && !l.starts_with('#'))) {
-            let object: Value = serde_saphyr::from_str(document).with_context(|| path.display().to_string())?;
+        for document in
+            text.split("\n---").filter(|d| d.lines().any(|l| !l.trim().is_empty() && !l.starts_with('#')))
+        {
+            let object: Value =
+                serde_saphyr::from_str(document).with_context(|| path.display().to_string())?;
             self.apply(&object).await?;
         }
         Ok(())
@@ -44,7 +48,8 @@ impl Cluster {
     /// Applies one object with strict field validation; the server's refusal is the error.
     pub async fn apply(&self, object: &Value) -> Result<DynamicObject> {
         let api = self.api_of(object).await?;
-        let name = object["metadata"]["name"].as_str().ok_or_else(|| anyhow!("object without metadata.name"))?;
+        let name =
+            object["metadata"]["name"].as_str().ok_or_else(|| anyhow!("object without metadata.name"))?;
         let params = PatchParams::apply(FIELD_MANAGER).force().validation_strict();
         Ok(api.patch(name, &params, &Patch::Apply(object)).await?)
     }
@@ -57,7 +62,10 @@ impl Cluster {
     /// Sets `spec.replicas` through the scale subresource, as `kubectl scale` does.
     pub async fn scale(&self, name: &str, replicas: u32) -> Result<()> {
         let change = serde_json::json!({ "spec": { "replicas": replicas } });
-        self.api("Validator").await?.patch_scale(name, &PatchParams::default(), &Patch::Merge(change)).await?;
+        self.api("Validator")
+            .await?
+            .patch_scale(name, &PatchParams::default(), &Patch::Merge(change))
+            .await?;
         Ok(())
     }
 
@@ -103,11 +111,10 @@ impl Cluster {
 
     /// Names and uids of the pods of a fleet, in order of name.
     pub async fn fleet_pods(&self, fleet: &str) -> Result<Vec<(String, String)>> {
-        let pods = self.pods().list(&ListParams::default().labels(&format!("quorate.dev/fleet={fleet}"))).await?;
-        let mut names: Vec<_> = pods
-            .into_iter()
-            .filter_map(|pod| Some((pod.metadata.name?, pod.metadata.uid?)))
-            .collect();
+        let pods =
+            self.pods().list(&ListParams::default().labels(&format!("quorate.dev/fleet={fleet}"))).await?;
+        let mut names: Vec<_> =
+            pods.into_iter().filter_map(|pod| Some((pod.metadata.name?, pod.metadata.uid?))).collect();
         names.sort();
         Ok(names)
     }
@@ -124,9 +131,10 @@ impl Cluster {
         let text = |key: &str| object[key].as_str().unwrap_or_default();
         let (group, version) = text("apiVersion").split_once('/').unwrap_or(("", text("apiVersion")));
         let gvk = GroupVersionKind::gvk(group, version, text("kind"));
-        let (resource, capabilities) = discovery::pinned_kind(&self.client, &gvk)
-            .await
-            .with_context(|| format!("kind {} is unknown to the cluster; is the chart installed?", gvk.kind))?;
+        let (resource, capabilities) =
+            discovery::pinned_kind(&self.client, &gvk).await.with_context(|| {
+                format!("kind {} is unknown to the cluster; is the chart installed?", gvk.kind)
+            })?;
         Ok(match capabilities.scope {
             discovery::Scope::Cluster => Api::all_with(self.client.clone(), &resource),
             discovery::Scope::Namespaced => {

@@ -20,48 +20,49 @@ pub enum Progress<T> {
 
 /// Asks `condition` until it is done; fails at the deadline with what it last said. Errors of the condition are
 /// reasons to ask again: a pod that restarts refuses connections for a while.
-pub async fn eventually<T, F, Fut>(what: &str, deadline: Duration, mut condition: F) -> Result<T>
+pub async fn eventually<T, F, Fut>(what: &str, deadline: Duration, condition: F) -> Result<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<Progress<T>>>,
+{
+    ask(what, deadline, condition, |_, _| {}).await
+}
+
+/// As [`eventually`], printing a line whenever what is waited for changes.
+pub async fn with_progress<T, F, Fut>(what: &str, deadline: Duration, condition: F) -> Result<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<Progress<T>>>,
+{
+    println!("  {what}");
+    ask(what, deadline, condition, |seconds, said| println!("    {seconds:6.1} s  {said}")).await
+}
+
+async fn ask<T, F, Fut>(
+    what: &str,
+    deadline: Duration,
+    mut condition: F,
+    mut changed: impl FnMut(f64, &str),
+) -> Result<T>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<Progress<T>>>,
 {
     let start = Instant::now();
+    let mut last = String::new();
     loop {
         let said = match condition().await {
             Ok(Progress::Done(value)) => return Ok(value),
             Ok(Progress::Waiting(why)) => why,
             Err(error) => format!("{error:#}"),
         };
+        if said != last {
+            changed(start.elapsed().as_secs_f64(), &said);
+            last = said;
+        }
         if start.elapsed() > deadline {
-            return Err(anyhow!("{what}: not within {} s; last seen: {said}", deadline.as_secs()));
+            return Err(anyhow!("{what}: not within {} s; last seen: {last}", deadline.as_secs()));
         }
         tokio::time::sleep(INTERVAL).await;
     }
-}
-
-/// As [`eventually`], printing a line whenever what is waited for changes.
-pub async fn with_progress<T, F, Fut>(what: &str, deadline: Duration, mut condition: F) -> Result<T>
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = Result<Progress<T>>>,
-{
-    let start = Instant::now();
-    let mut shown = String::new();
-    println!("  {what}");
-    eventually(what, deadline, || {
-        let answer = condition();
-        let seconds = start.elapsed().as_secs_f64();
-        let last = &mut shown;
-        async move {
-            let answer = answer.await;
-            if let Ok(Progress::Waiting(why)) = &answer
-                && *why != *last
-            {
-                println!("    {seconds:6.1} s  {why}");
-                why.clone_into(last);
-            }
-            answer
-        }
-    })
-    .await
 }

@@ -83,7 +83,8 @@ impl Rpc {
     /// What a contract answers to empty call data, as a number.
     pub async fn read_register(&self, contract: Address) -> Result<U256> {
         let answer: Bytes = self.call("eth_call", json!([{ "to": contract }, "latest"])).await?;
-        U256::try_from_be_slice(&answer).ok_or_else(|| anyhow!("answer of {} bytes, expected 32", answer.len()))
+        U256::try_from_be_slice(&answer)
+            .ok_or_else(|| anyhow!("answer of {} bytes, expected 32", answer.len()))
     }
 
     /// The validator set of the block after `latest`.

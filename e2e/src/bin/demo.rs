@@ -43,7 +43,7 @@ async fn main() -> Result<()> {
 
 /// Seconds from the manifests to block 1, as the first node that answers tells.
 async fn first_block(cluster: &Cluster, start: Instant) -> Result<f64> {
-    with_progress("waiting for the first block", Duration::from_secs(180), || async {
+    with_progress("waiting for the first block", Duration::from_mins(3), || async {
         let Some(fleet) = cluster.get("Validator", FLEET).await? else {
             return Ok(Progress::Waiting("no Validator yet".to_owned()));
         };
@@ -68,14 +68,18 @@ fn nodes(fleet: &Value) -> String {
         .map(|n| format!("{} {}", n["name"].as_str().unwrap_or("?"), n["phase"].as_str().unwrap_or("?")))
         .collect();
     if listed.is_empty() {
-        return condition(fleet, "Ready").map_or_else(|| "no status yet".to_owned(), |(_, why, text)| format!("{why}: {text}"));
+        return condition(fleet, "Ready")
+            .map_or_else(|| "no status yet".to_owned(), |(_, why, text)| format!("{why}: {text}"));
     }
     listed.join(", ")
 }
 
 async fn endpoint(cluster: &Cluster) -> Result<String> {
     let fleet = cluster.get("Validator", FLEET).await?.context("the Validator is gone")?;
-    fleet["status"]["rpc"]["http"].as_str().map(str::to_owned).ok_or_else(|| anyhow!("no RPC address in status"))
+    fleet["status"]["rpc"]["http"]
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| anyhow!("no RPC address in status"))
 }
 
 /// Deploys the contract, sets its slot and reads it back, all through the load balancer.
@@ -93,7 +97,9 @@ async fn transact(rpc: &Rpc) -> Result<()> {
     let receipt = mined(rpc, hash, "calling it").await?;
     let stored = rpc.read_register(address).await?;
     if stored != U256::from(VALUE) || receipt["logs"].as_array().is_none_or(Vec::is_empty) {
-        return Err(anyhow!("the contract holds {stored}, expected {VALUE}, with one log; receipt {receipt}"));
+        return Err(anyhow!(
+            "the contract holds {stored}, expected {VALUE}, with one log; receipt {receipt}"
+        ));
     }
     println!("    transaction {hash} in block {}: the contract now holds {stored}", receipt["blockNumber"]);
     Ok(())
@@ -102,10 +108,17 @@ async fn transact(rpc: &Rpc) -> Result<()> {
 async fn mined(rpc: &Rpc, hash: alloy_primitives::B256, what: &str) -> Result<Value> {
     let what = format!("{what} through {}", rpc.url());
     let receipt = with_progress(&what, Duration::from_secs(30), || async {
-        Ok(rpc.receipt(hash).await?.map_or_else(|| Progress::Waiting("in the pool".to_owned()), Progress::Done))
+        Ok(rpc
+            .receipt(hash)
+            .await?
+            .map_or_else(|| Progress::Waiting("in the pool".to_owned()), Progress::Done))
     })
     .await?;
-    if receipt["status"] == "0x1" { Ok(receipt) } else { Err(anyhow!("transaction {hash} failed: {receipt}")) }
+    if receipt["status"] == "0x1" {
+        Ok(receipt)
+    } else {
+        Err(anyhow!("transaction {hash} failed: {receipt}"))
+    }
 }
 
 async fn ready(cluster: &Cluster) -> Result<()> {

@@ -32,7 +32,8 @@ async fn an_immutable_field_cannot_be_edited() -> Result<()> {
         ("Consortium", CONSORTIUM, json!({ "spec": { "create": { "chainId": 7 } } }), "immutable"),
         ("Validator", FLEET, json!({ "spec": { "consortiumRef": { "name": "another" } } }), "immutable"),
     ] {
-        let refusal = network.cluster.edit(kind, name, change).await.err().context("the edit was accepted")?;
+        let refusal =
+            network.cluster.edit(kind, name, change).await.err().context("the edit was accepted")?;
         assert!(refusal.to_string().contains(named), "{refusal}");
     }
     network.wait_blocks(2).await?;
@@ -40,7 +41,8 @@ async fn an_immutable_field_cannot_be_edited() -> Result<()> {
 }
 
 fn consortium(create: Value, more: Value) -> Value {
-    let mut spec = json!({ "member": { "alias": "bank-x", "admin": { "secret": {} }, "operator": { "secret": {} } } });
+    let mut spec =
+        json!({ "member": { "alias": "bank-x", "admin": { "secret": {} }, "operator": { "secret": {} } } });
     merge(&mut spec, json!({ "create": create }));
     merge(&mut spec, more);
     json!({ "apiVersion": "quorate.dev/v1alpha1", "kind": "Consortium", "metadata": { "name": "bad", "namespace": "bank-a" }, "spec": spec })
@@ -59,19 +61,24 @@ fn table() -> Vec<Bad> {
         create[key] = value;
         create
     };
-    let validator = |spec: Value| {
-        json!({ "apiVersion": "quorate.dev/v1alpha1", "kind": "Validator", "metadata": { "name": "bad", "namespace": "bank-a" }, "spec": spec })
-    };
+    let validator = |spec: Value| json!({ "apiVersion": "quorate.dev/v1alpha1", "kind": "Validator", "metadata": { "name": "bad", "namespace": "bank-a" }, "spec": spec });
     vec![
         Bad {
             what: "unknown field",
             manifest: consortium(with("blockTime", json!("2s")), json!({})),
             named: &["blockTime"],
         },
-        Bad { what: "chain id 0", manifest: consortium(with("chainId", json!(0)), json!({})), named: &["chainId"] },
+        Bad {
+            what: "chain id 0",
+            manifest: consortium(with("chainId", json!(0)), json!({})),
+            named: &["chainId"],
+        },
         Bad {
             what: "malformed address",
-            manifest: consortium(with("accounts", json!([{ "address": "0x12", "balance": "1 ether" }])), json!({})),
+            manifest: consortium(
+                with("accounts", json!([{ "address": "0x12", "balance": "1 ether" }])),
+                json!({}),
+            ),
             named: &["accounts", "address"],
         },
         Bad {

@@ -24,7 +24,11 @@ async fn a_node_that_lost_its_disk_sits_out_then_votes_again() -> Result<()> {
     network.cluster.delete_pod(&pod_of(&node.name), 0).await?;
     eventually("a new disk", LONG, || async {
         let now = claims.get_opt(&claim).await?.and_then(|c| c.metadata.uid);
-        Ok(if now.is_some() && now != old { Progress::Done(()) } else { Progress::Waiting(format!("{now:?}")) })
+        Ok(if now.is_some() && now != old {
+            Progress::Done(())
+        } else {
+            Progress::Waiting(format!("{now:?}"))
+        })
     })
     .await?;
     let height = network.rpc.block_number().await?;

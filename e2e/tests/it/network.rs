@@ -12,28 +12,28 @@ use e2e::{
 use serde_json::Value;
 use std::{path::PathBuf, time::Duration};
 
-pub const FLEET: &str = "bank-a";
-pub const CONSORTIUM: &str = "trade-finance";
-pub const CHAIN_ID: u64 = 10101;
+pub(crate) const FLEET: &str = "bank-a";
+pub(crate) const CONSORTIUM: &str = "trade-finance";
+pub(crate) const CHAIN_ID: u64 = 10101;
 /// Long enough for a pod to be replaced on a busy machine; a test that needs it all is broken, not slow.
-pub const LONG: Duration = Duration::from_secs(180);
+pub(crate) const LONG: Duration = Duration::from_secs(180);
 
-pub struct Network {
-    pub cluster: Cluster,
-    pub rpc: Rpc,
+pub(crate) struct Network {
+    pub(crate) cluster: Cluster,
+    pub(crate) rpc: Rpc,
 }
 
 /// One node as its fleet's status shows it, and where it listens.
 #[derive(Clone, Debug)]
-pub struct Node {
-    pub name: String,
-    pub address: Address,
-    pub phase: String,
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) address: Address,
+    pub(crate) phase: String,
 }
 
 impl Network {
     /// The network, live, with exactly four seated nodes and the load balancer answering.
-    pub async fn live() -> Result<Self> {
+    pub(crate) async fn live() -> Result<Self> {
         let cluster = Cluster::connect("bank-a").await?;
         let examples = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples");
         for manifest in ["namespace.yaml", "consortium.yaml", "validator.yaml"] {
@@ -51,28 +51,30 @@ impl Network {
         Ok(network)
     }
 
-    pub async fn fleet(&self) -> Result<Value> {
+    pub(crate) async fn fleet(&self) -> Result<Value> {
         self.cluster.get("Validator", FLEET).await?.context("the Validator is gone")
     }
 
-    pub async fn consortium(&self) -> Result<Value> {
+    pub(crate) async fn consortium(&self) -> Result<Value> {
         self.cluster.get("Consortium", CONSORTIUM).await?.context("the Consortium is gone")
     }
 
-    pub async fn nodes(&self) -> Result<Vec<Node>> {
+    pub(crate) async fn nodes(&self) -> Result<Vec<Node>> {
         let fleet = self.fleet().await?;
         let listed = fleet["status"]["nodes"].as_array().cloned().unwrap_or_default();
         listed
             .iter()
             .map(|node| {
-                let text = |key: &str| node[key].as_str().map(str::to_owned).with_context(|| format!("{key} in {node}"));
+                let text = |key: &str| {
+                    node[key].as_str().map(str::to_owned).with_context(|| format!("{key} in {node}"))
+                };
                 Ok(Node { name: text("name")?, address: text("address")?.parse()?, phase: text("phase")? })
             })
             .collect()
     }
 
     /// Waits until the fleet is exactly `count` nodes, all validating, all seated on chain.
-    pub async fn wait_validating(&self, count: usize) -> Result<Vec<Node>> {
+    pub(crate) async fn wait_validating(&self, count: usize) -> Result<Vec<Node>> {
         eventually(&format!("{count} validating nodes"), LONG, || async {
             let nodes = self.nodes().await?;
             let seats = self.rpc.validators().await?.len();
@@ -86,7 +88,7 @@ impl Network {
     }
 
     /// Waits for `count` more blocks at the load balancer.
-    pub async fn wait_blocks(&self, count: u64) -> Result<u64> {
+    pub(crate) async fn wait_blocks(&self, count: u64) -> Result<u64> {
         let from = eventually("the load balancer to answer", LONG, || async {
             Ok(Progress::Done(self.rpc.block_number().await?))
         })
@@ -94,7 +96,7 @@ impl Network {
         self.wait_height(from + count).await
     }
 
-    pub async fn wait_height(&self, height: u64) -> Result<u64> {
+    pub(crate) async fn wait_height(&self, height: u64) -> Result<u64> {
         eventually(&format!("height {height}"), LONG, || async {
             let now = self.rpc.block_number().await?;
             Ok(if now >= height { Progress::Done(now) } else { Progress::Waiting(format!("height {now}")) })
@@ -103,38 +105,42 @@ impl Network {
     }
 
     /// Address of a node's pod, once it has one.
-    pub async fn pod_ip(&self, node: &str) -> Result<String> {
+    pub(crate) async fn pod_ip(&self, node: &str) -> Result<String> {
         let pod = self.cluster.pods().get(&pod_of(node)).await?;
         pod.status.and_then(|s| s.pod_ip).ok_or_else(|| anyhow!("pod of {node} has no address yet"))
     }
 
-    pub async fn pod_uid(&self, node: &str) -> Result<String> {
+    pub(crate) async fn pod_uid(&self, node: &str) -> Result<String> {
         self.cluster.pods().get(&pod_of(node)).await?.metadata.uid.context("uid")
     }
 
     /// RPC of one node, past the load balancer.
-    pub async fn node_rpc(&self, node: &str) -> Result<Rpc> {
+    pub(crate) async fn node_rpc(&self, node: &str) -> Result<Rpc> {
         Rpc::new(format!("http://{}:{}", self.pod_ip(node).await?, chain::config::RPC_PORT))
     }
 
-    pub async fn node_status(&self, node: &str) -> Result<NodeStatus> {
+    pub(crate) async fn node_status(&self, node: &str) -> Result<NodeStatus> {
         let url = format!("http://{}:{}/status", self.pod_ip(node).await?, chain::config::METRICS_PORT);
         let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
         Ok(http.get(url).send().await?.error_for_status()?.json().await?)
     }
 
     /// Waits until a node has caught up and its votes count again.
-    pub async fn wait_voting(&self, node: &str) -> Result<NodeStatus> {
+    pub(crate) async fn wait_voting(&self, node: &str) -> Result<NodeStatus> {
         eventually(&format!("{node} votes"), LONG, || async {
             let status = self.node_status(node).await?;
             let voting = status.identity.as_ref().is_some_and(|i| i.voting && i.seated);
-            Ok(if voting && status.ready { Progress::Done(status) } else { Progress::Waiting(format!("{status:?}")) })
+            Ok(if voting && status.ready {
+                Progress::Done(status)
+            } else {
+                Progress::Waiting(format!("{status:?}"))
+            })
         })
         .await
     }
 
     /// Every node has the same block at every height that all of them have.
-    pub async fn assert_no_fork(&self, from: u64) -> Result<()> {
+    pub(crate) async fn assert_no_fork(&self, from: u64) -> Result<()> {
         let mut rpcs = Vec::new();
         for node in self.nodes().await? {
             rpcs.push((node.name.clone(), self.node_rpc(&node.name).await?));
@@ -148,27 +154,34 @@ impl Network {
             for (name, rpc) in &rpcs {
                 hashes.push((name, rpc.block_hash(height).await?));
             }
-            assert!(hashes.iter().all(|(_, h)| h.is_some() && *h == hashes[0].1), "fork at {height}: {hashes:?}");
+            assert!(
+                hashes.iter().all(|(_, h)| h.is_some() && *h == hashes[0].1),
+                "fork at {height}: {hashes:?}"
+            );
         }
         Ok(())
     }
 
     /// Waits until a transaction is mined and succeeded, as the load balancer tells.
-    pub async fn wait_mined(&self, hash: B256) -> Result<Value> {
+    pub(crate) async fn wait_mined(&self, hash: B256) -> Result<Value> {
         eventually(&format!("receipt of {hash}"), LONG, || async {
-            Ok(self.rpc.receipt(hash).await?.map_or_else(|| Progress::Waiting("none".to_owned()), Progress::Done))
+            Ok(self
+                .rpc
+                .receipt(hash)
+                .await?
+                .map_or_else(|| Progress::Waiting("none".to_owned()), Progress::Done))
         })
         .await
     }
 
     /// A sender that nobody used before on this chain.
-    pub async fn fresh_account(&self, tag: &str) -> Result<Account> {
+    pub(crate) async fn fresh_account(&self, tag: &str) -> Result<Account> {
         let height = self.rpc.block_number().await?;
         Account::from_seed(&format!("{tag} at {height}"), CHAIN_ID)
     }
 }
 
 /// The pod of a node: the one replica of its StatefulSet.
-pub fn pod_of(node: &str) -> String {
+pub(crate) fn pod_of(node: &str) -> String {
     format!("{node}-0")
 }

@@ -11,7 +11,8 @@ const KILLS: u64 = 10;
 const TRANSACTIONS_PER_KILL: u64 = 5;
 
 #[tokio::test]
-async fn killing_the_proposer_ten_times_in_a_row_never_forks_and_loses_no_accepted_transaction() -> Result<()> {
+async fn killing_the_proposer_ten_times_in_a_row_never_forks_and_loses_no_accepted_transaction() -> Result<()>
+{
     let network = Network::live().await?;
     let start = network.rpc.block_number().await?;
     let mut accepted: Vec<B256> = Vec::new();
@@ -19,7 +20,8 @@ async fn killing_the_proposer_ten_times_in_a_row_never_forks_and_loses_no_accept
         let victim = next_proposer(&network).await?;
         let before = network.pod_uid(&victim.name).await?;
         let rpc = network.node_rpc(&victim.name).await?;
-        let account = Account::from_seed(&format!("kill {kill} from height {start}"), crate::network::CHAIN_ID)?;
+        let account =
+            Account::from_seed(&format!("kill {kill} from height {start}"), crate::network::CHAIN_ID)?;
         for nonce in 0..TRANSACTIONS_PER_KILL {
             let (raw, _) = account.eip1559(nonce, TxKind::Create, contract::REGISTER)?;
             // Only what was answered with a hash was promised.
@@ -51,5 +53,8 @@ async fn next_proposer(network: &Network) -> Result<Node> {
     let last: Address = serde_json::from_value(block["miner"].clone())?;
     let next = seats.iter().find(|s| **s > last).or(seats.first()).context("no seats")?;
     let nodes = network.nodes().await?;
-    nodes.into_iter().find(|n| n.address == *next).with_context(|| format!("no node of ours holds seat {next}"))
+    nodes
+        .into_iter()
+        .find(|n| n.address == *next)
+        .with_context(|| format!("no node of ours holds seat {next}"))
 }

@@ -16,7 +16,11 @@ async fn scaling_up_and_down_moves_the_seat_before_the_node() -> Result<()> {
         let seated = network.rpc.validators().await?.contains(&newcomer.address);
         let pods = network.cluster.fleet_pods(FLEET).await?.len();
         assert!(!(seated && pods < 5), "the pod stopped while its identity still held a seat");
-        Ok(if pods == 4 { Progress::Done(()) } else { Progress::Waiting(format!("{pods} pods, seated: {seated}")) })
+        Ok(if pods == 4 {
+            Progress::Done(())
+        } else {
+            Progress::Waiting(format!("{pods} pods, seated: {seated}"))
+        })
     })
     .await?;
     network.wait_validating(4).await?;
