@@ -32,11 +32,11 @@ use alloy_primitives::{Address, B256};
 use devp2p::Network;
 use heard::Heard;
 use ledger::{HeadInfo, Ledger, LedgerError};
-use qbft::{Encoding, Input, Instance, NewHead, ProposerRule};
+use qbft::{Encoding, Input, Instance, NewHead};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -103,10 +103,11 @@ pub struct Driver {
     encoding: Encoding,
     instance: Instance<ProposedBlock>,
     head: NewHead,
-    round: u32,
     sitting_out: bool,
     started_s: u64,
     heard: Heard,
+    /// The journal cannot be written: nothing is signed any more.
+    journal_broken: Arc<AtomicBool>,
     timers: Timers,
     effects: mpsc::Sender<Input<ProposedBlock>>,
     results: mpsc::Receiver<Input<ProposedBlock>>,
@@ -145,10 +146,10 @@ impl Driver {
             encoding,
             instance,
             head,
-            round: 0,
             sitting_out,
             started_s: now_ms / 1000,
             heard: Heard::default(),
+            journal_broken: Arc::default(),
             timers: Timers::default(),
             effects,
             results,
@@ -227,7 +228,6 @@ impl Driver {
             // While we were behind, messages for the height now being decided were dropped as too far ahead.
             self.parts.network.forget_consensus();
         }
-        self.round = 0;
         if let Some(voter) = &self.parts.voter {
             voter.journal.prune(self.head.number);
         }
@@ -260,21 +260,19 @@ impl Driver {
 
     fn publish(&self) {
         let metrics = &self.parts.metrics;
-        metrics.round.set(gauge(self.round));
+        metrics.round.set(gauge(self.instance.round()));
         let identity = self.identity();
         let seated = identity.is_some_and(|address| self.head.validators.contains(&address));
-        let proposer = self.head.proposer;
-        let proposer =
-            qbft::proposer::proposer(ProposerRule::default(), &self.head.validators, proposer, self.round);
+        let round = self.instance.round();
         self.view.send_replace(Arc::new(DriverView {
-            consensus: proposer.map(|proposer| chain::status::Consensus {
-                height: self.head.number.saturating_add(1),
-                round: self.round,
+            consensus: self.instance.proposer(round).map(|proposer| chain::status::Consensus {
+                height: self.instance.height(),
+                round,
                 proposer,
             }),
             identity,
             seated,
-            voting: seated && !self.sitting_out && !self.parts.importer.is_broken(),
+            voting: self.instance.voter().is_some() && self.may_vote(),
             journal: self
                 .parts
                 .voter

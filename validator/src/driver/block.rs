@@ -116,3 +116,41 @@ impl Decodable for ProposedBlock {
         Self::new(Arc::new(block))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::BlockBody;
+
+    fn block(round: u32) -> ProposedBlock {
+        let header = Header { number: 3, extra_data: Extra::unsealed(round).to_bytes(), ..Header::default() };
+        ProposedBlock::new(Arc::new(Block { header, body: BlockBody::default() })).unwrap()
+    }
+
+    #[test]
+    fn another_round_changes_the_digest_and_not_the_chain_hash() {
+        let (first, second) = (block(0), block(0).with_round(2));
+        assert_eq!(second, block(2));
+        assert_ne!(first.digest(), second.digest());
+        assert_eq!(first.commit_hash(2), second.commit_hash(2));
+        assert_eq!(block_hash(&first.block().header), block_hash(&second.block().header));
+    }
+
+    #[test]
+    fn a_sealed_block_keeps_its_hash_and_carries_round_and_seals() {
+        let seals = vec![chain::Seal::repeat_byte(1); 3];
+        let sealed = block(1).sealed(4, seals.clone()).unwrap();
+        let extra = Extra::decode_exact(&sealed.header.extra_data).unwrap();
+        assert_eq!((extra.round, extra.seals), (4, seals));
+        assert_eq!(block_hash(&sealed.header), block_hash(&block(1).block().header));
+    }
+
+    #[test]
+    fn bytes_round_trip_and_foreign_extra_data_is_refused() {
+        let bytes = alloy_rlp::encode(block(1));
+        assert_eq!(ProposedBlock::decode(&mut bytes.as_slice()).unwrap(), block(1));
+        let header = Header { extra_data: [0; 32].into(), ..Header::default() };
+        let bytes = alloy_rlp::encode(Block { header, body: BlockBody::default() });
+        assert!(ProposedBlock::decode(&mut bytes.as_slice()).is_err());
+    }
+}

@@ -1,5 +1,5 @@
-//! Making a block: work starts ahead of the tick, transactions are taken until shortly before it, and the block is
-//! handed over at the tick.
+//! Making a block: work starts ahead of the tick and transactions are taken until shortly before it; the core proposes
+//! the block at the tick.
 
 use super::block::{PROPOSAL_ROUND, ProposedBlock};
 use crate::{
@@ -46,14 +46,12 @@ pub(super) enum BuildError {
     CutShort,
 }
 
-/// Builds, and returns at the tick.
+/// Builds; done shortly before the tick.
 pub(super) async fn build(ledger: Ledger, pool: Pool, order: Order) -> Result<ProposedBlock, BuildError> {
     let lead_ms = LEAD_MS.min(order.period_ms / 2);
     tokio::time::sleep(until_ms(order.due_ms.saturating_sub(lead_ms))).await;
     let work = tokio::task::spawn_blocking(move || build_now(&ledger, &pool, order));
-    let block = work.await.map_err(|_| BuildError::CutShort)??;
-    tokio::time::sleep(until_ms(order.due_ms)).await;
-    Ok(block)
+    work.await.map_err(|_| BuildError::CutShort)?
 }
 
 fn build_now(ledger: &Ledger, pool: &Pool, order: Order) -> Result<ProposedBlock, BuildError> {

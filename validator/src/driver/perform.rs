@@ -17,7 +17,7 @@ use qbft::{
     Input, Message, Output, Proposal as _, Record, Ticket, Unsigned, Verdict,
     wire::{encode, encode_record},
 };
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 impl Driver {
     /// Puts outputs into effect, in their order.
@@ -42,8 +42,8 @@ impl Driver {
     }
 
     /// Whether a vote may still leave this node.
-    fn may_vote(&self) -> bool {
-        !self.parts.importer.is_broken()
+    pub(super) fn may_vote(&self) -> bool {
+        !self.parts.importer.is_broken() && !self.journal_broken.load(Ordering::Acquire)
     }
 
     fn persist(&self, ticket: Ticket, record: &Arc<Record<ProposedBlock>>) {
@@ -56,6 +56,7 @@ impl Driver {
             payload: encode_record(record).into(),
         };
         let (journal, effects, faults) = (voter.journal.clone(), self.effects.clone(), self.parts.faults.clone());
+        let broken = Arc::clone(&self.journal_broken);
         self.tasks.spawn(async move {
             match journal.insert(vote).await {
                 Ok(Inserted::New | Inserted::Same) => {
@@ -65,7 +66,10 @@ impl Driver {
                 Err(refusal @ (Refusal::Decided { .. } | Refusal::Inactive)) => {
                     tracing::debug!(%refusal, "vote not sent");
                 }
-                Err(refusal) => faults.report(format!("vote not sent: {refusal}")),
+                Err(refusal) => {
+                    broken.fetch_or(matches!(refusal, Refusal::Broken(_)), Ordering::AcqRel);
+                    faults.report(format!("vote not sent: {refusal}"));
+                }
             }
         });
     }
@@ -161,9 +165,8 @@ impl Driver {
         }
     }
 
-    fn round_changed(&mut self, height: u64, round: u32) {
+    fn round_changed(&self, height: u64, round: u32) {
         tracing::info!(height, round, "round changed");
-        self.round = round;
         self.parts.metrics.round_changes.inc();
         // What peers send again must reach the core again.
         self.parts.network.forget_consensus();

@@ -25,3 +25,39 @@ pub(super) async fn sign(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::Address;
+    use futures::future::{BoxFuture, FutureExt as _, ready};
+    use parking_lot::Mutex;
+
+    /// Remembers what it was asked for; a signature starts with the first bytes of the hash.
+    #[derive(Default)]
+    struct Recorder(Mutex<Vec<B256>>);
+
+    impl Signer for Recorder {
+        fn address(&self) -> Address {
+            Address::ZERO
+        }
+
+        fn sign(&self, hash: B256) -> BoxFuture<'_, Result<Seal, SignerError>> {
+            self.0.lock().push(hash);
+            ready(Ok(Seal::right_padding_from(hash.as_slice()))).boxed()
+        }
+    }
+
+    #[test]
+    fn a_commit_has_its_seal_signed_first_and_each_hash_once() {
+        let commit_hash = B256::repeat_byte(7);
+        let unsigned = Unsigned::Commit { height: 1, round: 0, digest: B256::ZERO, commit_hash };
+        let signer = Recorder::default();
+        let signatures = sign(&signer, &unsigned, Encoding::Besu26).now_or_never().unwrap().unwrap();
+        let asked = signer.0.lock().clone();
+        assert_eq!(asked.len(), 2);
+        assert_eq!(asked[0], commit_hash);
+        assert_eq!(signatures.seal, Some(Seal::right_padding_from(commit_hash.as_slice())));
+        assert_eq!(signatures.message, Seal::right_padding_from(asked[1].as_slice()));
+    }
+}

@@ -75,7 +75,7 @@ mod tests {
         let address = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf".parse().unwrap();
         let signer = FileSigner::open(file.path(), address).unwrap();
         let hash = B256::repeat_byte(7);
-        let seal = futures::executor::block_on(signer.sign(hash)).unwrap();
+        let seal = signer.sign(hash).now_or_never().unwrap().unwrap();
         assert_eq!(chain::signature::recover(hash, &seal), Ok(address));
     }
 
