@@ -14,7 +14,7 @@ mod timers;
 mod verify;
 mod view;
 
-pub use block::ProposedBlock;
+pub use block::{PROPOSAL_ROUND, ProposedBlock};
 pub use verify::{Incoming, Verifier};
 pub use view::{DriverView, JournalView};
 

@@ -11,7 +11,9 @@ use crate::{
     import::Importer,
     journal::{self, Decision, JournalError, Opened},
     metrics::Metrics,
+    node_view::View,
     pool::{self, Limits, Pool},
+    rpc::{self, RpcError, RpcLimits, RpcOptions, ServerHandle},
     seat_proof::SeatProver,
     setup::Setup,
     signer::Signer,
@@ -57,6 +59,9 @@ pub enum NodeError {
     /// The network.
     #[error(transparent)]
     Network(#[from] devp2p::StartError),
+    /// JSON-RPC.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
     /// The health port.
     #[error(transparent)]
     Health(#[from] health::ListenError),
@@ -74,7 +79,7 @@ impl NodeError {
         match self {
             Self::Open(error) => !matches!(error, OpenError::Ledger(_)),
             Self::Journal(error) => !matches!(error, JournalError::Io { .. }),
-            Self::DataDir { .. } | Self::Network(_) | Self::Health(_) | Self::Pool(_) => true,
+            Self::DataDir { .. } | Self::Network(_) | Self::Health(_) | Self::Pool(_) | Self::Rpc(_) => true,
             Self::Ledger(_) | Self::Refusal(_) | Self::Thread(_) | Self::CutShort => false,
         }
     }
@@ -127,6 +132,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
     tasks.spawn(gossip::send(pool.clone(), network.clone(), stop.clone()));
     tasks.spawn(gossip::receive(pool.clone(), network.clone(), inbound, tasks.clone(), stop.clone()));
     tasks.spawn(events::route(peer_events, events::Routes { verifier, sync: sync_handle, gossip: gossip_in }));
+    let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network).await?;
     let seat_proof = prove_seat(&setup, &ledger, &importer, &handle, &tasks, &stop);
     let health = Arc::new(Health {
         chain_id: setup.config.network.chain_id,
@@ -145,7 +151,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
     let head = ledger.head();
     tracing::info!(head = head.number, genesis = %setup.genesis.hash, "node is running");
     stop.cancelled().await;
-    shut_down(network, tasks, ledger, journal_thread).await
+    shut_down(rpc, network, tasks, ledger, journal_thread).await
 }
 
 async fn open_stores(setup: &Setup, data_dir: PathBuf) -> Result<Stores, NodeError> {
@@ -155,6 +161,8 @@ async fn open_stores(setup: &Setup, data_dir: PathBuf) -> Result<Stores, NodeErr
             .map_err(|source| NodeError::DataDir { path: data_dir.clone(), source })?;
         let ledger = Ledger::open(&data_dir.join("chain"), genesis, Options::default())?;
         let pool = Pool::open(&data_dir.join("pool"), ledger.clone(), Limits::default())?;
+        // What the pool recovered need not be recovered again when it comes back in a block.
+        ledger.use_known_senders(pool.known_senders());
         Ok(Stores { ledger, pool })
     };
     tokio::task::spawn_blocking(open).await.map_err(|_| NodeError::CutShort)?
@@ -218,6 +226,32 @@ fn network_options(setup: &Setup) -> NetworkOptions {
     }
 }
 
+async fn serve_rpc(
+    setup: &Setup,
+    ledger: &Ledger,
+    pool: &Pool,
+    importer: &Arc<Importer>,
+    network: &Network,
+) -> Result<Option<ServerHandle>, NodeError> {
+    let (Some(config), Some(listen)) = (&setup.config.rpc, setup.listen.rpc) else { return Ok(None) };
+    let view = View {
+        network: network.clone(),
+        importer: Arc::clone(importer),
+        identity: setup.signer.as_ref().map(|signer| signer.address()),
+        starting: importer.head().number,
+    };
+    let server = rpc::serve(RpcOptions {
+        listen,
+        namespaces: config.namespaces.clone(),
+        limits: RpcLimits::default(),
+        ledger: ledger.clone(),
+        pool: pool.clone(),
+        heads: importer.subscribe(),
+        node: Arc::new(view),
+    });
+    Ok(Some(server.await?))
+}
+
 fn prove_seat(
     setup: &Setup,
     ledger: &Ledger,
@@ -242,11 +276,15 @@ fn prove_seat(
 
 /// Voting has stopped with the driver; what is being committed is finished, then peers and files are let go.
 async fn shut_down(
+    rpc: Option<ServerHandle>,
     network: Network,
     tasks: TaskTracker,
     ledger: Ledger,
     journal_thread: Option<JournalThread>,
 ) -> Result<(), NodeError> {
+    if let Some(rpc) = rpc {
+        rpc.stop().await;
+    }
     network.shutdown().await;
     tasks.close();
     tasks.wait().await;

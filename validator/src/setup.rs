@@ -81,6 +81,19 @@ pub enum SetupError {
         /// Reason.
         source: IdentityError,
     },
+    /// RPC names a namespace that does not exist.
+    #[error(transparent)]
+    Rpc(#[from] crate::rpc::RpcError),
+    /// A profile of another client that this version does not speak.
+    #[error("genesis config.qbft.{field} is {got}, this version speaks only {want}")]
+    Profile {
+        /// Field of the genesis.
+        field: &'static str,
+        /// Found.
+        got: String,
+        /// Spoken.
+        want: String,
+    },
     /// Not an address to listen on.
     #[error("{field} is {got:?}, expected an IP address and a port such as 0.0.0.0:30303")]
     Listen {
@@ -102,7 +115,11 @@ impl Setup {
             rpc: config.rpc.as_ref().map(|rpc| address("rpc.listen", &rpc.listen)).transpose()?,
             metrics: address("metrics.listen", &config.metrics.listen)?,
         };
+        if let Some(rpc) = &config.rpc {
+            crate::rpc::check_namespaces(&rpc.namespaces)?;
+        }
         let genesis = genesis(&config)?;
+        check_profile(&genesis)?;
         let node_key = node_key(Path::new(&config.p2p.key))?;
         let signer = signer(&config)?;
         Ok(Self { config, genesis, node_key, signer, listen })
@@ -115,6 +132,14 @@ fn genesis(config: &NodeConfig) -> Result<Genesis, SetupError> {
     Genesis::from_json(&text)
         .and_then(|genesis| genesis.expect(config.network.chain_id, config.network.genesis_hash))
         .map_err(|source| SetupError::Genesis { path: path.to_path_buf(), source })
+}
+
+fn check_profile(genesis: &Genesis) -> Result<(), SetupError> {
+    let (got, want) = (genesis.qbft.proposalround, crate::driver::PROPOSAL_ROUND);
+    if got == want {
+        return Ok(());
+    }
+    Err(SetupError::Profile { field: "proposalround", got: format!("{got:?}"), want: format!("{want:?}") })
 }
 
 fn node_key(path: &Path) -> Result<NodeKey, SetupError> {

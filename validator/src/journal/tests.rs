@@ -69,12 +69,13 @@ fn a_record_cut_short_at_any_byte_was_never_sent_and_is_dropped() {
     drop(journal);
     let bytes = fs::read(file(dir.path())).unwrap();
     for cut in usize::try_from(whole).unwrap()..bytes.len() {
-        for zeros in [0, 40] {
+        // A file system may have grown the file before all of the bytes were there.
+        for length in [cut, bytes.len()] {
             let mut torn = bytes[..cut].to_vec();
-            torn.resize(cut + zeros, 0);
+            torn.resize(length, 0);
             fs::write(file(dir.path()), &torn).unwrap();
             let mut journal = reopen(dir.path());
-            assert_eq!(journal.newest(), [vote(1, 0, 1)], "cut at {cut}, {zeros} zeros");
+            assert_eq!(journal.newest(), [vote(1, 0, 1)], "cut at {cut}, file of {length}");
             assert_eq!(journal.insert(vote(2, 0, 3)), Ok(Inserted::New));
             drop(journal);
             assert_eq!(reopen(dir.path()).newest(), [vote(2, 0, 3)]);
