@@ -23,15 +23,16 @@ pub use limits::Limits;
 
 use self::core::{Core, Sender};
 use admission::Rules;
-use alloy_primitives::{Address, B256, B512, Bytes};
+use alloy_consensus::Transaction;
+use alloy_primitives::{Address, B256, B512, Bytes, TxHash};
 use journal::{Journal, JournalError};
-use ledger::{At, CommittedBlock, Ledger, LedgerError, Recovered};
+use ledger::{At, CommittedBlock, KnownSenders, Ledger, LedgerError, Recovered};
 use parking_lot::{Mutex, RwLock};
 use std::{
     collections::BTreeSet,
     net::IpAddr,
     path::Path,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Instant,
 };
 use tokio::sync::{Semaphore, broadcast};
@@ -102,12 +103,11 @@ pub enum OpenError {
 }
 
 /// The pool; cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Pool {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     ledger: Ledger,
     /// Ordered before the journal's queue: appends and compaction are queued under it.
@@ -141,6 +141,7 @@ impl Pool {
             ledger,
         };
         let pool = Self { shared: Arc::new(shared) };
+        pool.shared.ledger.use_known_senders(pool.known_senders());
         pool.replay(replay);
         Ok(pool)
     }
@@ -153,7 +154,6 @@ impl Pool {
     /// Follows the chain: call it after every commit, in order. Blocking.
     pub fn on_new_head(&self, committed: &CommittedBlock) -> Result<(), LedgerError> {
         let number = committed.block.header.number;
-        let mined: Vec<B256> = committed.block.body.transactions.iter().map(|tx| *tx.tx_hash()).collect();
         *self.shared.rules.write() = Rules::after(self.shared.ledger.genesis(), &committed.block.header);
         let authors: BTreeSet<Address> = committed.senders.iter().copied().collect();
         let touched = authors
@@ -162,12 +162,11 @@ impl Pool {
             .collect::<Result<Vec<_>, LedgerError>>()?;
 
         let mut state = self.shared.core.lock();
-        state.core.on_new_head(&mined, &touched);
+        state.core.on_new_head(&committed.transaction_hashes, &touched);
         state.core.expire(self.now_s());
         state.head = number;
         if self.shared.journal.should_compact(state.core.stats().local) {
-            let living = state.core.all().filter(|p| p.is_local()).map(|p| p.raw.clone()).collect();
-            self.shared.journal.compact(living);
+            self.shared.journal.compact(living(&state.core));
         }
         Ok(())
     }
@@ -213,6 +212,11 @@ impl Pool {
         self.shared.accepted.subscribe()
     }
 
+    /// Senders of waiting transactions, for whoever would recover them again; does not keep the pool alive.
+    pub fn known_senders(&self) -> Arc<dyn KnownSenders> {
+        Arc::new(Known(Arc::downgrade(&self.shared)))
+    }
+
     fn sender_at(&self, address: Address, at: At) -> Result<Sender, LedgerError> {
         let account = self.shared.ledger.account(address, at)?;
         Ok(Sender { nonce: account.nonce, balance: account.balance })
@@ -220,5 +224,22 @@ impl Pool {
 
     fn now_s(&self) -> u64 {
         self.shared.started.elapsed().as_secs()
+    }
+}
+
+/// What must survive a rewrite of the journal; nonces in order, so that reading it back leaves no gap.
+fn living(core: &Core) -> Vec<Bytes> {
+    let mut local: Vec<&Arc<Pooled>> = core.all().filter(|pooled| pooled.is_local()).collect();
+    local.sort_unstable_by_key(|pooled| pooled.recovered.tx.nonce());
+    local.into_iter().map(|pooled| pooled.raw.clone()).collect()
+}
+
+struct Known(Weak<Shared>);
+
+impl KnownSenders for Known {
+    fn sender(&self, hash: &TxHash) -> Option<Address> {
+        let shared = self.0.upgrade()?;
+        let state = shared.core.lock();
+        state.core.get(hash).map(|pooled| pooled.recovered.sender)
     }
 }

@@ -9,7 +9,7 @@ mod turns;
 
 pub use turns::Turns;
 
-use super::{Limits, PoolError, Pooled, Source, admission};
+use super::{Limits, Origin, PoolError, Pooled, Source, admission};
 use alloy_consensus::Transaction;
 use alloy_primitives::{Address, B256, U256};
 use queue::{Entry, Queue};
@@ -171,7 +171,8 @@ impl Core {
 
     fn check_replacement(&self, old: &Pooled, new: &Pooled) -> Result<(), PoolError> {
         let (old, new) = (&old.recovered.tx, &new.recovered.tx);
-        let tip = |tx: &alloy_consensus::TxEnvelope| tx.max_priority_fee_per_gas().unwrap_or(tx.max_fee_per_gas());
+        let tip =
+            |tx: &alloy_consensus::TxEnvelope| tx.max_priority_fee_per_gas().unwrap_or(tx.max_fee_per_gas());
         let bumped = |old: u128, new: u128| {
             let least = old.saturating_mul(100 + self.limits.price_bump_percent) / 100;
             new > old && new >= least
@@ -187,6 +188,10 @@ impl Core {
         let limits = &self.limits;
         if self.by_hash.len() >= limits.transactions || self.bytes + new.raw.len() > limits.bytes {
             return Err(PoolError::Full);
+        }
+        if new.origin == Origin::Journal {
+            // Accepted before, within the limits of then: a restart must not turn it away.
+            return Ok(());
         }
         let have = self.sources.get(&new.origin.source()).copied().unwrap_or(0);
         if have >= limits.per_source {

@@ -50,7 +50,9 @@ pub enum JournalError {
         want: String,
     },
     /// Larger than any journal of ours.
-    #[error("pool journal {path} has {size} bytes, expected at most {limit}; move the file away to start without it")]
+    #[error(
+        "pool journal {path} has {size} bytes, expected at most {limit}; move the file away to start without it"
+    )]
     TooLarge {
         /// Of the file.
         path: PathBuf,

@@ -115,7 +115,10 @@ impl Pool {
     /// Re-admits what the journal held; what no longer fits (mined, mostly) is left out.
     pub(super) fn replay(&self, replay: Replay) {
         if replay.torn_bytes > 0 {
-            tracing::warn!(bytes = replay.torn_bytes, "pool journal had a torn tail, cut off: it was never confirmed");
+            tracing::warn!(
+                bytes = replay.torn_bytes,
+                "pool journal had a torn tail, cut off: it was never confirmed"
+            );
         }
         let found = replay.transactions.len();
         let mut refused = 0_usize;
