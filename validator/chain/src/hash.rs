@@ -33,7 +33,7 @@ pub fn block_hash(header: &Header) -> Result<B256, alloy_rlp::Error> {
 /// What a commit seal of `round` signs, directly: `keccak(rlp(X(round, [])))`.
 pub fn commit_hash(header: &Header, round: u32) -> Result<B256, alloy_rlp::Error> {
     let extra = Extra::decode_exact(&header.extra_data)?;
-    Ok(masked(header, Extra { round, seals: Vec::new(), ..extra }))
+    Ok(masked(header, &Extra { round, seals: Vec::new(), ..extra }))
 }
 
 /// What PREPARE, COMMIT and prepared certificates name.
@@ -43,7 +43,7 @@ pub fn proposal_digest(header: &Header, rule: ProposalRound) -> Result<B256, all
         ProposalRound::Real => extra.round,
         ProposalRound::Zero => 0,
     };
-    Ok(masked(header, Extra { round, seals: Vec::new(), ..extra }))
+    Ok(masked(header, &Extra { round, seals: Vec::new(), ..extra }))
 }
 
 /// The header with another round and other seals in its `extraData`.
@@ -56,7 +56,7 @@ pub fn with_round_and_seals(
     Ok(Header { extra_data: Extra { round, seals, ..extra }.to_bytes(), ..header.clone() })
 }
 
-fn masked(header: &Header, extra: Extra) -> B256 {
+fn masked(header: &Header, extra: &Extra) -> B256 {
     let header = Header { extra_data: extra.to_bytes(), ..header.clone() };
     let mut bytes = Vec::with_capacity(header.length());
     header.encode(&mut bytes);

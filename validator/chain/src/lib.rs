@@ -24,6 +24,7 @@ pub mod config;
 pub mod enode;
 pub mod extra;
 pub mod genesis;
+pub mod governance;
 pub mod hash;
 pub mod metrics;
 pub mod network_info;

@@ -1,10 +1,107 @@
 //! Committing a sealed block.
 
-use crate::{Block, CommitError, CommittedBlock, Ledger};
+use crate::{
+    Block, CommitError, CommittedBlock, HeadInfo, InvalidBlock, Ledger,
+    execute::block::Executed,
+    ledger::{Chain, Head},
+    validate::{check_body, check_rules, execute},
+};
+use alloy_consensus::{Header, proofs};
+use alloy_primitives::{Address, B256};
+use chain::{Extra, hash, quorum::quorum, signature};
+use rayon::prelude::*;
 use std::sync::Arc;
 
 impl Ledger {
     /// Checks the seals, executes what was not executed before, makes the block durable, then moves the head. When it
     /// returns the block is on disk and every read sees it.
-    pub fn commit(&self, sealed: Block) -> Result<Arc<CommittedBlock>, CommitError> { todo!() }
+    pub fn commit(&self, sealed: Block) -> Result<Arc<CommittedBlock>, CommitError> {
+        let chain = &*self.chain;
+        let _one_at_a_time = chain.committing.lock();
+        let parent = chain.head();
+        check_place(&parent, &sealed.header)?;
+        let hash = hash::block_hash(&sealed.header).map_err(CommitError::ExtraData)?;
+        check_seals(&sealed.header, &*parent.validators(chain)?)?;
+        check_contents(&sealed)?;
+        let executed = match chain.candidates.get(&hash) {
+            Some(executed) => executed,
+            None => Arc::new(run(chain, &parent, &sealed, hash)?),
+        };
+        chain.blocks.append(&sealed.header, &sealed.body, hash)?;
+        let number = sealed.header.number;
+        let info = HeadInfo { number, hash, header: Arc::new(sealed.header.clone()) };
+        chain.advance(info, &executed, number % chain.options.state_durable_every.max(1) == 0)?;
+        Ok(Arc::new(committed(sealed, hash, executed)))
+    }
+}
+
+fn check_place(parent: &Head, header: &Header) -> Result<(), CommitError> {
+    let want = parent.info.number + 1;
+    if header.number != want {
+        return Err(CommitError::NotNext { got: header.number, want });
+    }
+    if header.parent_hash != parent.info.hash {
+        return Err(CommitError::Parent { got: header.parent_hash, want: parent.info.hash });
+    }
+    Ok(())
+}
+
+/// At least a quorum of seals, each over the commit hash of the header's round, each of another validator
+/// (`qbft-facts` §1.5, as strict as Besu).
+fn check_seals(header: &Header, validators: &[Address]) -> Result<(), CommitError> {
+    let extra = Extra::decode_exact(&header.extra_data).map_err(CommitError::ExtraData)?;
+    let (got, want) = (extra.seals.len(), quorum(validators.len()));
+    if got < want || want == 0 {
+        return Err(CommitError::Seals { got, want, validators: validators.len() });
+    }
+    // Refused before paying for their recovery.
+    if got > validators.len() {
+        return Err(CommitError::TooManySeals { got, validators: validators.len() });
+    }
+    let signed = hash::commit_hash(header, extra.round).map_err(CommitError::ExtraData)?;
+    let recovered = extra.seals.par_iter().enumerate().map(|(index, seal)| {
+        signature::recover(signed, seal).map_err(|source| CommitError::Seal { index, source })
+    });
+    let mut signers = recovered.collect::<Result<Vec<Address>, _>>()?;
+    if let Some(foreign) = signers.iter().find(|signer| !validators.contains(signer)) {
+        return Err(CommitError::ForeignSeal(*foreign));
+    }
+    signers.sort_unstable();
+    let twice = signers.windows(2).find(|pair| pair[0] == pair[1]);
+    twice.map_or(Ok(()), |pair| Err(CommitError::DuplicateSeal(pair[0])))
+}
+
+/// The body is the one that was sealed. Nobody sealed a wrong one, so a mismatch is the deliverer's fault.
+fn check_contents(sealed: &Block) -> Result<(), CommitError> {
+    check_body(sealed).map_err(|reason| CommitError::Body {
+        field: "ommers and withdrawals",
+        got: reason.to_string(),
+        want: "none".to_string(),
+    })?;
+    let (got, want) =
+        (proofs::calculate_transaction_root(&sealed.body.transactions), sealed.header.transactions_root);
+    if got == want {
+        return Ok(());
+    }
+    Err(CommitError::Body { field: "transactionsRoot", got: got.to_string(), want: want.to_string() })
+}
+
+/// Executes a block that a quorum sealed: whatever is wrong with it now is wrong with this node.
+fn run(chain: &Chain, parent: &Head, sealed: &Block, hash: B256) -> Result<Executed, CommitError> {
+    let header = &sealed.header;
+    let executed = check_rules(chain, parent, header)
+        .and_then(|()| execute(chain, parent, header, &sealed.body.transactions, hash));
+    executed.map_err(|reason| match reason {
+        InvalidBlock::Ledger(error) => CommitError::Ledger(error),
+        reason => CommitError::Diverged { number: header.number, hash, reason: Box::new(reason) },
+    })
+}
+
+fn committed(block: Block, hash: B256, executed: Arc<Executed>) -> CommittedBlock {
+    // The candidate list let go of it when the head moved, so this rarely copies.
+    let (transaction_hashes, senders, receipts) = match Arc::try_unwrap(executed) {
+        Ok(executed) => (executed.transaction_hashes, executed.senders, executed.receipts),
+        Err(shared) => (shared.transaction_hashes.clone(), shared.senders.clone(), shared.receipts.clone()),
+    };
+    CommittedBlock { block, hash, transaction_hashes, senders, receipts }
 }

@@ -20,7 +20,9 @@ pub enum LedgerError {
     #[error("unknown block {0}")]
     UnknownBlock(String),
     /// The state of that block is no longer kept.
-    #[error("state of block {block} is not kept, oldest is {oldest}; raise the history kept, or ask an archive node")]
+    #[error(
+        "state of block {block} is not kept, oldest is {oldest}; raise the history kept, or ask an archive node"
+    )]
     StatePruned {
         /// Asked for.
         block: u64,
@@ -85,7 +87,9 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The directory belongs to another chain.
-    #[error("ledger holds the chain of genesis {stored}, the genesis given is {given}; give the right genesis file or another data directory")]
+    #[error(
+        "ledger holds the chain of genesis {stored}, the genesis given is {given}; give the right genesis file or another data directory"
+    )]
     WrongGenesis {
         /// In the directory.
         stored: B256,
@@ -93,7 +97,9 @@ pub enum OpenError {
         given: B256,
     },
     /// State was written for a block that is not there.
-    #[error("state is at block {state}, blocks end at {blocks}: the block file was replaced or rolled back; restore it, or delete state.redb to rebuild")]
+    #[error(
+        "state is at block {state}, blocks end at {blocks}: the block file was replaced or rolled back; restore it, or delete state.redb to rebuild"
+    )]
     StateAhead {
         /// Of the state.
         state: u64,
@@ -101,7 +107,9 @@ pub enum OpenError {
         blocks: u64,
     },
     /// The state is not that of the block it claims.
-    #[error("state root at block {block} is {got}, its header says {want}; delete state.redb to rebuild it from blocks")]
+    #[error(
+        "state root at block {block} is {got}, its header says {want}; delete state.redb to rebuild it from blocks"
+    )]
     StateRoot {
         /// Height.
         block: u64,
@@ -280,6 +288,14 @@ pub enum CommitError {
         /// Size of the set.
         validators: usize,
     },
+    /// More seals than validators cannot be one each.
+    #[error("{got} seals for {validators} validators, at most one each is allowed")]
+    TooManySeals {
+        /// In the header.
+        got: usize,
+        /// Size of the set.
+        validators: usize,
+    },
     /// A seal that recovers to nobody.
     #[error("seal {index}: {source}")]
     Seal {
@@ -305,7 +321,9 @@ pub enum CommitError {
         want: String,
     },
     /// A quorum sealed what we find invalid: this node is broken or runs other rules. Stop, do not go on.
-    #[error("LOCAL FAULT: block {number} ({hash}) is sealed by a quorum but invalid here: {reason}; stop this node, compare versions and genesis, resync")]
+    #[error(
+        "LOCAL FAULT: block {number} ({hash}) is sealed by a quorum but invalid here: {reason}; stop this node, compare versions and genesis, resync"
+    )]
     Diverged {
         /// Height.
         number: u64,

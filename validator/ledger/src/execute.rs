@@ -1,1 +1,8 @@
-//! To come.
+//! Execution: transactions of one block on the state of its parent, by revm.
+
+pub(crate) mod block;
+pub(crate) mod env;
+pub(crate) mod overlay;
+pub(crate) mod receipts;
+pub(crate) mod rules;
+pub(crate) mod senders;

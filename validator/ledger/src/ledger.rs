@@ -1,24 +1,222 @@
 //! The handle, and opening.
 
-use crate::{HeadInfo, KnownSenders, OpenError, Options};
+use crate::{
+    HeadInfo, InvalidBlock, KnownSenders, LedgerError, OpenError, Options,
+    candidates::Candidates,
+    execute::{block::Executed, rules},
+    store::{
+        blocks::BlockStore,
+        codec::SlimAccount,
+        state::{BlockEffects, StateHead, StateStore, WriteOptions},
+        view::StateView,
+    },
+    trie::root::{AccountDelta, StateDiff, state_diff},
+    validate,
+};
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256};
+use alloy_trie::EMPTY_ROOT_HASH;
 use chain::genesis::Genesis;
-use std::{path::Path, sync::Arc};
+use lru::LruCache;
+use parking_lot::{Mutex, RwLock};
+use revm::bytecode::Bytecode;
+use std::{
+    num::NonZeroUsize,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
+
+/// Contracts whose analysed code stays in memory; at 24 KiB each at most 12 MiB.
+const CODE_CACHE: NonZeroUsize = NonZeroUsize::new(512).unwrap();
 
 /// A chain's blocks and state. Cheap to clone; every clone is the same ledger.
 #[derive(Clone)]
 pub struct Ledger {
-    inner: Arc<()>,
+    pub(crate) chain: Arc<Chain>,
+}
+
+/// Everything behind the handle.
+pub(crate) struct Chain {
+    pub(crate) genesis: Genesis,
+    pub(crate) options: Options,
+    pub(crate) blocks: BlockStore,
+    pub(crate) state: StateStore,
+    pub(crate) candidates: Candidates,
+    /// One commit at a time.
+    pub(crate) committing: Mutex<()>,
+    pub(crate) known_senders: OnceLock<Arc<dyn KnownSenders>>,
+    head: RwLock<Arc<Head>>,
+    code: Mutex<LruCache<B256, Bytecode>>,
+}
+
+/// The head and the state after it, taken together so that a reader never sees one without the other.
+pub(crate) struct Head {
+    pub(crate) info: HeadInfo,
+    pub(crate) view: StateView,
+    /// Validators of the next height, once somebody asked.
+    pub(crate) validators: OnceLock<Arc<[Address]>>,
 }
 
 impl Ledger {
     /// Opens the ledger in `dir`, creating it from `genesis` when empty, and replays blocks that the state lags behind.
-    pub fn open(dir: &Path, genesis: Genesis, options: Options) -> Result<Self, OpenError> { todo!() }
+    pub fn open(dir: &Path, genesis: Genesis, options: Options) -> Result<Self, OpenError> {
+        if let Some(reason) = rules::unsupported(&genesis) {
+            return Err(OpenError::Genesis(reason));
+        }
+        std::fs::create_dir_all(dir)
+            .map_err(|source| OpenError::Directory { path: dir.to_path_buf(), source })?;
+        let blocks = BlockStore::open(&dir.join("blocks.redb"), options.block_cache_bytes, &genesis)?;
+        let state = StateStore::open(&dir.join("state.redb"), options.state_cache_bytes)?;
+        let at = match state.head()? {
+            Some(at) => at,
+            None => write_genesis(&state, &genesis)?,
+        };
+        let head = Head::at(&blocks, &state, at)?;
+        let chain = Chain {
+            candidates: Candidates::on(head.info.hash),
+            committing: Mutex::new(()),
+            known_senders: OnceLock::new(),
+            head: RwLock::new(Arc::new(head)),
+            code: Mutex::new(LruCache::new(CODE_CACHE)),
+            genesis,
+            options,
+            blocks,
+            state,
+        };
+        let ledger = Self { chain: Arc::new(chain) };
+        ledger.replay(at.number)?;
+        Ok(ledger)
+    }
+
+    /// Executes blocks that were made durable but whose state was not.
+    fn replay(&self, from: u64) -> Result<(), OpenError> {
+        let to = self.chain.blocks.head()?;
+        for block in from + 1..=to {
+            if block == from + 1 || block % 1000 == 0 {
+                tracing::info!(block, to, "replaying sealed blocks into the state");
+            }
+            self.chain
+                .replay(block, block == to)
+                .map_err(|source| OpenError::Replay { block, source: Box::new(source) })?;
+        }
+        Ok(())
+    }
+
     /// The chain's genesis.
-    pub fn genesis(&self) -> &Genesis { todo!() }
+    pub fn genesis(&self) -> &Genesis {
+        &self.chain.genesis
+    }
+
     /// The newest block that is durable and executed.
-    pub fn head(&self) -> HeadInfo { todo!() }
+    pub fn head(&self) -> HeadInfo {
+        self.chain.head().info.clone()
+    }
+
     /// Whom to ask for senders before recovering them; the first registration counts.
-    pub fn use_known_senders(&self, known: Arc<dyn KnownSenders>) { todo!() }
+    pub fn use_known_senders(&self, known: Arc<dyn KnownSenders>) {
+        self.chain.known_senders.get_or_init(|| known);
+    }
+
     /// Makes all state written so far durable: for a clean stop, so that the next start has nothing to replay.
-    pub fn flush(&self) -> Result<(), crate::LedgerError> { todo!() }
+    pub fn flush(&self) -> Result<(), LedgerError> {
+        self.chain.state.flush()
+    }
+}
+
+impl Chain {
+    pub(crate) fn head(&self) -> Arc<Head> {
+        Arc::clone(&self.head.read())
+    }
+
+    /// Writes the state of an executed block that is durable in the block file, then moves the head to it.
+    pub(crate) fn advance(
+        &self,
+        info: HeadInfo,
+        executed: &Executed,
+        durable: bool,
+    ) -> Result<(), LedgerError> {
+        let effects = BlockEffects {
+            head: StateHead { number: info.number, hash: info.hash, root: executed.diff.root },
+            diff: &executed.diff,
+            receipts: &executed.receipts,
+            senders: &executed.senders,
+            transaction_hashes: &executed.transaction_hashes,
+        };
+        let options = WriteOptions { history_blocks: self.options.history_blocks, durable };
+        self.state.apply(&effects, options)?;
+        let hash = info.hash;
+        let head = Head { info, view: self.state.view()?, validators: OnceLock::new() };
+        *self.head.write() = Arc::new(head);
+        self.candidates.move_to(hash);
+        Ok(())
+    }
+
+    /// Executes a stored block on the head. Its seals were checked before it was stored.
+    fn replay(&self, number: u64, last: bool) -> Result<(), InvalidBlock> {
+        let unknown = || LedgerError::UnknownBlock(number.to_string());
+        let (header, hash) = self.blocks.header(number)?.ok_or_else(unknown)?;
+        let body = self.blocks.body(number)?.ok_or_else(unknown)?;
+        let parent = self.head();
+        let executed = validate::execute(self, &parent, &header, &body.transactions, hash)?;
+        let info = HeadInfo { number, hash, header: Arc::new(header) };
+        Ok(self.advance(info, &executed, last || number % self.options.state_durable_every.max(1) == 0)?)
+    }
+
+    /// Code by hash, analysed once.
+    pub(crate) fn code(&self, view: &StateView, hash: B256) -> Result<Bytecode, LedgerError> {
+        if hash == KECCAK256_EMPTY {
+            return Ok(Bytecode::default());
+        }
+        if let Some(code) = self.code.lock().get(&hash) {
+            return Ok(code.clone());
+        }
+        let corrupt = LedgerError::Corrupt { what: "contract code" };
+        let Some(bytes) = view.code(&hash)? else { return Err(corrupt) };
+        let code = Bytecode::new_raw_checked(bytes).map_err(|_| corrupt)?;
+        self.code.lock().put(hash, code.clone());
+        Ok(code)
+    }
+}
+
+impl Head {
+    /// The head that the state file stands at, checked against the block file.
+    fn at(blocks: &BlockStore, state: &StateStore, at: StateHead) -> Result<Self, OpenError> {
+        let newest = blocks.head()?;
+        let ahead = || OpenError::StateAhead { state: at.number, blocks: newest };
+        let (header, hash) = blocks.header(at.number)?.ok_or_else(ahead)?;
+        if header.state_root != at.root || hash != at.hash {
+            return Err(OpenError::StateRoot { block: at.number, got: at.root, want: header.state_root });
+        }
+        let info = HeadInfo { number: at.number, hash, header: Arc::new(header) };
+        Ok(Self { info, view: state.view()?, validators: OnceLock::new() })
+    }
+}
+
+/// Writes the state of block 0. Zero slots are not stored; empty accounts are, as other clients do (`node-facts` G).
+fn write_genesis(state: &StateStore, genesis: &Genesis) -> Result<StateHead, OpenError> {
+    let (mut deltas, mut code) = (Vec::new(), Vec::new());
+    for (address, account) in &genesis.alloc {
+        let slots = account.storage.iter().flatten().filter(|(_, value)| !value.is_zero());
+        let mut slots: Vec<_> =
+            slots.map(|(slot, value)| (keccak256(slot), U256::ZERO, U256::from_be_bytes(value.0))).collect();
+        slots.sort_unstable_by_key(|(slot, _, _)| *slot);
+        let bytes = account.code.clone().filter(|code| !code.is_empty());
+        let code_hash = bytes.as_ref().map_or(KECCAK256_EMPTY, keccak256);
+        code.extend(bytes.map(|bytes| (code_hash, bytes)));
+        let next = SlimAccount {
+            nonce: account.nonce.unwrap_or_default(),
+            balance: account.balance,
+            code_hash,
+            storage_root: EMPTY_ROOT_HASH,
+        };
+        let account = keccak256(address);
+        deltas.push(AccountDelta { account, previous: None, next: Some(next), wiped: false, slots });
+    }
+    let diff: StateDiff = state_diff(&state.view()?, EMPTY_ROOT_HASH, deltas, code)?;
+    let head = StateHead { number: 0, hash: genesis.hash, root: diff.root };
+    if diff.root != genesis.header.state_root {
+        return Err(OpenError::StateRoot { block: 0, got: diff.root, want: genesis.header.state_root });
+    }
+    let effects = BlockEffects { head, diff: &diff, receipts: &[], senders: &[], transaction_hashes: &[] };
+    state.apply(&effects, WriteOptions { history_blocks: 0, durable: true })?;
+    Ok(head)
 }

@@ -1,7 +1,7 @@
 //! Log queries: header blooms decide which blocks are looked into.
 
-use crate::{Ledger, LedgerError};
-use alloy_primitives::{Address, B256, Log, TxHash};
+use crate::{BlockBody, Ledger, LedgerError};
+use alloy_primitives::{Address, B256, Bloom, BloomInput, Log, TxHash};
 
 /// Which logs are wanted. Empty lists match everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,11 +39,87 @@ impl LogFilter {
     /// Whether a log is wanted, whatever its block.
     #[must_use]
     pub fn matches(&self, log: &Log) -> bool {
-        todo!()
+        let any = |wanted: &[B256], got: Option<&B256>| {
+            wanted.is_empty() || got.is_some_and(|topic| wanted.contains(topic))
+        };
+        (self.addresses.is_empty() || self.addresses.contains(&log.address))
+            && self.topics.iter().enumerate().all(|(i, wanted)| any(wanted, log.topics().get(i)))
+    }
+
+    /// Whether a block with this bloom may hold a wanted log.
+    fn may_match(&self, bloom: &Bloom) -> bool {
+        let has = |bytes: &[u8]| bloom.contains_input(BloomInput::Raw(bytes));
+        (self.addresses.is_empty() || self.addresses.iter().any(|address| has(address.as_slice())))
+            && self
+                .topics
+                .iter()
+                .all(|wanted| wanted.is_empty() || wanted.iter().any(|topic| has(topic.as_slice())))
     }
 }
 
 impl Ledger {
     /// The logs of a range that match, in order. Bounded in blocks and results by [`crate::Options`].
-    pub fn logs(&self, filter: &LogFilter) -> Result<Vec<LogEntry>, LedgerError> { todo!() }
+    pub fn logs(&self, filter: &LogFilter) -> Result<Vec<LogEntry>, LedgerError> {
+        let to = filter.to.min(self.head().number);
+        let (got, limit) = ((to + 1).saturating_sub(filter.from), self.chain.options.log_range_blocks);
+        if got > limit {
+            return Err(LedgerError::LogRange { got, limit });
+        }
+        let mut found = Vec::new();
+        for number in filter.from..=to {
+            let header = self.chain.blocks.header(number)?;
+            let (header, hash) = header.ok_or(LedgerError::Corrupt { what: "block header" })?;
+            if filter.may_match(&header.logs_bloom) && !header.logs_bloom.is_zero() {
+                self.logs_of(number, hash, header.timestamp, filter, &mut found)?;
+            }
+            let limit = self.chain.options.log_results;
+            if found.len() > limit {
+                return Err(LedgerError::LogResults { limit });
+            }
+        }
+        Ok(found)
+    }
+
+    fn logs_of(
+        &self,
+        number: u64,
+        block_hash: B256,
+        block_timestamp: u64,
+        filter: &LogFilter,
+        found: &mut Vec<LogEntry>,
+    ) -> Result<(), LedgerError> {
+        let receipts = self.chain.state.receipts(number)?.ok_or(LedgerError::Corrupt { what: "receipts" })?;
+        let mut body = None;
+        let mut log_index = 0;
+        for (position, receipt) in receipts.into_iter().enumerate() {
+            for log in receipt.logs() {
+                let index = log_index;
+                log_index += 1;
+                if !filter.matches(log) {
+                    continue;
+                }
+                // The body is read only for blocks that do hold a wanted log: blooms are wrong now and then.
+                let body = match &mut body {
+                    Some(body) => body,
+                    none => none.insert(self.body_of(number)?),
+                };
+                let tx =
+                    body.transactions.get(position).ok_or(LedgerError::Corrupt { what: "block body" })?;
+                found.push(LogEntry {
+                    log: log.clone(),
+                    block_number: number,
+                    block_hash,
+                    block_timestamp,
+                    transaction_hash: *tx.tx_hash(),
+                    transaction_index: position as u64,
+                    log_index: index,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn body_of(&self, number: u64) -> Result<BlockBody, LedgerError> {
+        self.chain.blocks.body(number)?.ok_or(LedgerError::Corrupt { what: "block body" })
+    }
 }

@@ -1,8 +1,12 @@
 //! Reads at the head and behind it.
 
-use crate::{Block, BlockBody, Ledger, LedgerError, Receipt, TransactionLocation};
+use crate::{
+    Block, BlockBody, HeadInfo, Ledger, LedgerError, Receipt, TransactionLocation,
+    store::{codec::SlimAccount, view::StateView},
+};
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, Bytes, TxHash, U256};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, TxHash, U256, keccak256};
+use std::sync::Arc;
 
 /// A block to read at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,27 +34,146 @@ pub struct Account {
 
 impl Ledger {
     /// Height of a block, if it is here.
-    pub fn number(&self, at: At) -> Result<Option<u64>, LedgerError> { todo!() }
+    pub fn number(&self, at: At) -> Result<Option<u64>, LedgerError> {
+        let head = self.chain.head().info.number;
+        let number = match at {
+            At::Head => Some(head),
+            At::Number(number) => Some(number),
+            At::Hash(hash) => self.chain.blocks.number(&hash)?,
+        };
+        // A block that is on disk but not executed yet is not there yet.
+        Ok(number.filter(|number| *number <= head))
+    }
+
     /// On-chain hash of a block, if it is here.
-    pub fn block_hash(&self, at: At) -> Result<Option<B256>, LedgerError> { todo!() }
+    pub fn block_hash(&self, at: At) -> Result<Option<B256>, LedgerError> {
+        self.number(at)?.map_or(Ok(None), |number| self.chain.blocks.hash(number))
+    }
+
     /// Sealed header, verbatim.
-    pub fn header(&self, at: At) -> Result<Option<Header>, LedgerError> { todo!() }
+    pub fn header(&self, at: At) -> Result<Option<Header>, LedgerError> {
+        Ok(self.hashed_header(at)?.map(|(header, _)| header))
+    }
+
+    /// Sealed header and the block's on-chain hash.
+    pub fn hashed_header(&self, at: At) -> Result<Option<(Header, B256)>, LedgerError> {
+        if at == At::Head {
+            let HeadInfo { header, hash, .. } = self.head();
+            return Ok(Some((Header::clone(&header), hash)));
+        }
+        self.number(at)?.map_or(Ok(None), |number| self.chain.blocks.header(number))
+    }
+
     /// Body.
-    pub fn body(&self, at: At) -> Result<Option<BlockBody>, LedgerError> { todo!() }
+    pub fn body(&self, at: At) -> Result<Option<BlockBody>, LedgerError> {
+        self.number(at)?.map_or(Ok(None), |number| self.chain.blocks.body(number))
+    }
+
     /// Sealed block, verbatim.
-    pub fn block(&self, at: At) -> Result<Option<Block>, LedgerError> { todo!() }
+    pub fn block(&self, at: At) -> Result<Option<Block>, LedgerError> {
+        let Some(number) = self.number(at)? else { return Ok(None) };
+        let (header, body) = (self.chain.blocks.header(number)?, self.chain.blocks.body(number)?);
+        Ok(header.zip(body).map(|((header, _), body)| Block { header, body }))
+    }
+
     /// Receipts, in order.
-    pub fn receipts(&self, at: At) -> Result<Option<Vec<Receipt>>, LedgerError> { todo!() }
+    pub fn receipts(&self, at: At) -> Result<Option<Vec<Receipt>>, LedgerError> {
+        self.number(at)?.map_or(Ok(None), |number| self.chain.state.receipts(number))
+    }
+
     /// Senders of the transactions, in order.
-    pub fn senders(&self, at: At) -> Result<Option<Vec<Address>>, LedgerError> { todo!() }
+    pub fn senders(&self, at: At) -> Result<Option<Vec<Address>>, LedgerError> {
+        self.number(at)?.map_or(Ok(None), |number| self.chain.state.senders(number))
+    }
+
     /// Genesis difficulty plus one per block (`qbft-facts` §1.1).
-    pub fn total_difficulty(&self, number: u64) -> U256 { todo!() }
+    pub fn total_difficulty(&self, number: u64) -> U256 {
+        self.chain.genesis.header.difficulty.saturating_add(U256::from(number))
+    }
+
     /// A transaction by hash, if it was included.
-    pub fn transaction(&self, hash: TxHash) -> Result<Option<TransactionLocation>, LedgerError> { todo!() }
+    pub fn transaction(&self, hash: TxHash) -> Result<Option<TransactionLocation>, LedgerError> {
+        let Some((number, index)) = self.chain.state.transaction(&hash)? else { return Ok(None) };
+        if number > self.chain.head().info.number {
+            return Ok(None);
+        }
+        let corrupt = || LedgerError::Corrupt { what: "transaction index" };
+        let (header, block_hash) = self.chain.blocks.header(number)?.ok_or_else(corrupt)?;
+        let body = self.chain.blocks.body(number)?.ok_or_else(corrupt)?;
+        let senders = self.chain.state.senders(number)?.ok_or_else(corrupt)?;
+        let position = usize::try_from(index).map_err(|_| corrupt())?;
+        let tx = body.transactions.into_iter().nth(position).ok_or_else(corrupt)?;
+        let sender = *senders.get(position).ok_or_else(corrupt)?;
+        Ok(Some(TransactionLocation {
+            block_number: number,
+            block_hash,
+            block_timestamp: header.timestamp,
+            base_fee: header.base_fee_per_gas,
+            index: u64::from(index),
+            tx,
+            sender,
+        }))
+    }
+
     /// An account.
-    pub fn account(&self, address: Address, at: At) -> Result<Account, LedgerError> { todo!() }
+    pub fn account(&self, address: Address, at: At) -> Result<Account, LedgerError> {
+        let (view, _) = self.state(at)?;
+        let SlimAccount { nonce, balance, code_hash, storage_root } =
+            view.account(&keccak256(address))?.unwrap_or_default();
+        Ok(Account { nonce, balance, code_hash, storage_root })
+    }
+
     /// A storage slot; zero when unset.
-    pub fn storage(&self, address: Address, slot: U256, at: At) -> Result<U256, LedgerError> { todo!() }
+    pub fn storage(&self, address: Address, slot: U256, at: At) -> Result<U256, LedgerError> {
+        let (view, _) = self.state(at)?;
+        view.slot(&keccak256(address), &keccak256(B256::from(slot)))
+    }
+
     /// Code; empty when there is none.
-    pub fn code(&self, address: Address, at: At) -> Result<Bytes, LedgerError> { todo!() }
+    pub fn code(&self, address: Address, at: At) -> Result<Bytes, LedgerError> {
+        let (view, _) = self.state(at)?;
+        let account = view.account(&keccak256(address))?.unwrap_or_default();
+        if account.code_hash == KECCAK256_EMPTY {
+            return Ok(Bytes::new());
+        }
+        view.code(&account.code_hash)?.ok_or(LedgerError::Corrupt { what: "contract code" })
+    }
+
+    /// The oldest block whose state can be read.
+    pub fn oldest_state(&self) -> Result<u64, LedgerError> {
+        self.chain.state.oldest()
+    }
+
+    /// State after a block, and its header.
+    pub(crate) fn state(&self, at: At) -> Result<(StateView, Arc<Header>), LedgerError> {
+        let head = self.chain.head();
+        let unknown = || LedgerError::UnknownBlock(at.to_string());
+        let block = match at {
+            At::Head => head.info.number,
+            At::Number(number) => number,
+            At::Hash(hash) => self.chain.blocks.number(&hash)?.ok_or_else(unknown)?,
+        };
+        if block == head.info.number {
+            return Ok((head.view.clone(), Arc::clone(&head.info.header)));
+        }
+        if block > head.info.number {
+            return Err(unknown());
+        }
+        let oldest = self.chain.state.oldest()?;
+        if block < oldest {
+            return Err(LedgerError::StatePruned { block, oldest });
+        }
+        let (header, _) = self.chain.blocks.header(block)?.ok_or_else(unknown)?;
+        Ok((head.view.after(block), Arc::new(header)))
+    }
+}
+
+impl std::fmt::Display for At {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Head => f.write_str("head"),
+            Self::Number(number) => number.fmt(f),
+            Self::Hash(hash) => hash.fmt(f),
+        }
+    }
 }

@@ -1,1 +1,4 @@
-//! To come.
+//! Roots of the state tries, worked out from what changed.
+
+pub(crate) mod root;
+pub(crate) mod walk;

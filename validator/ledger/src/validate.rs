@@ -1,9 +1,192 @@
 //! Validating a proposal.
 
-use crate::{Block, InvalidBlock, Ledger};
+use crate::{
+    Block, InvalidBlock, Ledger, Transaction,
+    candidates::Candidates,
+    execute::{
+        block::{BlockExecutor, Executed, Refused},
+        receipts::{Roots, roots},
+        rules,
+        senders::senders,
+    },
+    ledger::{Chain, Head},
+};
+use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header};
+use alloy_primitives::{B256, U256};
+use chain::{
+    Extra,
+    genesis::{EMPTY_REQUESTS_HASH, QBFT_MIX_HASH},
+    hash::block_hash,
+};
+use std::{fmt::Display, sync::Arc};
 
 impl Ledger {
     /// Whether `block` is a valid next block on the head, seals and the wall clock aside (the caller checks that the
     /// timestamp is not in the future). The execution is kept for `commit`; a block seen before is not run again.
-    pub fn validate(&self, block: &Block) -> Result<(), InvalidBlock> { todo!() }
+    pub fn validate(&self, block: &Block) -> Result<(), InvalidBlock> {
+        let parent = self.chain.head();
+        check_place(&parent, &block.header)?;
+        let hash = block_hash(&block.header).map_err(InvalidBlock::ExtraData)?;
+        check_body(block)?;
+        if self.chain.candidates.get(&hash).is_some() {
+            // The hash covers the header; only the body can still be another one.
+            let root = alloy_consensus::proofs::calculate_transaction_root(&block.body.transactions);
+            return same("transactionsRoot", root, block.header.transactions_root);
+        }
+        check_rules(&self.chain, &parent, &block.header)?;
+        let executed = execute(&self.chain, &parent, &block.header, &block.body.transactions, hash)?;
+        keep(&self.chain.candidates, &parent, executed);
+        Ok(())
+    }
+}
+
+pub(crate) fn keep(candidates: &Candidates, parent: &Head, executed: Executed) {
+    candidates.insert(parent.info.hash, Arc::new(executed));
+}
+
+/// Number and parent.
+fn check_place(parent: &Head, header: &Header) -> Result<(), InvalidBlock> {
+    let want = parent.info.number + 1;
+    if header.number != want {
+        return Err(InvalidBlock::Number { got: header.number, want });
+    }
+    if header.parent_hash != parent.info.hash {
+        return Err(InvalidBlock::Parent { got: header.parent_hash, want: parent.info.hash });
+    }
+    Ok(())
+}
+
+/// No ommers, no withdrawals; their list is there exactly when the header has its root.
+pub(crate) fn check_body(block: &Block) -> Result<(), InvalidBlock> {
+    if !block.body.ommers.is_empty() {
+        return Err(InvalidBlock::Body("ommers"));
+    }
+    match (&block.body.withdrawals, block.header.withdrawals_root) {
+        (Some(list), _) if !list.is_empty() => Err(InvalidBlock::Body("withdrawals")),
+        (Some(_), None) => Err(InvalidBlock::Body("a withdrawals list before Shanghai")),
+        (None, Some(_)) => Err(InvalidBlock::Body("no withdrawals list after Shanghai; one that is empty")),
+        _ => Ok(()),
+    }
+}
+
+/// Header rules that need no execution (`qbft-facts` §1.1, §1.5; `node-facts` E.4).
+pub(crate) fn check_rules(chain: &Chain, parent: &Head, header: &Header) -> Result<(), InvalidBlock> {
+    let before = &parent.info.header;
+    same("difficulty", header.difficulty, U256::from(1))?;
+    same("mixHash", header.mix_hash, QBFT_MIX_HASH)?;
+    same("sha3Uncles", header.ommers_hash, EMPTY_OMMER_ROOT_HASH)?;
+    let min = before.timestamp.saturating_add(parent.parameters(chain)?.block_period_s);
+    if header.timestamp < min {
+        return Err(InvalidBlock::Timestamp { got: header.timestamp, min });
+    }
+    let (min, max) = rules::gas_limit_bounds(before.gas_limit);
+    if header.gas_limit < min || header.gas_limit > max {
+        return Err(InvalidBlock::GasLimit { got: header.gas_limit, parent: before.gas_limit, min, max });
+    }
+    check_fork_fields(chain, before, header)?;
+    check_extra(chain, parent, header)
+}
+
+/// Fields that a fork adds, present exactly from that fork on.
+fn check_fork_fields(chain: &Chain, before: &Header, header: &Header) -> Result<(), InvalidBlock> {
+    let fields = ForkFields::of(chain, before, header.timestamp);
+    optional("baseFeePerGas", header.base_fee_per_gas, fields.base_fee)?;
+    optional("withdrawalsRoot", header.withdrawals_root, fields.withdrawals_root)?;
+    optional("blobGasUsed", header.blob_gas_used, fields.blob_gas)?;
+    optional("excessBlobGas", header.excess_blob_gas, fields.blob_gas)?;
+    optional("parentBeaconBlockRoot", header.parent_beacon_block_root, fields.beacon_root)?;
+    optional("requestsHash", header.requests_hash, fields.requests_hash)
+}
+
+/// What the fork in force puts into a header after `before`.
+pub(crate) struct ForkFields {
+    pub(crate) base_fee: Option<u64>,
+    pub(crate) withdrawals_root: Option<B256>,
+    pub(crate) blob_gas: Option<u64>,
+    pub(crate) beacon_root: Option<B256>,
+    pub(crate) requests_hash: Option<B256>,
+}
+
+impl ForkFields {
+    pub(crate) fn of(chain: &Chain, before: &Header, timestamp: u64) -> Self {
+        use revm::primitives::hardfork::SpecId::{CANCUN, PRAGUE, SHANGHAI};
+        let spec = rules::spec(&chain.genesis, before.number + 1, timestamp);
+        let from = |fork| spec.is_enabled_in(fork);
+        Self {
+            base_fee: rules::base_fee(&chain.genesis, before),
+            withdrawals_root: from(SHANGHAI).then_some(EMPTY_ROOT_HASH),
+            blob_gas: from(CANCUN).then_some(0),
+            beacon_root: from(CANCUN).then_some(B256::ZERO),
+            requests_hash: from(PRAGUE).then_some(EMPTY_REQUESTS_HASH),
+        }
+    }
+}
+
+/// Validators, vote and beneficiary. In contract mode the header names no validators and carries no vote.
+fn check_extra(chain: &Chain, parent: &Head, header: &Header) -> Result<(), InvalidBlock> {
+    let extra = Extra::decode_exact(&header.extra_data).map_err(InvalidBlock::ExtraData)?;
+    let validators = parent.validators(chain)?;
+    let contract = chain.genesis.qbft.validatorcontractaddress.is_some();
+    let want = if contract { Vec::new() } else { validators.to_vec() };
+    if extra.validators != want {
+        return Err(InvalidBlock::Validators { got: extra.validators, want });
+    }
+    if contract && extra.vote.is_some() {
+        return Err(InvalidBlock::Vote);
+    }
+    if !validators.contains(&header.beneficiary) {
+        return Err(InvalidBlock::Beneficiary(header.beneficiary));
+    }
+    Ok(())
+}
+
+/// Runs the block on `parent` and compares everything that follows from running it with the header.
+pub(crate) fn execute(
+    chain: &Chain,
+    parent: &Head,
+    header: &Header,
+    transactions: &[Transaction],
+    hash: B256,
+) -> Result<Executed, InvalidBlock> {
+    let known = chain.known_senders.get().map(AsRef::as_ref);
+    let (transaction_hashes, senders) = senders(transactions, known)?;
+    let mut executor = BlockExecutor::new(chain, parent, header);
+    for (index, (tx, sender)) in transactions.iter().zip(&senders).enumerate() {
+        executor.run(tx, *sender).map_err(|refused| invalid(refused, index, transaction_hashes[index]))?;
+    }
+    same("gasUsed", header.gas_used, executor.gas_used())?;
+    let (receipts, diff) = executor.finish(parent)?;
+    let Roots { transactions: root, receipts: receipts_root, logs_bloom } = roots(transactions, &receipts);
+    same("transactionsRoot", header.transactions_root, root)?;
+    same("receiptsRoot", header.receipts_root, receipts_root)?;
+    same("logsBloom", header.logs_bloom, logs_bloom)?;
+    same("stateRoot", header.state_root, diff.root)?;
+    Ok(Executed { hash, transaction_hashes, senders, receipts, diff })
+}
+
+fn invalid(refused: Refused, index: usize, hash: B256) -> InvalidBlock {
+    match refused {
+        Refused::NoGasLeft { needed, left } => InvalidBlock::BlockGas { index, hash, needed, left },
+        Refused::Invalid(reason) => InvalidBlock::Transaction { index, hash, reason },
+        Refused::Ledger(error) => InvalidBlock::Ledger(error),
+    }
+}
+
+pub(crate) fn same<T: PartialEq + Display>(field: &'static str, got: T, want: T) -> Result<(), InvalidBlock> {
+    if got == want {
+        return Ok(());
+    }
+    Err(InvalidBlock::Field { field, got: got.to_string(), want: want.to_string() })
+}
+
+fn optional<T: PartialEq + Display>(
+    field: &'static str,
+    got: Option<T>,
+    want: Option<T>,
+) -> Result<(), InvalidBlock> {
+    if got == want {
+        return Ok(());
+    }
+    let shown = |value: Option<T>| value.map_or_else(|| "absent".to_string(), |value| value.to_string());
+    Err(InvalidBlock::Field { field, got: shown(got), want: shown(want) })
 }

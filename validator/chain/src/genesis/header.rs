@@ -22,13 +22,13 @@ const INITIAL_BASE_FEE: u64 = 1_000_000_000;
 pub fn genesis_header(file: &Genesis) -> Result<Header, GenesisError> {
     Extra::decode_exact(&file.extra_data).map_err(GenesisError::ExtraData)?;
     if file.mix_hash != QBFT_MIX_HASH {
-        return Err(mismatch("mixHash", file.mix_hash.to_string(), QBFT_MIX_HASH.to_string()));
+        return Err(mismatch("mixHash", &file.mix_hash, &QBFT_MIX_HASH));
     }
     if file.difficulty != U256::from(1) {
-        return Err(mismatch("difficulty", file.difficulty.to_string(), "1".to_string()));
+        return Err(mismatch("difficulty", &file.difficulty, &1));
     }
     if !file.coinbase.is_zero() {
-        return Err(mismatch("coinbase", file.coinbase.to_string(), "the zero address".to_string()));
+        return Err(mismatch("coinbase", &file.coinbase, &"the zero address"));
     }
     let header = Header {
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
@@ -83,6 +83,6 @@ fn trie_account(account: &GenesisAccount) -> TrieAccount {
     }
 }
 
-fn mismatch(field: &'static str, got: alloc::string::String, want: alloc::string::String) -> GenesisError {
-    GenesisError::Field { field, got: format!("{got:.100}"), want }
+fn mismatch(field: &'static str, got: &impl core::fmt::Display, want: &impl core::fmt::Display) -> GenesisError {
+    GenesisError::Field { field, got: format!("{got:.100}"), want: want.to_string() }
 }

@@ -1,0 +1,94 @@
+# The index of commands. `make help` prints one line for each; continuous integration runs `make test`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CLUSTER := e2e/cluster
+N ?= 2000
+MINUTES ?= 10
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+## Using it
+.PHONY: demo demo-down
+demo: ## a running network on this machine: cluster, operator, 4 validators, one transaction (needs root)
+	@e2e/demo
+demo-down: ## end the demo's cluster and leave nothing behind
+	@$(CLUSTER)/down
+
+.PHONY: build image
+build: ## release binaries for this machine
+	cargo build --locked --release -p validator -p operator --bins
+image: ## static binaries in two scratch images, target/images/*.tar
+	@images/build
+
+## Checking it
+.PHONY: test
+test: ## everything: lints, unit tests, contracts, chart, operator on a real API server, end to end (needs root)
+	@build/run-steps "make test" \
+	  tools="$(CLUSTER)/build-tools" \
+	  lint="make --no-print-directory lint" \
+	  sizes="make --no-print-directory sizes" \
+	  arch="make --no-print-directory arch" \
+	  contracts="make --no-print-directory contracts" \
+	  image="make --no-print-directory image" \
+	  unit="make --no-print-directory unit" \
+	  sim="make --no-print-directory sim" \
+	  chart="make --no-print-directory chart" \
+	  clients="make --no-print-directory clients" \
+	  operator="make --no-print-directory operator-test" \
+	  e2e="make --no-print-directory e2e" \
+	  deny="make --no-print-directory deny"
+
+.PHONY: lint fmt sizes arch deny
+lint: ## formatting, clippy and documentation, warnings denied
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked -p e2e --test it -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+fmt: ## format the Rust code
+	cargo fmt --all
+sizes: ## files and functions within their bounds
+	@build/check-sizes
+arch: ## direction rules of the crates
+	@build/check-architecture
+deny: ## licences, bans and sources of dependencies
+	@build/cargo-deny check --hide-inclusion-graph licenses bans sources
+
+.PHONY: unit sim operator-test e2e clients chart
+unit: ## Rust unit, table, golden and process tests
+	cargo test --locked --workspace
+sim: ## N seeded consensus schedules (N=2000; SEED=… replays one)
+	@cargo run --quiet --locked --release -p qbft-sim -- --seeds $(N) $(if $(SEED),--seed $(SEED))
+operator-test: ## operator against a real API server
+	cargo test --locked -p operator --test it -- --ignored
+e2e: ## the whole on the embedded cluster (needs root)
+	@e2e/run
+clients: ## ethers, viem and cast against a live node
+	@e2e/clients/run
+chart: ## lint and render the Helm chart
+	@charts/check
+
+.PHONY: crds contracts generated
+crds: ## write crds/ and the chart's copy from the Rust types
+	cargo run --quiet --locked -p operator-core --bin crdgen
+contracts: ## forge tests, and committed artifacts equal to what solc makes
+	@contracts/build --check
+	@contracts/test.sh
+generated: crds ## regenerate everything that is generated, and show what changed
+	@git diff --exit-code -- crds charts contracts/artifacts
+
+## Measuring it
+.PHONY: soak
+soak: ## four nodes for MINUTES=10; ends with the interval error and round changes
+	cargo build --locked --release -p validator --bins --examples
+	@target/release/examples/soak --minutes $(MINUTES)
+
+## The embedded cluster
+.PHONY: cluster-up cluster-down cluster-status
+cluster-up: ## the embedded Kubernetes node (needs root)
+	@$(CLUSTER)/up
+cluster-down: ## end it and leave nothing behind
+	@$(CLUSTER)/down
+cluster-status: ## what of it runs
+	@$(CLUSTER)/status

@@ -1,0 +1,61 @@
+# Level 1: etcd and kube-apiserver as two plain processes of one directory. Sourced, not run.
+# shellcheck shell=bash
+
+# api_pid DIR PROGRAM: the running process that api-up started for this directory, if any.
+api_pid() {
+    local pid
+    pid=$(cat "$1/$2.pid" 2>/dev/null) || return 1
+    tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$1/" || return 1
+    printf '%s' "$pid"
+}
+
+# free_port: a loopback port that nobody listens on, below the range the kernel hands out itself.
+free_port() {
+    local port
+    for _ in {1..50}; do
+        port=$((15000 + RANDOM % 15000))
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { printf '%s' "$port"; return; }
+    done
+    fail 'found no free port between 15000 and 30000' 'stop what listens on loopback'
+}
+
+# start_api DIR PROGRAM ARGS...
+start_api() {
+    local dir=$1 program=$2
+    shift 2
+    setsid "$BIN/$program" "$@" >"$dir/$program.log" 2>&1 </dev/null 9>&- &
+    printf '%s' "$!" >"$dir/$program.pid"
+    disown
+}
+
+# start_etcd DIR; start_apiserver DIR: on fresh ports, written to DIR/ports by the caller.
+start_etcd() {
+    start_api "$1" etcd --data-dir "$1/etcd" --unsafe-no-fsync --log-level warn \
+        --listen-client-urls "http://127.0.0.1:$ETCD_PORT" --advertise-client-urls "http://127.0.0.1:$ETCD_PORT" \
+        --listen-peer-urls "http://127.0.0.1:$ETCD_PEER_PORT" \
+        --initial-advertise-peer-urls "http://127.0.0.1:$ETCD_PEER_PORT" \
+        --initial-cluster "default=http://127.0.0.1:$ETCD_PEER_PORT"
+}
+
+start_apiserver() {
+    start_api "$1" kube-apiserver --etcd-servers "http://127.0.0.1:$ETCD_PORT" \
+        --bind-address 127.0.0.1 --secure-port "$API_PORT" --endpoint-reconciler-type none \
+        --service-cluster-ip-range 10.0.0.0/24 --authorization-mode RBAC --disable-admission-plugins ServiceAccount \
+        --client-ca-file "$1/pki/ca.crt" --tls-cert-file "$1/pki/apiserver.crt" --tls-private-key-file "$1/pki/apiserver.key" \
+        --service-account-issuer https://kubernetes.default.svc.cluster.local \
+        --service-account-key-file "$1/pki/sa.pub" --service-account-signing-key-file "$1/pki/sa.key"
+}
+
+api_ready() { "$BIN/kubectl" --kubeconfig "$1/kubeconfig" --request-timeout 2s get --raw /readyz >/dev/null 2>&1; }
+
+# stop_api DIR: at once; nothing here needs a clean stop, and a clean one takes the API server 10 s.
+stop_api() {
+    local program pid
+    for program in kube-apiserver etcd; do
+        if pid=$(api_pid "$1" "$program"); then
+            kill -9 "$pid"
+            while [ -e "/proc/$pid/exe" ] && [ -n "$(tr -d '\0' <"/proc/$pid/cmdline" 2>/dev/null)" ]; do sleep 0.02; done
+        fi
+        rm -f "$1/$program.pid"
+    done
+}

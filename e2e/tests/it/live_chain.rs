@@ -1,0 +1,38 @@
+use crate::network::Network;
+use alloy_primitives::{TxKind, U256};
+use anyhow::Result;
+use e2e::{cluster::condition, contract};
+
+#[tokio::test]
+async fn two_manifests_become_a_live_chain_that_runs_a_contract() -> Result<()> {
+    let network = Network::live().await?;
+    let account = network.fresh_account("live chain").await?;
+    let (raw, hash) = account.eip1559(0, TxKind::Create, contract::REGISTER)?;
+    assert_eq!(network.rpc.send(&raw).await?, hash);
+    let receipt = network.wait_mined(hash).await?;
+    assert_eq!(receipt["status"], "0x1", "{receipt}");
+    let register = serde_json::from_value(receipt["contractAddress"].clone())?;
+    let (raw, hash) = account.legacy(1, TxKind::Call(register), contract::set(7))?;
+    network.rpc.send(&raw).await?;
+    let receipt = network.wait_mined(hash).await?;
+    assert_eq!(receipt["logs"].as_array().map(Vec::len), Some(1), "{receipt}");
+    for node in network.nodes().await? {
+        let rpc = network.node_rpc(&node.name).await?;
+        network.wait_blocks(1).await?;
+        assert_eq!(rpc.read_register(register).await?, U256::from(7), "{}", node.name);
+    }
+    network.assert_no_fork(0).await
+}
+
+#[tokio::test]
+async fn status_tells_seats_quorum_endpoint_and_conditions() -> Result<()> {
+    let network = Network::live().await?;
+    let consortium = network.consortium().await?;
+    let status = &consortium["status"];
+    assert_eq!(status["seats"]["total"], 4, "{status}");
+    assert_eq!(status["seats"]["quorum"], 3, "{status}");
+    assert_eq!(condition(&consortium, "Ready").map(|c| c.0).as_deref(), Some("True"), "{status}");
+    let genesis = network.rpc.block_hash(0).await?.map(|h| h.to_string());
+    assert_eq!(status["genesisHash"].as_str().map(str::to_owned), genesis, "{status}");
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! Environments of the EVM.
+
+use super::rules;
+use crate::Transaction;
+use alloy_consensus::{Header, Transaction as _, Typed2718};
+use alloy_primitives::{Address, U256};
+use chain::genesis::{Genesis, QBFT_MIX_HASH};
+use revm::{
+    context::{BlockEnv, CfgEnv, TxEnv, either::Either},
+    context_interface::block::BlobExcessGasAndPrice,
+};
+
+/// Rules for a block. The transaction gas cap of Osaka (EIP-7825) comes with the fork.
+pub(crate) fn config(genesis: &Genesis, number: u64, timestamp: u64) -> CfgEnv {
+    let mut config = CfgEnv::new().with_chain_id(genesis.config.chain_id);
+    config.set_spec_and_mainnet_gas_params(rules::spec(genesis, number, timestamp));
+    config
+}
+
+/// The block as contracts see it. PREVRANDAO is the constant mix hash, while building too; the blob base fee is 0 where
+/// the base fee is (Besu's `zeroBaseFee`), else 1, since no block holds blobs.
+pub(crate) fn block(genesis: &Genesis, header: &Header) -> BlockEnv {
+    BlockEnv {
+        number: U256::from(header.number),
+        beneficiary: header.beneficiary,
+        timestamp: U256::from(header.timestamp),
+        gas_limit: header.gas_limit,
+        basefee: header.base_fee_per_gas.unwrap_or_default(),
+        difficulty: header.difficulty,
+        prevrandao: Some(QBFT_MIX_HASH),
+        blob_excess_gas_and_price: Some(BlobExcessGasAndPrice {
+            excess_blob_gas: 0,
+            blob_gasprice: u128::from(!genesis.zero_base_fee),
+        }),
+        slot_num: 0,
+    }
+}
+
+/// A signed transaction as the EVM takes it.
+pub(crate) fn transaction(tx: &Transaction, sender: Address) -> TxEnv {
+    TxEnv {
+        tx_type: tx.ty(),
+        caller: sender,
+        gas_limit: tx.gas_limit(),
+        gas_price: tx.max_fee_per_gas(),
+        kind: tx.kind(),
+        value: tx.value(),
+        data: tx.input().clone(),
+        nonce: tx.nonce(),
+        chain_id: tx.chain_id(),
+        access_list: tx.access_list().cloned().unwrap_or_default(),
+        gas_priority_fee: tx.max_priority_fee_per_gas(),
+        blob_hashes: Vec::new(),
+        max_fee_per_blob_gas: 0,
+        authorization_list: tx
+            .authorization_list()
+            .unwrap_or_default()
+            .iter()
+            .cloned()
+            .map(Either::Left)
+            .collect(),
+    }
+}

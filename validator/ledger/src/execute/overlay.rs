@@ -1,0 +1,184 @@
+//! What a block has read and changed so far, over the state of its parent. Dropping it leaves no trace.
+
+use crate::{
+    LedgerError,
+    ledger::Chain,
+    store::{codec::SlimAccount, view::StateView},
+    trie::root::AccountDelta,
+};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256, map::HashMap};
+use revm::{
+    Database, DatabaseCommit,
+    bytecode::Bytecode,
+    primitives::AddressMap,
+    state::{Account, AccountInfo},
+};
+
+/// The EVM's database for one block or one call.
+pub(crate) struct Overlay<'a> {
+    view: &'a StateView,
+    chain: &'a Chain,
+    accounts: HashMap<Address, Entry>,
+    code: HashMap<B256, Bytecode>,
+    /// The first change that could not be applied; asked for at the end, since revm's commit cannot fail.
+    failed: Option<LedgerError>,
+}
+
+struct Entry {
+    hashed: B256,
+    original: Option<SlimAccount>,
+    current: Option<AccountInfo>,
+    wiped: bool,
+    storage: HashMap<U256, Slot>,
+}
+
+struct Slot {
+    original: U256,
+    current: U256,
+}
+
+impl<'a> Overlay<'a> {
+    pub(crate) fn new(view: &'a StateView, chain: &'a Chain) -> Self {
+        Self { view, chain, accounts: HashMap::default(), code: HashMap::default(), failed: None }
+    }
+
+    fn entry(&mut self, address: Address) -> Result<&mut Entry, LedgerError> {
+        use std::collections::hash_map::Entry as Slot;
+        match self.accounts.entry(address) {
+            Slot::Occupied(entry) => Ok(entry.into_mut()),
+            Slot::Vacant(vacant) => {
+                let hashed = keccak256(address);
+                let original = self.view.account(&hashed)?;
+                let current = original.map(|account| AccountInfo {
+                    balance: account.balance,
+                    nonce: account.nonce,
+                    code_hash: account.code_hash,
+                    account_id: None,
+                    code: None,
+                });
+                Ok(vacant.insert(Entry {
+                    hashed,
+                    original,
+                    current,
+                    wiped: false,
+                    storage: HashMap::default(),
+                }))
+            }
+        }
+    }
+
+    /// What changed against the parent's state, and code that is new.
+    pub(crate) fn into_changes(self) -> Result<(Vec<AccountDelta>, Vec<(B256, Bytes)>), LedgerError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let deltas = self.accounts.into_values().filter_map(Entry::into_delta).collect();
+        let code = self.code.into_iter().map(|(hash, code)| (hash, code.original_bytes())).collect();
+        Ok((deltas, code))
+    }
+
+    fn apply(&mut self, address: Address, account: Account) -> Result<(), LedgerError> {
+        let entry = self.entry(address)?;
+        if account.is_selfdestructed() || account.is_created() {
+            entry.wipe();
+        }
+        // Touched and empty: gone (EIP-161).
+        if account.is_selfdestructed() || account.is_empty() {
+            entry.current = None;
+            return Ok(());
+        }
+        for (slot, value) in account.changed_storage_slots() {
+            let original = if entry.wiped { U256::ZERO } else { value.original_value };
+            let known = entry.storage.entry(*slot).or_insert(Slot { original, current: original });
+            known.current = value.present_value;
+        }
+        let mut info = account.info;
+        let code = info.code.take();
+        let code_hash = info.code_hash;
+        let is_new = entry.original.is_none_or(|original| original.code_hash != code_hash);
+        entry.current = Some(info);
+        if let Some(code) = code.filter(|_| is_new && code_hash != KECCAK256_EMPTY) {
+            self.code.insert(code_hash, code);
+        }
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn wipe(&mut self) {
+        self.wiped = true;
+        for slot in self.storage.values_mut() {
+            slot.current = U256::ZERO;
+        }
+    }
+
+    fn into_delta(self) -> Option<AccountDelta> {
+        // Of a wiped storage everything that is set counts as new, even what it was before.
+        let wiped = self.wiped;
+        let is_change =
+            |slot: &Slot| if wiped { !slot.current.is_zero() } else { slot.original != slot.current };
+        let changed = self.storage.into_iter().filter(|(_, slot)| is_change(slot));
+        let mut slots: Vec<_> = changed
+            .map(|(slot, value)| (keccak256(B256::from(slot)), value.original, value.current))
+            .collect();
+        slots.sort_unstable_by_key(|(slot, _, _)| *slot);
+        let next = self.current.map(|info| SlimAccount {
+            nonce: info.nonce,
+            balance: info.balance,
+            code_hash: info.code_hash,
+            storage_root: self.original.unwrap_or_default().storage_root,
+        });
+        let same = next == self.original && slots.is_empty() && !self.wiped;
+        (!same).then_some(AccountDelta {
+            account: self.hashed,
+            previous: self.original,
+            next,
+            wiped: self.wiped,
+            slots,
+        })
+    }
+}
+
+impl Database for Overlay<'_> {
+    type Error = LedgerError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, LedgerError> {
+        Ok(self.entry(address)?.current.clone())
+    }
+
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, LedgerError> {
+        if let Some(code) = self.code.get(&hash) {
+            return Ok(code.clone());
+        }
+        self.chain.code(self.view, hash)
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, LedgerError> {
+        let view = self.view;
+        let entry = self.entry(address)?;
+        if let Some(slot) = entry.storage.get(&slot) {
+            return Ok(slot.current);
+        }
+        let has_storage = !entry.wiped && entry.original.is_some_and(|account| account.has_storage());
+        let value =
+            if has_storage { view.slot(&entry.hashed, &keccak256(B256::from(slot)))? } else { U256::ZERO };
+        entry.storage.insert(slot, Slot { original: value, current: value });
+        Ok(value)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, LedgerError> {
+        self.chain.blocks.hash(number)?.ok_or_else(|| LedgerError::UnknownBlock(number.to_string()))
+    }
+}
+
+impl DatabaseCommit for Overlay<'_> {
+    fn commit(&mut self, changes: AddressMap<Account>) {
+        for (address, account) in changes {
+            if account.is_touched()
+                && let Err(error) = self.apply(address, account)
+            {
+                self.failed.get_or_insert(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Roots and bloom over what a block's transactions left behind.
+
+use crate::{Receipt, Transaction};
+use alloy_consensus::{TxReceipt, proofs};
+use alloy_primitives::{B256, Bloom};
+
+/// The header fields that follow from the transactions and their execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Roots {
+    pub(crate) transactions: B256,
+    pub(crate) receipts: B256,
+    pub(crate) logs_bloom: Bloom,
+}
+
+/// Both roots, side by side, and the union of the receipts' blooms.
+pub(crate) fn roots(transactions: &[Transaction], receipts: &[Receipt]) -> Roots {
+    let (transactions, receipts_root) = rayon::join(
+        || proofs::calculate_transaction_root(transactions),
+        || proofs::calculate_receipt_root(receipts),
+    );
+    let logs_bloom = receipts.iter().fold(Bloom::ZERO, |all, receipt| all | receipt.bloom());
+    Roots { transactions, receipts: receipts_root, logs_bloom }
+}

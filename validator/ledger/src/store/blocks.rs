@@ -1,0 +1,114 @@
+//! Sealed blocks by number, and numbers by hash.
+
+use super::{
+    open_file,
+    tables::{BODIES, GENESIS, HEADERS, META, NUMBERS},
+};
+use crate::{BlockBody, LedgerError, OpenError};
+use alloy_consensus::Header;
+use alloy_primitives::B256;
+use alloy_rlp::{Decodable, Encodable};
+use chain::genesis::Genesis;
+use redb::{Database, Durability, ReadableDatabase, ReadableTable};
+use std::path::Path;
+
+/// The block file.
+pub(crate) struct BlockStore {
+    database: Database,
+}
+
+impl BlockStore {
+    /// Opens the file, writing block 0 into an empty one; refuses the file of another chain.
+    pub(crate) fn open(path: &Path, cache_bytes: usize, genesis: &Genesis) -> Result<Self, OpenError> {
+        let store = Self { database: open_file(path, cache_bytes)? };
+        match store.genesis()? {
+            Some(stored) if stored == genesis.hash => Ok(store),
+            Some(stored) => Err(OpenError::WrongGenesis { stored, given: genesis.hash }),
+            None => {
+                let body = BlockBody {
+                    withdrawals: genesis.header.withdrawals_root.map(|_| Vec::new().into()),
+                    ..BlockBody::default()
+                };
+                store.write(&genesis.header, &body, genesis.hash, true)?;
+                Ok(store)
+            }
+        }
+    }
+
+    fn genesis(&self) -> Result<Option<B256>, LedgerError> {
+        let read = self.database.begin_read()?;
+        let meta = match read.open_table(META) {
+            Ok(meta) => meta,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let stored = meta.get(GENESIS)?;
+        stored.map(|hash| as_hash(hash.value(), "genesis hash")).transpose()
+    }
+
+    /// Number of the newest block.
+    pub(crate) fn head(&self) -> Result<u64, LedgerError> {
+        let headers = self.database.begin_read()?.open_table(HEADERS)?;
+        let last = headers.last()?.map(|(number, _)| number.value());
+        last.ok_or(LedgerError::Corrupt { what: "block file without blocks" })
+    }
+
+    /// Appends a sealed block; it is on disk when this returns.
+    pub(crate) fn append(&self, header: &Header, body: &BlockBody, hash: B256) -> Result<(), LedgerError> {
+        self.write(header, body, hash, false)
+    }
+
+    fn write(&self, header: &Header, body: &BlockBody, hash: B256, genesis: bool) -> Result<(), LedgerError> {
+        let mut record = Vec::with_capacity(32 + header.length());
+        record.extend_from_slice(hash.as_slice());
+        header.encode(&mut record);
+        let mut write = self.database.begin_write()?;
+        write.set_durability(Durability::Immediate)?;
+        write.set_quick_repair(true);
+        {
+            write.open_table(HEADERS)?.insert(header.number, record.as_slice())?;
+            write.open_table(BODIES)?.insert(header.number, alloy_rlp::encode(body).as_slice())?;
+            write.open_table(NUMBERS)?.insert(&hash.0, header.number)?;
+            if genesis {
+                write.open_table(META)?.insert(GENESIS, hash.as_slice())?;
+            }
+        }
+        write.commit()?;
+        Ok(())
+    }
+
+    /// Number of a block by its hash.
+    pub(crate) fn number(&self, hash: &B256) -> Result<Option<u64>, LedgerError> {
+        let numbers = self.database.begin_read()?.open_table(NUMBERS)?;
+        Ok(numbers.get(&hash.0)?.map(|number| number.value()))
+    }
+
+    /// On-chain hash of a block.
+    pub(crate) fn hash(&self, number: u64) -> Result<Option<B256>, LedgerError> {
+        let headers = self.database.begin_read()?.open_table(HEADERS)?;
+        let record = headers.get(number)?;
+        record.map(|record| as_hash(record.value().get(..32).unwrap_or_default(), "block hash")).transpose()
+    }
+
+    /// Header and on-chain hash of a block.
+    pub(crate) fn header(&self, number: u64) -> Result<Option<(Header, B256)>, LedgerError> {
+        let headers = self.database.begin_read()?.open_table(HEADERS)?;
+        let Some(record) = headers.get(number)? else { return Ok(None) };
+        let corrupt = LedgerError::Corrupt { what: "block header" };
+        let Some((hash, mut rlp)) = record.value().split_at_checked(32) else { return Err(corrupt) };
+        let header = Header::decode(&mut rlp).map_err(|_| corrupt)?;
+        Ok(Some((header, B256::from_slice(hash))))
+    }
+
+    /// Body of a block.
+    pub(crate) fn body(&self, number: u64) -> Result<Option<BlockBody>, LedgerError> {
+        let bodies = self.database.begin_read()?.open_table(BODIES)?;
+        let Some(record) = bodies.get(number)? else { return Ok(None) };
+        let body = BlockBody::decode(&mut record.value());
+        body.map(Some).map_err(|_| LedgerError::Corrupt { what: "block body" })
+    }
+}
+
+fn as_hash(bytes: &[u8], what: &'static str) -> Result<B256, LedgerError> {
+    B256::try_from(bytes).map_err(|_| LedgerError::Corrupt { what })
+}

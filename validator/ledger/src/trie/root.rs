@@ -1,0 +1,142 @@
+//! The state root after a block: storage tries first and in parallel, the account trie last.
+
+use super::walk::{EmptyTrie, LeafChange, TrieDelta, walk};
+use crate::{
+    LedgerError,
+    store::{
+        codec::{SlimAccount, encode_slot},
+        view::StateView,
+    },
+};
+use alloy_primitives::{B256, Bytes, U256};
+use alloy_trie::EMPTY_ROOT_HASH;
+use rayon::prelude::*;
+
+/// What execution did to one account, before its storage root is known.
+#[derive(Clone, Debug)]
+pub(crate) struct AccountDelta {
+    /// `keccak(address)`.
+    pub(crate) account: B256,
+    pub(crate) previous: Option<SlimAccount>,
+    /// The storage root in here is not read.
+    pub(crate) next: Option<SlimAccount>,
+    /// All storage there was is gone; what `slots` holds is new.
+    pub(crate) wiped: bool,
+    /// Slots with another value than before, in order of `keccak(slot)`: previous, next.
+    pub(crate) slots: Vec<(B256, U256, U256)>,
+}
+
+/// An account's record before and after.
+#[derive(Clone, Debug)]
+pub(crate) struct AccountChange {
+    pub(crate) account: B256,
+    pub(crate) previous: Option<SlimAccount>,
+    pub(crate) next: Option<SlimAccount>,
+}
+
+/// Everything that a block changes in the state, ready to be written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StateDiff {
+    /// State root afterwards.
+    pub(crate) root: B256,
+    /// In order of key.
+    pub(crate) accounts: Vec<AccountChange>,
+    /// Account and its changed slots, both in order of key.
+    pub(crate) slots: Vec<(B256, Vec<(B256, U256, U256)>)>,
+    /// New code by hash.
+    pub(crate) code: Vec<(B256, Bytes)>,
+    /// Branches of the account trie.
+    pub(crate) account_nodes: TrieDelta,
+    /// Branches of storage tries, by account.
+    pub(crate) storage_nodes: Vec<(B256, TrieDelta)>,
+}
+
+/// Works out storage roots, account changes and the state root. `parent` is the root of `view`.
+pub(crate) fn state_diff(
+    view: &StateView,
+    parent: B256,
+    mut deltas: Vec<AccountDelta>,
+    code: Vec<(B256, Bytes)>,
+) -> Result<StateDiff, LedgerError> {
+    deltas.par_sort_unstable_by_key(|delta| delta.account);
+    let settled: Vec<Settled> =
+        deltas.into_par_iter().map(|delta| settle(view, delta)).collect::<Result<_, _>>()?;
+    let mut diff = StateDiff { root: parent, code, ..StateDiff::default() };
+    let mut leaves: Vec<LeafChange> = Vec::with_capacity(settled.len());
+    for Settled { change, slots, nodes } in settled {
+        if !slots.is_empty() {
+            diff.slots.push((change.account, slots));
+        }
+        diff.storage_nodes.extend(nodes.map(|nodes| (change.account, nodes)));
+        if change.previous != change.next {
+            leaves.push((change.account, change.next.map(|account| account.leaf())));
+            diff.accounts.push(change);
+        }
+    }
+    if !leaves.is_empty() {
+        diff.account_nodes = walk(&view.account_trie(), &leaves)?;
+        diff.root = diff.account_nodes.root;
+    }
+    Ok(diff)
+}
+
+struct Settled {
+    change: AccountChange,
+    slots: Vec<(B256, U256, U256)>,
+    nodes: Option<TrieDelta>,
+}
+
+fn settle(view: &StateView, delta: AccountDelta) -> Result<Settled, LedgerError> {
+    let AccountDelta { account, previous, next, wiped, mut slots } = delta;
+    let old_root = previous.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
+    let had_storage = old_root != EMPTY_ROOT_HASH;
+    let gone = next.is_none();
+    if had_storage && (wiped || gone) {
+        slots = over_wiped(view.slots(&account)?, if gone { Vec::new() } else { slots });
+    } else if gone {
+        slots.clear();
+    }
+    let nodes = if slots.is_empty() {
+        None
+    } else {
+        Some(storage_walk(view, account, had_storage && (wiped || gone), &slots)?)
+    };
+    let storage_root = nodes.as_ref().map_or(old_root, |nodes| nodes.root);
+    let next = next.map(|account| SlimAccount { storage_root, ..account });
+    Ok(Settled { change: AccountChange { account, previous, next }, slots, nodes })
+}
+
+/// Changes of a wiped storage: what was there falls to zero unless it was set again.
+fn over_wiped(old: Vec<(B256, U256)>, new: Vec<(B256, U256, U256)>) -> Vec<(B256, U256, U256)> {
+    let mut slots: std::collections::BTreeMap<B256, (U256, U256)> =
+        old.into_iter().map(|(slot, value)| (slot, (value, U256::ZERO))).collect();
+    for (slot, _, value) in new {
+        slots.entry(slot).or_default().1 = value;
+    }
+    let changed = slots.into_iter().filter(|(_, (previous, next))| previous != next);
+    changed.map(|(slot, (previous, next))| (slot, previous, next)).collect()
+}
+
+fn storage_walk(
+    view: &StateView,
+    account: B256,
+    wiped: bool,
+    slots: &[(B256, U256, U256)],
+) -> Result<TrieDelta, LedgerError> {
+    let leaf = |value: U256| (!value.is_zero()).then(|| alloy_rlp::encode(encode_slot(value).as_slice()));
+    let leaves: Vec<LeafChange> = slots.iter().map(|(slot, _, next)| (*slot, leaf(*next))).collect();
+    let trie = view.storage_trie(account);
+    if !wiped {
+        return walk(&trie, &leaves);
+    }
+    // A wiped slot that was set to its old value again is no change but still a leaf, so the trie is built from what
+    // is left, not from what changed.
+    let mut left: std::collections::BTreeMap<B256, U256> = view.slots(&account)?.into_iter().collect();
+    left.extend(slots.iter().map(|(slot, _, next)| (*slot, *next)));
+    let leaves: Vec<LeafChange> = left.into_iter().map(|(slot, value)| (slot, leaf(value))).collect();
+    let mut delta = walk(&EmptyTrie, &leaves)?;
+    let paths = trie.paths()?;
+    delta.delete =
+        paths.into_iter().filter(|path| delta.put.binary_search_by_key(path, |(p, _)| *p).is_err()).collect();
+    Ok(delta)
+}

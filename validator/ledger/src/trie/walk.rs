@@ -1,0 +1,153 @@
+//! One trie: its new root from sorted changes, the flat leaves and the stored branches (`node-facts` D.3).
+//!
+//! Only subtrees that hold a changed key are opened; every other child stands in by the hash its parent stores. The
+//! lowest branches are never stored, so their leaves are read again.
+
+use crate::LedgerError;
+use alloy_primitives::B256;
+use alloy_trie::{BranchNodeCompact, HashBuilder, Nibbles};
+
+/// Where unchanged leaves and stored branches come from.
+pub(crate) trait TrieSource {
+    /// Leaves with `from <= key < to` in order, values as the trie holds them (RLP).
+    fn leaves(&self, from: &B256, to: Option<&B256>) -> Result<Vec<(B256, Vec<u8>)>, LedgerError>;
+    /// The first stored branch at or after `from`.
+    fn first_node(&self, from: &Nibbles) -> Result<Option<(Nibbles, BranchNodeCompact)>, LedgerError>;
+}
+
+/// A trie without leaves: what a new or wiped trie starts from.
+pub(crate) struct EmptyTrie;
+
+impl TrieSource for EmptyTrie {
+    fn leaves(&self, _: &B256, _: Option<&B256>) -> Result<Vec<(B256, Vec<u8>)>, LedgerError> {
+        Ok(Vec::new())
+    }
+
+    fn first_node(&self, _: &Nibbles) -> Result<Option<(Nibbles, BranchNodeCompact)>, LedgerError> {
+        Ok(None)
+    }
+}
+
+/// A changed leaf: its key, and its new value in RLP or none when it is gone.
+pub(crate) type LeafChange = (B256, Option<Vec<u8>>);
+
+/// What changes in the stored branches, and the root that results.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TrieDelta {
+    pub(crate) root: B256,
+    /// Branches to store, in order of path.
+    pub(crate) put: Vec<(Nibbles, BranchNodeCompact)>,
+    /// Branches that are gone.
+    pub(crate) delete: Vec<Nibbles>,
+}
+
+/// The root after `changes`, which are sorted by key without duplicates.
+pub(crate) fn walk(source: &impl TrieSource, changes: &[LeafChange]) -> Result<TrieDelta, LedgerError> {
+    let builder = HashBuilder::default().with_updates(true);
+    let mut walker = Walker { source, changes, builder, visited: Vec::new() };
+    walker.subtrie(&Nibbles::default())?;
+    let Walker { mut builder, visited, .. } = walker;
+    let root = builder.root();
+    let (_, updates) = builder.split();
+    let delete = visited.into_iter().filter(|path| !updates.contains_key(path)).collect();
+    let mut put: Vec<_> = updates.into_iter().collect();
+    put.sort_unstable_by_key(|(path, _)| *path);
+    Ok(TrieDelta { root, put, delete })
+}
+
+struct Walker<'a, S> {
+    source: &'a S,
+    changes: &'a [LeafChange],
+    builder: HashBuilder,
+    visited: Vec<Nibbles>,
+}
+
+impl<S: TrieSource> Walker<'_, S> {
+    /// Everything below `path`; below it at most one stored branch is topmost, or there is none.
+    fn subtrie(&mut self, path: &Nibbles) -> Result<(), LedgerError> {
+        let stored = self.source.first_node(path)?.filter(|(at, _)| at.starts_with(path));
+        let Some((at, node)) = stored else {
+            return self.leaves(lowest(path), next(path));
+        };
+        if at != *path {
+            self.leaves(lowest(path), Some(lowest(&at)))?;
+        }
+        self.branch(&at, &node)?;
+        match next(&at) {
+            Some(after) if at != *path => self.leaves(after, next(path)),
+            _ => Ok(()),
+        }
+    }
+
+    fn branch(&mut self, path: &Nibbles, node: &BranchNodeCompact) -> Result<(), LedgerError> {
+        self.visited.push(*path);
+        for nibble in 0..16 {
+            let child = joined(path, nibble);
+            let exists = node.state_mask.is_bit_set(nibble);
+            let changed = self.is_changed(&child);
+            if exists && !changed && node.hash_mask.is_bit_set(nibble) {
+                let stored = node.tree_mask.is_bit_set(nibble);
+                self.builder.add_branch(child, node.hash_for_nibble(nibble), stored);
+            } else if exists || changed {
+                if node.tree_mask.is_bit_set(nibble) {
+                    self.subtrie(&child)?;
+                } else {
+                    self.leaves(lowest(&child), next(&child))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the leaves of a range, changes laid over what is stored.
+    fn leaves(&mut self, from: B256, to: Option<B256>) -> Result<(), LedgerError> {
+        let start = self.changes.partition_point(|(key, _)| *key < from);
+        let end = to.map_or(self.changes.len(), |to| self.changes.partition_point(|(key, _)| *key < to));
+        let mut changes = self.changes.get(start..end).unwrap_or_default().iter().peekable();
+        for (key, value) in self.source.leaves(&from, to.as_ref())? {
+            while let Some((changed, new)) = changes.next_if(|(changed, _)| *changed < key) {
+                self.leaf(changed, new.as_deref());
+            }
+            match changes.next_if(|(changed, _)| *changed == key) {
+                Some((_, new)) => self.leaf(&key, new.as_deref()),
+                None => self.leaf(&key, Some(&value)),
+            }
+        }
+        for (key, new) in changes {
+            self.leaf(key, new.as_deref());
+        }
+        Ok(())
+    }
+
+    fn leaf(&mut self, key: &B256, value: Option<&[u8]>) {
+        if let Some(value) = value {
+            self.builder.add_leaf(Nibbles::unpack(key), value);
+        }
+    }
+
+    fn is_changed(&self, path: &Nibbles) -> bool {
+        let first = self.changes.partition_point(|(key, _)| *key < lowest(path));
+        self.changes.get(first).is_some_and(|(key, _)| Nibbles::unpack(key).starts_with(path))
+    }
+}
+
+/// The smallest key below a path.
+fn lowest(path: &Nibbles) -> B256 {
+    let mut key = B256::ZERO;
+    path.pack_to(&mut key.0[..path.len().div_ceil(2)]);
+    key
+}
+
+/// The smallest key after everything below a path.
+fn next(path: &Nibbles) -> Option<B256> {
+    path.increment().filter(|_| !path.is_empty()).map(|after| lowest(&after))
+}
+
+fn joined(path: &Nibbles, nibble: u8) -> Nibbles {
+    let mut child = *path;
+    child.push(nibble);
+    child
+}
+
+#[cfg(test)]
+mod tests;
