@@ -11,12 +11,12 @@ struct Memory {
 
 impl TrieSource for Memory {
     fn leaves(&self, from: &B256, to: Option<&B256>) -> Result<Vec<(B256, Vec<u8>)>, LedgerError> {
-        let range = self.leaves.range(from..).take_while(|(key, _)| to.is_none_or(|to| *key < to));
+        let range = self.leaves.range::<B256, _>(from..).take_while(|(key, _)| to.is_none_or(|to| *key < to));
         Ok(range.map(|(key, value)| (*key, value.clone())).collect())
     }
 
     fn first_node(&self, from: &Nibbles) -> Result<Option<(Nibbles, BranchNodeCompact)>, LedgerError> {
-        Ok(self.nodes.range(from..).next().map(|(path, node)| (*path, node.clone())))
+        Ok(self.nodes.range::<Nibbles, _>(from..).next().map(|(path, node)| (*path, node.clone())))
     }
 }
 

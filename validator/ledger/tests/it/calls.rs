@@ -1,0 +1,86 @@
+use crate::network::{COUNTER, Network, REVERTER, init_code};
+use alloy_primitives::{Address, U256};
+use chain::genesis::QBFT_MIX_HASH;
+use ledger::{At, CallError, CallRequest, CallStatus, Ledger};
+
+fn ledger() -> (Network, Ledger, tempfile::TempDir) {
+    let network = Network::by_headers();
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = network.open(dir.path());
+    let alice = &network.users[0];
+    network.next(&ledger, vec![alice.deploy(0, &COUNTER), alice.deploy(1, &REVERTER)]);
+    (network, ledger, dir)
+}
+
+/// Returns what one opcode pushes.
+fn opcode(ledger: &Ledger, opcode: u8) -> U256 {
+    let data = [opcode, 0x60, 0, 0x52, 0x60, 0x20, 0x60, 0, 0xf3];
+    let request = CallRequest { data: data.to_vec().into(), ..CallRequest::default() };
+    let outcome = ledger.call(&request, At::Head).unwrap();
+    assert_eq!(outcome.status, CallStatus::Success);
+    U256::from_be_slice(&outcome.output)
+}
+
+#[test]
+fn contracts_see_the_environment_of_the_zero_fee_profile() {
+    let (network, ledger, _dir) = ledger();
+    let (prevrandao, base_fee, blob_base_fee, chain_id, coinbase) = (0x44, 0x48, 0x4a, 0x46, 0x41);
+    assert_eq!(opcode(&ledger, prevrandao), U256::from_be_bytes(QBFT_MIX_HASH.0));
+    assert_eq!(opcode(&ledger, base_fee), U256::ZERO);
+    assert_eq!(opcode(&ledger, blob_base_fee), U256::ZERO);
+    assert_eq!(opcode(&ledger, chain_id), U256::from(crate::network::CHAIN_ID));
+    assert_eq!(opcode(&ledger, coinbase), U256::from_be_slice(network.validators[0].address.as_slice()));
+}
+
+#[test]
+fn a_call_changes_nothing_and_tells_how_it_ended() {
+    let (network, ledger, _dir) = ledger();
+    let alice = network.users[0].address;
+    let call = |to| ledger.call(&CallRequest { to: Some(to), ..CallRequest::default() }, At::Head).unwrap();
+    assert_eq!(call(alice.create(0)).status, CallStatus::Success);
+    assert_eq!(ledger.storage(alice.create(0), U256::ZERO, At::Head).unwrap(), U256::ZERO);
+    let reverted = call(alice.create(1));
+    assert_eq!((reverted.status, reverted.output.len()), (CallStatus::Revert, 32));
+    let invalid = CallRequest { data: vec![0xfe].into(), ..CallRequest::default() };
+    let halted = ledger.call(&invalid, At::Head).unwrap();
+    assert!(
+        matches!(&halted.status, CallStatus::Halt(reason) if reason.starts_with("invalid opcode")),
+        "{halted:?}"
+    );
+    let rich = CallRequest { to: Some(alice), value: U256::from(1), ..CallRequest::default() };
+    assert!(
+        matches!(ledger.call(&rich, At::Head), Err(CallError::Invalid(_))),
+        "the zero address has no funds"
+    );
+    let greedy = CallRequest { to: Some(alice), gas: Some(50_000_001), ..CallRequest::default() };
+    assert!(matches!(ledger.call(&greedy, At::Head), Err(CallError::GasCap { cap: 50_000_000, .. })));
+}
+
+#[test]
+fn an_estimate_is_enough_for_the_transaction_and_not_much_more() {
+    let (network, ledger, _dir) = ledger();
+    let [alice, bob] = [&network.users[0], &network.users[1]];
+    let request = |to: Option<Address>, data: Vec<u8>| CallRequest {
+        from: Some(bob.address),
+        to,
+        data: data.into(),
+        ..CallRequest::default()
+    };
+    let transfer = request(Some(alice.address), vec![]);
+    assert_eq!(ledger.estimate_gas(&transfer, At::Head).unwrap(), 21_000);
+    let counter = alice.address.create(0);
+    let gas = ledger.estimate_gas(&request(Some(counter), vec![]), At::Head).unwrap();
+    let deploy = ledger.estimate_gas(&request(None, init_code(&COUNTER)), At::Head).unwrap();
+    let block = network.next(
+        &ledger,
+        vec![
+            bob.transaction(0, alloy_primitives::TxKind::Call(counter), 0, &[], gas),
+            bob.transaction(1, alloy_primitives::TxKind::Create, 0, &init_code(&COUNTER), deploy),
+        ],
+    );
+    assert!(block.receipts.iter().all(alloy_consensus::TxReceipt::status));
+    let used = alloy_consensus::TxReceipt::cumulative_gas_used(&block.receipts[0]);
+    assert!(gas >= used && gas <= used + used / 20 + 2400, "estimated {gas}, used {used}");
+    let reverts = ledger.estimate_gas(&request(Some(alice.address.create(1)), vec![]), At::Head);
+    assert!(matches!(reverts, Err(CallError::Revert { .. })));
+}

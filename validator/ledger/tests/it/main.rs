@@ -1,0 +1,11 @@
+//! The ledger from outside: a chain of blocks built, validated and committed by several ledgers.
+#![allow(missing_docs, reason = "tests")]
+
+mod calls;
+mod chain_of_blocks;
+mod disk;
+mod history;
+mod network;
+mod proposals;
+mod seals;
+mod state_roots;

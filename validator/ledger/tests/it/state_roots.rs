@@ -1,0 +1,62 @@
+use crate::network::{Network, SETTER};
+use alloy_consensus::proofs;
+use alloy_primitives::{Address, B256, U256};
+use alloy_trie::TrieAccount;
+use ledger::{At, Ledger};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+const SLOTS: u64 = 40;
+
+/// The state root from every account and slot that can exist, rebuilt from nothing.
+fn rebuilt(ledger: &Ledger, addresses: &[Address]) -> B256 {
+    let accounts = addresses.iter().filter_map(|address| {
+        let account = ledger.account(*address, At::Head).unwrap();
+        let slots =
+            (0..SLOTS).map(|slot| (slot, ledger.storage(*address, U256::from(slot), At::Head).unwrap()));
+        let set = slots.filter(|(_, value)| !value.is_zero());
+        let storage_root =
+            proofs::storage_root_unhashed(set.map(|(slot, value)| (B256::from(U256::from(slot)), value)));
+        let leaf = TrieAccount {
+            nonce: account.nonce,
+            balance: account.balance,
+            storage_root,
+            code_hash: account.code_hash,
+        };
+        (leaf != TrieAccount::default()).then_some((*address, leaf))
+    });
+    proofs::state_root_unhashed(accounts)
+}
+
+#[test]
+fn the_root_of_every_block_is_that_of_a_full_rebuild() {
+    let network = Network::by_headers();
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = network.open(dir.path());
+    let mut random = StdRng::seed_from_u64(7);
+    let mut nonces = vec![1_u64; network.users.len()];
+    let contracts: Vec<_> = network.users.iter().map(|user| user.address.create(0)).collect();
+    let mut addresses: Vec<_> =
+        network.users.iter().map(|user| user.address).chain(contracts.clone()).collect();
+    network.next(&ledger, network.users.iter().map(|user| user.deploy(0, &SETTER)).collect());
+    for block in 0..30 {
+        let mut transactions = Vec::new();
+        for _ in 0..random.random_range(0..20) {
+            let user = random.random_range(0..network.users.len());
+            let (key, nonce) = (&network.users[user], nonces[user]);
+            nonces[user] += 1;
+            if random.random_bool(0.3) {
+                let to = Address::from(random.random::<[u8; 20]>());
+                addresses.push(to);
+                transactions.push(key.transfer(nonce, to, random.random_range(0..3)));
+            } else {
+                let value = if random.random_bool(0.4) { 0 } else { random.random_range(1..1000) };
+                let slot = U256::from(random.random_range(0..SLOTS));
+                let input = [B256::from(slot), B256::from(U256::from(value))].concat();
+                let contract = contracts[random.random_range(0..contracts.len())];
+                transactions.push(key.call(nonce, contract, &input));
+            }
+        }
+        network.next(&ledger, transactions);
+        assert_eq!(ledger.head().header.state_root, rebuilt(&ledger, &addresses), "block {block}");
+    }
+}
