@@ -1,0 +1,12 @@
+//! Step tables over the core's public surface, and the byte vectors of both clients.
+
+#![expect(unreachable_pub, reason = "a test crate exports nothing; `pub` is for its own modules")]
+
+mod bench;
+mod decide;
+mod real;
+mod rejected;
+mod restart;
+mod rounds;
+mod vectors;
+mod wire;
