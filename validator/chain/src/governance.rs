@@ -46,7 +46,7 @@ pub const PROOF_WINDOW: u64 = 256;
 macro_rules! code {
     ($file:literal) => {{
         const HEX: &[u8] = include_bytes!(concat!("../../../contracts/artifacts/", $file));
-        #[cfg_attr(not(test), expect(clippy::panic, reason = "evaluated when compiling, never at run time"))]
+        // Evaluated when compiling: it cannot panic at run time.
         static CODE: [u8; HEX.len() / 2] = match hex::const_decode_to_array(HEX) {
             Ok(code) => code,
             Err(_) => panic!("a contract artifact is not hexadecimal; run contracts/build"),

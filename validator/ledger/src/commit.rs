@@ -21,7 +21,7 @@ impl Ledger {
         let parent = chain.head();
         check_place(&parent, &sealed.header)?;
         let hash = hash::block_hash(&sealed.header).map_err(CommitError::ExtraData)?;
-        check_seals(&sealed.header, &*parent.validators(chain)?)?;
+        check_seals(&sealed.header, &parent.validators(chain)?)?;
         check_contents(&sealed)?;
         let executed = match chain.candidates.get(&hash) {
             Some(executed) => executed,
@@ -30,7 +30,7 @@ impl Ledger {
         chain.blocks.append(&sealed.header, &sealed.body, hash)?;
         let number = sealed.header.number;
         let info = HeadInfo { number, hash, header: Arc::new(sealed.header.clone()) };
-        chain.advance(info, &executed, number % chain.options.state_durable_every.max(1) == 0)?;
+        chain.advance(info, &executed, number.is_multiple_of(chain.options.state_durable_every.max(1)))?;
         Ok(Arc::new(committed(sealed, hash, executed)))
     }
 }

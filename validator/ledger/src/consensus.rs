@@ -1,22 +1,37 @@
 //! What consensus reads from the state after the head.
 
 use crate::{
-    CallStatus, Ledger, LedgerError, Parameters,
+    CallError, CallRequest, CallStatus, Ledger, LedgerError, Parameters,
     call::run_call,
     ledger::{Chain, Head},
 };
-use alloy_primitives::Address;
-use alloy_sol_types::{SolCall, sol};
-use chain::Extra;
+use alloy_primitives::{Address, Bytes};
+use alloy_sol_types::SolCall;
+use chain::{
+    Extra,
+    governance::{
+        GOVERNANCE,
+        Governance::{getValidatorsCall, parametersAtCall},
+        Hardfork, ParametersView,
+    },
+};
 use std::sync::Arc;
-
-sol! {
-    /// The one function that consensus calls (`qbft-facts` §4.2).
-    function getValidators() external view returns (address[]);
-}
 
 /// Gas of consensus calls: part of the rules, so not the operator's to choose.
 pub(crate) const CONSENSUS_CALL_GAS: u64 = 50_000_000;
+
+/// Contracts that one may name as its successor in turn, at most: an upgrade is a vote, and rare.
+const SUCCESSORS: usize = 16;
+
+/// Forks that every network of ours has from block 0, so that scheduling one changes nothing.
+const ACTIVE_FORKS: [&str; 4] = ["shanghai", "cancun", "prague", "osaka"];
+
+/// What the next height takes from the state after this block, worked out once per head.
+#[derive(Clone)]
+pub(crate) struct NextHeight {
+    pub(crate) validators: Arc<[Address]>,
+    pub(crate) parameters: Parameters,
+}
 
 impl Ledger {
     /// The validators of head + 1, ascending.
@@ -31,54 +46,91 @@ impl Ledger {
 }
 
 impl Head {
-    /// The validators of the next height, worked out once per head.
+    /// The validators of the next height.
     pub(crate) fn validators(&self, chain: &Chain) -> Result<Arc<[Address]>, LedgerError> {
-        if let Some(known) = self.validators.get() {
-            return Ok(Arc::clone(known));
+        Ok(Arc::clone(&self.next(chain)?.validators))
+    }
+
+    /// The parameters of the next height.
+    pub(crate) fn parameters(&self, chain: &Chain) -> Result<Parameters, LedgerError> {
+        Ok(self.next(chain)?.parameters)
+    }
+
+    fn next(&self, chain: &Chain) -> Result<&NextHeight, LedgerError> {
+        if let Some(next) = self.next.get() {
+            return Ok(next);
         }
-        let mut validators = match chain.genesis.qbft.validatorcontractaddress {
-            Some(contract) => self.contract_validators(chain, contract)?,
-            None => self.header_validators()?,
+        let qbft = &chain.genesis.qbft;
+        let (mut validators, parameters) = match qbft.validatorcontractaddress {
+            Some(GOVERNANCE) => self.governed(chain)?,
+            Some(contract) => (self.contract_validators(chain, contract)?, genesis_parameters(chain)),
+            None => (self.header_validators()?, genesis_parameters(chain)),
         };
         validators.sort_unstable();
         validators.dedup();
-        Ok(Arc::clone(self.validators.get_or_init(|| validators.into())))
+        Ok(self.next.get_or_init(|| NextHeight { validators: validators.into(), parameters }))
     }
 
-    /// Parameters of the next height: those of the genesis.
-    pub(crate) fn parameters(&self, chain: &Chain) -> Result<Parameters, LedgerError> {
-        let qbft = &chain.genesis.qbft;
-        Ok(Parameters {
-            block_period_s: qbft.blockperiodseconds,
-            request_timeout_ms: qbft.request_timeout_ms(),
-            gas_limit_target: chain.genesis.header.gas_limit,
-        })
+    /// Validators and parameters by the governance contract, or the successor that a vote named and that is in force.
+    fn governed(&self, chain: &Chain) -> Result<(Vec<Address>, Parameters), LedgerError> {
+        let height = self.info.number + 1;
+        let mut contract = GOVERNANCE;
+        for _ in 0..SUCCESSORS {
+            let view = self.parameters_at(chain, contract, height)?;
+            if !view.successor.location.is_zero() && view.successor.atBlock <= height {
+                contract = view.successor.location;
+                continue;
+            }
+            check_hardforks(&view.hardforks, height)?;
+            let parameters = Parameters {
+                block_period_s: view.blockPeriodSeconds,
+                request_timeout_ms: view.requestTimeoutMillis,
+                gas_limit_target: view.gasLimit,
+            };
+            return Ok((self.contract_validators(chain, contract)?, parameters));
+        }
+        Err(self.fault(contract, format!("more than {SUCCESSORS} contracts succeed one another")))
+    }
+
+    fn parameters_at(
+        &self,
+        chain: &Chain,
+        contract: Address,
+        height: u64,
+    ) -> Result<ParametersView, LedgerError> {
+        let output = self.consensus_call(chain, contract, parametersAtCall { height }.abi_encode())?;
+        let view = parametersAtCall::abi_decode_returns(&output);
+        let view = view.map_err(|error| self.fault(contract, format!("parametersAt: {error}")))?;
+        if view.blockPeriodSeconds == 0 {
+            return Err(self.fault(contract, "answers a block period of 0".to_string()));
+        }
+        Ok(view)
     }
 
     fn contract_validators(&self, chain: &Chain, contract: Address) -> Result<Vec<Address>, LedgerError> {
         let output = self.consensus_call(chain, contract, getValidatorsCall {}.abi_encode())?;
-        let fault = |reason| LedgerError::ValidatorContract { contract, block: self.info.number, reason };
-        let validators = getValidatorsCall::abi_decode_returns(&output)
-            .map_err(|error| fault(format!("answer is no list of addresses: {error}")))?;
-        if validators.is_empty() { Err(fault("answers an empty list".to_string())) } else { Ok(validators) }
+        let validators = getValidatorsCall::abi_decode_returns(&output);
+        let validators =
+            validators.map_err(|error| self.fault(contract, format!("getValidators: {error}")))?;
+        if validators.is_empty() {
+            return Err(self.fault(contract, "answers an empty list of validators".to_string()));
+        }
+        Ok(validators)
     }
 
     /// Calls a contract on this state as consensus does: from the zero address, in the environment of this block.
-    fn consensus_call(
-        &self,
-        chain: &Chain,
-        to: Address,
-        data: Vec<u8>,
-    ) -> Result<alloy_primitives::Bytes, LedgerError> {
-        let request = crate::CallRequest { to: Some(to), data: data.into(), ..crate::CallRequest::default() };
-        let fault = |reason| LedgerError::ValidatorContract { contract: to, block: self.info.number, reason };
-        let outcome = run_call(chain, &self.view, &self.info.header, &request, CONSENSUS_CALL_GAS);
-        match outcome {
+    fn consensus_call(&self, chain: &Chain, to: Address, data: Vec<u8>) -> Result<Bytes, LedgerError> {
+        let request = CallRequest { to: Some(to), data: data.into(), ..CallRequest::default() };
+        match run_call(chain, &self.view, &self.info.header, &request, CONSENSUS_CALL_GAS) {
             Ok(outcome) if outcome.status == CallStatus::Success => Ok(outcome.output),
-            Ok(outcome) => Err(fault(format!("ended with {:?} {}", outcome.status, outcome.output))),
-            Err(crate::CallError::Ledger(error)) => Err(error),
-            Err(error) => Err(fault(error.to_string())),
+            Ok(outcome) => Err(self.fault(to, format!("ended with {:?} {}", outcome.status, outcome.output))),
+            Err(CallError::Ledger(error)) => Err(error),
+            Err(error) => Err(self.fault(to, error.to_string())),
         }
+    }
+
+    fn fault(&self, contract: Address, reason: String) -> LedgerError {
+        LedgerError::ValidatorContract { contract, block: self.info.number, reason }
     }
 
     fn header_validators(&self) -> Result<Vec<Address>, LedgerError> {
@@ -86,5 +138,42 @@ impl Head {
         extra
             .map(|extra| extra.validators)
             .map_err(|_| LedgerError::Corrupt { what: "extra data of the head" })
+    }
+}
+
+fn genesis_parameters(chain: &Chain) -> Parameters {
+    let qbft = &chain.genesis.qbft;
+    Parameters {
+        block_period_s: qbft.blockperiodseconds,
+        request_timeout_ms: qbft.request_timeout_ms(),
+        gas_limit_target: chain.genesis.header.gas_limit,
+    }
+}
+
+/// Stops before a fork that this version does not know, rather than run on by the old rules.
+fn check_hardforks(hardforks: &[Hardfork], height: u64) -> Result<(), LedgerError> {
+    for fork in hardforks.iter().filter(|fork| fork.atBlock <= height) {
+        let name = String::from_utf8_lossy(fork.name.as_slice()).trim_end_matches('\0').to_string();
+        if !ACTIVE_FORKS.contains(&name.as_str()) {
+            return Err(LedgerError::UnknownHardfork { name, block: fork.atBlock });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::B256;
+
+    #[test]
+    fn a_scheduled_fork_that_is_not_known_stops_the_node_at_its_block() {
+        let fork = |name: &str| [Hardfork { name: B256::right_padding_from(name.as_bytes()), atBlock: 100 }];
+        assert!(check_hardforks(&fork("amsterdam"), 99).is_ok());
+        let error = check_hardforks(&fork("amsterdam"), 100).unwrap_err();
+        assert!(
+            matches!(error, LedgerError::UnknownHardfork { ref name, block: 100 } if name == "amsterdam")
+        );
+        assert!(check_hardforks(&fork("osaka"), 100).is_ok());
     }
 }

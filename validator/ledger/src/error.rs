@@ -39,6 +39,16 @@ pub enum LedgerError {
         /// What it did instead.
         reason: String,
     },
+    /// A vote scheduled a fork that this version does not have.
+    #[error(
+        "hardfork {name} is in force from block {block} on and not known to this version; upgrade this node"
+    )]
+    UnknownHardfork {
+        /// As the vote named it.
+        name: String,
+        /// First block.
+        block: u64,
+    },
     /// The head moved while a block was built on it.
     #[error("head moved from {was} to {is} meanwhile; build again")]
     HeadMoved {

@@ -3,6 +3,7 @@
 use crate::{
     HeadInfo, InvalidBlock, KnownSenders, LedgerError, OpenError, Options,
     candidates::Candidates,
+    consensus::NextHeight,
     execute::{block::Executed, rules},
     store::{
         blocks::BlockStore,
@@ -13,7 +14,7 @@ use crate::{
     trie::root::{AccountDelta, StateDiff, state_diff},
     validate,
 };
-use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256};
+use alloy_primitives::{B256, KECCAK256_EMPTY, U256, keccak256};
 use alloy_trie::EMPTY_ROOT_HASH;
 use chain::genesis::Genesis;
 use lru::LruCache;
@@ -52,8 +53,8 @@ pub(crate) struct Chain {
 pub(crate) struct Head {
     pub(crate) info: HeadInfo,
     pub(crate) view: StateView,
-    /// Validators of the next height, once somebody asked.
-    pub(crate) validators: OnceLock<Arc<[Address]>>,
+    /// Validators and parameters of the next height, once somebody asked.
+    pub(crate) next: OnceLock<NextHeight>,
 }
 
 impl Ledger {
@@ -144,7 +145,7 @@ impl Chain {
         let options = WriteOptions { history_blocks: self.options.history_blocks, durable };
         self.state.apply(&effects, options)?;
         let hash = info.hash;
-        let head = Head { info, view: self.state.view()?, validators: OnceLock::new() };
+        let head = Head { info, view: self.state.view()?, next: OnceLock::new() };
         *self.head.write() = Arc::new(head);
         self.candidates.move_to(hash);
         Ok(())
@@ -158,7 +159,11 @@ impl Chain {
         let parent = self.head();
         let executed = validate::execute(self, &parent, &header, &body.transactions, hash)?;
         let info = HeadInfo { number, hash, header: Arc::new(header) };
-        Ok(self.advance(info, &executed, last || number % self.options.state_durable_every.max(1) == 0)?)
+        Ok(self.advance(
+            info,
+            &executed,
+            last || number.is_multiple_of(self.options.state_durable_every.max(1)),
+        )?)
     }
 
     /// Code by hash, analysed once.
@@ -187,7 +192,7 @@ impl Head {
             return Err(OpenError::StateRoot { block: at.number, got: at.root, want: header.state_root });
         }
         let info = HeadInfo { number: at.number, hash, header: Arc::new(header) };
-        Ok(Self { info, view: state.view()?, validators: OnceLock::new() })
+        Ok(Self { info, view: state.view()?, next: OnceLock::new() })
     }
 }
 

@@ -172,14 +172,18 @@ fn invalid(refused: Refused, index: usize, hash: B256) -> InvalidBlock {
     }
 }
 
-pub(crate) fn same<T: PartialEq + Display>(field: &'static str, got: T, want: T) -> Result<(), InvalidBlock> {
+pub(crate) fn same<T: PartialEq + Display + Copy>(
+    field: &'static str,
+    got: T,
+    want: T,
+) -> Result<(), InvalidBlock> {
     if got == want {
         return Ok(());
     }
     Err(InvalidBlock::Field { field, got: got.to_string(), want: want.to_string() })
 }
 
-fn optional<T: PartialEq + Display>(
+fn optional<T: PartialEq + Display + Copy>(
     field: &'static str,
     got: Option<T>,
     want: Option<T>,

@@ -47,7 +47,7 @@ fn governance(members: usize, seats: usize) -> GenesisGovernance {
         alias: Label::new(&format!("member-{i}")).unwrap(),
         admin: named(2 * i),
         operator: (i % 3 != 2).then(|| named(2 * i + 1)),
-        capacity: (i % 2 == 0).then_some(7),
+        capacity: i.is_multiple_of(2).then_some(7),
     };
     let seat =
         |n: usize| GenesisSeat { identity: address_of(&key(u32::try_from(n).unwrap())), member: n / seats };
@@ -64,7 +64,7 @@ fn governance(members: usize, seats: usize) -> GenesisGovernance {
     }
 }
 
-/// Runs one transaction in block `number`, without fees, nonces or the per-transaction gas cap.
+/// Runs one transaction in block `number`, without fees, nonces or the limits of one transaction.
 fn run(db: &mut InMemoryDB, number: u64, caller: Address, to: TxKind, data: Bytes) -> ExecutionResult {
     let gas_limit = 1_000_000_000;
     let tx = TxEnv {
@@ -82,6 +82,7 @@ fn run(db: &mut InMemoryDB, number: u64, caller: Address, to: TxKind, data: Byte
             cfg.chain_id = CHAIN_ID;
             cfg.disable_nonce_check = true;
             cfg.tx_gas_limit_cap = Some(u64::MAX);
+            cfg.limit_contract_initcode_size = Some(1 << 20);
         })
         .modify_block_chained(|block| {
             block.number = U256::from(number);
@@ -204,7 +205,8 @@ fn a_seat_is_given_by_the_identitys_own_signature_over_our_digest() {
 
     let seat =
         |signer| Governance::seatCall { identity, proofBlock: number, signature: signature(signer, digest) };
-    let forged = run(&mut db, 41, operator, TxKind::Call(GOVERNANCE), seat(&key(101)).abi_encode().into());
+    let stranger = key(101);
+    let forged = run(&mut db, 41, operator, TxKind::Call(GOVERNANCE), seat(&stranger).abi_encode().into());
     assert!(!forged.is_success());
     call(&mut db, 41, operator, &seat(&newcomer));
     assert!(call(&mut db, 41, Address::ZERO, &Governance::getValidatorsCall {}).contains(&identity));

@@ -187,7 +187,7 @@ pub fn genesis_storage(governance: &GenesisGovernance) -> Result<BTreeMap<B256, 
     for (seat, number) in governance.seats.iter().zip(1u64..) {
         draft.seat(seat, number, &governance.members)?;
     }
-    draft.finish(governance)
+    Ok(draft.finish(governance))
 }
 
 /// What is known while the lists are walked.
@@ -292,7 +292,7 @@ impl Draft {
         Ok(())
     }
 
-    fn finish(mut self, governance: &GenesisGovernance) -> Result<BTreeMap<B256, B256>, GovernanceError> {
+    fn finish(mut self, governance: &GenesisGovernance) -> BTreeMap<B256, B256> {
         for (((member, (capacity, seats)), id), place) in
             governance.members.iter().zip(&self.held).zip(1u32..).zip(0usize..)
         {
@@ -311,7 +311,7 @@ impl Draft {
         self.slots.set(U256::from(SEAT_LIST), U256::from(governance.seats.len()));
         self.slots.set(U256::from(PLACES), U256::MAX.wrapping_shr(MAX_MEMBERS.saturating_sub(members)));
         self.slots.set(U256::from(LAST_IDS), U256::from(members));
-        Ok(self.slots.finish())
+        self.slots.finish()
     }
 }
 

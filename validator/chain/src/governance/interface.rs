@@ -1,9 +1,5 @@
 //! The contract's ABI. A test compares every selector with `contracts/artifacts/Governance.json`.
-#![expect(
-    missing_docs,
-    clippy::pedantic,
-    reason = "generated from the Solidity text; contracts/README.md explains each item"
-)]
+#![expect(missing_docs, reason = "contracts/README.md explains each item")]
 
 use alloy_sol_types::sol;
 

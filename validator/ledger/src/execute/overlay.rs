@@ -4,9 +4,9 @@ use crate::{
     LedgerError,
     ledger::Chain,
     store::{codec::SlimAccount, view::StateView},
-    trie::root::AccountDelta,
+    trie::root::{AccountDelta, NewCode},
 };
-use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256, map::HashMap};
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256, map::HashMap};
 use revm::{
     Database, DatabaseCommit,
     bytecode::Bytecode,
@@ -68,7 +68,7 @@ impl<'a> Overlay<'a> {
     }
 
     /// What changed against the parent's state, and code that is new.
-    pub(crate) fn into_changes(self) -> Result<(Vec<AccountDelta>, Vec<(B256, Bytes)>), LedgerError> {
+    pub(crate) fn into_changes(self) -> Result<(Vec<AccountDelta>, Vec<NewCode>), LedgerError> {
         if let Some(error) = self.failed {
             return Err(error);
         }

@@ -51,13 +51,24 @@ pub(crate) struct StateStore {
 impl StateStore {
     pub(crate) fn open(path: &Path, cache_bytes: usize) -> Result<Self, OpenError> {
         let store = Self { database: open_file(path, cache_bytes)? };
-        store.create_tables()?;
+        if !store.has_tables()? {
+            store.create_tables()?;
+        }
         Ok(store)
+    }
+
+    fn has_tables(&self) -> Result<bool, LedgerError> {
+        match self.database.begin_read()?.open_table(META) {
+            Ok(_) => Ok(true),
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Makes every table, so that readers find them.
     fn create_tables(&self) -> Result<(), LedgerError> {
-        let write = self.database.begin_write()?;
+        let mut write = self.database.begin_write()?;
+        write.set_quick_repair(true);
         write.open_table(META)?;
         write.open_table(ACCOUNTS)?;
         write.open_table(STORAGE)?;

@@ -12,6 +12,11 @@ use alloy_primitives::{B256, Bytes, U256};
 use alloy_trie::EMPTY_ROOT_HASH;
 use rayon::prelude::*;
 
+/// A changed slot: `keccak(slot)`, value before, value after.
+pub(crate) type SlotChange = (B256, U256, U256);
+/// Code by its hash.
+pub(crate) type NewCode = (B256, Bytes);
+
 /// What execution did to one account, before its storage root is known.
 #[derive(Clone, Debug)]
 pub(crate) struct AccountDelta {
@@ -23,7 +28,7 @@ pub(crate) struct AccountDelta {
     /// All storage there was is gone; what `slots` holds is new.
     pub(crate) wiped: bool,
     /// Slots with another value than before, in order of `keccak(slot)`: previous, next.
-    pub(crate) slots: Vec<(B256, U256, U256)>,
+    pub(crate) slots: Vec<SlotChange>,
 }
 
 /// An account's record before and after.
@@ -42,9 +47,9 @@ pub(crate) struct StateDiff {
     /// In order of key.
     pub(crate) accounts: Vec<AccountChange>,
     /// Account and its changed slots, both in order of key.
-    pub(crate) slots: Vec<(B256, Vec<(B256, U256, U256)>)>,
+    pub(crate) slots: Vec<(B256, Vec<SlotChange>)>,
     /// New code by hash.
-    pub(crate) code: Vec<(B256, Bytes)>,
+    pub(crate) code: Vec<NewCode>,
     /// Branches of the account trie.
     pub(crate) account_nodes: TrieDelta,
     /// Branches of storage tries, by account.
@@ -56,7 +61,7 @@ pub(crate) fn state_diff(
     view: &StateView,
     parent: B256,
     mut deltas: Vec<AccountDelta>,
-    code: Vec<(B256, Bytes)>,
+    code: Vec<NewCode>,
 ) -> Result<StateDiff, LedgerError> {
     deltas.par_sort_unstable_by_key(|delta| delta.account);
     let settled: Vec<Settled> =
@@ -82,7 +87,7 @@ pub(crate) fn state_diff(
 
 struct Settled {
     change: AccountChange,
-    slots: Vec<(B256, U256, U256)>,
+    slots: Vec<SlotChange>,
     nodes: Option<TrieDelta>,
 }
 
@@ -107,7 +112,7 @@ fn settle(view: &StateView, delta: AccountDelta) -> Result<Settled, LedgerError>
 }
 
 /// Changes of a wiped storage: what was there falls to zero unless it was set again.
-fn over_wiped(old: Vec<(B256, U256)>, new: Vec<(B256, U256, U256)>) -> Vec<(B256, U256, U256)> {
+fn over_wiped(old: Vec<(B256, U256)>, new: Vec<SlotChange>) -> Vec<SlotChange> {
     let mut slots: std::collections::BTreeMap<B256, (U256, U256)> =
         old.into_iter().map(|(slot, value)| (slot, (value, U256::ZERO))).collect();
     for (slot, _, value) in new {
@@ -121,7 +126,7 @@ fn storage_walk(
     view: &StateView,
     account: B256,
     wiped: bool,
-    slots: &[(B256, U256, U256)],
+    slots: &[SlotChange],
 ) -> Result<TrieDelta, LedgerError> {
     let leaf = |value: U256| (!value.is_zero()).then(|| alloy_rlp::encode(encode_slot(value).as_slice()));
     let leaves: Vec<LeafChange> = slots.iter().map(|(slot, _, next)| (*slot, leaf(*next))).collect();

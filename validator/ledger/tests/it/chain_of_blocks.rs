@@ -121,7 +121,7 @@ fn a_transaction_that_cannot_be_in_the_block_is_skipped_with_the_reason() {
     // The two of 16.7 M gas used little, so both fit one after the other.
     assert_eq!(built.block.body.transactions.len(), 4);
     let more = vec![
-        alice.transaction(0, to, 0, &[0xff; 60_000], 16_000_000),
+        alice.transaction(0, to, 0, &vec![0xff; 60_000], 16_000_000),
         bob.transaction(0, to, 0, &vec![0xff; 350_000], 14_500_000),
         carol.transaction(0, to, 0, &[], 16_777_216),
     ];

@@ -86,3 +86,20 @@ fn a_directory_is_open_only_once() {
     let error = Ledger::open(dir.path(), network.genesis.clone(), Options::default()).err().unwrap();
     assert!(matches!(error, OpenError::InUse { .. }), "{error}");
 }
+
+#[test]
+fn the_files_as_a_kill_leaves_them_open_at_the_last_committed_block() {
+    let network = Network::by_contract();
+    let (dir, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let ledger = network.open(dir.path());
+    let alice = &network.users[0];
+    for nonce in 0..11 {
+        network.next(&ledger, vec![alice.transfer(nonce, Address::repeat_byte(9), 1)]);
+        for file in ["blocks.redb", "state.redb"] {
+            fs::copy(dir.path().join(file), killed.path().join(file)).unwrap();
+        }
+        let reopened = network.open(killed.path());
+        assert_eq!(reopened.head().hash, ledger.head().hash);
+        assert_eq!(reopened.account(alice.address, At::Head).unwrap().nonce, nonce + 1);
+    }
+}

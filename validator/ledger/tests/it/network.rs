@@ -5,30 +5,34 @@ use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256}
 use chain::{
     Extra, Seal,
     genesis::{Genesis, GenesisSpec, Predeploy, QbftConfig, render},
+    governance::{
+        GOVERNANCE, GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, Label, predeploys,
+    },
     hash, signature,
 };
-use k256::ecdsa::SigningKey;
 use ledger::{Block, BuildAttributes, Built, CommittedBlock, Ledger, Options, Recovered, Transaction};
+use secp256k1::{Message, SECP256K1, SecretKey};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 pub(crate) const CHAIN_ID: u64 = 4242;
 pub(crate) const GAS_LIMIT: u64 = 30_000_000;
 
 pub(crate) struct Key {
-    key: SigningKey,
+    key: SecretKey,
     pub(crate) address: Address,
 }
 
 impl Key {
     pub(crate) fn new(seed: &str) -> Self {
-        let key = SigningKey::from_slice(keccak256(seed).as_slice()).unwrap();
-        let point = key.verifying_key().to_encoded_point(false);
-        let address = Address::from_slice(&keccak256(&point.as_bytes()[1..])[12..]);
-        Self { key, address }
+        let key = SecretKey::from_byte_array(keccak256(seed).0).unwrap();
+        let public = key.public_key(SECP256K1).serialize_uncompressed();
+        Self { key, address: Address::from_slice(&keccak256(&public[1..])[12..]) }
     }
 
     pub(crate) fn sign(&self, hash: B256) -> Signature {
-        self.key.sign_prehash_recoverable(hash.as_slice()).unwrap().into()
+        let message = Message::from_digest(hash.0);
+        let (id, bytes) = SECP256K1.sign_ecdsa_recoverable(message, &self.key).serialize_compact();
+        Signature::from_bytes_and_parity(&bytes, i32::from(id) == 1)
     }
 
     /// A type-2 transaction at price zero.
@@ -71,6 +75,9 @@ pub(crate) const COUNTER: [u8; 17] =
     [0x60, 0, 0x54, 0x60, 1, 0x01, 0x60, 0, 0x55, 0x60, 0xaa, 0x60, 0, 0x60, 0, 0xa1, 0];
 /// Stores the second word of its input at the slot named by the first.
 pub(crate) const SETTER: [u8; 8] = [0x60, 0x20, 0x35, 0x60, 0, 0x35, 0x55, 0];
+/// Destroys itself when called without input, else as [`SETTER`].
+pub(crate) const MORTAL: [u8; 15] =
+    [0x36, 0x60, 6, 0x57, 0x33, 0xff, 0x5b, 0x60, 0x20, 0x35, 0x60, 0, 0x35, 0x55, 0];
 /// Reverts with one zero word.
 pub(crate) const REVERTER: [u8; 5] = [0x60, 0x20, 0x60, 0, 0xfd];
 
@@ -79,6 +86,7 @@ pub(crate) struct Network {
     pub(crate) validators: Vec<Key>,
     pub(crate) users: Vec<Key>,
     pub(crate) genesis: Genesis,
+    text: String,
     extra: Extra,
 }
 
@@ -94,21 +102,46 @@ impl Network {
     }
 
     pub(crate) fn new(contract: Option<Address>, gas_limit: u64) -> Self {
+        let predeploys = |validators: &[Address]| {
+            contract.map(|address| Predeploy {
+                address,
+                code: returning(validators),
+                storage: BTreeMap::from([(B256::with_last_byte(3), B256::with_last_byte(9))]),
+            })
+        };
+        Self::with(contract, gas_limit, |validators| predeploys(validators).into_iter().collect())
+    }
+
+    /// Four validators in the governance contract that every new network has, of the given parameters.
+    pub(crate) fn governed(parameters: GenesisParameters) -> Self {
+        Self::with(Some(GOVERNANCE), GAS_LIMIT, |validators| {
+            let member = GenesisMember {
+                alias: Label::new("member").unwrap(),
+                admin: Address::repeat_byte(0x41),
+                operator: Some(Address::repeat_byte(0x42)),
+                capacity: None,
+            };
+            let seats = validators.iter().map(|identity| GenesisSeat { identity: *identity, member: 0 });
+            let governance = GenesisGovernance { members: vec![member], seats: seats.collect(), parameters };
+            predeploys(&governance).unwrap()
+        })
+    }
+
+    fn with(
+        contract: Option<Address>,
+        gas_limit: u64,
+        predeploys: impl FnOnce(&[Address]) -> Vec<Predeploy>,
+    ) -> Self {
         let mut validators: Vec<_> = (0..4).map(|i| Key::new(&format!("validator {i}"))).collect();
         validators.sort_by_key(|key| key.address);
         let users: Vec<_> = (0..4).map(|i| Key::new(&format!("user {i}"))).collect();
         let addresses: Vec<_> = validators.iter().map(|key| key.address).collect();
-        let predeploys = contract.map(|address| Predeploy {
-            address,
-            code: returning(&addresses),
-            storage: BTreeMap::from([(B256::with_last_byte(3), B256::with_last_byte(9))]),
-        });
         let spec = GenesisSpec {
             chain_id: CHAIN_ID,
             gas_limit,
             qbft: qbft(contract),
             accounts: users.iter().map(|key| (key.address, U256::from(1_000_000_000_u64))).collect(),
-            predeploys: predeploys.into_iter().collect(),
+            predeploys: predeploys(&addresses),
         };
         let mut extra = Extra::unsealed(0);
         let mut text = render(&spec).unwrap();
@@ -117,7 +150,13 @@ impl Network {
             extra.validators = addresses;
             text = text.replace(&unnamed, &extra.to_bytes().to_string());
         }
-        Self { validators, users, genesis: Genesis::from_json(&text).unwrap(), extra }
+        Self { validators, users, genesis: Genesis::from_json(&text).unwrap(), text, extra }
+    }
+
+    /// The same network without the forks after London.
+    pub(crate) fn without_timed_forks(self) -> Self {
+        let text: String = self.text.lines().filter(|line| !line.contains("Time\": 0")).collect();
+        Self { genesis: Genesis::from_json(&text).unwrap(), text, ..self }
     }
 
     pub(crate) fn open(&self, dir: &Path) -> Ledger {

@@ -4,6 +4,9 @@ use alloy_primitives::{Address, B256, Bloom, Bytes, TxKind, U256};
 use chain::{Extra, Vote};
 use ledger::{Block, InvalidBlock, Ledger, Transaction};
 
+/// A field's name and how to spoil it.
+type Tamper = (&'static str, fn(&mut Block));
+
 struct Fixture {
     network: Network,
     ledger: Ledger,
@@ -37,7 +40,7 @@ fn an_untampered_proposal_is_valid_again_and_again() {
 #[test]
 fn each_tampered_header_field_is_refused_by_its_name() {
     let fixture = fixture(Network::by_headers());
-    let tampers: [(&str, fn(&mut Block)); 14] = [
+    let tampers: [Tamper; 14] = [
         ("stateRoot", |b| b.header.state_root = B256::repeat_byte(1)),
         ("receiptsRoot", |b| b.header.receipts_root = B256::repeat_byte(1)),
         ("transactionsRoot", |b| b.header.transactions_root = B256::repeat_byte(1)),
@@ -122,7 +125,7 @@ fn a_proposal_with_a_transaction_that_may_not_be_there_is_refused_naming_it() {
     assert!(matches!(again, InvalidBlock::Transaction { index: 1, .. }), "{again}");
     let gas = 16_777_216;
     let heavy = [
-        alice.transaction(0, TxKind::Call(Address::ZERO), 0, &[0xff; 350_000], gas),
+        alice.transaction(0, TxKind::Call(Address::ZERO), 0, &vec![0xff; 350_000], gas),
         bob.transaction(0, TxKind::Call(Address::ZERO), 0, &[], gas),
     ];
     let heavy = with(heavy.iter().map(|tx| (*tx.tx).clone()).collect());

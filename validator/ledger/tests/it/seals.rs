@@ -1,7 +1,7 @@
 use crate::network::{Key, Network, seal_by};
 use alloy_primitives::{Address, B256};
-use chain::{Extra, Seal, hash};
-use ledger::{At, Block, CommitError, InvalidBlock, Ledger};
+use chain::{Extra, Seal, governance::GenesisParameters, hash};
+use ledger::{At, Block, CommitError, InvalidBlock, Ledger, LedgerError, Parameters};
 
 struct Fixture {
     network: Network,
@@ -107,4 +107,27 @@ fn validators_come_from_the_contract_or_the_header_in_ascending_order() {
         let parameters = ledger.parameters().unwrap();
         assert_eq!((parameters.block_period_s, parameters.request_timeout_ms), (2, 4000));
     }
+}
+
+#[test]
+fn a_governed_network_takes_validators_and_parameters_from_its_contract() {
+    let parameters = GenesisParameters {
+        block_period_seconds: 3,
+        request_timeout_millis: 1500,
+        gas_limit: 250_000_000,
+        default_capacity: 5,
+        voting_blocks: 1000,
+    };
+    let network = Network::governed(parameters);
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = network.open(dir.path());
+    let want: Vec<_> = network.validators.iter().map(|key| key.address).collect();
+    assert_eq!(ledger.validators().unwrap(), want);
+    let read = ledger.parameters().unwrap();
+    assert_eq!(
+        read,
+        Parameters { block_period_s: 3, request_timeout_ms: 1500, gas_limit_target: 250_000_000 }
+    );
+    let early = ledger.build(&network.attributes(&ledger, 0), || None, || false).unwrap_err();
+    assert!(matches!(early, LedgerError::Attributes(_)), "two seconds after the parent: {early}");
 }

@@ -1,4 +1,4 @@
-use crate::network::{Network, SETTER};
+use crate::network::{MORTAL, Network, SETTER};
 use alloy_consensus::proofs;
 use alloy_primitives::{Address, B256, U256};
 use alloy_trie::TrieAccount;
@@ -59,4 +59,27 @@ fn the_root_of_every_block_is_that_of_a_full_rebuild() {
         network.next(&ledger, transactions);
         assert_eq!(ledger.head().header.state_root, rebuilt(&ledger, &addresses), "block {block}");
     }
+}
+
+#[test]
+fn a_destroyed_contract_takes_its_storage_with_it_and_history_remembers() {
+    let network = Network::by_headers().without_timed_forks();
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = network.open(dir.path());
+    let user = &network.users[0];
+    let mortal = user.address.create(0);
+    let addresses: Vec<_> = network.users.iter().map(|user| user.address).chain([mortal]).collect();
+    let set = |nonce, slot: u64| {
+        let word = |value: u64| B256::from(U256::from(value));
+        user.call(nonce, mortal, &[word(slot), word(slot + 7)].concat())
+    };
+    network.next(&ledger, vec![user.deploy(0, &MORTAL)]);
+    network.next(&ledger, (1..20).map(|nonce| set(nonce, nonce)).collect());
+    assert_eq!(ledger.head().header.state_root, rebuilt(&ledger, &addresses));
+    network.next(&ledger, vec![set(20, 30), user.call(21, mortal, &[])]);
+    assert_eq!(ledger.head().header.state_root, rebuilt(&ledger, &addresses));
+    let slot = |at| ledger.storage(mortal, U256::from(5), at).unwrap();
+    assert_eq!((slot(At::Number(2)), slot(At::Head)), (U256::from(12), U256::ZERO));
+    assert_eq!(ledger.code(mortal, At::Number(2)).unwrap().as_ref(), MORTAL);
+    assert!(ledger.code(mortal, At::Head).unwrap().is_empty());
 }
