@@ -285,9 +285,12 @@ async fn shut_down(
     if let Some(rpc) = rpc {
         rpc.stop().await;
     }
+    tracing::debug!("rpc has stopped");
     network.shutdown().await;
+    tracing::debug!("network has stopped");
     tasks.close();
     tasks.wait().await;
+    tracing::debug!("tasks have ended");
     let close = move || {
         if let Some(thread) = journal_thread {
             // It ends with the last handle, which the driver held.

@@ -4,7 +4,7 @@ use crate::{
     backoff::{Backoff, START_WINDOW},
     counters::Count,
     session::{
-        establish::{Established, EstablishError, Origin, establish},
+        establish::{EstablishError, Established, Origin, establish},
         run::run,
     },
     shared::Shared,
@@ -21,11 +21,11 @@ use tracing::{debug, info};
 /// How long a name may take to resolve.
 const RESOLVE: Duration = Duration::from_secs(5);
 /// How long an address may take to answer.
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(3);
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 16;
 /// A session that lasted so long makes the next dial start without history.
-const STABLE: Duration = Duration::from_secs(60);
+const STABLE: Duration = Duration::from_mins(1);
 /// The node with the higher id waits up to so long before it dials, so that two nodes seldom dial each other at once.
 const YIELD: Duration = Duration::from_secs(2);
 /// The same during the first seconds of a process, when every second delays the first block.

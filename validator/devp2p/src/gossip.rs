@@ -32,7 +32,9 @@ pub(crate) fn consensus(shared: &Shared, code: u8, payload: &Bytes, except: Opti
 
 /// Queues a consensus payload for one peer.
 pub(crate) fn consensus_to(shared: &Shared, to: &PeerId, code: u8, payload: &Bytes) -> bool {
-    let (Some(peer), Some(data)) = (shared.table.get(to), consensus_data(code, payload)) else { return false };
+    let (Some(peer), Some(data)) = (shared.table.get(to), consensus_data(code, payload)) else {
+        return false;
+    };
     let hash = consensus_hash(code, payload);
     shared.delivered.lock().insert(hash);
     new_to(&peer, hash);
@@ -100,7 +102,9 @@ fn announce_transactions(peer: &Arc<Peer>, transactions: &[(B256, &Bytes)]) {
     for chunk in transactions.chunks(TRANSACTIONS_AT_ONCE) {
         let entries: Vec<_> = chunk.iter().map(|(hash, raw)| (*hash, announced(raw))).collect();
         let entries: Vec<_> = entries.into_iter().map(|(hash, (kind, size))| (hash, kind, size)).collect();
-        let Some(data) = compressed(&encode_transaction_hashes(peer.capabilities.eth, &entries)) else { continue };
+        let Some(data) = compressed(&encode_transaction_hashes(peer.capabilities.eth, &entries)) else {
+            continue;
+        };
         if !peer.send_eth(id::TRANSACTION_HASHES, data) {
             return;
         }

@@ -15,7 +15,9 @@ pub struct NodeKey(SecretKey);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// Zero or not below the group order.
-    #[error("p2p key is not a valid secp256k1 secret key; give 32 random bytes, neither zero nor above the group order")]
+    #[error(
+        "p2p key is not a valid secp256k1 secret key; give 32 random bytes, neither zero nor above the group order"
+    )]
     Secret,
     /// Not a point of the curve.
     #[error("peer id is not a point of secp256k1; copy the enode again from the peer's own output")]

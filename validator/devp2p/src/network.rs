@@ -1,9 +1,9 @@
 //! The handle the owner holds.
 
 use crate::{
-    Block, BlockBody, BlockId, ChainReader, CounterSnapshot, DisconnectReason, DownReason, Event, Misbehaviour,
-    NetworkOptions, PeerId, PeerInfo, RequestError, counters::Count, dial::keep_connected, gossip,
-    identity::public_key, listen::listen, request, shared::Shared,
+    Block, BlockBody, BlockId, ChainReader, CounterSnapshot, DisconnectReason, DownReason, Event,
+    Misbehaviour, NetworkOptions, PeerId, PeerInfo, RequestError, counters::Count, dial::keep_connected,
+    gossip, identity::public_key, listen::listen, request, shared::Shared,
 };
 use alloy_consensus::{Header, ReceiptEnvelope};
 use alloy_primitives::{B256, Bytes, U256};
@@ -18,7 +18,9 @@ const EVENTS: usize = 256;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The port cannot be taken.
-    #[error("cannot listen for peers on {address}: {source}; free the port or set another p2p listen address")]
+    #[error(
+        "cannot listen for peers on {address}: {source}; free the port or set another p2p listen address"
+    )]
     Listen {
         /// Wanted address.
         address: SocketAddr,
@@ -66,11 +68,19 @@ pub async fn start(
 impl Network {
     /// Sends a consensus payload to every `istanbul/100` peer that has neither shown nor been sent it. Never waits: a
     /// peer whose queue is full is dropped. Codes outside [`crate::CONSENSUS_CODES`] are ignored.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers give away what they send; queues share the bytes"
+    )]
     pub fn broadcast_consensus(&self, code: u8, payload: Bytes, except: Option<PeerId>) {
         gossip::consensus(&self.shared, code, &payload, except);
     }
 
     /// Sends a consensus payload to one peer, even if it was sent before; false when it is not connected.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers give away what they send; queues share the bytes"
+    )]
     pub fn send_consensus(&self, peer: PeerId, code: u8, payload: Bytes) -> bool {
         gossip::consensus_to(&self.shared, &peer, code, &payload)
     }
@@ -88,12 +98,21 @@ impl Network {
 
     /// Sends transactions (EIP-2718) in full to `istanbul/100` peers and by hash to the others, leaving out what a peer
     /// has shown or been sent.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers give away what they send; queues share the bytes"
+    )]
     pub fn broadcast_transactions(&self, raw: Vec<Bytes>, except: Option<PeerId>) {
         gossip::transactions(&self.shared, &raw, except);
     }
 
     /// Asks for up to `amount` headers from `origin` upward, at most 192 in one request.
-    pub async fn headers(&self, peer: PeerId, origin: BlockId, amount: u64) -> Result<Vec<Header>, RequestError> {
+    pub async fn headers(
+        &self,
+        peer: PeerId,
+        origin: BlockId,
+        amount: u64,
+    ) -> Result<Vec<Header>, RequestError> {
         request::headers(&self.shared, peer, origin, amount).await
     }
 
@@ -103,12 +122,20 @@ impl Network {
     }
 
     /// Asks for receipts of blocks, at most 128 in one request.
-    pub async fn receipts(&self, peer: PeerId, hashes: Vec<B256>) -> Result<Vec<Vec<ReceiptEnvelope>>, RequestError> {
+    pub async fn receipts(
+        &self,
+        peer: PeerId,
+        hashes: Vec<B256>,
+    ) -> Result<Vec<Vec<ReceiptEnvelope>>, RequestError> {
         request::receipts(&self.shared, peer, hashes).await
     }
 
     /// Asks for pooled transactions, at most 256 in one request; EIP-2718 encoded.
-    pub async fn pooled_transactions(&self, peer: PeerId, hashes: Vec<B256>) -> Result<Vec<Bytes>, RequestError> {
+    pub async fn pooled_transactions(
+        &self,
+        peer: PeerId,
+        hashes: Vec<B256>,
+    ) -> Result<Vec<Bytes>, RequestError> {
         request::pooled(&self.shared, peer, hashes).await
     }
 

@@ -84,7 +84,11 @@ pub(crate) async fn receipts(
 }
 
 /// Asks for pooled transactions.
-pub(crate) async fn pooled(shared: &Shared, peer: PeerId, mut hashes: Vec<B256>) -> Result<Vec<Bytes>, RequestError> {
+pub(crate) async fn pooled(
+    shared: &Shared,
+    peer: PeerId,
+    mut hashes: Vec<B256>,
+) -> Result<Vec<Bytes>, RequestError> {
     hashes.truncate(ASK_POOLED);
     match ask(shared, peer, hashes.len(), Query::Pooled(hashes)).await? {
         Reply::Pooled(raw) => Ok(raw),

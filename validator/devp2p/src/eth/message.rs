@@ -239,7 +239,7 @@ pub fn encode_transaction_hashes(version: EthVersion, entries: &[(B256, u8, u32)
     if version == EthVersion::V66 {
         return alloy_rlp::encode(&hashes);
     }
-    let types = Bytes::from_iter(entries.iter().map(|e| e.1));
+    let types: Bytes = entries.iter().map(|e| e.1).collect();
     let sizes: Vec<u32> = entries.iter().map(|e| e.2).collect();
     let mut out = Vec::new();
     alloy_rlp::encode_list::<&dyn Encodable, dyn Encodable>(&[&types, &sizes, &hashes], &mut out);

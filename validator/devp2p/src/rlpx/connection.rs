@@ -4,6 +4,7 @@ use super::{
     compression::{self, CompressionError},
     frame::{FrameDecoder, FrameEncoder, FrameError, HEADER, codecs},
     handshake::{self, HandshakeError, Initiator, Randomness, Secrets, packet_size},
+    message_id,
 };
 use crate::{
     NodeKey, PeerId,
@@ -45,14 +46,15 @@ pub struct Message {
 /// Incoming half.
 pub struct Incoming<R> {
     io: R,
-    decoder: FrameDecoder,
+    // Boxed: key schedules are large, and the halves travel through many futures.
+    decoder: Box<FrameDecoder>,
     compressed: bool,
 }
 
 /// Outgoing half.
 pub struct Outgoing<W> {
     io: W,
-    encoder: FrameEncoder,
+    encoder: Box<FrameEncoder>,
     buffer: Vec<u8>,
 }
 
@@ -86,7 +88,11 @@ where
 }
 
 /// Performs the handshake as the accepting side.
-pub async fn accept<R, W>(mut read: R, mut write: W, own: &NodeKey) -> Result<Connected<R, W>, ConnectionError>
+pub async fn accept<R, W>(
+    mut read: R,
+    mut write: W,
+    own: &NodeKey,
+) -> Result<Connected<R, W>, ConnectionError>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -102,8 +108,8 @@ fn connected<R, W>(read: R, write: W, remote: PeerId, secrets: &Secrets) -> Conn
     let (encoder, decoder) = codecs(secrets);
     Connected {
         remote,
-        incoming: Incoming { io: read, decoder, compressed: false },
-        outgoing: Outgoing { io: write, encoder, buffer: Vec::new() },
+        incoming: Incoming { io: read, decoder: Box::new(decoder), compressed: false },
+        outgoing: Outgoing { io: write, encoder: Box::new(encoder), buffer: Vec::new() },
     }
 }
 
@@ -133,7 +139,7 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
         let mut body = self.read_body(size.on_wire()).await?;
         let (id, range) = self.decoder.body(size, &mut body)?;
         let data = if self.compressed {
-            compression::decompress(&body[range], max)?.into()
+            uncompressed(id, &body[range], max)?.into()
         } else {
             Bytes::copy_from_slice(&body[range])
         };
@@ -149,6 +155,14 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(body)
+    }
+}
+
+/// Some clients send Disconnect uncompressed, and Ping or Pong without any data.
+fn uncompressed(id: u8, data: &[u8], max: usize) -> Result<Vec<u8>, CompressionError> {
+    match compression::decompress(data, max) {
+        Err(_) if id == message_id::DISCONNECT || data.is_empty() => Ok(data.to_vec()),
+        outcome => outcome,
     }
 }
 

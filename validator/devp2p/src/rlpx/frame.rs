@@ -187,7 +187,11 @@ impl<H: MacHash> FrameDecoder<H> {
     }
 
     /// Checks and decrypts a body in place; gives the message id and where its data lies.
-    pub fn body(&mut self, size: BodySize, bytes: &mut [u8]) -> Result<(u8, std::ops::Range<usize>), FrameError> {
+    pub fn body(
+        &mut self,
+        size: BodySize,
+        bytes: &mut [u8],
+    ) -> Result<(u8, std::ops::Range<usize>), FrameError> {
         if bytes.len() != size.on_wire() {
             return Err(FrameError::BodyTag);
         }

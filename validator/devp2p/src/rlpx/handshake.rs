@@ -138,7 +138,8 @@ pub fn accept(own: &NodeKey, auth: &[u8], randomness: &Randomness) -> Result<Acc
     let fields = auth_fields(&plain)?;
     let token = B256::new(shared_x(&fields.remote, own.secret())) ^ fields.nonce;
     let remote_ephemeral = recover(token, &fields.signature)?;
-    let body = ack_body(&peer_id(&PublicKey::from_secret_key_global(&randomness.ephemeral)), &randomness.nonce);
+    let body =
+        ack_body(&peer_id(&PublicKey::from_secret_key_global(&randomness.ephemeral)), &randomness.nonce);
     let packet = seal(&fields.remote, body, randomness);
     let local = Side { nonce: randomness.nonce, packet: &packet };
     let remote = Side { nonce: fields.nonce, packet: auth };

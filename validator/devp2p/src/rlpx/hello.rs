@@ -37,7 +37,8 @@ impl Hello {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        let fields: [&dyn Encodable; 5] = [&self.version, &self.client, &self.capabilities, &self.port, &self.id];
+        let fields: [&dyn Encodable; 5] =
+            [&self.version, &self.client, &self.capabilities, &self.port, &self.id];
         alloy_rlp::encode_list::<&dyn Encodable, dyn Encodable>(&fields, &mut out);
         out
     }
@@ -76,6 +77,9 @@ impl Encodable for Capability {
 impl Decodable for Capability {
     fn decode(buf: &mut &[u8]) -> alloy_rlp::Result<Self> {
         let mut body = Header::decode_bytes(buf, true)?;
-        Ok(Self { name: printable(Header::decode_bytes(&mut body, false)?), version: u64::decode(&mut body)? })
+        Ok(Self {
+            name: printable(Header::decode_bytes(&mut body, false)?),
+            version: u64::decode(&mut body)?,
+        })
     }
 }

@@ -28,7 +28,11 @@ pub(crate) async fn dispatch(
 ) -> Result<(), DownReason> {
     match peer.capabilities.protocol(message.id) {
         Protocol::Base(message_id::PING) => {
-            if keepalive::send(peer, message_id::PONG) { Ok(()) } else { Err(DownReason::Slow) }
+            if keepalive::send(peer, message_id::PONG) {
+                Ok(())
+            } else {
+                Err(DownReason::Slow)
+            }
         }
         Protocol::Base(message_id::PONG) => Ok(()),
         Protocol::Base(message_id::DISCONNECT) => {
@@ -127,7 +131,9 @@ fn settle(shared: &Shared, peer: &Peer, id: u64, reply: eth::Reply) -> Result<()
             shared.counters.add(Count::LateReply);
             Ok(())
         }
-        Settled::Unsolicited => Err(DownReason::Breach(format!("answer {id} to a request that was never made"))),
+        Settled::Unsolicited => {
+            Err(DownReason::Breach(format!("answer {id} to a request that was never made")))
+        }
         Settled::WrongKind => Err(DownReason::Breach(format!("answer {id} is not of the kind asked for"))),
     }
 }

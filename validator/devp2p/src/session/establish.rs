@@ -57,7 +57,7 @@ pub(crate) enum EstablishError {
     #[error("peer speaks p2p version {got}, this node {want} and up")]
     P2pVersion { got: u64, want: u64 },
     #[error("Hello names id {got}, the handshake proved {want}")]
-    Identity { got: PeerId, want: PeerId },
+    Identity { got: Box<PeerId>, want: Box<PeerId> },
     #[error("the other end is this node itself")]
     SelfConnection,
     #[error("no eth version in common: peer offers {offered}")]

@@ -3,14 +3,10 @@
 use super::establish::EstablishError;
 use crate::{
     DisconnectReason, PeerId,
-    eth::{
-        Status,
-        message::id,
-        status::StatusError,
-    },
+    eth::{Status, message::id, status::StatusError},
     rlpx::{
         capability::{self, Protocol, negotiate, offered},
-        compression::{CompressionError, compress},
+        compression::compress,
         connection::{ConnectionError, Incoming, Outgoing},
         hello::{Hello, MAX_HELLO, P2P_VERSION},
         message_id,
@@ -42,7 +38,9 @@ pub(crate) async fn hello<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     incoming.compressed();
     match message.id {
         message_id::HELLO => {}
-        message_id::DISCONNECT => return Err(EstablishError::Goodbye(DisconnectReason::decode(&message.data))),
+        message_id::DISCONNECT => {
+            return Err(EstablishError::Goodbye(DisconnectReason::decode(&message.data)));
+        }
         got => return Err(EstablishError::NotHello { got }),
     }
     let theirs = Hello::decode(&message.data).map_err(EstablishError::HelloMalformed)?;
@@ -56,13 +54,14 @@ fn check(shared: &Shared, remote: PeerId, hello: &Hello) -> Result<capability::S
         return Err(EstablishError::SelfConnection);
     }
     if hello.id != remote {
-        return Err(EstablishError::Identity { got: hello.id, want: remote });
+        return Err(EstablishError::Identity { got: Box::new(hello.id), want: Box::new(remote) });
     }
     if hello.version < P2P_VERSION {
         return Err(EstablishError::P2pVersion { got: hello.version, want: P2P_VERSION });
     }
     negotiate(&hello.capabilities).ok_or_else(|| {
-        let offered: Vec<_> = hello.capabilities.iter().map(|c| format!("{}/{}", c.name, c.version)).collect();
+        let offered: Vec<_> =
+            hello.capabilities.iter().map(|c| format!("{}/{}", c.name, c.version)).collect();
         EstablishError::NothingShared { offered: offered.join(" ") }
     })
 }
@@ -96,7 +95,11 @@ pub(crate) async fn status<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     }
 }
 
-async fn send<W: AsyncWrite + Unpin>(out: &mut Outgoing<W>, id: u8, data: &[u8]) -> Result<(), ConnectionError> {
+async fn send<W: AsyncWrite + Unpin>(
+    out: &mut Outgoing<W>,
+    id: u8,
+    data: &[u8],
+) -> Result<(), ConnectionError> {
     out.push(id, data)?;
     Ok(out.flush().await?)
 }
@@ -107,6 +110,6 @@ pub(crate) async fn send_compressed<W: AsyncWrite + Unpin>(
     id: u8,
     data: &[u8],
 ) -> Result<(), ConnectionError> {
-    let data = compress(data).map_err(CompressionError::from)?;
+    let data = compress(data)?;
     send(out, id, &data).await
 }

@@ -53,10 +53,96 @@ pub(crate) fn send(peer: &Peer, id: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::rlpx::compression::compress;
+    use super::keepalive;
+    use crate::{
+        DownReason, RequestError,
+        eth::{EthVersion, message::Query},
+        peers::{outbound::OutboundReader, peer::Peer},
+        rlpx::{capability::Shared, compression::compress, message_id},
+    };
+    use alloy_primitives::{B256, U256};
+    use std::{net::SocketAddr, time::Duration};
+    use tokio::time::{Instant, timeout};
+
+    fn peer() -> (Peer, OutboundReader) {
+        let info = crate::PeerInfo {
+            id: crate::PeerId::ZERO,
+            client: String::new(),
+            remote: SocketAddr::from(([127, 0, 0, 1], 1)),
+            inbound: true,
+            is_static: false,
+            eth_version: 68,
+            istanbul: true,
+            head_hash: B256::ZERO,
+            head_number: 0,
+            total_difficulty: U256::ZERO,
+        };
+        Peer::new(0, info, Shared { eth: EthVersion::V68, eth_base: 0x10, istanbul_base: Some(0x21) })
+    }
 
     #[test]
     fn the_empty_list_is_what_snappy_makes_of_it() {
         assert_eq!(compress(&[0xc0]).unwrap(), super::EMPTY_LIST);
+    }
+
+    // The clock is paused: time passes only when every task waits for it.
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_peer_is_asked_after_fifteen_seconds_and_gone_after_thirty() {
+        let (peer, mut outbound) = peer();
+        let opened = Instant::now();
+        assert_eq!(keepalive(&peer).await, DownReason::Idle(30));
+        assert_eq!(opened.elapsed().as_secs(), 30);
+        assert_eq!(outbound.try_next().map(|frame| frame.id), Some(message_id::PING));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_is_heard_stays() {
+        let (peer, mut outbound) = peer();
+        let answering = async {
+            while let Some(frame) = outbound.next().await {
+                assert_eq!(frame.id, message_id::PING);
+                peer.activity.heard();
+            }
+        };
+        let long = timeout(Duration::from_hours(1), async { tokio::join!(keepalive(&peer), answering) });
+        assert!(long.await.is_err(), "an hour of Pings and Pongs");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_does_not_count_while_the_owner_is_busy() {
+        let (peer, mut outbound) = peer();
+        peer.activity.owner_busy(true);
+        let draining = async { while outbound.next().await.is_some() {} };
+        let long = timeout(Duration::from_hours(1), async { tokio::join!(keepalive(&peer), draining) });
+        assert!(long.await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_doubted_peer_has_three_seconds_to_answer() {
+        let (peer, _outbound) = peer();
+        let opened = Instant::now();
+        peer.activity.ask_probe();
+        assert_eq!(keepalive(&peer).await, DownReason::Idle(3));
+        assert_eq!(opened.elapsed().as_secs(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unanswered_request_ends_after_five_seconds() {
+        let (peer, mut outbound) = peer();
+        let asked = Instant::now();
+        let answer = peer.ask(&Query::Bodies(vec![B256::ZERO])).await;
+        assert_eq!(answer, Err(RequestError::Timeout { after: Duration::from_secs(5) }));
+        assert_eq!(asked.elapsed().as_secs(), 5);
+        assert!(outbound.try_next().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_most_five_requests_are_outstanding() {
+        let (peer, mut outbound) = peer();
+        let query = Query::Bodies(vec![B256::ZERO]);
+        let ask = |seconds| timeout(Duration::from_secs(seconds), peer.ask(&query));
+        let six = tokio::join!(ask(4), ask(4), ask(4), ask(4), ask(4), ask(3));
+        assert!(six.5.is_err());
+        assert_eq!(std::iter::from_fn(|| outbound.try_next()).count(), 5);
     }
 }

@@ -135,7 +135,10 @@ async fn read<R: AsyncRead + Unpin>(
     }
 }
 
-async fn write<W: AsyncWrite + Unpin>(outbound: &mut OutboundReader, outgoing: &mut Outgoing<W>) -> DownReason {
+async fn write<W: AsyncWrite + Unpin>(
+    outbound: &mut OutboundReader,
+    outgoing: &mut Outgoing<W>,
+) -> DownReason {
     while let Some(mut frame) = outbound.next().await {
         let mut bytes = 0;
         loop {

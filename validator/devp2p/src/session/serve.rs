@@ -26,7 +26,11 @@ const ANNOUNCED_AT_ONCE: usize = 4096;
 const BLOCKS_AT_ONCE: usize = 4;
 
 /// Announces the pool, then answers until the session ends.
-pub(crate) async fn serve(shared: &Shared, peer: &Peer, mut queries: mpsc::Receiver<NumberedQuery>) -> DownReason {
+pub(crate) async fn serve(
+    shared: &Shared,
+    peer: &Peer,
+    mut queries: mpsc::Receiver<NumberedQuery>,
+) -> DownReason {
     let version = peer.capabilities.eth;
     let announcements = blocking(shared, move |reader| announce_pool(reader, version)).await;
     for data in announcements.unwrap_or_default() {

@@ -1,0 +1,136 @@
+//! What reaches whom, and how often.
+
+use crate::{
+    client::{Client, Story},
+    node::{Node, block, transaction},
+};
+use alloy_primitives::{Bytes, U256, keccak256};
+use devp2p::{
+    Event,
+    eth::{
+        EthVersion, Message,
+        message::{encode_new_block, encode_transaction_hashes, encode_transactions, id},
+    },
+};
+
+#[tokio::test]
+async fn the_same_payload_from_two_peers_is_delivered_once() {
+    let mut node = Node::with_peers(vec![]).await;
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        clients.push(Client::connected(&node.enode(), &Story::honest()).await);
+        node.peer_up().await;
+    }
+    for client in &mut clients {
+        client.send_istanbul(0x13, b"prepare").await;
+        client.until_pong().await;
+    }
+    clients[1].send_istanbul(0x14, b"commit").await;
+    assert_eq!(node.consensus().await.2, Bytes::from_static(b"prepare"));
+    assert_eq!(node.consensus().await.2, Bytes::from_static(b"commit"), "nothing came in between");
+    assert_eq!(node.count("consensus_duplicate"), 1);
+    node.network.forget_consensus();
+    clients[0].send_istanbul(0x13, b"prepare").await;
+    assert_eq!(node.consensus().await.2, Bytes::from_static(b"prepare"));
+}
+
+#[tokio::test]
+async fn a_payload_goes_to_those_who_have_not_shown_it() {
+    let mut node = Node::with_peers(vec![]).await;
+    let mut shower = Client::connected(&node.enode(), &Story::honest()).await;
+    node.peer_up().await;
+    let mut other = Client::connected(&node.enode(), &Story::honest()).await;
+    node.peer_up().await;
+    let base = other.shared.istanbul_base.unwrap();
+    shower.send_istanbul(0x13, b"prepare").await;
+    let (from, code, payload) = node.consensus().await;
+    node.network.broadcast_consensus(code, payload.clone(), Some(from));
+    node.network.broadcast_consensus(code, payload, None);
+    assert_eq!(other.message(base + 0x13).await.data, Bytes::from_static(b"prepare"));
+    let again = other.until_pong().await;
+    assert!(again.iter().all(|message| message.id != base + 0x13), "sent twice: {again:?}");
+    let back = shower.until_pong().await;
+    assert!(back.iter().all(|message| message.id != base + 0x13), "sent back: {back:?}");
+}
+
+#[tokio::test]
+async fn ids_of_protocols_before_qbft_are_ignored() {
+    let mut node = Node::with_peers(vec![]).await;
+    let mut client = Client::connected(&node.enode(), &Story::honest()).await;
+    node.peer_up().await;
+    client.send_istanbul(0x11, b"legacy").await;
+    client.until_pong().await;
+    assert_eq!(node.count("consensus_delivered"), 0);
+}
+
+#[tokio::test]
+async fn a_block_is_announced_in_full_but_not_to_who_showed_it() {
+    let mut node = Node::with_peers(vec![]).await;
+    let mut shower = Client::connected(&node.enode(), &Story::honest()).await;
+    node.peer_up().await;
+    let mut other = Client::connected(&node.enode(), &Story::honest()).await;
+    node.peer_up().await;
+    shower.send_eth(id::NEW_BLOCK, &encode_new_block(&block(5), U256::from(6))).await;
+    let received = node.event("NewBlock", |event| match event {
+        Event::NewBlock { block, total_difficulty, .. } => Some((*block, total_difficulty)),
+        _ => None,
+    });
+    assert_eq!(received.await, (block(5), U256::from(6)));
+    let known = node.network.peers().into_iter().map(|peer| peer.head_number).max();
+    assert_eq!(known, Some(5));
+    node.network.announce_block(&block(5), U256::from(6));
+    let data = other.eth(id::NEW_BLOCK).await.data;
+    let announced = Message::decode(EthVersion::V68, id::NEW_BLOCK, &data).unwrap();
+    assert_eq!(announced, Message::NewBlock(Box::new(block(5)), U256::from(6)));
+    let new_block = shower.shared.eth_base + id::NEW_BLOCK;
+    assert!(shower.until_pong().await.iter().all(|message| message.id != new_block));
+}
+
+#[tokio::test]
+async fn transactions_go_in_full_to_consensus_peers_and_by_hash_to_others() {
+    let mut node = Node::with_peers(vec![]).await;
+    let mut validator = Client::connected(&node.enode(), &Story::honest()).await;
+    node.peer_up().await;
+    let mut observer = Client::connected(&node.enode(), &Story::honest().speaking(&[("eth", 68)])).await;
+    node.peer_up().await;
+    // Both have the pool's announcement behind them before anything new is sent.
+    validator.eth(id::TRANSACTION_HASHES).await;
+    observer.eth(id::TRANSACTION_HASHES).await;
+    validator.send_eth(id::TRANSACTIONS, &encode_transactions(&[transaction(7)])).await;
+    let shown = node.event("Transactions", |event| match event {
+        Event::Transactions { raw, .. } => Some(raw),
+        _ => None,
+    });
+    assert_eq!(shown.await, [transaction(7)]);
+    node.network.broadcast_transactions(vec![transaction(7), transaction(8)], None);
+    let data = validator.eth(id::TRANSACTIONS).await.data;
+    assert_eq!(data, encode_transactions(&[transaction(8)]), "what it has shown is left out");
+    let data = observer.eth(id::TRANSACTION_HASHES).await.data;
+    let entries = [7, 8].map(|seed| (keccak256(transaction(seed)), 2, 110));
+    assert_eq!(data, encode_transaction_hashes(EthVersion::V68, &entries));
+}
+
+#[tokio::test]
+async fn the_pool_is_announced_to_a_new_peer_in_the_shape_of_its_version() {
+    for (name, number) in [(EthVersion::V66, 66), (EthVersion::V68, 68)] {
+        let node = Node::with_peers(vec![]).await;
+        let mut story = Story::honest().speaking(&[("eth", number), ("istanbul", 100)]);
+        story.status.version = name.number();
+        let mut client = Client::connected(&node.enode(), &story).await;
+        let data = client.eth(id::TRANSACTION_HASHES).await.data;
+        assert_eq!(data, encode_transaction_hashes(name, &[(keccak256(transaction(1)), 2, 110)]));
+    }
+}
+
+#[tokio::test]
+async fn announced_hashes_reach_the_owner() {
+    let mut node = Node::with_peers(vec![]).await;
+    let mut client = Client::connected(&node.enode(), &Story::honest()).await;
+    let entries = vec![(keccak256("a"), 0, 120), (keccak256("b"), 2, 1050)];
+    client.send_eth(id::TRANSACTION_HASHES, &encode_transaction_hashes(EthVersion::V68, &entries)).await;
+    let received = node.event("TransactionHashes", |event| match event {
+        Event::TransactionHashes { hashes, .. } => Some(hashes),
+        _ => None,
+    });
+    assert_eq!(received.await, entries);
+}

@@ -1,0 +1,9 @@
+//! The crate as its users see it: published vectors, and nodes talking over loopback.
+
+mod client;
+mod connect;
+mod gossip;
+mod hostile;
+mod node;
+mod requests;
+mod vectors;
