@@ -7,6 +7,7 @@ use crate::{
 };
 use devp2p::Event;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// Where events go.
 pub struct Routes {
@@ -18,9 +19,14 @@ pub struct Routes {
     pub gossip: mpsc::Sender<Inbound>,
 }
 
-/// Routes events until the network stops.
-pub async fn route(mut events: mpsc::Receiver<Event>, routes: Routes) {
-    while let Some(event) = events.recv().await {
+/// Routes events until told to stop; then they are thrown away, so that no peer's task waits while the network stops.
+pub async fn route(mut events: mpsc::Receiver<Event>, routes: Routes, stop: CancellationToken) {
+    loop {
+        let event = tokio::select! {
+            () = stop.cancelled() => return,
+            event = events.recv() => event,
+        };
+        let Some(event) = event else { return };
         match event {
             Event::PeerUp { peer } => {
                 tracing::info!(peer = %peer.remote, client = %peer.client, inbound = peer.inbound, "peer connected");

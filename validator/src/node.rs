@@ -131,7 +131,8 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
     tasks.spawn(sync.run(stop.clone()));
     tasks.spawn(gossip::send(pool.clone(), network.clone(), stop.clone()));
     tasks.spawn(gossip::receive(pool.clone(), network.clone(), inbound, tasks.clone(), stop.clone()));
-    tasks.spawn(events::route(peer_events, events::Routes { verifier, sync: sync_handle, gossip: gossip_in }));
+    let routes = events::Routes { verifier, sync: sync_handle, gossip: gossip_in };
+    tasks.spawn(events::route(peer_events, routes, stop.clone()));
     let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network).await?;
     let seat_proof = prove_seat(&setup, &ledger, &importer, &handle, &tasks, &stop);
     let health = Arc::new(Health {
