@@ -29,11 +29,12 @@ use crate::{
     sync::SyncHandle,
 };
 use alloy_primitives::{Address, B256};
-use devp2p::Network;
+use devp2p::{Misbehaviour, Network, PeerId};
 use heard::Heard;
 use ledger::{HeadInfo, Ledger, LedgerError};
-use qbft::{Encoding, Input, Instance, NewHead};
+use qbft::{Encoding, Input, Instance, NewHead, Rejected};
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -49,6 +50,9 @@ use verify::Checked;
 const EFFECTS: usize = 1024;
 /// The driver shows that it lives at least this often, and reads the clock anew in case it was stepped.
 const TICK: Duration = Duration::from_millis(500);
+
+/// Refused messages of one peer and height, of the kinds that are its fault, before it is dropped.
+const STRIKES: u32 = 100;
 
 /// How far a block's timestamp must lie behind our start to prove that its height was decided without us: more than
 /// any two clocks of the network may differ.
@@ -106,6 +110,8 @@ pub struct Driver {
     sitting_out: bool,
     started_s: u64,
     heard: Heard,
+    /// Messages of each peer refused on this height, of the kinds that are its fault.
+    strikes: BTreeMap<PeerId, u32>,
     /// The journal cannot be written: nothing is signed any more.
     journal_broken: Arc<AtomicBool>,
     timers: Timers,
@@ -149,6 +155,7 @@ impl Driver {
             sitting_out,
             started_s: now_ms / 1000,
             heard: Heard::default(),
+            strikes: BTreeMap::new(),
             journal_broken: Arc::default(),
             timers: Timers::default(),
             effects,
@@ -182,7 +189,7 @@ impl Driver {
                 Some(checked) = self.checked.recv() => self.on_message(checked),
                 () = tokio::time::sleep(self.timers.wait().min(TICK)) => {
                     for timer in self.timers.due(unix_ms()) {
-                        self.step(Input::Timeout(timer));
+                        let _ = self.step(Input::Timeout(timer));
                     }
                 }
             }
@@ -190,27 +197,37 @@ impl Driver {
         }
     }
 
-    fn step(&mut self, input: Input<ProposedBlock>) -> bool {
-        match self.instance.step(input, unix_ms()) {
-            Ok(outputs) => {
-                self.perform(outputs);
-                true
-            }
-            Err(rejected) => {
-                let reason = [("reason", rejected.label())];
-                self.parts.metrics.messages_rejected.get_or_create(&reason).inc();
-                tracing::debug!(%rejected, "consensus input refused");
-                false
-            }
-        }
+    /// An answer or timer that came too late is no news; what a peer's message was refused for is its sender's matter.
+    fn step(&mut self, input: Input<ProposedBlock>) -> Result<(), Rejected> {
+        let outputs = self.instance.step(input, unix_ms()).inspect_err(|rejected| {
+            let reason = [("reason", rejected.label())];
+            self.parts.metrics.messages_rejected.get_or_create(&reason).inc();
+            tracing::debug!(%rejected, "consensus input refused");
+        })?;
+        self.perform(outputs);
+        Ok(())
     }
 
     fn on_message(&mut self, checked: Checked) {
         let Checked { from, code, payload, message } = checked;
         self.heard.note(message.author(), message.height(), unix_ms());
-        if self.step(Input::Message(message)) {
+        match self.step(Input::Message(message)) {
             // Validators need not be connected to each other: what we accept we pass on, as received.
-            self.parts.network.broadcast_consensus(code, payload, Some(from));
+            Ok(()) => self.parts.network.broadcast_consensus(code, payload, Some(from)),
+            Err(rejected) => self.strike(from, &rejected),
+        }
+    }
+
+    /// An honest peer passes on only what it accepted itself, so refusals that no honest view explains are few.
+    fn strike(&mut self, from: PeerId, rejected: &Rejected) {
+        if !rejected.is_misbehaviour() && !matches!(rejected, Rejected::NotValidator { .. }) {
+            return;
+        }
+        let strikes = self.strikes.entry(from).or_default();
+        *strikes += 1;
+        if *strikes > STRIKES {
+            self.strikes.remove(&from);
+            self.parts.network.penalise(from, Misbehaviour::InvalidConsensus);
         }
     }
 
@@ -232,7 +249,8 @@ impl Driver {
             voter.journal.prune(self.head.number);
         }
         self.heard.keep(&self.head.validators);
-        self.step(Input::NewBlock(self.head.clone()));
+        self.strikes.clear();
+        let _ = self.step(Input::NewBlock(self.head.clone()));
         self.end_sitting_out().await;
     }
 
@@ -248,7 +266,7 @@ impl Driver {
                 let height = self.head.number.saturating_add(1);
                 tracing::info!(height, journal = %voter.journal_id, "sitting out is over, voting with a new journal");
                 self.sitting_out = false;
-                self.step(Input::VoteFrom { height });
+                let _ = self.step(Input::VoteFrom { height });
             }
             Err(refusal) => self.parts.faults.report(refusal.to_string()),
         }

@@ -1,56 +1,56 @@
-//! A node that starts from nothing, far behind.
+//! A node that starts from nothing, far behind, and what it is given to read.
 
-use crate::support::network::TestNetwork;
-use alloy_primitives::Address;
-use chain::{
-    Extra, Seal,
-    genesis::Genesis,
-    hash::{commit_hash, with_round_and_seals},
+use crate::support::{
+    chain::make,
+    network::{Node, TestNetwork},
 };
-use k256::ecdsa::SigningKey;
-use ledger::{Block, BuildAttributes, Ledger, Options};
-use std::{fs, path::Path};
+use alloy_primitives::B256;
+use chain::genesis::Genesis;
+use devp2p::{BlockId, ChainReader as _};
+use std::fs;
+use validator::{
+    chain_reader::LedgerReader,
+    pool::{Limits, Pool},
+};
 
 /// Blocks of the chain made beforehand: more than two requests of headers and three of bodies.
 const LENGTH: u64 = 450;
 
-fn seal(key: &SigningKey, hash: alloy_primitives::B256) -> Seal {
-    let (signature, recovery) = key.sign_prehash_recoverable(hash.as_slice()).unwrap();
-    let mut seal = [0; 65];
-    seal[..64].copy_from_slice(&signature.to_bytes());
-    seal[64] = recovery.to_byte();
-    Seal::from(seal)
-}
-
-/// Makes a chain of empty blocks sealed by the only validator.
-fn make_chain(dir: &Path, genesis: Genesis, key: &SigningKey) {
-    let ledger = Ledger::open(&dir.join("chain"), genesis, Options::default()).unwrap();
-    for number in 1..=LENGTH {
-        let attributes = BuildAttributes {
-            timestamp: number,
-            beneficiary: Address::from_private_key(key),
-            extra_data: Extra::unsealed(0).to_bytes(),
-            gas_limit_target: 250_000_000,
-        };
-        let built = ledger.build(&attributes, || None, || false).unwrap();
-        let header = &built.block.header;
-        let sealed = with_round_and_seals(header, 0, vec![seal(key, commit_hash(header, 0).unwrap())]).unwrap();
-        ledger.commit(Block { header: sealed, body: built.block.body.clone() }).unwrap();
-    }
-    ledger.flush().unwrap();
+fn genesis(network: &TestNetwork) -> Genesis {
+    Genesis::from_json(&fs::read_to_string(&network.devnet.genesis).unwrap()).unwrap()
 }
 
 #[test]
 fn an_empty_node_fetches_hundreds_of_blocks_checks_them_and_follows() {
     let mut network = TestNetwork::create(2, 1);
     let key = network.key("node0/identity.key");
-    let genesis = Genesis::from_json(&fs::read_to_string(&network.devnet.genesis).unwrap()).unwrap();
-    make_chain(&network.nodes[0].data_dir(), genesis, &key);
+    drop(make(&network.nodes[0].data_dir(), genesis(&network), &key, LENGTH));
 
-    network.nodes.iter_mut().for_each(crate::support::network::Node::start);
+    network.nodes.iter_mut().for_each(Node::start);
     network.wait_height(LENGTH);
     network.wait_height(LENGTH + 2);
-    let late = network.nodes[1].status().unwrap();
-    assert!(late.ready, "{:?}", late.not_ready_reason);
+    let late = network.nodes[1].wait_status("the late node to be ready", |status| status.ready.then_some(status));
     assert_eq!(late.faults, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn peers_read_headers_by_step_and_direction_and_stop_at_the_ends() {
+    let network = TestNetwork::create(1, 1);
+    let dir = network.nodes[0].data_dir();
+    let ledger = make(&dir, genesis(&network), &network.key("node0/identity.key"), 10);
+    let pool = Pool::open(&dir.join("pool"), ledger.clone(), Limits::default()).unwrap();
+    let reader = LedgerReader { ledger, pool };
+    let read = |origin, amount, skip, reverse| -> Vec<u64> {
+        reader.headers(origin, amount, skip, reverse).iter().map(|header| header.number).collect()
+    };
+    assert_eq!(read(BlockId::Number(8), 5, 0, false), [8, 9, 10]);
+    assert_eq!(read(BlockId::Number(8), 3, 1, true), [8, 6, 4]);
+    assert_eq!(read(BlockId::Number(1), 3, 0, true), [1, 0]);
+    assert_eq!(read(BlockId::Number(0), 2, u64::MAX, false), [0]);
+    assert_eq!(read(BlockId::Number(11), 5, 0, false), []);
+    assert_eq!(read(BlockId::Hash(B256::repeat_byte(1)), 5, 0, false), []);
+    assert_eq!(read(BlockId::Hash(reader.status().head_hash), 5, 4, true), [10, 5, 0]);
+    let header = reader.headers(BlockId::Number(9), 1, 0, false).remove(0);
+    let hash = chain::hash::block_hash(&header).unwrap();
+    assert_eq!(reader.bodies(&[B256::ZERO, hash]).len(), 1);
 }

@@ -1,5 +1,6 @@
 //! A local network of real processes, and the little HTTP that it takes to watch it.
 
+pub mod chain;
 mod http;
 pub mod network;
 pub mod transaction;
