@@ -95,6 +95,9 @@ fn parse(text: &str) -> Result<BlockId, String> {
     let Some(digits) = text.strip_prefix("0x") else {
         return Err("hex string without 0x prefix".to_string());
     };
+    if digits.is_empty() {
+        return Err("hex string \"0x\"".to_string());
+    }
     if digits.len() == 64 {
         return text.parse().map(BlockId::Hash).map_err(|_| "invalid block hash".to_string());
     }

@@ -1,0 +1,10 @@
+//! Pool and JSON-RPC over a real ledger; the tests themselves build, seal and commit the blocks.
+
+mod chain_of_one;
+mod contract;
+mod fields;
+mod filters;
+mod http;
+mod malformed;
+mod pool;
+mod subscriptions;
