@@ -233,7 +233,10 @@ impl Port {
             Ok(response) => response.map_err(std::io::Error::other),
             Err(_) => {
                 let text = format!("request was not sent and answered within {} s", limit.as_secs());
-                Ok(HttpResponse::builder().status(408).body(HttpBody::from(text)).map_err(std::io::Error::other)?)
+                Ok(HttpResponse::builder()
+                    .status(408)
+                    .body(HttpBody::from(text))
+                    .map_err(std::io::Error::other)?)
             }
         }
     }

@@ -22,7 +22,8 @@ pub(crate) const CHAIN_ID: u64 = 4242;
 pub(crate) const CONTRACT: &[u8] = &hex!(
     "60bf8060095f395ff35f3560e01c80636d4ce63c14602357806360fe47b114602c576064605b5f3960645ffd5b5f545f5260205ff35b600435805f555f527f938d2ee5be9cfb0f7270ee2eff90507e94b37625d9d2b3a61c97d30a4560b82960205fa10008c379a0000000000000000000000000000000000000000000000000000000000000002000000000000000000000000000000000000000000000000000000000000000046e6f706500000000000000000000000000000000000000000000000000000000"
 );
-pub(crate) const CHANGED: B256 = B256::new(hex!("938d2ee5be9cfb0f7270ee2eff90507e94b37625d9d2b3a61c97d30a4560b829"));
+pub(crate) const CHANGED: B256 =
+    B256::new(hex!("938d2ee5be9cfb0f7270ee2eff90507e94b37625d9d2b3a61c97d30a4560b829"));
 
 pub(crate) struct Key {
     key: SigningKey,
@@ -44,7 +45,8 @@ impl Key {
     /// Type 2 at price zero.
     pub(crate) fn dynamic(&self, nonce: u64, to: TxKind, input: impl Into<Bytes>) -> Bytes {
         let input = input.into();
-        let tx = TxEip1559 { chain_id: CHAIN_ID, nonce, gas_limit: 500_000, to, input, ..TxEip1559::default() };
+        let tx =
+            TxEip1559 { chain_id: CHAIN_ID, nonce, gas_limit: 500_000, to, input, ..TxEip1559::default() };
         let signature = self.sign(tx.signature_hash());
         TxEnvelope::from(tx.into_signed(signature)).encoded_2718().into()
     }
@@ -102,8 +104,13 @@ pub(crate) fn genesis() -> (Key, Extra, Genesis) {
         proposalround: hash::ProposalRound::Real,
         messageencoding: MessageEncoding::FourItem,
     };
-    let spec =
-        GenesisSpec { chain_id: CHAIN_ID, gas_limit: 30_000_000, qbft, accounts: [].into(), predeploys: vec![] };
+    let spec = GenesisSpec {
+        chain_id: CHAIN_ID,
+        gas_limit: 30_000_000,
+        qbft,
+        accounts: [].into(),
+        predeploys: vec![],
+    };
     let unnamed = Extra::unsealed(0);
     let extra = Extra { validators: vec![validator.address], ..unnamed.clone() };
     let text = render(&spec).unwrap().replace(&unnamed.to_bytes().to_string(), &extra.to_bytes().to_string());

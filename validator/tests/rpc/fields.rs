@@ -20,8 +20,7 @@ fn words(text: &str) -> Vec<String> {
 const HEADER: &str = "hash number parentHash nonce mixHash sha3Uncles logsBloom transactionsRoot stateRoot receiptsRoot \
     miner difficulty extraData gasLimit gasUsed timestamp baseFeePerGas withdrawalsRoot blobGasUsed excessBlobGas \
     parentBeaconBlockRoot requestsHash";
-const LOG: &str =
-    "address topics data blockHash blockNumber blockTimestamp transactionHash transactionIndex logIndex removed";
+const LOG: &str = "address topics data blockHash blockNumber blockTimestamp transactionHash transactionIndex logIndex removed";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_has_exactly_the_fields_that_strict_decoders_want() {
@@ -37,7 +36,11 @@ async fn every_answer_has_exactly_the_fields_that_strict_decoders_want() {
 
     let mined = "blockHash blockNumber blockTimestamp transactionIndex hash from to nonce gas gasPrice value input type v r s chainId";
     let fees = "yParity accessList maxFeePerGas maxPriorityFeePerGas";
-    let queued = mined.replacen("blockHash blockNumber blockTimestamp transactionIndex", "blockHash? blockNumber? blockTimestamp? transactionIndex?", 1);
+    let queued = mined.replacen(
+        "blockHash blockNumber blockTimestamp transactionIndex",
+        "blockHash? blockNumber? blockTimestamp? transactionIndex?",
+        1,
+    );
     let receipt = "transactionHash transactionIndex blockHash blockNumber from to cumulativeGasUsed gasUsed \
         contractAddress? logs logsBloom type effectiveGasPrice status";
     let creation = receipt.replace("to cum", "to? cum").replace("contractAddress?", "contractAddress");
@@ -46,7 +49,10 @@ async fn every_answer_has_exactly_the_fields_that_strict_decoders_want() {
         (waiting, queued),
         (call(at, "eth_getTransactionByHash", json!([legacy])).await, mined.to_string()),
         (call(at, "eth_getTransactionByHash", json!([dynamic])).await, format!("{mined} {fees}")),
-        (call(at, "eth_getTransactionByBlockNumberAndIndex", json!(["latest", "0x0"])).await, format!("{mined} {fees}")),
+        (
+            call(at, "eth_getTransactionByBlockNumberAndIndex", json!(["latest", "0x0"])).await,
+            format!("{mined} {fees}"),
+        ),
         (call(at, "eth_getTransactionReceipt", json!([dynamic])).await, receipt.to_string()),
         (call(at, "eth_getBlockReceipts", json!(["latest"])).await[1].clone(), receipt.to_string()),
         (call(at, "eth_getBlockReceipts", json!(["0x1"])).await[0].clone(), creation),
@@ -96,7 +102,8 @@ async fn values_are_what_free_gas_and_qbft_make_them() {
     for (row, (got, want)) in table.into_iter().enumerate() {
         assert_eq!(*got, want, "row {row}");
     }
-    let size = |value: &Value| u64::from_str_radix(value.as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
+    let size =
+        |value: &Value| u64::from_str_radix(value.as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
     let used = size(&receipts[0]["gasUsed"]) + size(&receipts[1]["gasUsed"]);
     assert_eq!(used, size(&block["gasUsed"]));
     assert_eq!(used, size(&receipts[1]["cumulativeGasUsed"]));
@@ -113,7 +120,11 @@ async fn values_are_what_free_gas_and_qbft_make_them() {
         ("eth_accounts", json!([]), json!([])),
         ("net_listening", json!([]), json!(true)),
         ("net_peerCount", json!([]), json!("0x3")),
-        ("web3_sha3", json!(["0x68656c6c6f20776f726c64"]), json!("0x47173285a8d7341e5e972fc677286384f802f8ef42a5ec5f03bbfa254cb01fad")),
+        (
+            "web3_sha3",
+            json!(["0x68656c6c6f20776f726c64"]),
+            json!("0x47173285a8d7341e5e972fc677286384f802f8ef42a5ec5f03bbfa254cb01fad"),
+        ),
         ("eth_getBlockByNumber", json!(["0x99", false]), json!(null)),
         ("eth_getTransactionReceipt", json!([committed.hash]), json!(null)),
         ("eth_getUncleCountByBlockNumber", json!(["latest"]), json!("0x0")),
@@ -121,14 +132,18 @@ async fn values_are_what_free_gas_and_qbft_make_them() {
         ("eth_getBlockTransactionCountByNumber", json!(["latest"]), json!("0x2")),
         ("eth_getBalance", json!([user.address, {"blockHash": committed.hash}]), json!("0x0")),
         ("eth_getCode", json!([user.address, "latest"]), json!("0x")),
-        ("eth_feeHistory", json!(["0x2", "latest", [25, 75]]), json!({
-            "oldestBlock": "0x1",
-            "baseFeePerGas": ["0x0", "0x0", "0x0"],
-            "baseFeePerBlobGas": ["0x0", "0x0", "0x0"],
-            "blobGasUsedRatio": [0.0, 0.0],
-            "gasUsedRatio": call(at, "eth_feeHistory", json!([2, "latest"])).await["gasUsedRatio"],
-            "reward": [["0x0", "0x0"], ["0x0", "0x0"]],
-        })),
+        (
+            "eth_feeHistory",
+            json!(["0x2", "latest", [25, 75]]),
+            json!({
+                "oldestBlock": "0x1",
+                "baseFeePerGas": ["0x0", "0x0", "0x0"],
+                "baseFeePerBlobGas": ["0x0", "0x0", "0x0"],
+                "blobGasUsedRatio": [0.0, 0.0],
+                "gasUsedRatio": call(at, "eth_feeHistory", json!([2, "latest"])).await["gasUsedRatio"],
+                "reward": [["0x0", "0x0"], ["0x0", "0x0"]],
+            }),
+        ),
     ];
     for (method, params, want) in plain {
         assert_eq!(call(at, method, params).await, want, "{method}");

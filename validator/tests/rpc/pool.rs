@@ -63,7 +63,10 @@ async fn many_submissions_at_once_are_all_durable() {
         let submissions = senders.iter().flat_map(|key| {
             let pool = &chain.pool;
             (0..8).map(move |nonce| {
-                pool.submit(key.dynamic(nonce, TxKind::Call(key.address), []), Origin::Rpc([127, 0, 0, 1].into()))
+                pool.submit(
+                    key.dynamic(nonce, TxKind::Call(key.address), []),
+                    Origin::Rpc([127, 0, 0, 1].into()),
+                )
             })
         });
         for result in futures::future::join_all(submissions).await {

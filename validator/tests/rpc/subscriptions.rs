@@ -24,7 +24,8 @@ async fn heads_logs_and_waiting_transactions_are_pushed_and_can_be_asked_for_at_
     let contract = chain.deploy(&user).await;
     let client = WsClientBuilder::default().build(format!("ws://{}", server.local_addr())).await.unwrap();
     let mut heads = subscribe(&client, vec![json!("newHeads")]).await;
-    let mut logs = subscribe(&client, vec![json!("logs"), json!({"address": contract, "topics": [CHANGED]})]).await;
+    let mut logs =
+        subscribe(&client, vec![json!("logs"), json!({"address": contract, "topics": [CHANGED]})]).await;
     let mut other = subscribe(&client, vec![json!("logs"), json!({"address": user.address})]).await;
     let mut waiting = subscribe(&client, vec![json!("newPendingTransactions")]).await;
 
@@ -56,6 +57,9 @@ async fn an_unknown_subscription_is_refused() {
     let refused: Result<Subscription<Value>, _> =
         client.subscribe("eth_subscribe", rpc_params!["newNothing"], "eth_unsubscribe").await;
     let text = refused.unwrap_err().to_string();
-    assert!(text.contains("no \"newNothing\" subscription in eth namespace") || text.contains("newNothing"), "{text}");
+    assert!(
+        text.contains("no \"newNothing\" subscription in eth namespace") || text.contains("newNothing"),
+        "{text}"
+    );
     server.stop().await;
 }
