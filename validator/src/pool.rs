@@ -17,7 +17,7 @@ pub mod journal;
 mod limits;
 mod submit;
 
-pub use self::core::{Stats, Turns};
+pub use self::core::{Content, Stats, Turns};
 pub use error::PoolError;
 pub use limits::Limits;
 
@@ -191,9 +191,8 @@ impl Pool {
         self.shared.core.lock().core.all().map(Arc::clone).collect()
     }
 
-    /// (sender, executable, waiting) for `txpool_content`.
-    #[expect(clippy::type_complexity, reason = "one row of txpool_content")]
-    pub fn content(&self) -> Vec<(Address, Vec<Arc<Pooled>>, Vec<Arc<Pooled>>)> {
+    /// Everything that waits, by sender.
+    pub fn content(&self) -> Vec<Content> {
         self.shared.core.lock().core.content().collect()
     }
 

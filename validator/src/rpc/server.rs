@@ -229,15 +229,10 @@ impl Port {
             return service.call(request).await.map_err(std::io::Error::other);
         }
         let limit = Duration::from_secs(self.limits.request_s);
-        match tokio::time::timeout(limit, service.call(request)).await {
-            Ok(response) => response.map_err(std::io::Error::other),
-            Err(_) => {
-                let text = format!("request was not sent and answered within {} s", limit.as_secs());
-                Ok(HttpResponse::builder()
-                    .status(408)
-                    .body(HttpBody::from(text))
-                    .map_err(std::io::Error::other)?)
-            }
+        if let Ok(response) = tokio::time::timeout(limit, service.call(request)).await {
+            return response.map_err(std::io::Error::other);
         }
+        let text = format!("request was not sent and answered within {} s", limit.as_secs());
+        HttpResponse::builder().status(408).body(HttpBody::from(text)).map_err(std::io::Error::other)
     }
 }

@@ -4,6 +4,7 @@ use crate::{
 };
 use alloy_primitives::{TxKind, U256, hex};
 use serde_json::json;
+use validator::rpc::RpcLimits;
 
 fn word(value: u64) -> String {
     hex::encode_prefixed(U256::from(value).to_be_bytes::<32>())
@@ -146,7 +147,7 @@ async fn errors_are_worded_as_client_libraries_expect_them() {
 async fn only_configured_namespaces_are_served_and_unknown_ones_refused() {
     let dir = tempfile::tempdir().unwrap();
     let chain = Chain::open(dir.path());
-    let server = chain.serve_with(Default::default(), &["net"]).await;
+    let server = chain.serve_with(RpcLimits::default(), &["net"]).await;
     let at = server.local_addr();
     assert_eq!(call(at, "net_version", json!([])).await, "4242");
     assert_eq!(call(at, "rpc_modules", json!([])).await, json!({"net": "1.0", "rpc": "1.0"}));

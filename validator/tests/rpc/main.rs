@@ -6,6 +6,7 @@ mod contract;
 mod fields;
 mod filters;
 mod http;
+mod limits;
 mod malformed;
 mod pool;
 mod subscriptions;
