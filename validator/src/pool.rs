@@ -206,6 +206,11 @@ impl Pool {
         self.shared.core.lock().core.stats()
     }
 
+    /// Why submitted transactions are refused until a restart: the journal's disk failed.
+    pub fn fault(&self) -> Option<String> {
+        self.shared.journal.fault().map(ToString::to_string)
+    }
+
     /// Every transaction accepted from now on, local ones once durable; a subscriber that lags loses the oldest.
     pub fn subscribe_accepted(&self) -> broadcast::Receiver<Accepted> {
         self.shared.accepted.subscribe()

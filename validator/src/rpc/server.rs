@@ -37,6 +37,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) address: IpAddr,
+    /// Whether notifications can reach it.
+    pub(super) websocket: bool,
     closer: jsonrpsee::server::ServerHandle,
 }
 
@@ -206,7 +208,8 @@ impl Port {
         B::Error: Into<BoxError>,
     {
         let (stop, closer) = stop_channel();
-        request.extensions_mut().insert(Client { address, closer: closer.clone() });
+        let websocket = jsonrpsee::server::ws::is_upgrade_request(&request);
+        request.extensions_mut().insert(Client { address, websocket, closer: closer.clone() });
         let (methods, batch_concurrency) = (self.methods.clone(), self.limits.batch_concurrency);
         let response_bytes = self.limits.response_bytes as usize;
         let gate = RpcServiceBuilder::new().layer_fn(move |inner| Gate {
@@ -217,7 +220,7 @@ impl Port {
         });
         let mut service = self.services.clone().set_rpc_middleware(gate).build(self.methods.clone(), stop);
 
-        if jsonrpsee::server::ws::is_upgrade_request(&request) {
+        if websocket {
             let (closed, stopping) = (service.on_session_closed(), self.stop.clone());
             self.tasks.spawn(async move {
                 tokio::select! {

@@ -128,6 +128,12 @@ async fn errors_are_worded_as_client_libraries_expect_them() {
             -32601,
             "the method eth_fillTransaction does not exist/is not available",
         ),
+        (
+            "eth_subscribe",
+            json!(["newHeads"]),
+            -32601,
+            "notifications not supported: subscribe over WebSocket",
+        ),
         ("eth_chainId", json!([1]), -32602, "too many arguments, want at most 0"),
         ("eth_chainId", json!({"a": 1}), -32602, "non-array args"),
         (
