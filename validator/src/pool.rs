@@ -17,7 +17,7 @@ pub mod journal;
 mod limits;
 mod submit;
 
-pub use self::core::{Stats, Turns};
+pub use self::core::{Content, Stats, Turns};
 pub use error::PoolError;
 pub use limits::Limits;
 
@@ -191,9 +191,8 @@ impl Pool {
         self.shared.core.lock().core.all().map(Arc::clone).collect()
     }
 
-    /// (sender, executable, waiting) for `txpool_content`.
-    #[expect(clippy::type_complexity, reason = "one row of txpool_content")]
-    pub fn content(&self) -> Vec<(Address, Vec<Arc<Pooled>>, Vec<Arc<Pooled>>)> {
+    /// Everything that waits, by sender.
+    pub fn content(&self) -> Vec<Content> {
         self.shared.core.lock().core.content().collect()
     }
 
@@ -205,6 +204,11 @@ impl Pool {
     /// How many wait.
     pub fn stats(&self) -> Stats {
         self.shared.core.lock().core.stats()
+    }
+
+    /// Why submitted transactions are refused until a restart: the journal's disk failed.
+    pub fn fault(&self) -> Option<String> {
+        self.shared.journal.fault().map(ToString::to_string)
     }
 
     /// Every transaction accepted from now on, local ones once durable; a subscriber that lags loses the oldest.

@@ -89,8 +89,9 @@ pub struct RpcLimits {
     pub head_s: u64,
 }
 
-impl Default for RpcLimits {
-    fn default() -> Self {
+impl RpcLimits {
+    /// The limits of a node that nobody tuned.
+    pub const fn new() -> Self {
         Self {
             connections: 512,
             request_bytes: 5 << 20,
@@ -106,6 +107,12 @@ impl Default for RpcLimits {
             request_s: 60,
             head_s: 15,
         }
+    }
+}
+
+impl Default for RpcLimits {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -73,7 +73,7 @@ pub fn decode(raw: &Bytes) -> Result<TxEnvelope, PoolError> {
     match raw.first() {
         None => return Err(PoolError::Malformed("typed transaction too short".into())),
         // A blob transaction over RPC carries its sidecar, so it is refused before its body is looked at.
-        Some(3) | Some(5..=0x7f) => return Err(PoolError::TypeNotSupported),
+        Some(3 | 5..=0x7f) => return Err(PoolError::TypeNotSupported),
         Some(_) => {}
     }
     TxEnvelope::decode_2718_exact(raw).map_err(|error| PoolError::Malformed(error.to_string()))
@@ -191,8 +191,8 @@ fn floor_gas(tx: &TxEnvelope, rules: &Rules) -> u64 {
 }
 
 fn byte_counts(data: &[u8]) -> (u64, u64) {
-    let zeros = data.iter().filter(|byte| **byte == 0).count() as u64;
-    (zeros, data.len() as u64 - zeros)
+    let others = data.iter().map(|byte| u64::from(*byte != 0)).sum();
+    (data.len() as u64 - others, others)
 }
 
 #[cfg(test)]

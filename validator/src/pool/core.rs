@@ -37,6 +37,17 @@ pub struct Stats {
     pub local: usize,
 }
 
+/// One sender's transactions, each list in nonce order.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// Whose.
+    pub sender: Address,
+    /// Executable now.
+    pub pending: Vec<Arc<Pooled>>,
+    /// Waiting for an earlier nonce.
+    pub queued: Vec<Arc<Pooled>>,
+}
+
 /// The waiting transactions.
 #[derive(Debug)]
 pub struct Core {
@@ -145,22 +156,18 @@ impl Core {
         self.by_hash.values()
     }
 
-    /// (sender, its executable transactions, its waiting ones), each in nonce order.
-    #[expect(clippy::type_complexity, reason = "one row of txpool_content")]
-    pub fn content(&self) -> impl Iterator<Item = (Address, Vec<Arc<Pooled>>, Vec<Arc<Pooled>>)> + '_ {
-        self.senders.iter().map(|(address, queue)| {
-            (*address, queue.ready().map(Arc::clone).collect(), queue.gapped().map(Arc::clone).collect())
+    /// Everything, by sender.
+    pub fn content(&self) -> impl Iterator<Item = Content> + '_ {
+        self.senders.iter().map(|(sender, queue)| Content {
+            sender: *sender,
+            pending: queue.ready().map(Arc::clone).collect(),
+            queued: queue.gapped().map(Arc::clone).collect(),
         })
     }
 
     /// The nonce after the sender's executable transactions, if it has any.
     pub fn pending_nonce(&self, sender: &Address) -> Option<u64> {
         self.senders.get(sender).map(Queue::next_nonce)
-    }
-
-    /// Senders with something waiting.
-    pub fn senders(&self) -> impl Iterator<Item = &Address> {
-        self.senders.keys()
     }
 
     /// How many wait.

@@ -12,7 +12,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -83,7 +83,11 @@ pub struct Replay {
 pub struct Journal {
     commands: mpsc::Sender<Command>,
     entries: Arc<AtomicUsize>,
+    fault: Fault,
 }
+
+/// Set once, by the first write that fails.
+type Fault = Arc<OnceLock<JournalError>>;
 
 /// Room for one append, taken before the pool is locked so that nobody waits for the disk under the lock.
 #[derive(Debug)]
@@ -97,17 +101,23 @@ impl Journal {
         let (file, replay) = open_file(&path)?;
         let entries = Arc::new(AtomicUsize::new(replay.transactions.len()));
         let (commands, queue) = mpsc::channel(QUEUE);
-        let writer = Writer::new(file, path.clone(), Arc::clone(&entries));
+        let fault = Fault::default();
+        let writer = Writer::new(file, path.clone(), Arc::clone(&entries), Arc::clone(&fault));
         std::thread::Builder::new()
             .name("pool-journal".into())
             .spawn(move || writer.run(queue))
             .map_err(|error| io(&path, "start writer thread", error))?;
-        Ok((Self { commands, entries }, replay))
+        Ok((Self { commands, entries, fault }, replay))
     }
 
     /// Waits for room in the queue.
     pub async fn slot(&self) -> Result<Slot<'_>, JournalError> {
         self.commands.reserve().await.map(Slot).map_err(|_| JournalError::Closed)
+    }
+
+    /// Why nothing is accepted any more, once a write failed.
+    pub fn fault(&self) -> Option<&JournalError> {
+        self.fault.get()
     }
 
     /// Whether most of the file is about transactions that no longer wait.

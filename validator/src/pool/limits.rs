@@ -36,7 +36,7 @@ impl Default for Limits {
             gapped_life_s: 600,
             gapped_life_local_s: 3 * 3600,
             price_bump_percent: 10,
-            concurrent_admissions: 64,
+            concurrent_admissions: 8,
             accepted_backlog: 4096,
         }
     }

@@ -27,9 +27,15 @@ impl Pool {
         let (pooled, sender, head) =
             tokio::task::spawn_blocking(admit).await.map_err(|_| PoolError::Stopping)??;
         let hash = pooled.recovered.hash;
-        self.enter(Arc::clone(&pooled), sender, head).await?;
-        // Nobody listening is fine: a node without peers.
-        let _ = self.shared.accepted.send(pooled);
+        // A task of its own: a client that hangs up now must not leave a transaction here that is never announced.
+        let pool = self.clone();
+        let entered = tokio::spawn(async move {
+            pool.enter(Arc::clone(&pooled), sender, head).await?;
+            // Nobody listening is fine: a node without peers.
+            let _ = pool.shared.accepted.send(pooled);
+            Ok::<_, PoolError>(())
+        });
+        entered.await.map_err(|_| PoolError::Stopping)??;
         Ok(hash)
     }
 

@@ -3,13 +3,12 @@
 use super::{
     RpcError, args::Args, context::Context, error::Failure, eth, net, qbft, server::Client, txpool, web3,
 };
+use futures::future::BoxFuture;
 use jsonrpsee::{Extensions, RpcModule, types::ErrorObjectOwned};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::{
-    future::Future,
     net::{IpAddr, Ipv4Addr},
-    pin::Pin,
     sync::Arc,
 };
 
@@ -37,7 +36,7 @@ pub(super) enum Run {
     /// On a blocking thread: reads the ledger.
     Read(fn(&Context, &Args) -> Answer),
     /// Waits for something.
-    Wait(fn(Arc<Context>, Args) -> Pin<Box<dyn Future<Output = Answer> + Send>>),
+    Wait(fn(Arc<Context>, Args) -> BoxFuture<'static, Answer>),
 }
 
 /// Row of a method table.

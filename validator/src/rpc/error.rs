@@ -65,6 +65,11 @@ pub(super) fn method_not_found(method: &str) -> ErrorObjectOwned {
     ErrorObject::owned(-32601, format!("the method {name} does not exist/is not available"), None::<()>)
 }
 
+/// The answer to a subscription over HTTP.
+pub(super) fn notifications_not_supported() -> ErrorObjectOwned {
+    ErrorObject::owned(-32601, "notifications not supported: subscribe over WebSocket", None::<()>)
+}
+
 impl From<Failure> for ErrorObjectOwned {
     fn from(failure: Failure) -> Self {
         let (code, message) = (failure.code(), failure.to_string());

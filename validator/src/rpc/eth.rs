@@ -59,20 +59,22 @@ fn coinbase(context: &Context, _: &Args) -> Answer {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Progress {
-    starting_block: U64,
-    current_block: U64,
-    highest_block: U64,
+    #[serde(rename = "startingBlock")]
+    starting: U64,
+    #[serde(rename = "currentBlock")]
+    current: U64,
+    #[serde(rename = "highestBlock")]
+    highest: U64,
 }
 
 fn syncing(context: &Context, _: &Args) -> Answer {
     match context.node.syncing() {
         None => json(&false),
         Some(progress) => json(&Progress {
-            starting_block: U64::from(progress.starting),
-            current_block: U64::from(progress.current),
-            highest_block: U64::from(progress.highest),
+            starting: U64::from(progress.starting),
+            current: U64::from(progress.current),
+            highest: U64::from(progress.highest),
         }),
     }
 }

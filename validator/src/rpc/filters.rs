@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_filter_gives_each_block_once() {
-        let filters = Filters::new(2, Duration::from_secs(60));
+        let filters = Filters::new(2, Duration::from_mins(1));
         let id = filters.add_blocks(7).unwrap();
         assert_eq!(filters.poll(id).unwrap(), Due::Blocks { from: 8 });
         filters.advance(id, 9);
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn there_are_only_so_many_filters() {
-        let filters = Filters::new(2, Duration::from_secs(60));
+        let filters = Filters::new(2, Duration::from_mins(1));
         let first = filters.add_blocks(0).unwrap();
         filters.add_blocks(0).unwrap();
         assert!(matches!(filters.add_blocks(0), Err(Failure::Limit(_))));

@@ -1,16 +1,19 @@
 //! Between transport and methods: unknown methods get the text that client libraries look for, and the calls of a
 //! batch run side by side, so that a batch of submissions shares one sync of the journal.
 
-use super::error::method_not_found;
+use super::{
+    error::{method_not_found, notifications_not_supported},
+    server::Client,
+};
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use jsonrpsee::{
     MethodResponse,
     core::{
         middleware::{Batch, BatchEntry, BatchEntryErr, Notification},
-        server::{BatchResponseBuilder, Methods},
+        server::{BatchResponseBuilder, MethodCallback, Methods},
     },
     server::middleware::rpc::RpcServiceT,
-    types::Request,
+    types::{ErrorObjectOwned, Request},
 };
 use std::future::Future;
 
@@ -44,6 +47,20 @@ where
     }
 }
 
+impl<S> Gate<S> {
+    /// Why the request goes no further.
+    fn refusal(&self, request: &Request<'_>) -> Option<ErrorObjectOwned> {
+        match self.methods.method(request.method_name()) {
+            None => Some(method_not_found(request.method_name())),
+            Some(MethodCallback::Subscription(_) | MethodCallback::Unsubscription(_)) => {
+                let pushable = request.extensions().get::<Client>().is_some_and(|client| client.websocket);
+                (!pushable).then(notifications_not_supported)
+            }
+            Some(MethodCallback::Sync(_) | MethodCallback::Async(_)) => None,
+        }
+    }
+}
+
 impl<S> RpcServiceT for Gate<S>
 where
     S: RpcServiceT<
@@ -60,13 +77,12 @@ where
     type BatchResponse = MethodResponse;
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let known = self.methods.method(request.method_name()).is_some();
+        let refused = self.refusal(&request);
         let inner = self.inner.clone();
         async move {
-            if known {
-                inner.call(request).await
-            } else {
-                MethodResponse::error(request.id.clone(), method_not_found(request.method_name()))
+            match refused {
+                None => inner.call(request).await,
+                Some(error) => MethodResponse::error(request.id.clone(), error),
             }
         }
     }

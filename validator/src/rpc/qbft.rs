@@ -31,17 +31,14 @@ fn validators_by_hash(context: &Context, args: &Args) -> Answer {
 /// The set written in the block's extra data, or in contract mode the contract's answer in the state after the block.
 fn validators(context: &Context, at: At) -> Answer {
     let Some(header) = context.ledger.header(at)? else { return json(&None::<()>) };
-    let set = match context.ledger.genesis().qbft.validatorcontractaddress {
-        Some(contract) => from_contract(context, contract, At::Number(header.number))?,
-        None => {
-            let extra = chain::Extra::decode_exact(&header.extra_data).map_err(|error| {
-                tracing::error!(%error, block = header.number, "rpc: stored extra data does not decode");
-                Failure::Internal
-            })?;
-            extra.validators
-        }
-    };
-    json(&set)
+    if let Some(contract) = context.ledger.genesis().qbft.validatorcontractaddress {
+        return json(&from_contract(context, contract, At::Number(header.number))?);
+    }
+    let extra = chain::Extra::decode_exact(&header.extra_data).map_err(|error| {
+        tracing::error!(%error, block = header.number, "rpc: stored extra data does not decode");
+        Failure::Internal
+    })?;
+    json(&extra.validators)
 }
 
 fn from_contract(context: &Context, contract: Address, at: At) -> Result<Vec<Address>, Failure> {

@@ -37,6 +37,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) address: IpAddr,
+    /// Whether notifications can reach it.
+    pub(super) websocket: bool,
     closer: jsonrpsee::server::ServerHandle,
 }
 
@@ -206,7 +208,8 @@ impl Port {
         B::Error: Into<BoxError>,
     {
         let (stop, closer) = stop_channel();
-        request.extensions_mut().insert(Client { address, closer: closer.clone() });
+        let websocket = jsonrpsee::server::ws::is_upgrade_request(&request);
+        request.extensions_mut().insert(Client { address, websocket, closer: closer.clone() });
         let (methods, batch_concurrency) = (self.methods.clone(), self.limits.batch_concurrency);
         let response_bytes = self.limits.response_bytes as usize;
         let gate = RpcServiceBuilder::new().layer_fn(move |inner| Gate {
@@ -217,7 +220,7 @@ impl Port {
         });
         let mut service = self.services.clone().set_rpc_middleware(gate).build(self.methods.clone(), stop);
 
-        if jsonrpsee::server::ws::is_upgrade_request(&request) {
+        if websocket {
             let (closed, stopping) = (service.on_session_closed(), self.stop.clone());
             self.tasks.spawn(async move {
                 tokio::select! {
@@ -229,12 +232,10 @@ impl Port {
             return service.call(request).await.map_err(std::io::Error::other);
         }
         let limit = Duration::from_secs(self.limits.request_s);
-        match tokio::time::timeout(limit, service.call(request)).await {
-            Ok(response) => response.map_err(std::io::Error::other),
-            Err(_) => {
-                let text = format!("request was not sent and answered within {} s", limit.as_secs());
-                Ok(HttpResponse::builder().status(408).body(HttpBody::from(text)).map_err(std::io::Error::other)?)
-            }
+        if let Ok(response) = tokio::time::timeout(limit, service.call(request)).await {
+            return response.map_err(std::io::Error::other);
         }
+        let text = format!("request was not sent and answered within {} s", limit.as_secs());
+        HttpResponse::builder().status(408).body(HttpBody::from(text)).map_err(std::io::Error::other)
     }
 }

@@ -6,7 +6,7 @@ use super::{
     dispatch::{Answer, Method, Run, json, method},
     format::RpcTransaction,
 };
-use crate::pool::Pooled;
+use crate::pool::{Content, Pooled};
 use alloy_consensus::Transaction;
 use alloy_primitives::{Address, U64};
 use serde::Serialize;
@@ -44,14 +44,14 @@ fn inspect(context: &Context, _: &Args) -> Answer {
 
 fn content_from(context: &Context, args: &Args) -> Answer {
     let wanted = args.required::<Address>(0)?;
-    let row = context.pool.content().into_iter().find(|(sender, ..)| *sender == wanted);
-    let (pending, queued) = row.map(|(_, pending, queued)| (pending, queued)).unwrap_or_default();
+    let row = context.pool.content().into_iter().find(|row| row.sender == wanted);
+    let (pending, queued) = row.map(|row| (row.pending, row.queued)).unwrap_or_default();
     json(&Halves { pending: by_nonce(&pending, full), queued: by_nonce(&queued, full) })
 }
 
 fn by_sender<T>(context: &Context, show: fn(&Pooled) -> T) -> Halves<BTreeMap<Address, ByNonce<T>>> {
     let mut halves = Halves { pending: BTreeMap::new(), queued: BTreeMap::new() };
-    for (sender, pending, queued) in context.pool.content() {
+    for Content { sender, pending, queued } in context.pool.content() {
         if !pending.is_empty() {
             halves.pending.insert(sender, by_nonce(&pending, show));
         }

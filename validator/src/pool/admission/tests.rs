@@ -53,22 +53,51 @@ fn each_rule_has_its_words() {
     let authorization = Authorization { chain_id: U256::from(7), address: Address::ZERO, nonce: 0 };
     let authorization = authorization.into_signed(Signature::new(U256::from(1), U256::from(1), false));
     let list = vec![AccessListItem { address: Address::ZERO, storage_keys: vec![B256::ZERO; 2] }];
-    let access = TxEip2930 { chain_id: 7, to: TxKind::Call(Address::ZERO), access_list: list.into(), ..TxEip2930::default() };
+    let access = TxEip2930 {
+        chain_id: 7,
+        to: TxKind::Call(Address::ZERO),
+        access_list: list.into(),
+        ..TxEip2930::default()
+    };
     let old = Rules { berlin: false, london: false, shanghai: false, prague: false, osaka: false, ..RULES };
     let table: Vec<(TxEnvelope, Rules, &str)> = vec![
         (signed(legacy()), RULES, ""),
         (signed(dynamic()), RULES, ""),
-        (signed(TxLegacy { chain_id: None, ..legacy() }), RULES, "only replay-protected (EIP-155) transactions allowed over RPC"),
-        (signed(TxLegacy { chain_id: Some(1), ..legacy() }), RULES, "invalid sender: invalid chain id for signer: have 1 want 7"),
-        (signed(TxLegacy { nonce: u64::MAX, ..legacy() }), RULES, "nonce has max value: nonce 18446744073709551615"),
-        (signed(TxLegacy { gas_limit: 20_999, ..legacy() }), RULES, "intrinsic gas too low: gas 20999, minimum needed 21000"),
-        (signed(TxLegacy { input: vec![1; 10].into(), ..legacy() }), RULES, "intrinsic gas too low: gas 21000, minimum needed 21160"),
+        (
+            signed(TxLegacy { chain_id: None, ..legacy() }),
+            RULES,
+            "only replay-protected (EIP-155) transactions allowed over RPC",
+        ),
+        (
+            signed(TxLegacy { chain_id: Some(1), ..legacy() }),
+            RULES,
+            "invalid sender: invalid chain id for signer: have 1 want 7",
+        ),
+        (
+            signed(TxLegacy { nonce: u64::MAX, ..legacy() }),
+            RULES,
+            "nonce has max value: nonce 18446744073709551615",
+        ),
+        (
+            signed(TxLegacy { gas_limit: 20_999, ..legacy() }),
+            RULES,
+            "intrinsic gas too low: gas 20999, minimum needed 21000",
+        ),
+        (
+            signed(TxLegacy { input: vec![1; 10].into(), ..legacy() }),
+            RULES,
+            "intrinsic gas too low: gas 21000, minimum needed 21160",
+        ),
         (
             signed(TxLegacy { input: vec![1; 100].into(), gas_limit: 23_000, ..legacy() }),
             RULES,
             "insufficient gas for floor data gas cost: gas 23000, minimum needed 25000",
         ),
-        (signed(TxLegacy { input: vec![1; 100].into(), gas_limit: 23_000, ..legacy() }), Rules { prague: false, ..RULES }, ""),
+        (
+            signed(TxLegacy { input: vec![1; 100].into(), gas_limit: 23_000, ..legacy() }),
+            Rules { prague: false, ..RULES },
+            "",
+        ),
         (signed(TxLegacy { gas_limit: 16_777_216, ..legacy() }), RULES, ""),
         (
             signed(TxLegacy { gas_limit: 16_777_217, ..legacy() }),
@@ -87,15 +116,27 @@ fn each_rule_has_its_words() {
             "max fee per gas less than block base fee: maxFeePerGas: 0, baseFee: 7",
         ),
         (signed(create(49_152, 1_000_000)), RULES, ""),
-        (signed(create(49_153, 1_000_000)), RULES, "max initcode size exceeded: code size 49153, limit 49152"),
+        (
+            signed(create(49_153, 1_000_000)),
+            RULES,
+            "max initcode size exceeded: code size 49153, limit 49152",
+        ),
         (signed(create(32, 53_000)), RULES, "intrinsic gas too low: gas 53000, minimum needed 53130"),
-        (signed(TxEip2930 { gas_limit: 27_199, ..access.clone() }), RULES, "intrinsic gas too low: gas 27199, minimum needed 27200"),
+        (
+            signed(TxEip2930 { gas_limit: 27_199, ..access.clone() }),
+            RULES,
+            "intrinsic gas too low: gas 27199, minimum needed 27200",
+        ),
         (signed(TxEip2930 { gas_limit: 27_200, ..access.clone() }), RULES, ""),
         (signed(TxEip2930 { gas_limit: 27_200, ..access }), old, "transaction type not supported"),
         (signed(dynamic()), old, "transaction type not supported"),
         (signed(delegating()), RULES, "EIP-7702 transaction with empty auth list"),
         (signed(TxEip7702 { authorization_list: vec![authorization.clone()], ..delegating() }), RULES, ""),
-        (signed(TxEip7702 { authorization_list: vec![authorization], ..delegating() }), old, "transaction type not supported"),
+        (
+            signed(TxEip7702 { authorization_list: vec![authorization], ..delegating() }),
+            old,
+            "transaction type not supported",
+        ),
     ];
     for (row, (tx, rules, want)) in table.into_iter().enumerate() {
         let got = check(&tx, &rules).err().map(|error| error.to_string()).unwrap_or_default();

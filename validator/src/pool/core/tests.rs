@@ -88,10 +88,7 @@ fn refusals_name_their_reason_and_change_nothing() {
             transaction(1, 6, 1, peer(1)),
             "insufficient funds for gas * price + value: balance 1, tx cost 21001, overshot 21000",
         ),
-        (
-            transaction(1, 8, 0, peer(1)),
-            "account limit exceeded: sender has 1 transactions waiting, limit 1",
-        ),
+        (transaction(1, 8, 0, peer(1)), "account limit exceeded: sender has 1 transactions waiting, limit 1"),
     ];
     for (tx, want) in table {
         let before = core.stats();
@@ -114,7 +111,8 @@ fn refusals_name_their_reason_and_change_nothing() {
 
 #[test]
 fn a_replacement_must_raise_both_fee_caps_by_a_tenth() {
-    let table = [(0, 0, false), (0, 1, true), (100, 100, false), (100, 109, false), (100, 110, true), (1, 2, true)];
+    let table =
+        [(0, 0, false), (0, 1, true), (100, 100, false), (100, 109, false), (100, 110, true), (1, 2, true)];
     for (old, new, accepted) in table {
         let mut core = Core::new(Limits::default());
         let first = transaction(1, 0, old, peer(1));
@@ -122,7 +120,12 @@ fn a_replacement_must_raise_both_fee_caps_by_a_tenth() {
         // Equal prices would be the same transaction: another source of difference is needed.
         let mut second = transaction(1, 0, new, peer(1));
         if old == new {
-            let tx = TxEip1559 { chain_id: 2, max_fee_per_gas: new, max_priority_fee_per_gas: new, ..TxEip1559::default() };
+            let tx = TxEip1559 {
+                chain_id: 2,
+                max_fee_per_gas: new,
+                max_priority_fee_per_gas: new,
+                ..TxEip1559::default()
+            };
             let tx = TxEnvelope::from(tx.into_signed(Signature::new(U256::from(1), U256::from(1), false)));
             let recovered = Recovered { hash: *tx.tx_hash(), tx: Arc::new(tx), sender: address(1) };
             second = Arc::new(Pooled { recovered, ..Pooled::clone(&second) });

@@ -104,10 +104,33 @@ fn many_waiters_share_a_sync() {
     }
     drop(commands);
     // Everything is queued before the writer starts, so one batch takes it all.
-    Writer::new(file, path, Arc::clone(&entries)).run(queue);
+    Writer::new(file, path, Arc::clone(&entries), Fault::default()).run(queue);
     for durable in waiting {
         durable.blocking_recv().unwrap().unwrap();
     }
     assert_eq!(entries.load(Ordering::Relaxed), 1000);
     assert_eq!(reopened(dir.path()).transactions.len(), 1000);
+}
+
+#[test]
+fn after_a_failed_write_nothing_is_accepted_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pool.journal");
+    drop(open_file(&path).unwrap());
+    // Open for reading only: every write fails, as on a disk that went away.
+    let broken = File::open(&path).unwrap();
+    let (commands, queue) = mpsc::channel(QUEUE);
+    let fault = Fault::default();
+    let writer = Writer::new(broken, path, Arc::default(), Arc::clone(&fault));
+    let writer = std::thread::spawn(move || writer.run(queue));
+    for want in ["write failed", "failed earlier"] {
+        let (done, durable) = oneshot::channel();
+        commands.blocking_send(Command::Append { raw: Bytes::from_static(b"lost"), done }).unwrap();
+        let error = durable.blocking_recv().unwrap().unwrap_err().to_string();
+        assert!(error.contains(want), "{error}");
+    }
+    assert!(fault.get().is_some());
+    drop(commands);
+    writer.join().unwrap();
+    assert!(reopened(dir.path()).transactions.is_empty());
 }

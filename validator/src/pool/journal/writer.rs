@@ -1,6 +1,6 @@
 //! The thread that owns the file.
 
-use super::{JournalError, create_file, frames, io};
+use super::{Fault, JournalError, create_file, frames, io};
 use alloy_primitives::Bytes;
 use std::{
     fs::File,
@@ -32,12 +32,12 @@ pub(super) struct Writer {
     path: PathBuf,
     entries: Arc<AtomicUsize>,
     /// After a failed write or sync the page cache can no longer be trusted, so nothing is accepted any more.
-    failed: Option<JournalError>,
+    fault: Fault,
 }
 
 impl Writer {
-    pub(super) fn new(file: File, path: PathBuf, entries: Arc<AtomicUsize>) -> Self {
-        Self { file, path, entries, failed: None }
+    pub(super) fn new(file: File, path: PathBuf, entries: Arc<AtomicUsize>, fault: Fault) -> Self {
+        Self { file, path, entries, fault }
     }
 
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Command>) {
@@ -81,7 +81,7 @@ impl Writer {
     }
 
     fn write(&mut self, batch: &[u8]) -> Result<(), JournalError> {
-        if let Some(failed) = &self.failed {
+        if let Some(failed) = self.fault.get() {
             return Err(JournalError::Failed(failed.to_string()));
         }
         let written = self.file.write_all(batch).map_err(|error| io(&self.path, "write", error));
@@ -92,7 +92,7 @@ impl Writer {
     }
 
     fn compact(&mut self, living: &[Bytes]) {
-        if self.failed.is_some() {
+        if self.fault.get().is_some() {
             return;
         }
         let result = create_file(&self.path, living);
@@ -106,7 +106,8 @@ impl Writer {
     fn note<T>(&mut self, result: &Result<T, JournalError>) {
         if let Err(error) = result {
             tracing::error!(%error, "pool journal failed, submitted transactions are refused from now on");
-            self.failed = Some(error.clone());
+            // Only the first failure is kept: what follows is its consequence.
+            let _ = self.fault.set(error.clone());
         }
     }
 }

@@ -12,8 +12,9 @@ use crate::{
     },
 };
 use alloy_primitives::{B256, Bytes, U64};
+use futures::future::BoxFuture;
 use ledger::{At, TransactionLocation};
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::sync::Arc;
 
 pub(super) const METHODS: &[Method] = &[
     method("eth_sendRawTransaction", 1, Run::Wait(send_raw)),
@@ -24,7 +25,7 @@ pub(super) const METHODS: &[Method] = &[
 ];
 
 /// The hash is returned once the transaction is durable here.
-fn send_raw(context: Arc<Context>, args: Args) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+fn send_raw(context: Arc<Context>, args: Args) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         let raw: Bytes = args.required(0)?;
         json(&context.pool.submit(raw, Origin::Rpc(args.client)).await?)
