@@ -50,7 +50,11 @@ impl Authenticator for Symbolic {
     fn recover(hash: B256, signature: &Seal) -> Result<Address, SignatureError> {
         let (name, rest) = signature.split_at(20);
         let (signed, _) = rest.split_at(32);
-        if signed == hash.as_slice() { Ok(Address::from_slice(name)) } else { Err(SignatureError::Unrecoverable) }
+        if signed == hash.as_slice() {
+            Ok(Address::from_slice(name))
+        } else {
+            Err(SignatureError::Unrecoverable)
+        }
     }
 }
 

@@ -73,7 +73,9 @@ impl<B: PartialEq> Future<B> {
         }
         let (due, mut rest): (Vec<_>, Vec<_>) =
             core::mem::take(&mut self.messages).into_iter().partition(|message| message.height() == height);
-        rest.retain(|message| message.height() > height && validators.binary_search(&message.author()).is_ok());
+        rest.retain(|message| {
+            message.height() > height && validators.binary_search(&message.author()).is_ok()
+        });
         self.messages = rest;
         due
     }

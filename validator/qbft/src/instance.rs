@@ -59,9 +59,10 @@ impl<B: Proposal> Instance<B> {
         recovered: Recovered<B>,
         now_ms: u64,
     ) -> (Self, Vec<Output<B>>) {
-        let votes_from = config.votes_from.max(recovered.height().unwrap_or(0));
+        let mut config = config;
+        config.votes_from = config.votes_from.max(recovered.height().unwrap_or(0));
         let mut instance = Self {
-            config: Config { votes_from, ..config },
+            config,
             head,
             round: 0,
             due_ms: 0,
@@ -169,13 +170,11 @@ impl<B: Proposal> Instance<B> {
 
     /// The state of `round`, made if need be. The callers' bounds on rounds bound the list.
     pub(crate) fn state(&mut self, round: u32) -> &mut RoundState<B> {
-        let index = match self.rounds.iter().position(|state| state.round == round) {
-            Some(index) => index,
-            None => {
-                self.rounds.push(RoundState::new(round));
-                self.rounds.len().saturating_sub(1)
-            }
-        };
+        let known = self.rounds.iter().position(|state| state.round == round);
+        let index = known.unwrap_or(self.rounds.len());
+        if known.is_none() {
+            self.rounds.push(RoundState::new(round));
+        }
         #[expect(clippy::indexing_slicing, reason = "the index was found or made just above")]
         &mut self.rounds[index]
     }
@@ -183,6 +182,8 @@ impl<B: Proposal> Instance<B> {
     pub(crate) fn drop_past_rounds(&mut self) {
         let oldest = self.round.saturating_sub(PAST_ROUNDS);
         self.rounds.retain(|state| state.round >= oldest);
+        // Votes are cast for the current round alone, so older ones cannot be contradicted either.
+        self.votes.retain(|vote| vote.record.round() >= oldest);
     }
 
     pub(crate) fn set_timer(&mut self, kind: TimerKind, at_ms: u64) {

@@ -95,7 +95,11 @@ impl Rules<'_> {
     }
 
     /// A quorum of distinct validators prepared exactly this.
-    fn is_prepared(&self, prepared: Prepared, prepares: &[Verified<Prepare>]) -> Result<(), BadJustification> {
+    fn is_prepared(
+        &self,
+        prepared: Prepared,
+        prepares: &[Verified<Prepare>],
+    ) -> Result<(), BadJustification> {
         self.distinct_validators(prepares)?;
         let want = quorum(self.validators.len());
         if prepares.len() < want {

@@ -241,7 +241,8 @@ impl<B: Proposal> Unverified<B> {
                     .into_iter()
                     .map(Signed::authenticate::<B::Auth>)
                     .collect::<Result<Vec<_>, _>>()?;
-                let justification = Justification { round_changes, prepares: authenticate_all::<B>(prepares)? };
+                let justification =
+                    Justification { round_changes, prepares: authenticate_all::<B>(prepares)? };
                 Message::Proposal(Arc::new(ProposalMessage { proposal, justification }))
             }
             Self::Prepare(prepare) => Message::Prepare(prepare.authenticate::<B::Auth>()?),

@@ -69,7 +69,9 @@ impl<B: crate::Proposal> Record<B> {
             Self::Proposal { payload, .. } => payload.block.digest(),
             Self::Prepare(prepare) => prepare.digest,
             Self::Commit { certificate, .. } => certificate.prepared.digest,
-            Self::RoundChange { payload, .. } => payload.prepared.map_or(B256::ZERO, |prepared| prepared.digest),
+            Self::RoundChange { payload, .. } => {
+                payload.prepared.map_or(B256::ZERO, |prepared| prepared.digest)
+            }
         }
     }
 }

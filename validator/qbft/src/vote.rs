@@ -12,6 +12,10 @@ use alloy_primitives::Address;
 
 /// How far a vote has come.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "at most four a round, nearly all of them sent: a box would cost more"
+)]
 pub(crate) enum Stage<B> {
     /// Waiting to be durable.
     Persisting,
@@ -74,11 +78,15 @@ impl<B: Proposal> Record<B> {
                 };
                 Message::Commit(Verified::own(commit, signature, identity))
             }
-            Self::RoundChange { payload, certificate } => Message::RoundChange(Arc::new(RoundChangeMessage {
-                round_change: Verified::own(*payload, signature, identity),
-                block: certificate.as_ref().map(|certificate| certificate.block.clone()),
-                prepares: certificate.as_ref().map_or_else(|| Arc::from([]), |proof| proof.prepares.clone()),
-            })),
+            Self::RoundChange { payload, certificate } => {
+                Message::RoundChange(Arc::new(RoundChangeMessage {
+                    round_change: Verified::own(*payload, signature, identity),
+                    block: certificate.as_ref().map(|certificate| certificate.block.clone()),
+                    prepares: certificate
+                        .as_ref()
+                        .map_or_else(|| Arc::from([]), |proof| proof.prepares.clone()),
+                }))
+            }
         })
     }
 }

@@ -5,7 +5,8 @@ use crate::{
     auth::{Signed, Verified},
     block::Proposal,
     message::{
-        Commit, Message, Phase, Prepare, Prepared, ProposalPayload, RoundChange, Signatures, Unsigned, Unverified,
+        Commit, Message, Phase, Prepare, Prepared, ProposalPayload, RoundChange, Signatures, Unsigned,
+        Unverified,
     },
 };
 use alloc::vec::Vec;
@@ -68,7 +69,11 @@ pub fn encode<B: Proposal + Encodable>(message: &Message<B>, encoding: Encoding)
             envelope(&proposal_payload(proposal.payload(), encoding), proposal.signature(), out);
             out.extend(list(|out| {
                 out.extend(list(|out| {
-                    message.justification.round_changes.iter().for_each(|part| signed_round_change(part, out));
+                    message
+                        .justification
+                        .round_changes
+                        .iter()
+                        .for_each(|part| signed_round_change(part, out));
                 }));
                 out.extend(prepare_list(&message.justification.prepares));
             }));
@@ -156,7 +161,11 @@ fn signed_round_change(part: &Verified<RoundChange>, out: &mut Vec<u8>) {
 }
 
 fn prepare_list(prepares: &[Verified<Prepare>]) -> Vec<u8> {
-    list(|out| prepares.iter().for_each(|part| envelope(&prepare_payload(part.payload()), part.signature(), out)))
+    list(|out| {
+        for part in prepares {
+            envelope(&prepare_payload(part.payload()), part.signature(), out);
+        }
+    })
 }
 
 fn proposal_payload<B: Encodable>(payload: &ProposalPayload<B>, encoding: Encoding) -> Vec<u8> {
@@ -214,9 +223,8 @@ fn decode_proposal<B: Decodable>(buf: &mut &[u8]) -> Result<Unverified<B>, WireE
         Ok(ProposalPayload { height, round, block })
     })?;
     let mut justification = Header::decode_bytes(&mut items, true)?;
-    let round_changes = decode_list(&mut justification, |item| {
-        decode_signed(Phase::RoundChange, item, decode_round_change)
-    })?;
+    let round_changes =
+        decode_list(&mut justification, |item| decode_signed(Phase::RoundChange, item, decode_round_change))?;
     let prepares = decode_prepares(&mut justification)?;
     end(justification)?;
     end(items)?;

@@ -81,7 +81,9 @@ impl Proposal for SimBlock {
     }
     fn commit_hash(&self, round: u32) -> B256 {
         let mut bytes = self.hash.0;
-        let tail = u64::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]]);
+        let tail = u64::from_le_bytes([
+            bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7],
+        ]);
         if round > 0 {
             bytes[..8].copy_from_slice(&mix(tail ^ u64::from(round)).to_le_bytes());
             bytes[31] ^= 0x55;

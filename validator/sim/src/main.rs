@@ -44,7 +44,10 @@ fn main() -> ExitCode {
                 })
             })
             .collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect::<Vec<_>>()
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect::<Vec<_>>()
     });
     for (seed, violation) in failed.iter().take(10) {
         println!("seed {seed}: {violation:?}; replay with `make sim SEED={seed}`");

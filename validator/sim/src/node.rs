@@ -40,7 +40,11 @@ impl Node {
     /// Check-and-insert; `false` if another vote holds the place.
     pub fn persist(&mut self, record: Arc<Record<SimBlock>>) -> bool {
         let (height, round, phase) = (record.height(), record.round(), record.phase());
-        if let Some(held) = self.journal.iter().find(|held| (held.height(), held.round(), held.phase()) == (height, round, phase)) {
+        if let Some(held) = self
+            .journal
+            .iter()
+            .find(|held| (held.height(), held.round(), held.phase()) == (height, round, phase))
+        {
             return *held == record;
         }
         self.journal.retain(|held| held.height() >= height);

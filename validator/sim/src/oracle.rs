@@ -96,7 +96,10 @@ impl Oracle {
         signers.sort_unstable();
         signers.dedup();
         let parent = usize::try_from(height).ok().and_then(|index| self.finalised.get(index.checked_sub(1)?));
-        if signers.len() < quorum(validators.len()) || signers.len() != seals.len() || parent != Some(&block.parent) {
+        if signers.len() < quorum(validators.len())
+            || signers.len() != seals.len()
+            || parent != Some(&block.parent)
+        {
             self.report(Violation::Unsealed { height });
             return;
         }

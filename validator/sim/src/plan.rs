@@ -29,6 +29,8 @@ pub struct Plan {
     pub dead: usize,
     /// Two nodes vote with the last seat's key, each with its own journal: a Byzantine seat.
     pub has_twins: bool,
+    /// The last seat lies (`byzantine`).
+    pub has_liar: bool,
     /// Clock of each node ahead of the fastest network clock's origin, milliseconds.
     pub skew_ms: u64,
     /// The network is cut in two from here ...
@@ -49,7 +51,8 @@ impl Plan {
         let is_calm = rng.chance(250);
         let faulty = chain::quorum::max_faulty(seats);
         let has_twins = faulty > 0 && rng.chance(200);
-        let dead = if has_twins || rng.chance(700) { 0 } else { faulty };
+        let has_liar = faulty > 0 && !has_twins && rng.chance(250);
+        let dead = if has_twins || has_liar || rng.chance(700) { 0 } else { faulty };
         let timely_from = if is_calm { 0 } else { rng.between(1_000, 40_000) };
         let cut_from = rng.below(timely_from.max(1));
         let delay_ms = rng.pick(&[5, 30, 150, 400, 1_500]);
@@ -58,14 +61,15 @@ impl Plan {
             heights,
             timely_from,
             delay_ms,
-            drop: rng.pick(&[0, 5, 50, 200]),
+            drop: rng.pick(&[0, 5, 50, 200, 400]),
             duplicate: rng.pick(&[0, 20, 100]),
-            crash: rng.pick(&[0, 1, 5, 20]),
+            crash: rng.pick(&[0, 1, 5, 20, 60]),
             down_ms: rng.pick(&[50, 1_000, 8_000]),
             disk_ms: rng.pick(&[0, 0, 3, 200]),
             execution_ms: rng.pick(&[0, 10, 300]),
             dead,
             has_twins,
+            has_liar,
             skew_ms: rng.pick(&[0, 50, 400]),
             cut_from,
             cut_to: cut_from + rng.below(15_000),
@@ -85,6 +89,12 @@ impl Plan {
     #[must_use]
     pub fn seat(&self, node: usize) -> usize {
         node.min(self.seats - 1)
+    }
+
+    /// Whether the node is the liar.
+    #[must_use]
+    pub fn is_liar(&self, node: usize) -> bool {
+        self.has_liar && node == self.seats - 1
     }
 
     /// Whether two nodes cannot reach each other.

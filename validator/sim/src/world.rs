@@ -2,6 +2,7 @@
 
 use crate::{
     block::SimBlock,
+    byzantine::{applaud, twist},
     node::Node,
     oracle::{Oracle, Violation},
     plan::Plan,
@@ -82,8 +83,9 @@ struct World {
 
 impl World {
     fn new(plan: Plan, mut rng: Rng) -> Self {
-        let validators: Arc<[Address]> =
-            (1..=plan.seats).map(|seat| Address::with_last_byte(u8::try_from(seat).unwrap_or(u8::MAX))).collect();
+        let validators: Arc<[Address]> = (1..=plan.seats)
+            .map(|seat| Address::with_last_byte(u8::try_from(seat).unwrap_or(u8::MAX)))
+            .collect();
         let genesis = SimBlock::new(0, B256::ZERO, Address::ZERO, EPOCH_MS / 1_000 - 1, 0, 0);
         let nodes = (0..plan.nodes()).map(|_| Node::new(genesis, rng.below(plan.skew_ms + 1))).collect();
         let outcome =
@@ -128,8 +130,10 @@ impl World {
     }
 
     fn is_over(&mut self) -> bool {
-        let lowest = self.nodes.iter().filter(|node| !node.is_dead).map(|node| node.head().height).min().unwrap_or(0);
-        if lowest < self.plan.heights && self.now > self.progress_at.max(self.plan.timely_from) + PATIENCE_MS {
+        let lowest =
+            self.nodes.iter().filter(|node| !node.is_dead).map(|node| node.head().height).min().unwrap_or(0);
+        if lowest < self.plan.heights && self.now > self.progress_at.max(self.plan.timely_from) + PATIENCE_MS
+        {
             self.oracle.report(Violation::Stuck { height: self.oracle.height(), lowest });
         }
         lowest >= self.plan.heights || self.oracle.violation.is_some()
@@ -163,10 +167,14 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Deliver { to, message } => self.step(to, Input::Message(message)),
+            Event::Deliver { to, message } => {
+                self.applaud(to, &message);
+                self.step(to, Input::Message(message));
+            }
             Event::Step { node, life, input } if self.is_alive(node, life) => self.step(node, input),
             Event::Timer { node, life, generation, timer }
-                if self.is_alive(node, life) && self.nodes[node].timers[kind_index(timer.kind)] == generation =>
+                if self.is_alive(node, life)
+                    && self.nodes[node].timers[kind_index(timer.kind)] == generation =>
             {
                 self.step(node, Input::Timeout(timer));
             }
@@ -185,7 +193,8 @@ impl World {
             }
             Event::Build { node, life, height, round, timestamp } if self.is_alive(node, life) => {
                 self.salt += 1;
-                let (parent, proposer) = (self.nodes[node].head().hash, self.validators[self.plan.seat(node)]);
+                let (parent, proposer) =
+                    (self.nodes[node].head().hash, self.validators[self.plan.seat(node)]);
                 let block = SimBlock::new(height, parent, proposer, timestamp, round, self.salt);
                 self.step(node, Input::Built { height, round, block });
             }
@@ -243,7 +252,9 @@ impl World {
         let at = self.now + 1_000;
         self.schedule(at, Event::Sync { node });
         let peer = usize::try_from(self.rng.below(self.nodes.len() as u64)).unwrap_or(0);
-        if self.nodes[peer].instance.is_none() || self.plan.is_cut(self.now, node, peer) {
+        // Early sync would heal what votes alone must not break: before the network is timely it seldom gets through.
+        let is_lost = !self.is_timely() && !self.rng.chance(100);
+        if is_lost || self.nodes[peer].instance.is_none() || self.plan.is_cut(self.now, node, peer) {
             return;
         }
         while self.nodes[node].instance.is_some() {
@@ -306,10 +317,14 @@ impl World {
             Output::Broadcast { message, resend } => return self.broadcast(node, &message, resend),
             Output::Build { height, round, timestamp, due_ms } => {
                 let at = due_ms.saturating_sub(EPOCH_MS + self.nodes[node].skew_ms).max(self.now);
-                self.schedule(at.saturating_sub(5).max(self.now), Event::Build { node, life, height, round, timestamp });
+                self.schedule(
+                    at.saturating_sub(5).max(self.now),
+                    Event::Build { node, life, height, round, timestamp },
+                );
             }
             Output::Validate { height, round, digest, block } => {
-                let is_valid = block.parent == self.nodes[node].head().hash && block.salt <= self.salt;
+                let is_valid =
+                    block.parent == self.nodes[node].head().hash && block.salt.min(!block.salt) <= self.salt;
                 let verdict = if is_valid { Verdict::Valid } else { Verdict::Invalid };
                 let input = Input::Validated { height, round, digest, verdict };
                 if self.plan.execution_ms == 0 {
@@ -352,7 +367,11 @@ impl World {
 
     fn persist(&mut self, node: usize, record: &Arc<Record<SimBlock>>) {
         if !self.nodes[node].persist(record.clone()) {
-            self.oracle.report(Violation::DoubleSign { node, height: record.height(), round: record.round() });
+            self.oracle.report(Violation::DoubleSign {
+                node,
+                height: record.height(),
+                round: record.round(),
+            });
         }
     }
 
@@ -370,7 +389,11 @@ impl World {
         if !is_durable {
             self.oracle.report(Violation::NotDurable { node });
         }
-        self.note([5, self.now ^ node as u64, height << 40 ^ u64::from(round) << 8 ^ u64::from(phase.code())]);
+        self.note([
+            5,
+            self.now ^ node as u64,
+            height << 40 ^ u64::from(round) << 8 ^ u64::from(phase.code()),
+        ]);
         let identity = self.validators[self.plan.seat(node)];
         let seal = match unsigned {
             Unsigned::Commit { commit_hash, .. } => Some(Symbolic::sign(identity, *commit_hash)),
@@ -386,9 +409,24 @@ impl World {
             if self.may_crash(node) {
                 return false;
             }
-            self.send(node, to, |to| Event::Deliver { to, message: message.clone() });
+            let lies = self.plan.is_liar(node) && to % 2 == 1;
+            let told = if lies { twist(message, self.validators[node]) } else { message.clone() };
+            self.send(node, to, |to| Event::Deliver { to, message: told.clone() });
         }
         true
+    }
+
+    /// The liar votes for every proposal it sees.
+    fn applaud(&mut self, node: usize, message: &Message<SimBlock>) {
+        let Message::Proposal(proposal) = message else { return };
+        if !self.plan.is_liar(node) || self.nodes[node].instance.is_none() {
+            return;
+        }
+        for message in applaud(proposal, self.validators[node]) {
+            for to in 0..self.nodes.len() {
+                self.send(node, to, |to| Event::Deliver { to, message: message.clone() });
+            }
+        }
     }
 
     fn send(&mut self, from: usize, to: usize, event: impl Fn(usize) -> Event) {

@@ -106,7 +106,8 @@ fn extra_data_headers_and_thresholds_are_byte_for_byte_those_of_the_clients() {
 #[test]
 fn a_seal_with_high_s_or_another_v_names_nobody() {
     let vectors = load();
-    let header = Header::decode(&mut &parse::<Bytes>(&vectors["headers"][0]["header_rlp_sealed"])[..]).unwrap();
+    let header =
+        Header::decode(&mut &parse::<Bytes>(&vectors["headers"][0]["header_rlp_sealed"])[..]).unwrap();
     let (hash, seal) =
         (commit_hash(&header, 1).unwrap(), Extra::decode_exact(&header.extra_data).unwrap().seals[0]);
     for v in 2..=255 {
@@ -115,7 +116,8 @@ fn a_seal_with_high_s_or_another_v_names_nobody() {
         assert_eq!(recover(hash, &other), Err(SignatureError::RecoveryId { got: v }));
     }
     let order = B256::from_str("0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141").unwrap();
-    let s = alloy_primitives::U256::from_be_slice(order.as_slice()) - alloy_primitives::U256::from_be_slice(&seal.0[32..64]);
+    let s = alloy_primitives::U256::from_be_slice(order.as_slice())
+        - alloy_primitives::U256::from_be_slice(&seal.0[32..64]);
     let mut twin = seal;
     twin.0[32..64].copy_from_slice(&s.to_be_bytes::<32>());
     twin.0[64] ^= 1;

@@ -1,13 +1,8 @@
 //! Spec: UponCommit.
 
 use crate::{
-    auth::Verified,
-    block::Proposal,
-    config::PAST_ROUNDS,
-    instance::Instance,
-    message::Commit,
-    output::Output,
-    reject::Rejected,
+    auth::Verified, block::Proposal, config::PAST_ROUNDS, instance::Instance, message::Commit,
+    output::Output, reject::Rejected,
 };
 
 impl<B: Proposal> Instance<B> {

@@ -1,11 +1,7 @@
 //! What every message has to pass, and the way to its handler.
 
 use crate::{
-    block::Proposal,
-    config::FUTURE_HEIGHTS,
-    instance::Instance,
-    message::Message,
-    output::Output,
+    block::Proposal, config::FUTURE_HEIGHTS, instance::Instance, message::Message, output::Output,
     reject::Rejected,
 };
 use chain::quorum::one_honest;
@@ -43,7 +39,8 @@ impl<B: Proposal> Instance<B> {
             self.out.push(Output::Behind { height });
         }
         let limit = self.height().saturating_add(FUTURE_HEIGHTS);
-        let kept = if got > limit { Err(Rejected::FarHeight { got, limit }) } else { self.future.keep(message) };
+        let kept =
+            if got > limit { Err(Rejected::FarHeight { got, limit }) } else { self.future.keep(message) };
         // A hint must not get lost with the message that completed it.
         if hint.is_some() { Ok(()) } else { kept }
     }

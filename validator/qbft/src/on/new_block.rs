@@ -103,10 +103,11 @@ impl<B: Proposal> Instance<B> {
 
     fn restore_lock(&mut self, record: &Record<B>) {
         let certificate: &Arc<Certificate<B>> = match record {
-            Record::Commit { certificate, .. } | Record::RoundChange { certificate: Some(certificate), .. } => {
-                certificate
+            Record::Commit { certificate, .. }
+            | Record::RoundChange { certificate: Some(certificate), .. } => certificate,
+            Record::Proposal { .. } | Record::Prepare(_) | Record::RoundChange { certificate: None, .. } => {
+                return;
             }
-            Record::Proposal { .. } | Record::Prepare(_) | Record::RoundChange { certificate: None, .. } => return,
         };
         let round = certificate.prepared.round;
         if self.prepared.as_ref().is_none_or(|lock| lock.prepared.round < round) {

@@ -19,7 +19,11 @@ impl<B: Proposal> Instance<B> {
         self.check_turn(author, round)?;
         if let Some(first) = self.known(round).and_then(|state| state.accepted.as_ref()) {
             let same = first.digest == block.digest();
-            return Err(if same { Rejected::Duplicate { author } } else { Rejected::Equivocation { author } });
+            return Err(if same {
+                Rejected::Duplicate { author }
+            } else {
+                Rejected::Equivocation { author }
+            });
         }
         self.check_block(round, block)?;
         let prepared = self.rules().is_proposal_justification(round, block, &message.justification)?;

@@ -138,13 +138,18 @@ impl<B: Proposal> Instance<B> {
         }
         let highest = for_round
             .iter()
-            .filter_map(|kept| Some((kept.round_change.payload().prepared?, kept.block.as_ref()?, &kept.prepares)))
+            .filter_map(|kept| {
+                Some((kept.round_change.payload().prepared?, kept.block.as_ref()?, &kept.prepares))
+            })
             .max_by_key(|(prepared, ..)| prepared.round);
-        let again = highest.map(|(_, block, prepares)| (self.rules().as_proposed(block, round), prepares.clone()));
+        let again =
+            highest.map(|(_, block, prepares)| (self.rules().as_proposed(block, round), prepares.clone()));
         let round_changes = for_round.iter().map(|kept| kept.round_change.clone()).collect();
         match (again, self.candidate.take()) {
             (Some((block, prepares)), _) => self.propose(block, Justification { round_changes, prepares }),
-            (None, Some(block)) => self.propose(block, Justification { round_changes, prepares: Arc::from([]) }),
+            (None, Some(block)) => {
+                self.propose(block, Justification { round_changes, prepares: Arc::from([]) });
+            }
             (None, None) => self.ask_for_block(),
         }
     }

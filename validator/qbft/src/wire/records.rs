@@ -94,7 +94,8 @@ fn decode_proposal<B: Proposal + Decodable>(items: &mut &[u8]) -> Result<Record<
     let (height, round) = (u64::decode(&mut fields)?, u32::decode(&mut fields)?);
     let payload = ProposalPayload { height, round, block: B::decode(&mut fields)? };
     end(fields)?;
-    let round_changes = decode_list(items, |item| decode_signed(Phase::RoundChange, item, decode_round_change))?;
+    let round_changes =
+        decode_list(items, |item| decode_signed(Phase::RoundChange, item, decode_round_change))?;
     let round_changes =
         round_changes.into_iter().map(Signed::authenticate::<B::Auth>).collect::<Result<Vec<_>, _>>()?;
     let prepares = authenticate_all::<B>(decode_prepares(items)?)?;

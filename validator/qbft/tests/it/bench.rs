@@ -3,10 +3,11 @@
 use alloy_primitives::{Address, B256, keccak256};
 use chain::Seal;
 use qbft::{
-    Config, Input, Instance, Message, NewHead, Output, Proposal, Record, Recovered, Signatures, Symbolic, Timer, TimerKind,
-    Unsigned, Verdict, Verified,
+    Config, Input, Instance, Message, NewHead, Output, Proposal, Record, Recovered, Signatures, Symbolic,
+    Timer, TimerKind, Unsigned, Verdict, Verified,
     message::{
-        Commit, Justification, Prepare, Prepared, ProposalMessage, ProposalPayload, RoundChange, RoundChangeMessage,
+        Commit, Justification, Prepare, Prepared, ProposalMessage, ProposalPayload, RoundChange,
+        RoundChangeMessage,
     },
 };
 use std::sync::Arc;
@@ -222,7 +223,12 @@ impl Bench {
                     answers.extend(self.answers.then_some(Input::Signed { ticket, signatures }));
                 }
                 Output::Validate { height, round, digest, .. } => {
-                    answers.extend(self.verdict.map(|verdict| Input::Validated { height, round, digest, verdict }));
+                    answers.extend(self.verdict.map(|verdict| Input::Validated {
+                        height,
+                        round,
+                        digest,
+                        verdict,
+                    }));
                 }
                 Output::Broadcast { message, .. } => self.sent.push(message),
                 Output::Finalise { block, round, seals } => self.finalised.push((block, round, seals)),
@@ -249,7 +255,9 @@ fn describe(output: &Output<Block>) -> String {
             let verb = if *resend { "resend" } else { "send" };
             format!("{verb} {} r{}", message.phase().label(), message.round())
         }
-        Output::Build { round, timestamp, due_ms, .. } => format!("build r{round} t={timestamp} due={due_ms}"),
+        Output::Build { round, timestamp, due_ms, .. } => {
+            format!("build r{round} t={timestamp} due={due_ms}")
+        }
         Output::Validate { round, .. } => format!("validate r{round}"),
         Output::SetTimer { timer, at_ms } => {
             let kind = match timer.kind {

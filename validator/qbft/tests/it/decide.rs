@@ -1,6 +1,8 @@
 //! A height without trouble, at the proposer and beside it.
 
-use crate::bench::{Bench, Block, PREPARE_R0, block, commit, head, prepare_message, proposal, seat, sealed_commit, timeout};
+use crate::bench::{
+    Bench, Block, PREPARE_R0, block, commit, head, prepare_message, proposal, sealed_commit, seat, timeout,
+};
 use qbft::{Config, Input, Symbolic, TimerKind, Verdict};
 
 #[test]
@@ -14,8 +16,13 @@ fn the_proposer_builds_ahead_proposes_at_the_tick_and_finalises_on_a_quorum_of_c
             "the tick: own proposal, and own PREPARE like everybody",
             timeout(TimerKind::BlockDue, 0),
             &[
-                "persist proposal r0", "sign proposal r0", "send proposal r0", "validate r0",
-                "persist prepare r0", "sign prepare r0", "send prepare r0",
+                "persist proposal r0",
+                "sign proposal r0",
+                "send proposal r0",
+                "validate r0",
+                "persist prepare r0",
+                "sign prepare r0",
+                "send prepare r0",
             ],
         ),
         ("second PREPARE", prepare_message(2, &block), &[]),
@@ -29,9 +36,11 @@ fn the_proposer_builds_ahead_proposes_at_the_tick_and_finalises_on_a_quorum_of_c
         ("quorum of COMMITs", commit(4, &block), &["finalise r0 seals=3"]),
         ("late COMMIT", commit(3, &block), &["rejected decided"]),
         ("the round timer means nothing now", timeout(TimerKind::Round, 0), &["rejected stale"]),
-        ("next height; the turn is computed from the head", Input::NewBlock(head(1)), &[
-            "timer round r0 +3000", "timer due r0 +2000", "build r0 t=1004 due=1004000",
-        ]),
+        (
+            "next height; the turn is computed from the head",
+            Input::NewBlock(head(1)),
+            &["timer round r0 +3000", "timer due r0 +2000", "build r0 t=1004 due=1004000"],
+        ),
     ]);
     assert_eq!((bench.instance.height(), bench.instance.round()), (2, 0));
 }
@@ -42,9 +51,11 @@ fn a_block_built_late_is_proposed_as_soon_as_it_is_there() {
     bench.verdict = None;
     bench.run(vec![
         ("tick without a block", timeout(TimerKind::BlockDue, 0), &[]),
-        ("now", Input::Built { height: 1, round: 0, block: block(1, 0) }, &[
-            "persist proposal r0", "sign proposal r0", "send proposal r0", "validate r0",
-        ]),
+        (
+            "now",
+            Input::Built { height: 1, round: 0, block: block(1, 0) },
+            &["persist proposal r0", "sign proposal r0", "send proposal r0", "validate r0"],
+        ),
         ("built twice", Input::Built { height: 1, round: 0, block: block(1, 0) }, &[]),
     ]);
 }
@@ -59,7 +70,11 @@ fn a_validator_beside_the_proposer_prepares_only_what_was_executed() {
     bench.run(vec![
         ("checked, but not executed", proposal(1, 0, &block), &["validate r0"]),
         ("executed", Input::Validated { height: 1, round: 0, digest, verdict: Verdict::Valid }, &PREPARE_R0),
-        ("again", Input::Validated { height: 1, round: 0, digest, verdict: Verdict::Valid }, &["rejected stale"]),
+        (
+            "again",
+            Input::Validated { height: 1, round: 0, digest, verdict: Verdict::Valid },
+            &["rejected stale"],
+        ),
         ("one", prepare_message(1, &block), &[]),
         ("quorum", prepare_message(3, &block), &["persist commit r0", "sign commit r0", "send commit r0"]),
     ]);
@@ -73,12 +88,22 @@ fn votes_that_overtake_the_proposal_count_once_it_is_valid() {
         ("PREPARE first", prepare_message(3, &block), &[]),
         ("PREPARE for something else", prepare_message(4, &other), &[]),
         ("COMMITs first", commit(1, &block), &[]),
-        ("a COMMIT whose seal cannot be checked yet", sealed_commit(3, &block, Symbolic::sign(seat(3), block.parent)), &[]),
-        ("the proposal; seal and digest that do not fit are dropped", proposal(1, 0, &block), &[
-            "validate r0", "persist prepare r0", "sign prepare r0", "send prepare r0",
-        ]),
+        (
+            "a COMMIT whose seal cannot be checked yet",
+            sealed_commit(3, &block, Symbolic::sign(seat(3), block.parent)),
+            &[],
+        ),
+        (
+            "the proposal; seal and digest that do not fit are dropped",
+            proposal(1, 0, &block),
+            &["validate r0", "persist prepare r0", "sign prepare r0", "send prepare r0"],
+        ),
         ("its author may still send a true one", commit(3, &block), &[]),
-        ("a quorum of COMMITs finalises though this node has not prepared", commit(4, &block), &["finalise r0 seals=3"]),
+        (
+            "a quorum of COMMITs finalises though this node has not prepared",
+            commit(4, &block),
+            &["finalise r0 seals=3"],
+        ),
     ]);
 }
 
@@ -134,9 +159,10 @@ fn a_sole_validator_decides_alone() {
     let (mut bench, _) = Bench::start(1);
     let alone = qbft::NewHead { validators: [seat(1)].into(), ..head(1) };
     bench.now_ms = 1_004_000;
-    assert_eq!(bench.tell(Input::NewBlock(alone)), [
-        "timer round r0 +3000", "timer due r0 +2000", "build r0 t=1004 due=1004000",
-    ]);
+    assert_eq!(
+        bench.tell(Input::NewBlock(alone)),
+        ["timer round r0 +3000", "timer due r0 +2000", "build r0 t=1004 due=1004000",]
+    );
     let block = Block { height: 2, parent: head(1).hash, timestamp: 1_004, ..block(1, 0) };
     bench.tell(Input::Built { height: 2, round: 0, block });
     let timer = qbft::Timer { kind: TimerKind::BlockDue, height: 2, round: 0 };

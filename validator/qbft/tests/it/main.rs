@@ -8,5 +8,6 @@ mod real;
 mod rejected;
 mod restart;
 mod rounds;
+mod spec_map;
 mod vectors;
 mod wire;

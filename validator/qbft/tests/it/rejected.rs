@@ -1,14 +1,14 @@
 //! Each reason to refuse, once.
 
 use crate::bench::{
-    Bench, Block, DUE, block, commit, evidenced, head, justified, prepare, prepare_message, prepares, proposal,
-    round_change, round_change_message, sealed_commit, seat, timeout,
+    Bench, Block, DUE, block, commit, evidenced, head, justified, prepare, prepare_message, prepares,
+    proposal, round_change, round_change_message, sealed_commit, seat, timeout,
 };
 use alloy_primitives::B256;
 use qbft::{
     Input, Message, Proposal, Rejected, Signatures, Symbolic, TimerKind, Verified,
     config::MAX_ROUND,
-    message::{Prepare, Prepared, RoundChange},
+    message::{Justification, Prepare, Prepared, RoundChange},
     reject::{BadBlock, BadJustification, BadRoundChange},
 };
 use std::sync::Arc;
@@ -51,8 +51,14 @@ fn a_vote_of_a_round_that_is_over_or_too_far_ahead_is_refused() {
     let (mut bench, _) = Bench::start(2);
     bench.tell(timeout(TimerKind::Round, 0));
     assert_eq!(bench.instance.step(prepare_at(1, 0, 1), DUE), Err(Rejected::OldRound { got: 0, want: 1 }));
-    assert_eq!(bench.instance.step(prepare_at(1, 12, 1), DUE), Err(Rejected::FarRound { got: 12, limit: 11 }));
-    assert_eq!(bench.instance.step(proposal(1, 0, &block(1, 0)), DUE), Err(Rejected::OldRound { got: 0, want: 1 }));
+    assert_eq!(
+        bench.instance.step(prepare_at(1, 12, 1), DUE),
+        Err(Rejected::FarRound { got: 12, limit: 11 })
+    );
+    assert_eq!(
+        bench.instance.step(proposal(1, 0, &block(1, 0)), DUE),
+        Err(Rejected::OldRound { got: 0, want: 1 })
+    );
     let far = block(1, MAX_ROUND + 1);
     assert_eq!(
         bench.instance.step(proposal(1, MAX_ROUND + 1, &far), DUE),
@@ -123,7 +129,8 @@ fn a_commit_whose_seal_is_for_another_round_or_by_somebody_else_is_refused() {
     let (mut bench, _) = Bench::start(2);
     let block = block(1, 0);
     bench.tell(proposal(1, 0, &block));
-    for seal in [Symbolic::sign(seat(3), block.commit_hash(1)), Symbolic::sign(seat(4), block.commit_hash(0))] {
+    for seal in [Symbolic::sign(seat(3), block.commit_hash(1)), Symbolic::sign(seat(4), block.commit_hash(0))]
+    {
         let rejected = bench.instance.step(sealed_commit(3, &block, seal), DUE);
         assert_eq!(rejected, Err(Rejected::BadSeal { author: seat(3) }));
     }
@@ -133,7 +140,10 @@ fn a_commit_whose_seal_is_for_another_round_or_by_somebody_else_is_refused() {
 fn a_block_that_contradicts_its_message_or_the_chain_is_refused() {
     let good = block(1, 0);
     let cases = [
-        (Block { parent: B256::with_last_byte(7), ..good }, BadBlock::Parent { got: B256::with_last_byte(7), want: B256::ZERO }),
+        (
+            Block { parent: B256::with_last_byte(7), ..good },
+            BadBlock::Parent { got: B256::with_last_byte(7), want: B256::ZERO },
+        ),
         (Block { round: 1, ..good }, BadBlock::Round { got: 1, want: 0 }),
         (Block { proposer: seat(3), ..good }, BadBlock::Beneficiary { got: seat(3) }),
         (Block { timestamp: 1_001, ..good }, BadBlock::Early { got: 1_001, earliest_ms: DUE }),
@@ -144,7 +154,7 @@ fn a_block_that_contradicts_its_message_or_the_chain_is_refused() {
     }
     let payload = qbft::message::ProposalPayload { height: 1, round: 0, block: Block { height: 2, ..good } };
     let proposal = Verified::symbolic(payload, seat(1));
-    let message = qbft::message::ProposalMessage { proposal, justification: Default::default() };
+    let message = qbft::message::ProposalMessage { proposal, justification: Justification::default() };
     let rejected = refuse(Input::Message(Message::Proposal(Arc::new(message))));
     assert_eq!(rejected, Rejected::BadBlock(BadBlock::Height { got: 2, want: 1 }));
 }
@@ -171,9 +181,27 @@ fn a_proposal_must_prove_that_it_may_be_made() {
     );
     let other_height = Verified::symbolic(RoundChange { height: 2, round: 1, prepared: None }, seat(3));
     let cases = [
-        ("too few", fresh, three[..2].to_vec(), vec![], BadJustification::TooFewRoundChanges { got: 2, want: 3 }),
-        ("twice the same", fresh, vec![nil(1), nil(3), nil(3)], vec![], BadJustification::Author { author: seat(3) }),
-        ("no seat", fresh, vec![nil(1), nil(3), nil(9)], vec![], BadJustification::Author { author: seat(9) }),
+        (
+            "too few",
+            fresh,
+            three[..2].to_vec(),
+            vec![],
+            BadJustification::TooFewRoundChanges { got: 2, want: 3 },
+        ),
+        (
+            "twice the same",
+            fresh,
+            vec![nil(1), nil(3), nil(3)],
+            vec![],
+            BadJustification::Author { author: seat(3) },
+        ),
+        (
+            "no seat",
+            fresh,
+            vec![nil(1), nil(3), nil(9)],
+            vec![],
+            BadJustification::Author { author: seat(9) },
+        ),
         (
             "another round",
             fresh,
@@ -210,7 +238,13 @@ fn a_proposal_must_prove_that_it_may_be_made() {
             proof.to_vec(),
             BadJustification::NotHighestPrepared { got: fresh.with_round(0).digest(), want: old.digest() },
         ),
-        ("no proof", again, one_prepared.clone(), vec![], BadJustification::TooFewPrepares { got: 0, want: 3 }),
+        (
+            "no proof",
+            again,
+            one_prepared.clone(),
+            vec![],
+            BadJustification::TooFewPrepares { got: 0, want: 3 },
+        ),
         (
             "a PREPARE twice",
             again,
@@ -273,7 +307,9 @@ fn a_decided_height_takes_nothing_more() {
     let (mut bench, _) = Bench::start(2);
     let block = block(1, 0);
     bench.tell(proposal(1, 0, &block));
-    [1, 3, 4].into_iter().for_each(|from| drop(bench.tell(commit(from, &block))));
+    for from in [1, 3, 4] {
+        bench.tell(commit(from, &block));
+    }
     let rejected = bench.instance.step(prepare_message(3, &block), DUE);
     assert_eq!(rejected, Err(Rejected::Decided { height: 1 }));
 }
@@ -283,7 +319,11 @@ fn what_nothing_waits_for_is_stale() {
     let (mut bench, _) = Bench::start(2);
     bench.run(vec![
         ("timer of another round", timeout(TimerKind::Round, 3), &["rejected stale"]),
-        ("a block nobody asked for", Input::Built { height: 1, round: 0, block: block(2, 0) }, &["rejected stale"]),
+        (
+            "a block nobody asked for",
+            Input::Built { height: 1, round: 0, block: block(2, 0) },
+            &["rejected stale"],
+        ),
         ("no block that nobody asked for", Input::BuildFailed { height: 1, round: 0 }, &["rejected stale"]),
         ("the head again", Input::NewBlock(head(0)), &["rejected stale"]),
         ("an unknown vote", Input::SignFailed { ticket: qbft::Ticket(3) }, &["rejected stale"]),
@@ -303,8 +343,11 @@ fn a_signer_with_another_key_is_found_out_before_its_seal_is_sent() {
         bench.tell(Input::Persisted { ticket });
         let signatures = Signatures { message: Symbolic::sign(seat(2), B256::ZERO), seal };
         let rejected = bench.instance.step(Input::Signed { ticket, signatures }, DUE);
-        let expected =
-            if seal.is_none() { Rejected::WrongSigner { identity: seat(2) } } else { Rejected::Stale { what: "signature" } };
+        let expected = if seal.is_none() {
+            Rejected::WrongSigner { identity: seat(2) }
+        } else {
+            Rejected::Stale { what: "signature" }
+        };
         assert_eq!(rejected, Err(expected));
     }
     assert_eq!(bench.sent.len(), 1, "only the PREPARE went out");

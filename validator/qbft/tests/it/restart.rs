@@ -1,8 +1,8 @@
 //! What a restart with the journal does, and does not do.
 
 use crate::bench::{
-    Bench, Block, block, commit, justified, prepare_message, prepares, proposal, round_change, round_change_message,
-    seat, timeout,
+    Bench, Block, block, commit, justified, prepare_message, prepares, proposal, round_change,
+    round_change_message, seat, timeout,
 };
 use qbft::{Config, Input, Message, Proposal, Record, TimerKind};
 
@@ -22,11 +22,19 @@ fn config() -> Config {
 #[test]
 fn what_was_sent_is_sent_again_unchanged() {
     let old = block(1, 0);
-    let (journal, before) = former(vec![proposal(1, 0, &old), prepare_message(1, &old), prepare_message(2, &old)]);
+    let (journal, before) =
+        former(vec![proposal(1, 0, &old), prepare_message(1, &old), prepare_message(2, &old)]);
     let (bench, start) = Bench::restart(config(), journal);
-    assert_eq!(start, [
-        "sign prepare r0", "sign commit r0", "timer round r0 +1000", "resend prepare r0", "resend commit r0",
-    ]);
+    assert_eq!(
+        start,
+        [
+            "sign prepare r0",
+            "sign commit r0",
+            "timer round r0 +1000",
+            "resend prepare r0",
+            "resend commit r0",
+        ]
+    );
     assert_eq!(bench.sent, before);
 }
 
@@ -63,9 +71,7 @@ fn the_highest_round_goes_on_with_the_lock_from_below_it() {
         timeout(TimerKind::Round, 0),
     ]);
     let (mut bench, start) = Bench::restart(config(), journal);
-    assert_eq!(start, [
-        "sign round_change r1", "round 1", "timer resend r1 +500", "resend round_change r1",
-    ]);
+    assert_eq!(start, ["sign round_change r1", "round 1", "timer resend r1 +500", "resend round_change r1",]);
     assert_eq!(bench.sent.first(), before.last());
     assert_eq!(bench.tell(proposal(1, 0, &old)), ["rejected old_round"]);
     bench.tell(round_change_message(1, 1, None));

@@ -6,19 +6,30 @@ use crate::bench::{
 };
 use qbft::{Input, Message, Proposal, TimerKind, config::round_timeout_ms};
 
-const TO_R1: [&str; 5] =
-    ["round 1", "persist round_change r1", "timer resend r1 +1000", "sign round_change r1", "send round_change r1"];
+const TO_R1: [&str; 5] = [
+    "round 1",
+    "persist round_change r1",
+    "timer resend r1 +1000",
+    "sign round_change r1",
+    "send round_change r1",
+];
 
 #[test]
 fn a_round_that_runs_out_is_left_and_the_next_ones_timer_waits_for_a_quorum() {
     let (mut bench, _) = Bench::start(3);
     bench.run(vec![
         ("round 0 runs out", timeout(TimerKind::Round, 0), &TO_R1),
-        ("nobody answers: sent again, no timer", timeout(TimerKind::Resend, 1), &[
-            "resend round_change r1", "timer resend r1 +1000",
-        ]),
+        (
+            "nobody answers: sent again, no timer",
+            timeout(TimerKind::Resend, 1),
+            &["resend round_change r1", "timer resend r1 +1000"],
+        ),
         ("one answers", round_change_message(1, 1, None), &[]),
-        ("a quorum, own one included: the timer runs, doubled", round_change_message(4, 2, None), &["timer round r1 +2000"]),
+        (
+            "a quorum, own one included: the timer runs, doubled",
+            round_change_message(4, 2, None),
+            &["timer round r1 +2000"],
+        ),
     ]);
 }
 
@@ -39,10 +50,18 @@ fn f_plus_one_round_changes_pull_a_node_to_the_smallest_of_their_rounds() {
     let (mut bench, _) = Bench::start(4);
     bench.run(vec![
         ("one alone may be lying", round_change_message(1, 7, None), &[]),
-        ("two are not both", round_change_message(3, 5, None), &[
-            "round 5", "persist round_change r5", "timer resend r5 +1000", "sign round_change r5",
-            "send round_change r5", "timer round r5 +32000",
-        ]),
+        (
+            "two are not both",
+            round_change_message(3, 5, None),
+            &[
+                "round 5",
+                "persist round_change r5",
+                "timer resend r5 +1000",
+                "sign round_change r5",
+                "send round_change r5",
+                "timer round r5 +32000",
+            ],
+        ),
     ]);
 }
 
@@ -53,16 +72,28 @@ fn the_proposer_of_the_new_round_makes_a_fresh_block_when_nothing_was_prepared()
     bench.tell(timeout(TimerKind::Round, 0));
     bench.run(vec![
         ("one", round_change_message(1, 1, None), &[]),
-        ("quorum: at once, and no earlier than period and clock allow", round_change_message(3, 1, None), &[
-            "timer round r1 +3000", "build r1 t=1003 due=1003000",
-        ]),
+        (
+            "quorum: at once, and no earlier than period and clock allow",
+            round_change_message(3, 1, None),
+            &["timer round r1 +3000", "build r1 t=1003 due=1003000"],
+        ),
         ("another one does not ask twice", round_change_message(4, 1, None), &[]),
-        ("built", Input::Built { height: 1, round: 1, block: block(2, 1) }, &[
-            "persist proposal r1", "sign proposal r1", "send proposal r1", "validate r1",
-            "persist prepare r1", "sign prepare r1", "send prepare r1",
-        ]),
+        (
+            "built",
+            Input::Built { height: 1, round: 1, block: block(2, 1) },
+            &[
+                "persist proposal r1",
+                "sign proposal r1",
+                "send proposal r1",
+                "validate r1",
+                "persist prepare r1",
+                "sign prepare r1",
+                "send prepare r1",
+            ],
+        ),
     ]);
-    let Some(Message::Proposal(message)) = bench.sent.iter().find(|message| message.phase().code() == 0x12) else {
+    let Some(Message::Proposal(message)) = bench.sent.iter().find(|message| message.phase().code() == 0x12)
+    else {
         panic!("a proposal was sent");
     };
     assert_eq!(message.justification.round_changes.len(), 4);
@@ -87,11 +118,21 @@ fn the_proposer_of_the_new_round_takes_the_block_prepared_in_the_highest_round()
 fn a_justified_proposal_of_a_later_round_is_followed_and_its_own_round_change_sent() {
     let (mut bench, _) = Bench::start(4);
     let proofs = [1, 2, 3].map(|from| round_change(from, 1, None)).to_vec();
-    assert_eq!(bench.tell(justified(2, 1, &block(2, 1), proofs, &[])), [
-        "round 1", "persist round_change r1", "timer resend r1 +1000", "timer round r1 +2000", "validate r1",
-        "sign round_change r1", "send round_change r1",
-        "persist prepare r1", "sign prepare r1", "send prepare r1",
-    ]);
+    assert_eq!(
+        bench.tell(justified(2, 1, &block(2, 1), proofs, &[])),
+        [
+            "round 1",
+            "persist round_change r1",
+            "timer resend r1 +1000",
+            "timer round r1 +2000",
+            "validate r1",
+            "sign round_change r1",
+            "send round_change r1",
+            "persist prepare r1",
+            "sign prepare r1",
+            "send prepare r1",
+        ]
+    );
 }
 
 #[test]
@@ -111,7 +152,12 @@ fn a_prepared_block_is_carried_through_two_round_changes() {
         .filter_map(|message| match message {
             Message::RoundChange(message) => {
                 let payload = message.round_change.payload();
-                Some((payload.round, payload.prepared.map(|prepared| prepared.digest), message.block, message.prepares.len()))
+                Some((
+                    payload.round,
+                    payload.prepared.map(|prepared| prepared.digest),
+                    message.block,
+                    message.prepares.len(),
+                ))
             }
             _ => None,
         })
@@ -150,7 +196,9 @@ fn a_block_executed_after_its_round_gets_no_prepare_but_may_be_finalised() {
     let old = block(1, 0);
     bench.tell(proposal(1, 0, &old));
     bench.tell(timeout(TimerKind::Round, 0));
-    [1, 2, 3].into_iter().for_each(|from| drop(bench.tell(commit(from, &old))));
+    for from in [1, 2, 3] {
+        bench.tell(commit(from, &old));
+    }
     let verdict = qbft::Verdict::Valid;
     let late = Input::Validated { height: 1, round: 0, digest: old.digest(), verdict };
     assert_eq!(bench.tell(late), ["finalise r0 seals=3"]);
@@ -187,9 +235,10 @@ fn a_node_behind_takes_up_the_messages_it_kept_when_the_parent_arrives() {
     bench.tell(prepare_message(1, &next));
     bench.now_ms = 1_004_000;
     let lines = bench.tell(Input::NewBlock(crate::bench::head(1)));
-    assert_eq!(lines, [
-        "timer round r0 +3000", "validate r0", "persist prepare r0", "sign prepare r0", "send prepare r0",
-    ]);
+    assert_eq!(
+        lines,
+        ["timer round r0 +3000", "validate r0", "persist prepare r0", "sign prepare r0", "send prepare r0",]
+    );
 }
 
 #[test]
@@ -197,7 +246,11 @@ fn a_vote_the_signer_failed_on_is_tried_again_with_the_next_resend() {
     let (mut bench, _) = Bench::start(3);
     bench.answers = false;
     bench.run(vec![
-        ("out", timeout(TimerKind::Round, 0), &["round 1", "persist round_change r1", "timer resend r1 +1000"]),
+        (
+            "out",
+            timeout(TimerKind::Round, 0),
+            &["round 1", "persist round_change r1", "timer resend r1 +1000"],
+        ),
         ("durable", Input::Persisted { ticket: qbft::Ticket(1) }, &["sign round_change r1"]),
         ("signer down", Input::SignFailed { ticket: qbft::Ticket(1) }, &[]),
         ("again", timeout(TimerKind::Resend, 1), &["sign round_change r1", "timer resend r1 +1000"]),

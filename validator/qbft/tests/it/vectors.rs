@@ -8,8 +8,11 @@ use alloy_primitives::{Address, B256, Bytes};
 use alloy_rlp::Decodable;
 use chain::hash::{ProposalRound, with_round_and_seals};
 use qbft::{
-    Config, Encoding, Input, Instance, Message, NewHead, Output, Proposal, ProposerRule, Recovered, Signed, Unverified,
-    Verdict, config::{MAX_TIMEOUT_MS, round_timeout_ms}, proposer::proposer, wire,
+    Config, Encoding, Input, Instance, Message, NewHead, Output, Proposal, ProposerRule, Recovered, Signed,
+    Unverified, Verdict,
+    config::{MAX_TIMEOUT_MS, round_timeout_ms},
+    proposer::proposer,
+    wire,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -32,7 +35,8 @@ pub fn genesis_head(derived: &Value) -> (NewHead, u64) {
     let header = alloy_consensus::Header::decode(&mut &bytes[..]).unwrap();
     let first = block::<false>(&derived["block1_unsealed"]["block_rlp"]);
     let period_ms = (first.timestamp() - header.timestamp) * 1_000;
-    let validators = derived["validators"].as_array().unwrap().iter().map(|seat| parse(&seat["address"])).collect();
+    let validators =
+        derived["validators"].as_array().unwrap().iter().map(|seat| parse(&seat["address"])).collect();
     let head = NewHead {
         number: 0,
         hash: chain::hash::block_hash(&header).unwrap(),
@@ -132,10 +136,13 @@ fn derived_round0(derived: &Value) -> Vec<String> {
     }
     let (mut instance, now_ms) = observer::<false>(derived);
     let mut outputs = instance.step(Input::Message(message(0x12, &proposal["rlp_besu26"])), now_ms).unwrap();
-    let Some(Output::Validate { height, round, digest, .. }) = outputs.pop() else { panic!("to be validated") };
+    let Some(Output::Validate { height, round, digest, .. }) = outputs.pop() else {
+        panic!("to be validated")
+    };
     assert_eq!(digest, parse::<B256>(&derived["block1_unsealed"]["digest_besu"]));
     instance.step(Input::Validated { height, round, digest, verdict: Verdict::Valid }, now_ms).unwrap();
-    let mut names = vec!["derived_end_to_end/round0".to_owned(), "derived_end_to_end/round0/preprepare".to_owned()];
+    let mut names =
+        vec!["derived_end_to_end/round0".to_owned(), "derived_end_to_end/round0/preprepare".to_owned()];
     for (phase, code) in [("prepares", 0x13), ("commits", 0x14)] {
         for (index, vector) in round0[phase].as_array().unwrap().iter().enumerate() {
             round_trip::<false>(code, &vector["rlp"], Encoding::Besu26, &vector["author"]);
@@ -143,7 +150,9 @@ fn derived_round0(derived: &Value) -> Vec<String> {
             names.push(format!("derived_end_to_end/round0/{phase}/{index}"));
         }
     }
-    let [Output::Finalise { block, round: 0, seals }] = &outputs[..] else { panic!("final, not {outputs:?}") };
+    let [Output::Finalise { block, round: 0, seals }] = &outputs[..] else {
+        panic!("final, not {outputs:?}")
+    };
     let sealed = with_round_and_seals(&block.0.header, 0, seals.clone()).unwrap();
     assert_eq!(alloy_rlp::encode(&sealed), parse::<Bytes>(&round0["sealed_header_rlp"])[..]);
     assert_eq!(chain::hash::block_hash(&sealed).unwrap(), parse::<B256>(&round0["sealed_onchain_hash"]));
@@ -171,13 +180,17 @@ fn derived_blocks(derived: &Value) -> Vec<String> {
     let vote = &derived["block1_with_auth_vote"];
     let header = alloy_consensus::Header { extra_data: parse(&vote["extra"]), ..block.0.header.clone() };
     assert_eq!(chain::hash::block_hash(&header).unwrap(), parse::<B256>(&vote["onchain_hash"]));
-    let mut names: Vec<_> = ["", "/genesis", "/proposers_height_1", "/block1_unsealed", "/block1_with_auth_vote"]
-        .map(|name| format!("derived_end_to_end{name}"))
-        .into();
+    let mut names: Vec<_> =
+        ["", "/genesis", "/proposers_height_1", "/block1_unsealed", "/block1_with_auth_vote"]
+            .map(|name| format!("derived_end_to_end{name}"))
+            .into();
     for (index, seat) in derived["validators"].as_array().unwrap().iter().enumerate() {
         let key = parse::<B256>(&seat["private_key"]).0[31];
         let signature = crate::wire::sign(key, head.hash);
-        assert_eq!(chain::signature::recover(head.hash, &signature).unwrap(), parse::<Address>(&seat["address"]));
+        assert_eq!(
+            chain::signature::recover(head.hash, &signature).unwrap(),
+            parse::<Address>(&seat["address"])
+        );
         names.push(format!("derived_end_to_end/validators/{index}"));
     }
     names
@@ -212,10 +225,13 @@ fn derived_round1(derived: &Value) -> Vec<String> {
         is_taken::<true>(derived, &vector["rlp_legacy"]);
         names.push(format!("derived_end_to_end/{name}/preprepare_goquorum_style"));
     }
-    for (section, name) in
-        [(&fresh["preprepare_besu_style"], "round1_not_prepared/preprepare_besu_style"),
-         (&again["preprepare_besu_ge_24_12_style"], "round1_prepared_in_round0/preprepare_besu_ge_24_12_style")]
-    {
+    for (section, name) in [
+        (&fresh["preprepare_besu_style"], "round1_not_prepared/preprepare_besu_style"),
+        (
+            &again["preprepare_besu_ge_24_12_style"],
+            "round1_prepared_in_round0/preprepare_besu_ge_24_12_style",
+        ),
+    ] {
         round_trip::<false>(0x12, &section["rlp_legacy"], Encoding::Legacy, &section["author"]);
         is_taken::<false>(derived, &section["rlp_legacy"]);
         if !section["rlp_besu26"].is_null() {
@@ -233,7 +249,9 @@ fn goquorum_commits(derived: &Value, again: &Value) -> Vec<String> {
     let (mut instance, now_ms) = observer::<true>(derived);
     let proposal = message(0x12, &again["preprepare_goquorum_style"]["rlp_legacy"]);
     let mut outputs = instance.step(Input::Message(proposal), now_ms).unwrap();
-    let Some(Output::Validate { height, round, digest, block }) = outputs.pop() else { panic!("to be validated") };
+    let Some(Output::Validate { height, round, digest, block }) = outputs.pop() else {
+        panic!("to be validated")
+    };
     assert_eq!(block.commit_hash(1), parse::<B256>(&again["commit_hash_r1"]));
     instance.step(Input::Validated { height, round, digest, verdict: Verdict::Valid }, now_ms).unwrap();
     let mut names = vec!["derived_end_to_end/round1_prepared_in_round0".to_owned()];
@@ -241,7 +259,9 @@ fn goquorum_commits(derived: &Value, again: &Value) -> Vec<String> {
         outputs = instance.step(Input::Message(message(0x14, &vector["rlp"])), now_ms).unwrap();
         names.push(format!("derived_end_to_end/round1_prepared_in_round0/commit_r1_goquorum/{index}"));
     }
-    let [Output::Finalise { block, round: 1, seals }] = &outputs[..] else { panic!("final, not {outputs:?}") };
+    let [Output::Finalise { block, round: 1, seals }] = &outputs[..] else {
+        panic!("final, not {outputs:?}")
+    };
     let sealed = with_round_and_seals(&block.0.header, 1, seals.clone()).unwrap();
     assert_eq!(alloy_rlp::encode(&sealed), parse::<Bytes>(&again["sealed_header_rlp"])[..]);
     assert_eq!(chain::hash::block_hash(&sealed).unwrap(), parse::<B256>(&again["sealed_onchain_hash"]));
@@ -273,7 +293,8 @@ fn round_timeouts(vectors: &Value) -> Vec<String> {
     let mut names = vec!["round_timeouts_ms".to_owned()];
     for table in ["capped_60s", "rows"] {
         for (index, row) in section[table].as_array().unwrap().iter().enumerate() {
-            let (round, expected) = (u32::try_from(row[0].as_u64().unwrap()).unwrap(), row[1].as_u64().unwrap());
+            let (round, expected) =
+                (u32::try_from(row[0].as_u64().unwrap()).unwrap(), row[1].as_u64().unwrap());
             // The uncapped table holds for us as far as the cap is not reached.
             if expected <= MAX_TIMEOUT_MS {
                 assert_eq!(round_timeout_ms(base_ms, round), expected);
@@ -291,17 +312,19 @@ fn name(path: &str, value: &Value, out: &mut BTreeSet<String>) {
     match value {
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                let place = item.get("id").and_then(Value::as_str).map_or_else(|| index.to_string(), str::to_owned);
+                let place =
+                    item.get("id").and_then(Value::as_str).map_or_else(|| index.to_string(), str::to_owned);
                 assert!(out.insert(format!("{path}/{place}")), "two vectors of one name: {path}/{place}");
             }
         }
         Value::Object(fields) => {
             for (key, field) in fields.iter().filter(|(key, _)| !ABOUT.contains(&key.as_str())) {
                 let inner = if path.is_empty() { key.clone() } else { format!("{path}/{key}") };
-                match field {
-                    Value::Array(items) if items.iter().all(Value::is_string) => drop(out.insert(path.to_owned())),
-                    Value::Array(_) | Value::Object(_) => name(&inner, field, out),
-                    _ => drop(out.insert(path.to_owned())),
+                let strings = |items: &Vec<Value>| items.iter().all(Value::is_string);
+                if field.is_object() || field.as_array().is_some_and(|items| !strings(items)) {
+                    name(&inner, field, out);
+                } else {
+                    out.insert(path.to_owned());
                 }
             }
         }
@@ -326,8 +349,11 @@ fn every_vector_is_exercised_or_listed_as_unread() {
     .concat()
     .into_iter()
     .collect();
-    let listed: BTreeSet<String> =
-        include_str!("unread-vectors").lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
+    let listed: BTreeSet<String> = include_str!("unread-vectors")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect();
     let mut all = BTreeSet::new();
     name("", &vectors, &mut all);
     let accounted: BTreeSet<_> = exercised.union(&listed).cloned().collect();

@@ -5,9 +5,12 @@ use alloy_primitives::{Address, B256, Bytes};
 use chain::Seal;
 use k256::ecdsa::SigningKey;
 use qbft::{
-    Config, Encoding, Input, Instance, Message, Output, Record, Recovered, Signatures, Timer, TimerKind, Unsigned, Verdict,
-    wire::{WireError, decode, decode_record, encode, encode_record},
+    Config, Encoding, Input, Instance, Message, Output, Record, Recovered, Signatures, Timer, TimerKind,
+    Unsigned, Verdict,
+    message::RoundChangeMessage,
+    wire::{MAX_NESTED, WireError, decode, decode_record, encode, encode_record},
 };
+use std::sync::Arc;
 
 type Real = RealBlock<false>;
 
@@ -23,7 +26,9 @@ pub fn sign(key: u8, hash: B256) -> Seal {
 
 fn proposal() -> Bytes {
     let vectors = vectors::load();
-    vectors::parse(&vectors["derived_end_to_end"]["round1_prepared_in_round0"]["preprepare_besu_ge_24_12_style"]["rlp_legacy"])
+    vectors::parse(
+        &vectors["derived_end_to_end"]["round1_prepared_in_round0"]["preprepare_besu_ge_24_12_style"]["rlp_legacy"],
+    )
 }
 
 #[test]
@@ -65,12 +70,24 @@ fn a_damaged_byte_never_panics_and_never_keeps_the_author() {
 #[test]
 fn a_block_access_list_and_too_many_nested_messages_are_refused() {
     let vectors = vectors::load();
-    let round_change = &vectors["derived_end_to_end"]["round1_not_prepared"]["round_changes"][0];
+    let derived = &vectors["derived_end_to_end"];
+    let round_change = &derived["round1_not_prepared"]["round_changes"][0];
     let mut bytes = vectors::parse::<Bytes>(&round_change["rlp_besu26"]).to_vec();
     let slot = bytes.len() - 2;
     assert_eq!(bytes[slot..], [0x80, 0xc0]);
     bytes[slot] = 0xc0;
     assert_eq!(decode::<Real>(0x15, &bytes), Err(WireError::AccessList));
+
+    let prepared = &derived["round1_prepared_in_round0"]["round_changes"][0];
+    let Message::RoundChange(message) = vectors::message::<false>(0x15, &prepared["rlp_besu26"]) else {
+        panic!("a round change");
+    };
+    for (count, is_taken) in [(MAX_NESTED, true), (MAX_NESTED + 1, false)] {
+        let prepares = message.prepares.iter().cycle().take(count).cloned().collect();
+        let message = RoundChangeMessage { prepares, ..(*message).clone() };
+        let bytes = encode(&Message::RoundChange(Arc::new(message)), Encoding::Besu26);
+        assert_eq!(decode::<Real>(0x15, &bytes).is_ok(), is_taken, "{count}");
+    }
 }
 
 #[test]
@@ -81,12 +98,17 @@ fn records_of_every_phase_survive_their_encoding_and_a_restart_resumes_from_them
     // Seat of key 4 proposes round 0 and locks it; the others' messages are those of the vectors.
     let identity: Address = vectors::parse(&derived["validators"][0]["address"]);
     let config = Config::new(Some(identity));
-    let (mut instance, outputs) = Instance::<Real>::new(config.clone(), head.clone(), Recovered::default(), now_ms);
+    let (mut instance, outputs) =
+        Instance::<Real>::new(config.clone(), head.clone(), Recovered::default(), now_ms);
     let mut driver = Driver { records: vec![], sent: vec![], finalised: vec![] };
     driver.perform(&mut instance, outputs, now_ms);
     let block: Real = vectors::block(&derived["block1_unsealed"]["block_rlp"]);
     driver.step(&mut instance, Input::Built { height: 1, round: 0, block }, now_ms);
-    driver.step(&mut instance, Input::Timeout(Timer { kind: TimerKind::BlockDue, height: 1, round: 0 }), now_ms);
+    driver.step(
+        &mut instance,
+        Input::Timeout(Timer { kind: TimerKind::BlockDue, height: 1, round: 0 }),
+        now_ms,
+    );
     let round0 = &derived["round0"];
     for prepare in &round0["prepares"].as_array().unwrap()[1..] {
         driver.step(&mut instance, Input::Message(vectors::message(0x13, &prepare["rlp"])), now_ms);
@@ -95,7 +117,9 @@ fn records_of_every_phase_survive_their_encoding_and_a_restart_resumes_from_them
     let phases: Vec<_> = driver.records.iter().map(|(code, _)| *code).collect();
     assert_eq!(phases, [0x12, 0x13, 0x14, 0x15]);
 
-    let bytes = |code: u8, index: usize| driver.sent[index..].iter().find(|(sent, _)| *sent == code).unwrap().1.clone();
+    let bytes = |code: u8, index: usize| {
+        driver.sent[index..].iter().find(|(sent, _)| *sent == code).unwrap().1.clone()
+    };
     assert_eq!(bytes(0x12, 0), vectors::parse::<Bytes>(&round0["preprepare"]["rlp_besu26"]));
     assert_eq!(bytes(0x13, 0), vectors::parse::<Bytes>(&round0["prepares"][0]["rlp"]));
     assert_eq!(bytes(0x14, 0), vectors::parse::<Bytes>(&round0["commits"][0]["rlp"]));
@@ -110,7 +134,11 @@ fn records_of_every_phase_survive_their_encoding_and_a_restart_resumes_from_them
     for commit in &round0["commits"].as_array().unwrap()[1..] {
         second.step(&mut again, Input::Message(vectors::message(0x14, &commit["rlp"])), now_ms);
     }
-    assert_eq!(second.finalised.len(), 0, "two COMMITs are no quorum, and the own one of round 0 is not sent again");
+    assert_eq!(
+        second.finalised.len(),
+        0,
+        "two COMMITs are no quorum, and the own one of round 0 is not sent again"
+    );
 }
 
 #[test]
@@ -148,7 +176,11 @@ impl Driver {
                     self.step(instance, Input::Signed { ticket, signatures }, now_ms);
                 }
                 Output::Validate { height, round, digest, .. } => {
-                    self.step(instance, Input::Validated { height, round, digest, verdict: Verdict::Valid }, now_ms);
+                    self.step(
+                        instance,
+                        Input::Validated { height, round, digest, verdict: Verdict::Valid },
+                        now_ms,
+                    );
                 }
                 Output::Broadcast { message, .. } => {
                     self.sent.push((message.phase().code(), encode(&message, Encoding::Besu26).into()));
