@@ -1,14 +1,15 @@
 //! Building the next block.
 
 use crate::{
-    Block, BlockBody, BuildAttributes, Built, Ledger, LedgerError, Recovered, SkipReason, Transaction,
+    Block, BlockBody, BuildAttributes, Built, InvalidBlock, Ledger, LedgerError, Recovered, SkipReason,
+    Transaction,
     execute::{
         block::{BlockExecutor, Executed, Refused},
         receipts::roots,
         rules,
     },
     ledger::{Chain, Head},
-    validate::{ForkFields, keep},
+    validate::{ForkFields, check_rules, keep},
 };
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_primitives::{Address, TxHash, U256};
@@ -45,6 +46,11 @@ impl Ledger {
             gas_used,
             ..draft
         };
+        // What we would refuse from others we do not propose either.
+        check_rules(chain, &parent, &header).map_err(|reason| match reason {
+            InvalidBlock::Ledger(error) => error,
+            reason => LedgerError::Attributes(reason.to_string()),
+        })?;
         let hash = block_hash(&header).map_err(|error| LedgerError::Attributes(error.to_string()))?;
         let Filled { transactions, senders, hashes: transaction_hashes, skipped, .. } = filled;
         keep(&chain.candidates, &parent, Executed { hash, transaction_hashes, senders, receipts, diff });

@@ -33,12 +33,11 @@ pub(crate) fn spec(genesis: &Genesis, number: u64, timestamp: u64) -> SpecId {
 }
 
 /// Keys of `config` that change rules and are not implemented.
-const UNSUPPORTED: [&str; 8] = [
+const UNSUPPORTED: [&str; 7] = [
     "transitions",
     "evmStackSize",
     "contractSizeLimit",
     "fixedBaseFee",
-    "amsterdamTime",
     "withdrawalRequestContractAddress",
     "consolidationRequestContractAddress",
     "depositContractAddress",
@@ -66,7 +65,8 @@ pub(crate) fn unsupported(genesis: &Genesis) -> Option<String> {
     let qbft = config.extra_fields.get("qbft").and_then(Value::as_object);
     let found = first_set(config.extra_fields.iter(), &UNSUPPORTED)
         .or_else(|| first_set(qbft.into_iter().flatten(), &UNSUPPORTED_QBFT))
-        .or_else(|| config.deposit_contract_address.map(|_| "depositContractAddress".to_string()));
+        .or_else(|| config.deposit_contract_address.map(|_| "depositContractAddress".to_string()))
+        .or_else(|| config.amsterdam_time.map(|_| "amsterdamTime".to_string()));
     found.map(|key| format!("config key {key} is not supported by this version; remove it"))
 }
 
@@ -127,5 +127,32 @@ mod tests {
             limit = next_gas_limit(limit, 600_000_000);
         }
         assert_eq!(limit, 600_000_000);
+    }
+
+    fn genesis(with: &str) -> Genesis {
+        let spec = chain::genesis::GenesisSpec {
+            chain_id: 1,
+            gas_limit: 30_000_000,
+            qbft: serde_json::from_str(r#"{"blockperiodseconds": 2, "requesttimeoutseconds": 4}"#).unwrap(),
+            accounts: std::collections::BTreeMap::new(),
+            predeploys: Vec::new(),
+        };
+        let text = chain::genesis::render(&spec).unwrap();
+        Genesis::from_json(&text.replacen("\"chainId\"", &format!("{with}\"chainId\""), 1)).unwrap()
+    }
+
+    #[test]
+    fn a_genesis_that_asks_for_unknown_rules_is_refused_naming_the_key() {
+        assert_eq!(unsupported(&genesis("")), None);
+        assert_eq!(unsupported(&genesis(r#""transitions": {"qbft": []},"#)), None);
+        for with in [
+            r#""transitions": {"qbft": [{"block": 5}]},"#,
+            r#""amsterdamTime": 7,"#,
+            r#""depositContractAddress": "0x0000000000000000000000000000000000000001","#,
+            r#""contractSizeLimit": 100000,"#,
+        ] {
+            let key = with.split('"').nth(1).unwrap();
+            assert!(unsupported(&genesis(with)).unwrap().contains(key), "{with}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 use crate::network::{Key, Network, seal_by};
 use alloy_primitives::{Address, B256};
 use chain::{Extra, Seal, governance::GenesisParameters, hash};
-use ledger::{At, Block, CommitError, InvalidBlock, Ledger, LedgerError, Parameters};
+use ledger::{At, Block, BuildAttributes, CommitError, InvalidBlock, Ledger, LedgerError, Parameters};
 
 struct Fixture {
     network: Network,
@@ -93,6 +93,15 @@ fn a_sealed_block_that_executes_differently_here_is_a_local_fault() {
     assert!(matches!(*reason, InvalidBlock::Field { field: "stateRoot", .. }), "{reason}");
     assert_eq!(ledger.head().number, 0);
     assert!(ledger.block(At::Number(1)).unwrap().is_none(), "and it is not stored");
+}
+
+#[test]
+fn nobody_but_a_validator_can_build() {
+    let Fixture { network, ledger, _dir, .. } = fixture();
+    let attributes =
+        BuildAttributes { beneficiary: Address::repeat_byte(5), ..network.attributes(&ledger, 0) };
+    let error = ledger.build(&attributes, || None, || false).unwrap_err();
+    assert!(matches!(error, LedgerError::Attributes(_)), "{error}");
 }
 
 #[test]
