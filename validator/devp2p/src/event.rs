@@ -79,7 +79,8 @@ pub enum Misbehaviour {
 /// Something a peer did. For one id, `PeerUp` and `PeerDown` alternate, and everything else comes between them.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A peer is ready for requests and messages.
+    /// A peer is ready for requests and messages. What was queued on an earlier connection may be lost: the owner sends
+    /// its current consensus messages again with [`crate::Network::send_consensus`].
     PeerUp {
         /// Who.
         peer: PeerInfo,
