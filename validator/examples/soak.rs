@@ -13,7 +13,7 @@ use jsonrpsee::{
 use serde_json::Value;
 use std::{
     fs::File,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, ExitCode, Stdio},
     time::Duration,
 };
@@ -41,6 +41,9 @@ struct Options {
     /// The node's binary.
     #[arg(long, default_value = "target/release/quorate-validator")]
     binary: PathBuf,
+    /// Folder for the network, kept afterwards; a temporary one when absent.
+    #[arg(long)]
+    dir: Option<PathBuf>,
     /// First port; every node takes three of the next ten.
     #[arg(long, default_value_t = 32000)]
     base_port: u16,
@@ -71,8 +74,9 @@ impl Drop for Processes {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
-    let dir = tempfile::tempdir()?;
-    let mut processes = start(&options, dir.path())?;
+    let temporary = tempfile::tempdir()?;
+    let dir = options.dir.clone().unwrap_or_else(|| temporary.path().join("net"));
+    let mut processes = start(&options, dir)?;
     let ports: Vec<Ports> = (0..NODES).map(|node| Ports::from_base(options.base_port, node)).collect();
     let (sender, mut heard) = mpsc::channel(1024);
     for (node, ports) in (0..).zip(&ports) {
@@ -91,9 +95,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn start(options: &Options, dir: &Path) -> anyhow::Result<Processes> {
+fn start(options: &Options, dir: PathBuf) -> anyhow::Result<Processes> {
     let made = devnet::create(&DevnetSpec {
-        dir: dir.join("net"),
+        dir,
         chain_id: 10101,
         block_period_s: options.block_period,
         request_timeout_ms: 1500,

@@ -133,7 +133,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
     tasks.spawn(gossip::receive(pool.clone(), network.clone(), inbound, tasks.clone(), stop.clone()));
     let routes = events::Routes { verifier, sync: sync_handle, gossip: gossip_in };
     tasks.spawn(events::route(peer_events, routes, stop.clone()));
-    let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network).await?;
+    let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network, &metrics).await?;
     let seat_proof = prove_seat(&setup, &ledger, &importer, &handle, &tasks, &stop);
     let health = Arc::new(Health {
         chain_id: setup.config.network.chain_id,
@@ -233,11 +233,13 @@ async fn serve_rpc(
     pool: &Pool,
     importer: &Arc<Importer>,
     network: &Network,
+    metrics: &Arc<Metrics>,
 ) -> Result<Option<ServerHandle>, NodeError> {
     let (Some(config), Some(listen)) = (&setup.config.rpc, setup.listen.rpc) else { return Ok(None) };
     let view = View {
         network: network.clone(),
         importer: Arc::clone(importer),
+        metrics: Arc::clone(metrics),
         identity: setup.signer.as_ref().map(|signer| signer.address()),
         starting: importer.head().number,
     };

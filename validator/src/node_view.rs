@@ -2,6 +2,7 @@
 
 use crate::{
     import::Importer,
+    metrics::Metrics,
     rpc::{NodeView, SyncProgress},
     sync::claim,
 };
@@ -18,6 +19,8 @@ pub struct View {
     pub network: Network,
     /// Own head.
     pub importer: Arc<Importer>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
     /// The identity.
     pub identity: Option<Address>,
     /// Head when the process started.
@@ -43,5 +46,10 @@ impl NodeView for View {
 
     fn coinbase(&self) -> Option<Address> {
         self.identity
+    }
+
+    fn count_call(&self, method: &'static str, ok: bool) {
+        let outcome = if ok { "ok" } else { "error" };
+        self.metrics.rpc_requests.get_or_create(&[("method", method), ("outcome", outcome)]).inc();
     }
 }

@@ -45,6 +45,8 @@ pub trait NodeView: Send + Sync + 'static {
     fn client_version(&self) -> String;
     /// The identity that the node proposes blocks for, if it has one.
     fn coinbase(&self) -> Option<Address>;
+    /// Takes note of a call that was answered, with a result or with an error.
+    fn count_call(&self, _method: &'static str, _ok: bool) {}
 }
 
 /// Where a node that is behind stands.

@@ -152,13 +152,13 @@ impl Sync {
         tracing::warn!(peer = %short(&peer), %failure, "sync");
         match failure {
             Failure::Import { source, .. } if source.is_local() => {}
-            // Somebody else brought the block meanwhile, or an older one is still missing.
-            Failure::Import { source: ImportError::Refused(CommitError::NotNext { .. }), .. } => {}
             Failure::Import { source: ImportError::Refused(CommitError::Body { .. }), .. } | Failure::Useless(_) => {
                 self.network.penalise(peer, Misbehaviour::UselessAnswer);
             }
+            // The network deals with it, or: somebody else brought the block meanwhile.
+            Failure::Request(_)
+            | Failure::Import { source: ImportError::Refused(CommitError::NotNext { .. }), .. } => {}
             Failure::Import { .. } => self.network.penalise(peer, Misbehaviour::InvalidBlock),
-            Failure::Request(_) => {}
         }
     }
 }

@@ -82,7 +82,8 @@ pub struct Journal {
     header: Header,
     slots: BTreeMap<(u64, u32, u8), Record>,
     broken: Option<String>,
-    _lock: File,
+    /// Held, not used: closing it unlocks the folder.
+    lock: File,
 }
 
 /// What a directory holds.
@@ -130,7 +131,7 @@ impl Opened {
             Self::Found(old) => {
                 let aside = old.dir.join(format!("{NAME}.{}", hex::encode(&old.header.id[..4])));
                 fs::rename(old.dir.join(NAME), &aside).map_err(io_error(&aside))?;
-                (old.dir, old._lock)
+                (old.dir, old.lock)
             }
         };
         let (active, replaces) = match start {
@@ -139,7 +140,7 @@ impl Opened {
         };
         let header = Header { id: random_id()?, replaces, active, watermark: 0 };
         let (file, length) = write_whole(&dir, header, &BTreeMap::new()).map_err(io_error(&dir))?;
-        Ok(Journal { dir, file, length, header, slots: BTreeMap::new(), broken: None, _lock: lock })
+        Ok(Journal { dir, file, length, header, slots: BTreeMap::new(), broken: None, lock })
     }
 }
 
@@ -164,7 +165,7 @@ impl Journal {
             file.set_len(offset as u64).and_then(|()| file.sync_all()).map_err(io_error(path))?;
         }
         let dir = dir.to_path_buf();
-        Ok(Self { dir, file, length: offset as u64, header, slots, broken: None, _lock: lock })
+        Ok(Self { dir, file, length: offset as u64, header, slots, broken: None, lock })
     }
 
     /// The random id.

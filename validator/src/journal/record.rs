@@ -7,7 +7,7 @@ pub(super) const FRAME: usize = 8;
 /// Bytes of a body without its payload.
 const FIXED: usize = 8 + 4 + 1 + 32;
 /// Longest payload accepted: a proposal of the largest block (EIP-7934) with its justification.
-pub const MAX_PAYLOAD: usize = 24 * 1024 * 1024;
+pub(super) const MAX_PAYLOAD: usize = 24 * 1024 * 1024;
 
 /// A vote: the slot, what was voted for, and the bytes needed to say it again after a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -74,10 +74,20 @@ fn register(module: &mut RpcModule<Context>, methods: &'static [Method]) -> Resu
     for method in methods {
         module.register_async_method(method.name, |params, context, extensions| {
             let args = Args::new(&params, method.args, client(&extensions));
-            answer(method.run, context, args)
+            counted(method, context, args)
         })?;
     }
     Ok(())
+}
+
+async fn counted(
+    method: &'static Method,
+    context: Arc<Context>,
+    args: Result<Args, Failure>,
+) -> Result<Box<RawValue>, ErrorObjectOwned> {
+    let outcome = answer(method.run, Arc::clone(&context), args).await;
+    context.node.count_call(method.name, outcome.is_ok());
+    outcome
 }
 
 async fn answer(
