@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! `quorate-validator`: see `--help`.
+
+fn main() -> std::process::ExitCode {
+    validator::cli::main()
+}

@@ -1,0 +1,328 @@
+//! The only caller of the protocol core: events become its inputs, its outputs become effects.
+//!
+//! One task owns the core and never waits for anything slow. Execution runs on blocking threads, signatures are checked
+//! and votes are written on threads of their own, and whatever they give comes back as an input. The core orders what
+//! belongs together: nothing is signed before its record is durable, nothing is sent before it is signed.
+
+mod block;
+mod build;
+mod heard;
+mod perform;
+mod recover;
+mod sign;
+mod timers;
+mod verify;
+mod view;
+
+pub use block::{PROPOSAL_ROUND, ProposedBlock};
+pub use verify::{Incoming, Verifier};
+pub use view::{DriverView, JournalView};
+
+use crate::{
+    clock::unix_ms,
+    faults::Faults,
+    import::Importer,
+    journal::{JournalHandle, Record},
+    metrics::{Metrics, gauge},
+    pool::Pool,
+    signer::Signer,
+    sync::SyncHandle,
+};
+use alloy_primitives::{Address, B256};
+use devp2p::{Misbehaviour, Network, PeerId};
+use heard::Heard;
+use ledger::{HeadInfo, Ledger, LedgerError};
+use qbft::{Encoding, Input, Instance, NewHead, Rejected};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use timers::Timers;
+use tokio::sync::{mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use verify::Checked;
+
+/// Results of effects that may wait for the driver.
+const EFFECTS: usize = 1024;
+/// The driver shows that it lives at least this often, and reads the clock anew in case it was stepped.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Refused messages of one peer and height, of the kinds that are its fault, before it is dropped.
+const STRIKES: u32 = 100;
+
+/// How far a block's timestamp must lie behind our start to prove that its height was decided without us: more than
+/// any two clocks of the network may differ.
+pub const SIT_OUT_MARGIN_S: u64 = 10;
+
+/// The identity, its journal and what the journal said.
+pub struct Voter {
+    /// Signs.
+    pub signer: Arc<dyn Signer>,
+    /// Makes votes durable.
+    pub journal: JournalHandle,
+    /// Its id.
+    pub journal_id: B256,
+    /// Whether it accepts votes; if not, the node sits out.
+    pub active: bool,
+    /// The votes of the newest undecided height in it.
+    pub records: Vec<Record>,
+}
+
+/// What the driver works with.
+pub struct Parts {
+    /// Chain and state.
+    pub ledger: Ledger,
+    /// Transactions to build from.
+    pub pool: Pool,
+    /// Where finalised blocks go.
+    pub importer: Arc<Importer>,
+    /// Peers.
+    pub network: Network,
+    /// Told when others are ahead.
+    pub sync: SyncHandle,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Where faults are told.
+    pub faults: Faults,
+    /// The identity; none for observers.
+    pub voter: Option<Voter>,
+}
+
+/// What others may look at while the driver runs.
+#[derive(Clone)]
+pub struct DriverHandle {
+    /// Newest view.
+    pub view: watch::Receiver<Arc<DriverView>>,
+    /// Unix milliseconds of the loop's last turn.
+    pub heartbeat: Arc<AtomicU64>,
+}
+
+/// The task.
+pub struct Driver {
+    parts: Parts,
+    encoding: Encoding,
+    instance: Instance<ProposedBlock>,
+    head: NewHead,
+    sitting_out: bool,
+    started_s: u64,
+    heard: Heard,
+    /// Messages of each peer refused on this height, of the kinds that are its fault.
+    strikes: BTreeMap<PeerId, u32>,
+    /// The journal cannot be written: nothing is signed any more.
+    journal_broken: Arc<AtomicBool>,
+    timers: Timers,
+    effects: mpsc::Sender<Input<ProposedBlock>>,
+    results: mpsc::Receiver<Input<ProposedBlock>>,
+    checked: mpsc::Receiver<Checked>,
+    tasks: TaskTracker,
+    view: watch::Sender<Arc<DriverView>>,
+    heartbeat: Arc<AtomicU64>,
+}
+
+impl Driver {
+    /// Starts the core on the ledger's head with what the journal holds; nothing is performed before [`Driver::run`].
+    pub async fn start(
+        parts: Parts,
+        checked: mpsc::Receiver<Checked>,
+        tasks: TaskTracker,
+    ) -> Result<(Self, DriverHandle), LedgerError> {
+        let head = next_height(&parts.ledger).await?;
+        let identity = parts.voter.as_ref().map(|voter| voter.signer.address());
+        let sitting_out = parts.voter.as_ref().is_some_and(|voter| !voter.active);
+        let records = parts.voter.as_ref().map_or(&[][..], |voter| &voter.records);
+        let recovered = recover::recovered(records, &parts.faults);
+        let mut config = qbft::Config::new(identity);
+        if sitting_out {
+            config.votes_from = u64::MAX;
+        }
+        let encoding = match parts.ledger.genesis().qbft.messageencoding {
+            chain::genesis::MessageEncoding::FourItem => Encoding::Besu26,
+            chain::genesis::MessageEncoding::Legacy => Encoding::Legacy,
+        };
+        let now_ms = unix_ms();
+        let (instance, outputs) = Instance::new(config, head.clone(), recovered, now_ms);
+        let (effects, results) = mpsc::channel(EFFECTS);
+        let heartbeat = Arc::new(AtomicU64::new(now_ms));
+        let (view, watch) = watch::channel(Arc::default());
+        let mut driver = Self {
+            encoding,
+            instance,
+            head,
+            sitting_out,
+            started_s: now_ms / 1000,
+            heard: Heard::default(),
+            strikes: BTreeMap::new(),
+            journal_broken: Arc::default(),
+            timers: Timers::default(),
+            effects,
+            results,
+            checked,
+            tasks,
+            view,
+            heartbeat: Arc::clone(&heartbeat),
+            parts,
+        };
+        driver.perform(outputs);
+        driver.publish();
+        Ok((driver, DriverHandle { view: watch, heartbeat }))
+    }
+
+    /// Runs until told to stop; then nothing is signed any more.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut heads = self.parts.importer.heads();
+        // A block may have come in between reading the head and subscribing.
+        heads.mark_changed();
+        loop {
+            self.heartbeat.store(unix_ms(), Ordering::Release);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                Ok(()) = heads.changed() => {
+                    let head = heads.borrow_and_update().clone();
+                    self.on_head(&head).await;
+                }
+                Some(input) = self.results.recv() => drop(self.step(input)),
+                Some(checked) = self.checked.recv() => self.on_message(checked),
+                () = tokio::time::sleep(self.timers.wait().min(TICK)) => {
+                    for timer in self.timers.due(unix_ms()) {
+                        let _ = self.step(Input::Timeout(timer));
+                    }
+                }
+            }
+            self.publish();
+        }
+    }
+
+    /// An answer or timer that came too late is no news; what a peer's message was refused for is its sender's matter.
+    fn step(&mut self, input: Input<ProposedBlock>) -> Result<(), Rejected> {
+        let outputs = self.instance.step(input, unix_ms()).inspect_err(|rejected| {
+            let reason = [("reason", rejected.label())];
+            self.parts.metrics.messages_rejected.get_or_create(&reason).inc();
+            tracing::debug!(%rejected, "consensus input refused");
+        })?;
+        self.perform(outputs);
+        Ok(())
+    }
+
+    fn on_message(&mut self, checked: Checked) {
+        let Checked { from, code, payload, message } = checked;
+        self.heard.note(message.author(), message.height(), unix_ms());
+        match self.step(Input::Message(message)) {
+            // Validators need not be connected to each other: what we accept we pass on, as received.
+            Ok(()) => self.parts.network.broadcast_consensus(code, payload, Some(from)),
+            Err(rejected) => self.strike(from, &rejected),
+        }
+    }
+
+    /// An honest peer passes on only what it accepted itself, so refusals that no honest view explains are few.
+    fn strike(&mut self, from: PeerId, rejected: &Rejected) {
+        if !rejected.is_misbehaviour() && !matches!(rejected, Rejected::NotValidator { .. }) {
+            return;
+        }
+        let strikes = self.strikes.entry(from).or_default();
+        *strikes += 1;
+        if *strikes > STRIKES {
+            self.strikes.remove(&from);
+            self.parts.network.penalise(from, Misbehaviour::InvalidConsensus);
+        }
+    }
+
+    async fn on_head(&mut self, head: &HeadInfo) {
+        if head.number <= self.head.number {
+            return;
+        }
+        let skipped = head.number > self.head.number + 1;
+        match next_height(&self.parts.ledger).await {
+            Ok(next) => self.head = next,
+            // Without a validator set there is nobody to vote with; the chain cannot go on here.
+            Err(error) => return self.parts.faults.report(error.to_string()),
+        }
+        if skipped {
+            // While we were behind, messages for the height now being decided were dropped as too far ahead.
+            self.parts.network.forget_consensus();
+        }
+        if let Some(voter) = &self.parts.voter {
+            voter.journal.prune(self.head.number);
+        }
+        self.heard.keep(&self.head.validators);
+        self.strikes.clear();
+        let _ = self.step(Input::NewBlock(self.head.clone()));
+        self.end_sitting_out().await;
+    }
+
+    /// A block proposed after our start was decided without us, and so was everything before it.
+    async fn end_sitting_out(&mut self) {
+        let proof = self.started_s.saturating_add(SIT_OUT_MARGIN_S);
+        let Some(voter) = &self.parts.voter else { return };
+        if !self.sitting_out || self.head.timestamp <= proof {
+            return;
+        }
+        match voter.journal.activate(self.head.number).await {
+            Ok(()) => {
+                let height = self.head.number.saturating_add(1);
+                tracing::info!(height, journal = %voter.journal_id, "sitting out is over, voting with a new journal");
+                self.sitting_out = false;
+                let _ = self.step(Input::VoteFrom { height });
+            }
+            Err(refusal) => self.parts.faults.report(refusal.to_string()),
+        }
+    }
+
+    fn identity(&self) -> Option<Address> {
+        self.parts.voter.as_ref().map(|voter| voter.signer.address())
+    }
+
+    fn publish(&self) {
+        let metrics = &self.parts.metrics;
+        metrics.round.set(gauge(self.instance.round()));
+        let identity = self.identity();
+        let seated = identity.is_some_and(|address| self.head.validators.contains(&address));
+        let round = self.instance.round();
+        self.view.send_replace(Arc::new(DriverView {
+            consensus: self.instance.proposer(round).map(|proposer| chain::status::Consensus {
+                height: self.instance.height(),
+                round,
+                proposer,
+            }),
+            identity,
+            seated,
+            voting: self.instance.voter().is_some() && self.may_vote(),
+            journal: self
+                .parts
+                .voter
+                .as_ref()
+                .map(|voter| JournalView { id: voter.journal_id, sitting_out: self.sitting_out }),
+            seats: self.heard.table(&self.head.validators),
+            period_ms: self.head.period_ms,
+        }));
+    }
+}
+
+/// The head and the rules for the block after it, read from one state.
+async fn next_height(ledger: &Ledger) -> Result<NewHead, LedgerError> {
+    let ledger = ledger.clone();
+    let read = move || loop {
+        let head = ledger.head();
+        let (mut validators, parameters) = (ledger.validators()?, ledger.parameters()?);
+        if ledger.head().number != head.number {
+            continue;
+        }
+        validators.sort_unstable();
+        return Ok(NewHead {
+            number: head.number,
+            hash: head.hash,
+            timestamp: head.header.timestamp,
+            proposer: head.header.beneficiary,
+            validators: validators.into(),
+            period_ms: parameters.block_period_s.saturating_mul(1000),
+            request_timeout_ms: parameters.request_timeout_ms,
+        });
+    };
+    tokio::task::spawn_blocking(read)
+        .await
+        .unwrap_or_else(|_| Err(LedgerError::Engine("reading the validator set was cut short".to_string())))
+}

@@ -1,0 +1,133 @@
+//! Making a block: work starts ahead of the tick and transactions are taken until shortly before it; the core proposes
+//! the block at the tick.
+
+use super::block::{PROPOSAL_ROUND, ProposedBlock};
+use crate::{
+    clock::{unix_ms, until_ms},
+    pool::Pool,
+};
+use alloy_primitives::{Address, B256};
+use chain::{Extra, hash::ProposalRound};
+use ledger::{BuildAttributes, Ledger, LedgerError, Recovered};
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+/// Taking transactions starts this long before the tick, at most half a period.
+const LEAD_MS: u64 = 500;
+/// For roots and root hashing after the last transaction, whatever their number.
+const FINISH_MS: u64 = 20;
+/// The same, for every thousand transactions.
+const FINISH_MS_PER_THOUSAND: u64 = 12;
+/// Time for taking transactions when the block is due at once (a later round, or the first block).
+const OVERDUE_MS: u64 = 200;
+/// How often the pool is looked at for more while there is time.
+const POLL: Duration = Duration::from_millis(5);
+
+/// What to build.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Order {
+    pub(super) height: u64,
+    pub(super) round: u32,
+    pub(super) timestamp: u64,
+    pub(super) due_ms: u64,
+    pub(super) period_ms: u64,
+    pub(super) beneficiary: Address,
+}
+
+/// Why there is no block.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BuildError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("built block has bad extra data: {0}")]
+    ExtraData(#[from] alloy_rlp::Error),
+    #[error("head is at {got}, the block was to follow {want}")]
+    Head { got: u64, want: u64 },
+    #[error("building was cut short")]
+    CutShort,
+}
+
+/// Builds; done shortly before the tick.
+pub(super) async fn build(ledger: Ledger, pool: Pool, order: Order) -> Result<ProposedBlock, BuildError> {
+    let lead_ms = LEAD_MS.min(order.period_ms / 2);
+    tokio::time::sleep(until_ms(order.due_ms.saturating_sub(lead_ms))).await;
+    let work = tokio::task::spawn_blocking(move || build_now(&ledger, &pool, order));
+    work.await.map_err(|_| BuildError::CutShort)?
+}
+
+fn build_now(ledger: &Ledger, pool: &Pool, order: Order) -> Result<ProposedBlock, BuildError> {
+    let head = ledger.head();
+    if head.number.checked_add(1) != Some(order.height) {
+        return Err(BuildError::Head { got: head.number, want: order.height.saturating_sub(1) });
+    }
+    let attributes = BuildAttributes {
+        timestamp: order.timestamp,
+        beneficiary: order.beneficiary,
+        extra_data: extra(ledger, order.round)?.to_bytes(),
+        gas_limit_target: ledger.parameters()?.gas_limit_target,
+    };
+    let mut source = Source::new(pool, order.due_ms, unix_ms());
+    let end_ms = source.end_ms;
+    let built = ledger.build(&attributes, || source.next(), || unix_ms() >= end_ms)?;
+    for (hash, reason) in &built.skipped {
+        if reason.is_permanent() {
+            tracing::debug!(%hash, %reason, "transaction can never be included, dropped");
+            pool.discard(hash);
+        }
+    }
+    Ok(ProposedBlock::new(Arc::clone(&built.block))?)
+}
+
+fn extra(ledger: &Ledger, round: u32) -> Result<Extra, LedgerError> {
+    let round = match PROPOSAL_ROUND {
+        ProposalRound::Real => round,
+        ProposalRound::Zero => 0,
+    };
+    let mut extra = Extra::unsealed(round);
+    if ledger.genesis().qbft.validatorcontractaddress.is_none() {
+        extra.validators = ledger.validators()?;
+    }
+    Ok(extra)
+}
+
+/// Offers what the pool has, then what comes in, until it is time to finish.
+struct Source<'a> {
+    pool: &'a Pool,
+    ready: Box<dyn Iterator<Item = Recovered> + Send>,
+    offered: HashSet<B256>,
+    /// When the block must be finished.
+    end_ms: u64,
+    /// Whether there is time to wait for more than the pool holds now.
+    patient: bool,
+}
+
+impl<'a> Source<'a> {
+    fn new(pool: &'a Pool, due_ms: u64, now_ms: u64) -> Self {
+        let patient = now_ms.saturating_add(FINISH_MS) < due_ms;
+        let end_ms = if patient { due_ms } else { now_ms.saturating_add(OVERDUE_MS) };
+        Self { pool, ready: Box::new(pool.best()), offered: HashSet::new(), end_ms, patient }
+    }
+
+    fn next(&mut self) -> Option<Recovered> {
+        loop {
+            if unix_ms() >= self.freeze_ms() {
+                return None;
+            }
+            let offered = &mut self.offered;
+            if let Some(next) = self.ready.by_ref().find(|transaction| offered.insert(transaction.hash)) {
+                return Some(next);
+            }
+            if !self.patient {
+                return None;
+            }
+            std::thread::sleep(POLL);
+            if self.pool.stats().pending > self.offered.len() {
+                self.ready = Box::new(self.pool.best());
+            }
+        }
+    }
+
+    fn freeze_ms(&self) -> u64 {
+        let thousands = self.offered.len() as u64 / 1000;
+        self.end_ms.saturating_sub(FINISH_MS + thousands * FINISH_MS_PER_THOUSAND)
+    }
+}

@@ -1,0 +1,174 @@
+//! Outputs of the core, put into effect.
+
+use super::{
+    Driver, ProposedBlock,
+    build::{Order, build},
+    sign::sign,
+};
+use crate::{
+    clock::unix_ms,
+    import::Source,
+    journal::{Inserted, Record as Vote, Refusal},
+    sync::Hint,
+};
+use alloy_primitives::B256;
+use ledger::InvalidBlock;
+use qbft::{
+    Input, Message, Output, Proposal as _, Record, Ticket, Unsigned, Verdict,
+    wire::{encode, encode_record},
+};
+use std::sync::{Arc, atomic::Ordering};
+
+impl Driver {
+    /// Puts outputs into effect, in their order.
+    pub(super) fn perform(&mut self, outputs: Vec<Output<ProposedBlock>>) {
+        for output in outputs {
+            match output {
+                Output::Persist { ticket, record } => self.persist(ticket, &record),
+                Output::Sign { ticket, unsigned } => self.sign(ticket, unsigned),
+                Output::Broadcast { message, resend } => self.broadcast(&message, resend),
+                Output::Build { height, round, timestamp, due_ms } => {
+                    self.build(height, round, timestamp, due_ms);
+                }
+                Output::Validate { height, round, digest, block } => {
+                    self.validate(height, round, digest, block);
+                }
+                Output::SetTimer { timer, at_ms } => self.timers.set(timer, at_ms),
+                Output::Finalise { block, round, seals } => self.finalise(&block, round, seals),
+                Output::Behind { height } => self.parts.sync.hint(Hint::Behind(height)),
+                Output::RoundChanged { height, round } => self.round_changed(height, round),
+            }
+        }
+    }
+
+    /// Whether a vote may still leave this node.
+    pub(super) fn may_vote(&self) -> bool {
+        !self.parts.importer.is_broken() && !self.journal_broken.load(Ordering::Acquire)
+    }
+
+    fn persist(&self, ticket: Ticket, record: &Arc<Record<ProposedBlock>>) {
+        let Some(voter) = self.parts.voter.as_ref().filter(|_| self.may_vote()) else { return };
+        let vote = Vote {
+            height: record.height(),
+            round: record.round(),
+            phase: record.phase().code(),
+            digest: record.digest(),
+            payload: encode_record(record).into(),
+        };
+        let (journal, effects, faults) = (voter.journal.clone(), self.effects.clone(), self.parts.faults.clone());
+        let broken = Arc::clone(&self.journal_broken);
+        self.tasks.spawn(async move {
+            match journal.insert(vote).await {
+                Ok(Inserted::New | Inserted::Same) => {
+                    let _ = effects.send(Input::Persisted { ticket }).await;
+                }
+                // The height was decided while the record was on its way: nothing to vote for any more.
+                Err(refusal @ (Refusal::Decided { .. } | Refusal::Inactive)) => {
+                    tracing::debug!(%refusal, "vote not sent");
+                }
+                Err(refusal) => {
+                    broken.fetch_or(matches!(refusal, Refusal::Broken(_)), Ordering::AcqRel);
+                    faults.report(format!("vote not sent: {refusal}"));
+                }
+            }
+        });
+    }
+
+    fn sign(&self, ticket: Ticket, unsigned: Unsigned<ProposedBlock>) {
+        let Some(voter) = self.parts.voter.as_ref().filter(|_| self.may_vote()) else { return };
+        let (signer, encoding) = (Arc::clone(&voter.signer), self.encoding);
+        let (effects, metrics) = (self.effects.clone(), Arc::clone(&self.parts.metrics));
+        self.tasks.spawn(async move {
+            let kind = match &unsigned {
+                Unsigned::Proposal(_) => "proposal",
+                Unsigned::Prepare(_) => "prepare",
+                Unsigned::Commit { .. } => "commit",
+                Unsigned::RoundChange(_) => "round_change",
+            };
+            let answer = match sign(signer.as_ref(), &unsigned, encoding).await {
+                Ok(signatures) => {
+                    metrics.votes_signed.get_or_create(&[("kind", kind)]).inc();
+                    Input::Signed { ticket, signatures }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, kind, "not signed");
+                    Input::SignFailed { ticket }
+                }
+            };
+            let _ = effects.send(answer).await;
+        });
+    }
+
+    fn broadcast(&mut self, message: &Message<ProposedBlock>, resend: bool) {
+        self.heard.note(message.author(), message.height(), unix_ms());
+        let (code, payload) = (message.phase().code(), encode(message, self.encoding).into());
+        let network = &self.parts.network;
+        if !resend {
+            return network.broadcast_consensus(code, payload, None);
+        }
+        for peer in network.peers().iter().filter(|peer| peer.istanbul) {
+            network.send_consensus(peer.id, code, alloy_primitives::Bytes::clone(&payload));
+        }
+    }
+
+    fn build(&self, height: u64, round: u32, timestamp: u64, due_ms: u64) {
+        let Some(beneficiary) = self.identity() else { return };
+        let order = Order { height, round, timestamp, due_ms, period_ms: self.head.period_ms, beneficiary };
+        let (ledger, pool, effects) =
+            (self.parts.ledger.clone(), self.parts.pool.clone(), self.effects.clone());
+        self.tasks.spawn(async move {
+            let built = tokio::select! {
+                built = build(ledger, pool, order) => built,
+                // The driver has ended: nobody waits for the block.
+                () = effects.closed() => return,
+            };
+            let answer = match built {
+                Ok(block) => Input::Built { height, round, block },
+                Err(error) => {
+                    tracing::warn!(%error, height, round, "no block to propose");
+                    Input::BuildFailed { height, round }
+                }
+            };
+            let _ = effects.send(answer).await;
+        });
+    }
+
+    fn validate(&self, height: u64, round: u32, digest: B256, block: ProposedBlock) {
+        let (ledger, effects) = (self.parts.ledger.clone(), self.effects.clone());
+        self.tasks.spawn(async move {
+            let check = move || match ledger.validate(block.block()) {
+                Ok(()) => Verdict::Valid,
+                Err(error) => {
+                    // Our head may have moved past the block while it waited for a thread.
+                    let overtaken = ledger.head().number >= block.height()
+                        || matches!(error, InvalidBlock::Number { .. } | InvalidBlock::Parent { .. });
+                    tracing::warn!(%error, height, round, overtaken, "proposal is not valid here");
+                    if error.is_local() || overtaken { Verdict::Unknown } else { Verdict::Invalid }
+                }
+            };
+            let verdict = tokio::task::spawn_blocking(check).await.unwrap_or(Verdict::Unknown);
+            let _ = effects.send(Input::Validated { height, round, digest, verdict }).await;
+        });
+    }
+
+    fn finalise(&self, block: &ProposedBlock, round: u32, seals: Vec<chain::Seal>) {
+        let (importer, faults) = (Arc::clone(&self.parts.importer), self.parts.faults.clone());
+        match block.sealed(round, seals) {
+            Ok(sealed) => {
+                self.tasks.spawn(async move {
+                    if let Err(error) = importer.import(sealed, Source::Consensus).await {
+                        tracing::warn!(%error, "finalised block not imported");
+                    }
+                });
+            }
+            Err(error) => faults.report(format!("finalised block {} cannot be sealed: {error}", block.height())),
+        }
+    }
+
+    fn round_changed(&self, height: u64, round: u32) {
+        tracing::info!(height, round, "round changed");
+        self.parts.metrics.round_changes.inc();
+        // What peers send again must reach the core again.
+        self.parts.network.forget_consensus();
+    }
+}

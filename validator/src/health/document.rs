@@ -1,0 +1,92 @@
+//! The status document, put together on request.
+
+use super::{Health, Standing, live_seats, readiness};
+use crate::{clock::unix_ms, metrics::gauge, sync::claim};
+use chain::status::{Head, Identity, Journal, NodeStatus, Peer, Pool, STATUS_VERSION};
+use devp2p::PeerInfo;
+
+const CLIENT_CHARS: usize = 64;
+
+impl Health {
+    /// What readiness is judged by, now.
+    pub(super) fn standing(&self) -> Standing {
+        let peers = self.network.peers();
+        self.standing_among(&peers)
+    }
+
+    fn standing_among(&self, peers: &[PeerInfo]) -> Standing {
+        let view = self.driver.view.borrow().clone();
+        Standing {
+            head: self.importer.head().number,
+            best_peer_head: peers.iter().map(|peer| claim(peer).head).max().unwrap_or(0),
+            peers: peers.len(),
+            sole_seat: view.seated && view.seats.len() == 1,
+        }
+    }
+
+    /// Gauges that nobody sets as things happen.
+    pub(super) fn refresh_gauges(&self) {
+        let view = self.driver.view.borrow().clone();
+        let stats = self.pool.stats();
+        let live = live_seats(&view.seats, self.importer.head().number, view.period_ms, unix_ms());
+        self.metrics.peers.set(gauge(self.network.peers().len()));
+        self.metrics.seats.set(gauge(view.seats.len()));
+        self.metrics.seats_live.set(gauge(live));
+        self.metrics.pool_pending.set(gauge(stats.pending));
+        self.metrics.pool_queued.set(gauge(stats.queued));
+    }
+
+    /// Everything, at one moment.
+    pub(super) fn document(&self) -> NodeStatus {
+        let peers = self.network.peers();
+        let standing = self.standing_among(&peers);
+        let ready = readiness(&standing);
+        let head = self.importer.head();
+        let view = self.driver.view.borrow().clone();
+        let stats = self.pool.stats();
+        NodeStatus {
+            version: STATUS_VERSION,
+            chain_id: self.chain_id,
+            genesis_hash: self.genesis_hash,
+            node_id: self.node_id,
+            now_ms: unix_ms(),
+            started_ms: self.started_ms,
+            head: Head { number: head.number, hash: head.hash, timestamp: head.header.timestamp },
+            best_peer_head: standing.best_peer_head,
+            ready: ready.is_ok(),
+            not_ready_reason: ready.err(),
+            peers: peers.iter().map(peer).collect(),
+            identity: self.identity(),
+            consensus: view.consensus.filter(|_| view.voting),
+            seats: view.seats.clone(),
+            pool: Pool { pending: stats.pending, queued: stats.queued },
+            faults: self.faults.list(),
+        }
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        let view = self.driver.view.borrow().clone();
+        let (address, journal) = (view.identity?, view.journal?);
+        let sitting_out = journal.sitting_out.then(|| {
+            "the required vote journal is not on this disk; waiting for a block that was made after this node started"
+                .to_string()
+        });
+        Some(Identity {
+            address,
+            seated: view.seated,
+            voting: view.voting,
+            journal: Journal { id: journal.id, sitting_out },
+            seat_proof: self.seat_proof.borrow().clone().filter(|_| !view.seated),
+        })
+    }
+}
+
+fn peer(info: &PeerInfo) -> Peer {
+    Peer {
+        node_id: info.id,
+        client: info.client.chars().take(CLIENT_CHARS).collect(),
+        remote: info.remote.to_string(),
+        inbound: info.inbound,
+        head: claim(info).head,
+    }
+}

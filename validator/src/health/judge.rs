@@ -1,0 +1,83 @@
+//! Ready or not, live or not: pure functions.
+
+use chain::status::SeatHeard;
+
+/// Blocks that a ready node may be behind its peers: one is on its way, one may have been announced just now.
+const READY_LAG: u64 = 2;
+/// A seat counts as live for at least so long after it was heard.
+const LIVE_MS: u64 = 15_000;
+
+/// What readiness is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Own head.
+    pub head: u64,
+    /// Highest head that peers claim.
+    pub best_peer_head: u64,
+    /// Connected peers.
+    pub peers: usize,
+    /// Whether this node's identity holds the only seat.
+    pub sole_seat: bool,
+}
+
+/// Caught up with the best head that peers claim, and has peers unless it is the sole seat. A halted network is not
+/// an unready node.
+pub fn readiness(standing: &Standing) -> Result<(), String> {
+    let Standing { head, best_peer_head, peers, sole_seat } = *standing;
+    if peers == 0 && !sole_seat {
+        return Err("no peers".to_string());
+    }
+    if head.saturating_add(READY_LAG) < best_peer_head {
+        return Err(format!("syncing: head {head}, peers claim {best_peer_head}"));
+    }
+    Ok(())
+}
+
+/// Seats heard within the last 2N blocks and within max(2N periods, 15 s) by the clock.
+pub fn live_seats(seats: &[SeatHeard], head: u64, period_ms: u64, now_ms: u64) -> usize {
+    let span = (seats.len() as u64).saturating_mul(2);
+    let recent_ms = span.saturating_mul(period_ms).max(LIVE_MS);
+    let is_live = |seat: &&SeatHeard| {
+        seat.at_ms > 0
+            && seat.height.saturating_add(span) >= head
+            && seat.at_ms.saturating_add(recent_ms) >= now_ms
+    };
+    seats.iter().filter(is_live).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::Address;
+
+    const READY: Standing = Standing { head: 10, best_peer_head: 12, peers: 3, sole_seat: false };
+
+    #[test]
+    fn a_node_level_with_its_peers_is_ready_even_when_the_chain_stands() {
+        assert_eq!(readiness(&READY), Ok(()));
+        assert_eq!(readiness(&Standing { best_peer_head: 3, ..READY }), Ok(()));
+    }
+
+    #[test]
+    fn a_node_behind_says_how_far() {
+        let reason = readiness(&Standing { best_peer_head: 13, ..READY }).unwrap_err();
+        assert!(reason.contains("10") && reason.contains("13"), "{reason}");
+    }
+
+    #[test]
+    fn a_node_without_peers_is_ready_only_as_the_sole_seat() {
+        let alone = Standing { peers: 0, best_peer_head: 0, ..READY };
+        assert!(readiness(&alone).is_err());
+        assert_eq!(readiness(&Standing { sole_seat: true, ..alone }), Ok(()));
+    }
+
+    #[test]
+    fn a_seat_is_live_by_blocks_and_by_the_clock() {
+        let seat = |height, at_ms| SeatHeard { address: Address::ZERO, height, at_ms };
+        let seats = [seat(100, 99_000), seat(92, 85_000), seat(91, 99_000), seat(100, 83_999), seat(0, 0)];
+        // Five seats: 10 blocks and 20 s of 2 s periods.
+        assert_eq!(live_seats(&seats, 100, 2_000, 100_000), 4);
+        assert_eq!(live_seats(&seats, 102, 2_000, 104_000), 2);
+        assert_eq!(live_seats(&[], 100, 2_000, 100_000), 0);
+    }
+}

@@ -1,0 +1,222 @@
+//! The one way a block enters the ledger, whoever brings it: our own consensus, or a peer.
+//!
+//! One block at a time. A block is durable before anybody hears of it: first the ledger commits, then the pool forgets
+//! what was mined, then the new head is told to the driver, to RPC subscribers and to peers.
+
+use crate::{
+    faults::Faults,
+    metrics::{Metrics, gauge},
+    pool::Pool,
+};
+use alloy_primitives::Address;
+use chain::Extra;
+use devp2p::Network;
+use ledger::{Block, CommitError, CommittedBlock, HeadInfo, Ledger};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
+use tokio::sync::{Mutex, broadcast, watch};
+
+/// New heads that a slow subscriber may lag behind.
+const BACKLOG: usize = 256;
+
+/// Brings blocks into the ledger and tells everybody; shared by driver and sync.
+pub struct Importer {
+    ledger: Ledger,
+    pool: Pool,
+    metrics: Arc<Metrics>,
+    faults: Faults,
+    own: Option<Address>,
+    network: OnceLock<Network>,
+    turn: Mutex<()>,
+    broken: AtomicBool,
+    head: watch::Sender<HeadInfo>,
+    committed: broadcast::Sender<Arc<CommittedBlock>>,
+}
+
+/// Who brings a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// This node finalised it.
+    Consensus,
+    /// A peer announced it.
+    Announced,
+    /// Fetched while catching up; peers have it already.
+    Fetched,
+}
+
+impl Source {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Consensus => "consensus",
+            Self::Announced => "announced",
+            Self::Fetched => "fetched",
+        }
+    }
+}
+
+/// How an import ended well.
+#[derive(Clone, Debug)]
+pub enum Imported {
+    /// The block is the new head.
+    New(Arc<CommittedBlock>),
+    /// Its height was filled before.
+    Known,
+}
+
+/// Why a block did not get in.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The ledger refused it.
+    #[error(transparent)]
+    Refused(#[from] CommitError),
+    /// An earlier fault stopped all imports.
+    #[error("imports have stopped after a local fault; see the faults in the status document")]
+    Broken,
+    /// The node is stopping.
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+impl ImportError {
+    /// Whether the fault is ours, so that no peer may be blamed.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Refused(error) => is_local(error),
+            Self::Broken | Self::Stopping => true,
+        }
+    }
+}
+
+fn is_local(error: &CommitError) -> bool {
+    matches!(error, CommitError::Diverged { .. } | CommitError::Ledger(_))
+}
+
+impl Importer {
+    /// Starts at the ledger's head; `own` is the identity whose blocks are counted.
+    pub fn new(
+        ledger: Ledger,
+        pool: Pool,
+        metrics: Arc<Metrics>,
+        faults: Faults,
+        own: Option<Address>,
+    ) -> Self {
+        let head = ledger.head();
+        metrics.head_number.set(gauge(head.number));
+        metrics.head_timestamp.set(gauge(head.header.timestamp));
+        Self {
+            head: watch::Sender::new(head),
+            committed: broadcast::Sender::new(BACKLOG),
+            network: OnceLock::new(),
+            turn: Mutex::new(()),
+            broken: AtomicBool::new(false),
+            ledger,
+            pool,
+            metrics,
+            faults,
+            own,
+        }
+    }
+
+    /// Peers to announce to; known only once the network, which reads the same ledger, has started.
+    pub fn announce_to(&self, network: Network) {
+        let _ = self.network.set(network);
+    }
+
+    /// The newest head, and every one after it.
+    pub fn heads(&self) -> watch::Receiver<HeadInfo> {
+        self.head.subscribe()
+    }
+
+    /// Every block imported from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<CommittedBlock>> {
+        self.committed.subscribe()
+    }
+
+    /// The sender behind [`Importer::subscribe`], for those who subscribe later.
+    pub fn committed_sender(&self) -> broadcast::Sender<Arc<CommittedBlock>> {
+        self.committed.clone()
+    }
+
+    /// The newest head.
+    pub fn head(&self) -> HeadInfo {
+        self.head.borrow().clone()
+    }
+
+    /// Whether a local fault stopped imports; the node must not vote then.
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
+    }
+
+    /// Commits a sealed block, and tells everybody when it is durable.
+    pub async fn import(&self, sealed: Block, source: Source) -> Result<Imported, ImportError> {
+        let _turn = self.turn.lock().await;
+        if sealed.header.number <= self.head().number {
+            return Ok(Imported::Known);
+        }
+        if self.is_broken() {
+            return Err(ImportError::Broken);
+        }
+        let (ledger, pool, faults) = (self.ledger.clone(), self.pool.clone(), self.faults.clone());
+        let commit = move || {
+            let committed = ledger.commit(sealed)?;
+            if let Err(error) = pool.on_new_head(&committed) {
+                faults.report(format!("transaction pool: {error}"));
+            }
+            Ok(committed)
+        };
+        let outcome = tokio::task::spawn_blocking(commit).await.map_err(|_| ImportError::Stopping)?;
+        match outcome {
+            Ok(committed) => {
+                self.tell(&committed, source);
+                Ok(Imported::New(committed))
+            }
+            Err(error) => Err(self.refused(error)),
+        }
+    }
+
+    fn refused(&self, error: CommitError) -> ImportError {
+        if is_local(&error) {
+            self.broken.store(true, Ordering::Release);
+            self.faults.report(error.to_string());
+        }
+        error.into()
+    }
+
+    fn tell(&self, committed: &Arc<CommittedBlock>, source: Source) {
+        let header = &committed.block.header;
+        let transactions = committed.block.body.transactions.len();
+        self.head.send_replace(HeadInfo {
+            number: header.number,
+            hash: committed.hash,
+            header: Arc::new(header.clone()),
+        });
+        let _ = self.committed.send(Arc::clone(committed));
+        if let Some(network) = self.network.get().filter(|_| source != Source::Fetched) {
+            network.announce_block(&committed.block, self.ledger.total_difficulty(header.number));
+        }
+        let round = Extra::decode_exact(&header.extra_data).map_or(0, |extra| extra.round);
+        self.metrics.block_imported();
+        self.metrics.head_number.set(gauge(header.number));
+        self.metrics.head_timestamp.set(gauge(header.timestamp));
+        self.metrics.transactions.inc_by(transactions as u64);
+        self.metrics.gas_used.inc_by(header.gas_used);
+        if self.own == Some(header.beneficiary) {
+            self.metrics.blocks_proposed.inc();
+        }
+        if round > 0 {
+            self.metrics.round0_missed.inc();
+        }
+        tracing::info!(
+            number = header.number,
+            hash = %committed.hash,
+            transactions,
+            gas = header.gas_used,
+            round,
+            proposer = %header.beneficiary,
+            source = source.label(),
+            "block"
+        );
+    }
+}

@@ -1,0 +1,243 @@
+use super::*;
+use alloy_primitives::{B256, Bytes};
+use chain::config::JournalConfig;
+use std::{fs, io::Write as _, path::Path};
+
+fn vote(height: u64, round: u32, digest: u8) -> Record {
+    Record { height, round, phase: 1, digest: B256::repeat_byte(digest), payload: Bytes::from(vec![digest; 9]) }
+}
+
+fn fresh(dir: &Path) -> Journal {
+    Opened::open(dir).unwrap().create(Start::Active { replaces: None }).unwrap()
+}
+
+fn reopen(dir: &Path) -> Journal {
+    match Opened::open(dir).unwrap() {
+        Opened::Found(journal) => journal,
+        Opened::Empty(_) => panic!("journal is gone"),
+    }
+}
+
+fn file(dir: &Path) -> std::path::PathBuf {
+    dir.join("votes.journal")
+}
+
+#[test]
+fn a_slot_takes_one_digest_and_keeps_it_over_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = fresh(dir.path());
+    let id = journal.id();
+    assert_eq!(journal.insert(vote(5, 0, 1)), Ok(Inserted::New));
+    for _ in 0..2 {
+        assert_eq!(journal.insert(vote(5, 0, 1)), Ok(Inserted::Same));
+        assert!(matches!(journal.insert(vote(5, 0, 2)), Err(Refusal::Conflict { .. })));
+        drop(journal);
+        journal = reopen(dir.path());
+    }
+    assert_eq!(journal.id(), id);
+    assert_eq!(journal.newest(), [vote(5, 0, 1)]);
+}
+
+#[test]
+fn only_records_of_the_newest_undecided_height_are_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = fresh(dir.path());
+    for record in [vote(4, 0, 1), vote(5, 0, 1), vote(5, 1, 2)] {
+        journal.insert(record).unwrap();
+    }
+    assert_eq!(journal.newest(), [vote(5, 0, 1), vote(5, 1, 2)]);
+    journal.prune(5).unwrap();
+    assert_eq!(journal.newest(), []);
+}
+
+#[test]
+fn a_decided_height_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = fresh(dir.path());
+    journal.prune(7).unwrap();
+    assert_eq!(journal.insert(vote(7, 9, 1)), Err(Refusal::Decided { height: 7, watermark: 7 }));
+    assert_eq!(journal.insert(vote(8, 0, 1)), Ok(Inserted::New));
+}
+
+#[test]
+fn a_record_cut_short_at_any_byte_was_never_sent_and_is_dropped() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = fresh(dir.path());
+    journal.insert(vote(1, 0, 1)).unwrap();
+    let whole = fs::metadata(file(dir.path())).unwrap().len();
+    journal.insert(vote(2, 0, 2)).unwrap();
+    drop(journal);
+    let bytes = fs::read(file(dir.path())).unwrap();
+    for cut in usize::try_from(whole).unwrap()..bytes.len() {
+        // A file system may have grown the file before all of the bytes were there.
+        for length in [cut, bytes.len()] {
+            let mut torn = bytes[..cut].to_vec();
+            torn.resize(length, 0);
+            fs::write(file(dir.path()), &torn).unwrap();
+            let mut journal = reopen(dir.path());
+            assert_eq!(journal.newest(), [vote(1, 0, 1)], "cut at {cut}, file of {length}");
+            assert_eq!(journal.insert(vote(2, 0, 3)), Ok(Inserted::New));
+            drop(journal);
+            assert_eq!(reopen(dir.path()).newest(), [vote(2, 0, 3)]);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_record_with_others_behind_it_is_an_error_and_not_a_torn_tail() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = fresh(dir.path());
+    let start = usize::try_from(fs::metadata(file(dir.path())).unwrap().len()).unwrap();
+    journal.insert(vote(1, 0, 1)).unwrap();
+    journal.insert(vote(2, 0, 2)).unwrap();
+    drop(journal);
+    let mut bytes = fs::read(file(dir.path())).unwrap();
+    bytes[start + 20] ^= 1;
+    fs::write(file(dir.path()), &bytes).unwrap();
+    match Opened::open(dir.path()) {
+        Err(JournalError::Damaged { offset, .. }) => assert_eq!(offset, start),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_damaged_header_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(fresh(dir.path()));
+    let mut bytes = fs::read(file(dir.path())).unwrap();
+    bytes[10] ^= 1;
+    fs::write(file(dir.path()), &bytes).unwrap();
+    assert!(matches!(Opened::open(dir.path()), Err(JournalError::Damaged { offset: 0, .. })));
+}
+
+#[test]
+fn a_second_process_is_refused_while_the_first_lives() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = fresh(dir.path());
+    assert!(matches!(Opened::open(dir.path()), Err(JournalError::Locked { .. })));
+    drop(journal);
+    reopen(dir.path());
+}
+
+#[test]
+fn a_long_file_is_rewritten_without_decided_heights() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = fresh(dir.path());
+    let id = journal.id();
+    for height in 1..=3 {
+        let payload = Bytes::from(vec![7; 400_000]);
+        journal.insert(Record { payload, ..vote(height, 0, 1) }).unwrap();
+    }
+    journal.prune(2).unwrap();
+    assert!(fs::metadata(file(dir.path())).unwrap().len() < 500_000);
+    assert_eq!(journal.insert(vote(4, 0, 1)), Ok(Inserted::New));
+    drop(journal);
+    let mut journal = reopen(dir.path());
+    assert_eq!(journal.id(), id);
+    assert_eq!(journal.newest(), [vote(4, 0, 1)]);
+    assert!(matches!(journal.insert(vote(3, 0, 2)), Err(Refusal::Conflict { .. })));
+    assert!(matches!(journal.insert(vote(2, 0, 2)), Err(Refusal::Decided { .. })));
+}
+
+#[test]
+fn a_journal_in_place_of_a_lost_one_accepts_nothing_until_activated() {
+    let dir = tempfile::tempdir().unwrap();
+    let lost = B256::repeat_byte(9);
+    let journal = Opened::open(dir.path()).unwrap().create(Start::Inactive { replaces: lost }).unwrap();
+    let id = journal.id();
+    drop(journal);
+    let opened = Opened::open(dir.path()).unwrap();
+    assert_eq!(opened.describe(), Some((id, Some(lost), false)));
+    let Opened::Found(mut journal) = opened else { panic!() };
+    assert_eq!(journal.insert(vote(1, 0, 1)), Err(Refusal::Inactive));
+    journal.activate(10).unwrap();
+    assert!(matches!(journal.insert(vote(10, 0, 1)), Err(Refusal::Decided { .. })));
+    assert_eq!(journal.insert(vote(11, 0, 1)), Ok(Inserted::New));
+}
+
+#[test]
+fn a_foreign_journal_is_kept_aside_when_a_new_one_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = fresh(dir.path());
+    let id = old.id();
+    drop(old);
+    let opened = Opened::open(dir.path()).unwrap();
+    let journal = opened.create(Start::Inactive { replaces: B256::repeat_byte(1) }).unwrap();
+    assert_ne!(journal.id(), id);
+    let aside = dir.path().join(format!("votes.journal.{}", hex::encode(&id[..4])));
+    assert!(aside.exists());
+}
+
+#[test]
+fn after_a_failed_write_nothing_is_accepted_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = fresh(dir.path());
+    // A full disk, as the kernel offers it for tests.
+    journal.replace_file(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    assert!(matches!(journal.insert(vote(1, 0, 1)), Err(Refusal::Broken(_))));
+    assert!(matches!(journal.insert(vote(1, 0, 1)), Err(Refusal::Broken(_))));
+    assert!(matches!(journal.prune(9), Err(Refusal::Broken(_))));
+    drop(journal);
+    assert_eq!(reopen(dir.path()).insert(vote(1, 0, 2)), Ok(Inserted::New));
+}
+
+#[test]
+fn garbage_behind_the_last_record_is_never_a_vote() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = fresh(dir.path());
+    journal.insert(vote(1, 0, 1)).unwrap();
+    drop(journal);
+    let mut tail = fs::OpenOptions::new().append(true).open(file(dir.path())).unwrap();
+    tail.write_all(&[0xff; 100]).unwrap();
+    assert_eq!(reopen(dir.path()).newest(), [vote(1, 0, 1)]);
+}
+
+#[test]
+fn parallel_inserts_of_one_slot_have_one_winner() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let (handle, thread) = spawn(fresh(dir.path()), |_| ()).unwrap();
+    let winners = runtime.block_on(async {
+        let tasks: Vec<_> = (1..=20)
+            .map(|digest| {
+                let handle = handle.clone();
+                tokio::spawn(async move { handle.insert(vote(1, 0, digest)).await })
+            })
+            .collect();
+        let mut winners = 0;
+        for task in tasks {
+            winners += usize::from(task.await.unwrap() == Ok(Inserted::New));
+        }
+        winners
+    });
+    assert_eq!(winners, 1);
+    drop(handle);
+    thread.join().unwrap();
+}
+
+#[test]
+fn what_to_do_about_a_journal_follows_the_table() {
+    let (ours, other, lost) = (B256::repeat_byte(1), B256::repeat_byte(2), B256::repeat_byte(3));
+    let require = JournalConfig::Require { id: lost };
+    let accept = JournalConfig::AcceptLoss { id: lost };
+    let active = Start::Active { replaces: Some(lost) };
+    let table = [
+        (JournalConfig::Initialise, None, Decision::Create(Start::Active { replaces: None })),
+        (JournalConfig::Initialise, Some((ours, None, true)), Decision::Use),
+        (JournalConfig::Require { id: ours }, Some((ours, None, true)), Decision::Use),
+        (require.clone(), None, Decision::Create(Start::Inactive { replaces: lost })),
+        (require.clone(), Some((other, None, true)), Decision::Create(Start::Inactive { replaces: lost })),
+        // Made by an earlier start in this very state: its sitting out goes on, or is over.
+        (require.clone(), Some((ours, Some(lost), false)), Decision::Use),
+        (require, Some((ours, Some(lost), true)), Decision::Use),
+        (accept.clone(), None, Decision::Create(active)),
+        (accept.clone(), Some((lost, None, true)), Decision::Use),
+        (accept.clone(), Some((ours, Some(lost), false)), Decision::UseAndActivate),
+        (accept.clone(), Some((ours, Some(lost), true)), Decision::Use),
+        // The override is for one journal only.
+        (accept, Some((ours, Some(other), false)), Decision::Create(active)),
+    ];
+    for (config, found, want) in table {
+        assert_eq!(decide(&config, found), want, "{config:?} {found:?}");
+    }
+}

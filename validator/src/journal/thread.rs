@@ -1,0 +1,71 @@
+//! The journal on a thread of its own: `fdatasync` may take long, and the driver must not wait for it.
+
+use super::{Inserted, Journal, Record, Refusal};
+use std::time::Instant;
+use tokio::sync::{mpsc, oneshot};
+
+/// Requests that may wait; the driver has few votes in flight.
+const QUEUE: usize = 64;
+
+enum Request {
+    Insert(Record, oneshot::Sender<Result<Inserted, Refusal>>),
+    Prune(u64),
+    Activate(u64, oneshot::Sender<Result<(), Refusal>>),
+}
+
+/// Sends requests to the thread; the thread ends, and unlocks the journal, when the last handle is gone.
+#[derive(Clone, Debug)]
+pub struct JournalHandle {
+    requests: mpsc::Sender<Request>,
+}
+
+/// Starts the thread. `on_write` is told how long each durable write took.
+pub fn spawn(
+    mut journal: Journal,
+    on_write: impl Fn(std::time::Duration) + Send + 'static,
+) -> std::io::Result<(JournalHandle, std::thread::JoinHandle<()>)> {
+    let (requests, mut queue) = mpsc::channel(QUEUE);
+    let thread = std::thread::Builder::new().name("vote-journal".into()).spawn(move || {
+        while let Some(request) = queue.blocking_recv() {
+            match request {
+                Request::Insert(record, answer) => {
+                    let start = Instant::now();
+                    let outcome = journal.insert(record);
+                    if outcome == Ok(Inserted::New) {
+                        on_write(start.elapsed());
+                    }
+                    let _ = answer.send(outcome);
+                }
+                // A failure to prune shows at the next insertion.
+                Request::Prune(decided) => drop(journal.prune(decided)),
+                Request::Activate(decided, answer) => drop(answer.send(journal.activate(decided))),
+            }
+        }
+    })?;
+    Ok((JournalHandle { requests }, thread))
+}
+
+impl JournalHandle {
+    /// [`Journal::insert`].
+    pub async fn insert(&self, record: Record) -> Result<Inserted, Refusal> {
+        let (answer, outcome) = oneshot::channel();
+        self.requests.send(Request::Insert(record, answer)).await.map_err(gone)?;
+        outcome.await.map_err(gone)?
+    }
+
+    /// [`Journal::prune`], when there is time; skipped while the queue is full, as a later one does its work.
+    pub fn prune(&self, decided: u64) {
+        let _ = self.requests.try_send(Request::Prune(decided));
+    }
+
+    /// [`Journal::activate`].
+    pub async fn activate(&self, decided: u64) -> Result<(), Refusal> {
+        let (answer, outcome) = oneshot::channel();
+        self.requests.send(Request::Activate(decided, answer)).await.map_err(gone)?;
+        outcome.await.map_err(gone)?
+    }
+}
+
+fn gone<E>(_: E) -> Refusal {
+    Refusal::Broken("its thread has ended".to_string())
+}

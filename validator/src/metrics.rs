@@ -1,0 +1,157 @@
+//! The node's metrics, registered under the names of `chain::metrics` and nothing else.
+
+use chain::metrics::{self as names, Metric};
+use parking_lot::Mutex;
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Metric as Collected, Registry},
+};
+use std::{fmt, time::Instant};
+
+/// A counter by one label.
+pub type ByLabel = Family<[(&'static str, &'static str); 1], Counter>;
+/// A counter by method and outcome.
+pub type ByMethod = Family<[(&'static str, &'static str); 2], Counter>;
+
+/// Every metric of the catalogue; fields are cheap to clone handles.
+pub struct Metrics {
+    registry: Registry,
+    last_import: Mutex<Option<Instant>>,
+    /// [`names::HEAD_NUMBER`].
+    pub head_number: Gauge,
+    /// [`names::HEAD_TIMESTAMP`].
+    pub head_timestamp: Gauge,
+    /// [`names::BLOCK_INTERVAL`].
+    pub block_interval: Histogram,
+    /// [`names::PEERS`].
+    pub peers: Gauge,
+    /// [`names::ROUND`].
+    pub round: Gauge,
+    /// [`names::ROUND_CHANGES`].
+    pub round_changes: Counter,
+    /// [`names::ROUND0_MISSED`].
+    pub round0_missed: Counter,
+    /// [`names::BLOCKS_PROPOSED`].
+    pub blocks_proposed: Counter,
+    /// [`names::MESSAGES_REJECTED`], label `reason`.
+    pub messages_rejected: ByLabel,
+    /// [`names::SEATS`].
+    pub seats: Gauge,
+    /// [`names::SEATS_LIVE`].
+    pub seats_live: Gauge,
+    /// [`names::POOL_PENDING`].
+    pub pool_pending: Gauge,
+    /// [`names::POOL_QUEUED`].
+    pub pool_queued: Gauge,
+    /// [`names::TRANSACTIONS`].
+    pub transactions: Counter,
+    /// [`names::GAS_USED`].
+    pub gas_used: Counter,
+    /// [`names::RPC_REQUESTS`], labels `method` and `outcome`.
+    pub rpc_requests: ByMethod,
+    /// [`names::VOTES_SIGNED`], label `kind`.
+    pub votes_signed: ByLabel,
+    /// [`names::JOURNAL_WRITE`].
+    pub journal_write: Histogram,
+    /// [`names::FAULTS`].
+    pub faults: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        let r = &mut registry;
+        let interval = [0.5, 1.0, 1.8, 1.9, 1.95, 2.0, 2.05, 2.1, 2.2, 2.5, 3.0, 4.0, 6.0, 10.0, 60.0];
+        let write = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0];
+        Self {
+            head_number: add(r, names::HEAD_NUMBER, Gauge::default()),
+            head_timestamp: add(r, names::HEAD_TIMESTAMP, Gauge::default()),
+            block_interval: add(r, names::BLOCK_INTERVAL, Histogram::new(interval)),
+            peers: add(r, names::PEERS, Gauge::default()),
+            round: add(r, names::ROUND, Gauge::default()),
+            round_changes: add(r, names::ROUND_CHANGES, Counter::default()),
+            round0_missed: add(r, names::ROUND0_MISSED, Counter::default()),
+            blocks_proposed: add(r, names::BLOCKS_PROPOSED, Counter::default()),
+            messages_rejected: add(r, names::MESSAGES_REJECTED, ByLabel::default()),
+            seats: add(r, names::SEATS, Gauge::default()),
+            seats_live: add(r, names::SEATS_LIVE, Gauge::default()),
+            pool_pending: add(r, names::POOL_PENDING, Gauge::default()),
+            pool_queued: add(r, names::POOL_QUEUED, Gauge::default()),
+            transactions: add(r, names::TRANSACTIONS, Counter::default()),
+            gas_used: add(r, names::GAS_USED, Counter::default()),
+            rpc_requests: add(r, names::RPC_REQUESTS, ByMethod::default()),
+            votes_signed: add(r, names::VOTES_SIGNED, ByLabel::default()),
+            journal_write: add(r, names::JOURNAL_WRITE, Histogram::new(write)),
+            faults: add(r, names::FAULTS, Counter::default()),
+            last_import: Mutex::new(None),
+            registry,
+        }
+    }
+}
+
+fn add<M: Collected + Clone>(registry: &mut Registry, metric: Metric, collected: M) -> M {
+    registry.register(metric.name, metric.help, collected.clone());
+    collected
+}
+
+impl Metrics {
+    /// The exposition, OpenMetrics text.
+    pub fn render(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    /// Notes that a block was imported, and how long after the one before.
+    pub fn block_imported(&self) {
+        let now = Instant::now();
+        if let Some(before) = self.last_import.lock().replace(now) {
+            self.block_interval.observe(now.duration_since(before).as_secs_f64());
+        }
+    }
+}
+
+/// A gauge takes `i64`; block numbers fit for ages.
+pub fn gauge(value: impl TryInto<i64>) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A labelled counter is not exposed before it was first counted.
+    fn rendered() -> String {
+        let metrics = Metrics::default();
+        metrics.messages_rejected.get_or_create(&[("reason", "old_round")]).inc();
+        metrics.votes_signed.get_or_create(&[("kind", "commit")]).inc();
+        metrics.rpc_requests.get_or_create(&[("method", "eth_call"), ("outcome", "ok")]).inc();
+        metrics.render().unwrap()
+    }
+
+    #[test]
+    fn the_exposition_holds_the_whole_catalogue_and_nothing_else() {
+        let text = rendered();
+        let described: Vec<_> =
+            text.lines().filter_map(|l| l.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+        let mut catalogue: Vec<_> = names::CATALOGUE.iter().map(|m| m.name).collect();
+        let mut exposed = described.clone();
+        catalogue.sort_unstable();
+        exposed.sort_unstable();
+        assert_eq!(exposed, catalogue);
+    }
+
+    #[test]
+    fn every_metric_has_the_kind_that_the_catalogue_says() {
+        let text = rendered();
+        for metric in names::CATALOGUE {
+            let kind = match metric.kind {
+                names::Kind::Counter => "counter",
+                names::Kind::Gauge => "gauge",
+                names::Kind::Histogram => "histogram",
+            };
+            assert!(text.contains(&format!("# TYPE {} {kind}\n", metric.name)), "{}", metric.name);
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! A running node: what is started in which order, and stopped in which.
+
+use crate::{
+    chain_reader::LedgerReader,
+    clock::unix_ms,
+    driver::{Driver, DriverHandle, Parts, Verifier, Voter},
+    events,
+    faults::Faults,
+    gossip,
+    health::{self, Health},
+    import::Importer,
+    journal::{self, Decision, JournalError, Opened},
+    metrics::Metrics,
+    node_view::View,
+    pool::{self, Limits, Pool},
+    rpc::{self, RpcError, RpcLimits, RpcOptions, ServerHandle},
+    seat_proof::SeatProver,
+    setup::Setup,
+    signer::Signer,
+    sync::Sync,
+};
+use chain::config::IdentityConfig;
+use devp2p::{ForkSchedule, Network, NetworkOptions};
+use ledger::{Ledger, LedgerError, OpenError, Options};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::sync::{mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Why a node did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The data directory.
+    #[error("data directory {path}: {source}; check that it is mounted and writable")]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// Reason.
+        source: io::Error,
+    },
+    /// The chain database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Reading the chain.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The transaction pool.
+    #[error(transparent)]
+    Pool(#[from] pool::OpenError),
+    /// The vote journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The vote journal, while it was being taken into use.
+    #[error("vote journal: {0}")]
+    Refusal(#[from] journal::Refusal),
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] devp2p::StartError),
+    /// JSON-RPC.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+    /// The health port.
+    #[error(transparent)]
+    Health(#[from] health::ListenError),
+    /// No thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+    /// The start was interrupted.
+    #[error("start was cut short")]
+    CutShort,
+}
+
+impl NodeError {
+    /// Whether the input (files, folders, addresses) must change before another start can go better.
+    pub fn is_bad_input(&self) -> bool {
+        match self {
+            Self::Open(error) => !matches!(error, OpenError::Ledger(_)),
+            Self::Journal(error) => !matches!(error, JournalError::Io { .. }),
+            Self::DataDir { .. } | Self::Network(_) | Self::Health(_) | Self::Pool(_) | Self::Rpc(_) => true,
+            Self::Ledger(_) | Self::Refusal(_) | Self::Thread(_) | Self::CutShort => false,
+        }
+    }
+}
+
+/// The stores, open.
+struct Stores {
+    ledger: Ledger,
+    pool: Pool,
+}
+
+/// Runs a node until `stop` is cancelled, then stops it in order: first voting, then peers, then the stores.
+pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError> {
+    let started_ms = unix_ms();
+    let metrics = Arc::new(Metrics::default());
+    let faults = Faults::new(Arc::clone(&metrics));
+    let data_dir = PathBuf::from(&setup.config.data_dir);
+    // Ports first: a taken one is told before anything on disk is touched.
+    let health_port = health::listen(setup.listen.metrics).await?;
+    let Stores { ledger, pool } = open_stores(&setup, data_dir.clone()).await?;
+    let (voter, journal_thread) = open_voter(&setup, &data_dir, &ledger, &metrics).await?;
+    let importer = Arc::new(Importer::new(
+        ledger.clone(),
+        pool.clone(),
+        Arc::clone(&metrics),
+        faults.clone(),
+        setup.signer.as_ref().map(|signer| signer.address()),
+    ));
+    let reader = Arc::new(LedgerReader { ledger: ledger.clone(), pool: pool.clone() });
+    let (network, peer_events) = devp2p::start(network_options(&setup), reader).await?;
+    importer.announce_to(network.clone());
+    let (verifier, checked) =
+        Verifier::start(network.clone(), Arc::clone(&metrics)).map_err(NodeError::Thread)?;
+    let (sync, sync_handle) = Sync::new(Arc::clone(&importer), network.clone());
+    let tasks = TaskTracker::new();
+    let parts = Parts {
+        ledger: ledger.clone(),
+        pool: pool.clone(),
+        importer: Arc::clone(&importer),
+        network: network.clone(),
+        sync: sync_handle.clone(),
+        metrics: Arc::clone(&metrics),
+        faults: faults.clone(),
+        voter,
+    };
+    let (driver, handle) = Driver::start(parts, checked, tasks.clone()).await?;
+    let (gossip_in, inbound) = mpsc::channel(gossip::QUEUE);
+    tasks.spawn(driver.run(stop.clone()));
+    tasks.spawn(sync.run(stop.clone()));
+    tasks.spawn(gossip::send(pool.clone(), network.clone(), stop.clone()));
+    tasks.spawn(gossip::receive(pool.clone(), network.clone(), inbound, tasks.clone(), stop.clone()));
+    let routes = events::Routes { verifier, sync: sync_handle, gossip: gossip_in };
+    tasks.spawn(events::route(peer_events, routes, stop.clone()));
+    let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network, &metrics).await?;
+    let seat_proof = prove_seat(&setup, &ledger, &importer, &handle, &tasks, &stop);
+    let health = Arc::new(Health {
+        chain_id: setup.config.network.chain_id,
+        genesis_hash: setup.genesis.hash,
+        node_id: setup.node_key.id(),
+        started_ms,
+        importer,
+        network: network.clone(),
+        pool,
+        driver: handle,
+        seat_proof,
+        metrics,
+        faults,
+    });
+    tasks.spawn(health::serve(health, health_port, stop.clone()));
+    let head = ledger.head();
+    tracing::info!(head = head.number, genesis = %setup.genesis.hash, "node is running");
+    stop.cancelled().await;
+    shut_down(rpc, network, tasks, ledger, journal_thread).await
+}
+
+async fn open_stores(setup: &Setup, data_dir: PathBuf) -> Result<Stores, NodeError> {
+    let genesis = setup.genesis.clone();
+    let open = move || {
+        std::fs::create_dir_all(&data_dir)
+            .map_err(|source| NodeError::DataDir { path: data_dir.clone(), source })?;
+        let ledger = Ledger::open(&data_dir.join("chain"), genesis, Options::default())?;
+        let pool = Pool::open(&data_dir.join("pool"), ledger.clone(), Limits::default())?;
+        // What the pool recovered need not be recovered again when it comes back in a block.
+        ledger.use_known_senders(pool.known_senders());
+        Ok(Stores { ledger, pool })
+    };
+    tokio::task::spawn_blocking(open).await.map_err(|_| NodeError::CutShort)?
+}
+
+type JournalThread = std::thread::JoinHandle<()>;
+
+/// Opens the identity's journal as the configuration says (product: a lost journal is not a first start).
+async fn open_voter(
+    setup: &Setup,
+    data_dir: &Path,
+    ledger: &Ledger,
+    metrics: &Arc<Metrics>,
+) -> Result<(Option<Voter>, Option<JournalThread>), NodeError> {
+    let (Some(identity), Some(signer)) = (setup.config.identity.clone(), setup.signer.clone()) else {
+        return Ok((None, None));
+    };
+    let dir = data_dir.join("votes").join(format!("{:#x}", identity.address));
+    let head = ledger.head().number;
+    let metrics = Arc::clone(metrics);
+    let open = move || open_journal(&identity, signer, &dir, head, &metrics);
+    let (voter, thread) = tokio::task::spawn_blocking(open).await.map_err(|_| NodeError::CutShort)??;
+    Ok((Some(voter), Some(thread)))
+}
+
+fn open_journal(
+    identity: &IdentityConfig,
+    signer: Arc<dyn Signer>,
+    dir: &Path,
+    head: u64,
+    metrics: &Arc<Metrics>,
+) -> Result<(Voter, JournalThread), NodeError> {
+    let opened = Opened::open(dir)?;
+    let decision = journal::decide(&identity.journal, opened.describe());
+    let mut journal = match (decision, opened) {
+        (Decision::Create(start), opened) => opened.create(start)?,
+        (Decision::Use | Decision::UseAndActivate, Opened::Found(journal)) => journal,
+        (Decision::Use | Decision::UseAndActivate, Opened::Empty(_)) => return Err(NodeError::CutShort),
+    };
+    if decision == Decision::UseAndActivate {
+        journal.activate(head)?;
+    }
+    journal.prune(head)?;
+    let (active, journal_id, records) = (journal.is_active(), journal.id(), journal.newest());
+    tracing::info!(journal = %journal_id, active, records = records.len(), "vote journal is open");
+    let write_time = metrics.journal_write.clone();
+    let (handle, thread) = journal::spawn(journal, move |took| write_time.observe(took.as_secs_f64()))
+        .map_err(NodeError::Thread)?;
+    Ok((Voter { signer, journal: handle, journal_id, active, records }, thread))
+}
+
+fn network_options(setup: &Setup) -> NetworkOptions {
+    NetworkOptions {
+        key: setup.node_key.clone(),
+        listen: setup.listen.p2p,
+        peers: setup.config.p2p.peers.clone(),
+        max_peers: setup.config.p2p.max_peers,
+        network_id: setup.config.network.chain_id,
+        forks: ForkSchedule::from_genesis(&setup.genesis),
+        client: format!("quorate/{}", env!("CARGO_PKG_VERSION")),
+    }
+}
+
+async fn serve_rpc(
+    setup: &Setup,
+    ledger: &Ledger,
+    pool: &Pool,
+    importer: &Arc<Importer>,
+    network: &Network,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<ServerHandle>, NodeError> {
+    let (Some(config), Some(listen)) = (&setup.config.rpc, setup.listen.rpc) else { return Ok(None) };
+    let view = View {
+        network: network.clone(),
+        importer: Arc::clone(importer),
+        metrics: Arc::clone(metrics),
+        identity: setup.signer.as_ref().map(|signer| signer.address()),
+        starting: importer.head().number,
+    };
+    let server = rpc::serve(RpcOptions {
+        listen,
+        namespaces: config.namespaces.clone(),
+        limits: RpcLimits::default(),
+        ledger: ledger.clone(),
+        pool: pool.clone(),
+        heads: importer.subscribe(),
+        node: Arc::new(view),
+    });
+    Ok(Some(server.await?))
+}
+
+fn prove_seat(
+    setup: &Setup,
+    ledger: &Ledger,
+    importer: &Arc<Importer>,
+    driver: &DriverHandle,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> crate::seat_proof::SeatProofWatch {
+    let (sender, proof) = watch::channel(None);
+    if let (Some(identity), Some(signer)) = (&setup.config.identity, &setup.signer) {
+        let prover = SeatProver {
+            ledger: ledger.clone(),
+            importer: Arc::clone(importer),
+            driver: driver.clone(),
+            signer: Arc::clone(signer),
+            member: identity.member,
+        };
+        tasks.spawn(prover.run(sender, stop.clone()));
+    }
+    proof
+}
+
+/// Voting has stopped with the driver; what is being committed is finished, then peers and files are let go.
+async fn shut_down(
+    rpc: Option<ServerHandle>,
+    network: Network,
+    tasks: TaskTracker,
+    ledger: Ledger,
+    journal_thread: Option<JournalThread>,
+) -> Result<(), NodeError> {
+    if let Some(rpc) = rpc {
+        rpc.stop().await;
+    }
+    tracing::debug!("rpc has stopped");
+    network.shutdown().await;
+    tracing::debug!("network has stopped");
+    tasks.close();
+    tasks.wait().await;
+    tracing::debug!("tasks have ended");
+    let close = move || {
+        if let Some(thread) = journal_thread {
+            // It ends with the last handle, which the driver held.
+            let _ = thread.join();
+        }
+        ledger.flush()
+    };
+    tokio::task::spawn_blocking(close).await.map_err(|_| NodeError::CutShort)??;
+    tracing::info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! What RPC is told of the rest of the node.
+
+use crate::{
+    import::Importer,
+    metrics::Metrics,
+    rpc::{NodeView, SyncProgress},
+    sync::claim,
+};
+use alloy_primitives::Address;
+use devp2p::Network;
+use std::sync::Arc;
+
+/// Blocks behind its peers from which on a node says that it is syncing.
+const LAG: u64 = 2;
+
+/// Peers, progress and identity.
+pub struct View {
+    /// Peers and their claims.
+    pub network: Network,
+    /// Own head.
+    pub importer: Arc<Importer>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// The identity.
+    pub identity: Option<Address>,
+    /// Head when the process started.
+    pub starting: u64,
+}
+
+impl NodeView for View {
+    fn peer_count(&self) -> usize {
+        self.network.peers().len()
+    }
+
+    fn syncing(&self) -> Option<SyncProgress> {
+        let current = self.importer.head().number;
+        let highest = self.network.peers().iter().map(|peer| claim(peer).head).max().unwrap_or(0);
+        let behind = current.saturating_add(LAG) < highest;
+        behind.then_some(SyncProgress { starting: self.starting, current, highest })
+    }
+
+    fn client_version(&self) -> String {
+        let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+        format!("quorate/v{}/{os}-{arch}/rust", env!("CARGO_PKG_VERSION"))
+    }
+
+    fn coinbase(&self) -> Option<Address> {
+        self.identity
+    }
+
+    fn count_call(&self, method: &'static str, ok: bool) {
+        let outcome = if ok { "ok" } else { "error" };
+        self.metrics.rpc_requests.get_or_create(&[("method", method), ("outcome", outcome)]).inc();
+    }
+}

@@ -1,0 +1,249 @@
+//! Transactions that wait for a block.
+//!
+//! ```text
+//! RPC ─┐                                ┌─► journal (RPC only, fsync) ─► hash returned, gossip
+//!      ├─► admission ─► state checks ─► core ─► best() ─► builder
+//! peer ┘    (pure)                       ▲
+//!                                        └── on_new_head: mined and stale ones leave
+//! ```
+//!
+//! A transaction counts as accepted when RPC returned its hash, and is then in the journal. Nothing accepted is
+//! evicted; a full pool refuses.
+
+pub mod admission;
+pub mod core;
+mod error;
+pub mod journal;
+mod limits;
+mod submit;
+
+pub use self::core::{Content, Stats, Turns};
+pub use error::PoolError;
+pub use limits::Limits;
+
+use self::core::{Core, Sender};
+use admission::Rules;
+use alloy_consensus::Transaction;
+use alloy_primitives::{Address, B256, B512, Bytes, TxHash};
+use journal::{Journal, JournalError};
+use ledger::{At, CommittedBlock, KnownSenders, Ledger, LedgerError, Recovered};
+use parking_lot::{Mutex, RwLock};
+use std::{
+    collections::BTreeSet,
+    net::IpAddr,
+    path::Path,
+    sync::{Arc, Weak},
+    time::Instant,
+};
+use tokio::sync::{Semaphore, broadcast};
+
+/// Where a transaction came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A client of this node's RPC, by address.
+    Rpc(IpAddr),
+    /// A peer, by node id.
+    Peer(B512),
+    /// The journal, at start; such transactions are local again.
+    Journal,
+}
+
+/// Whom a transaction is counted against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// An RPC client.
+    Client(IpAddr),
+    /// A peer.
+    Peer(B512),
+    /// Everything re-admitted from the journal.
+    Journal,
+}
+
+impl Origin {
+    /// Whom it is counted against.
+    pub fn source(&self) -> Source {
+        match *self {
+            Self::Rpc(address) => Source::Client(address),
+            Self::Peer(id) => Source::Peer(id),
+            Self::Journal => Source::Journal,
+        }
+    }
+}
+
+/// A waiting transaction: decoded and recovered once, shared by everybody.
+#[derive(Clone, Debug)]
+pub struct Pooled {
+    /// Transaction, sender and hash.
+    pub recovered: Recovered,
+    /// EIP-2718 bytes as received.
+    pub raw: Bytes,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl Pooled {
+    /// Whether this node promised somebody to keep it.
+    pub fn is_local(&self) -> bool {
+        !matches!(self.origin, Origin::Peer(_))
+    }
+}
+
+/// A transaction that was accepted just now, for gossip and subscriptions.
+pub type Accepted = Arc<Pooled>;
+
+/// Why the pool cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The chain.
+    #[error("chain could not be read: {0}")]
+    Ledger(#[from] LedgerError),
+}
+
+/// The pool; cheap to clone.
+#[derive(Clone)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    ledger: Ledger,
+    /// Ordered before the journal's queue: appends and compaction are queued under it.
+    core: Mutex<State>,
+    rules: RwLock<Rules>,
+    journal: Journal,
+    accepted: broadcast::Sender<Accepted>,
+    admissions: Arc<Semaphore>,
+    started: Instant,
+}
+
+/// The core and the block that its account states belong to.
+#[derive(Debug)]
+struct State {
+    core: Core,
+    head: u64,
+}
+
+impl Pool {
+    /// Opens the journal in `dir` and re-admits what has not been mined. Blocking: call it off the async threads.
+    pub fn open(dir: &Path, ledger: Ledger, limits: Limits) -> Result<Self, OpenError> {
+        let (journal, replay) = Journal::open(dir)?;
+        let head = ledger.head();
+        let shared = Shared {
+            core: Mutex::new(State { core: Core::new(limits), head: head.number }),
+            rules: RwLock::new(Rules::after(ledger.genesis(), &head.header)),
+            journal,
+            accepted: broadcast::Sender::new(limits.accepted_backlog),
+            admissions: Arc::new(Semaphore::new(limits.concurrent_admissions)),
+            started: Instant::now(),
+            ledger,
+        };
+        let pool = Self { shared: Arc::new(shared) };
+        pool.shared.ledger.use_known_senders(pool.known_senders());
+        pool.replay(replay);
+        Ok(pool)
+    }
+
+    /// Executable transactions, fair across sources and senders, nonces in order; a snapshot.
+    pub fn best(&self) -> impl Iterator<Item = Recovered> + Send + use<> {
+        self.shared.core.lock().core.best().map(|pooled| pooled.recovered.clone())
+    }
+
+    /// Follows the chain: call it after every commit, in order. Blocking.
+    pub fn on_new_head(&self, committed: &CommittedBlock) -> Result<(), LedgerError> {
+        let number = committed.block.header.number;
+        *self.shared.rules.write() = Rules::after(self.shared.ledger.genesis(), &committed.block.header);
+        let authors: BTreeSet<Address> = committed.senders.iter().copied().collect();
+        let touched = authors
+            .into_iter()
+            .map(|address| Ok((address, self.sender_at(address, At::Number(number))?)))
+            .collect::<Result<Vec<_>, LedgerError>>()?;
+
+        let mut state = self.shared.core.lock();
+        state.core.on_new_head(&committed.transaction_hashes, &touched);
+        state.core.expire(self.now_s());
+        state.head = number;
+        if self.shared.journal.should_compact(state.core.stats().local) {
+            self.shared.journal.compact(living(&state.core));
+        }
+        Ok(())
+    }
+
+    /// Takes out a transaction that a builder found impossible to include, whatever comes next.
+    pub fn discard(&self, hash: &B256) {
+        self.shared.core.lock().core.remove(hash);
+    }
+
+    /// Whether it waits here.
+    pub fn contains(&self, hash: &B256) -> bool {
+        self.shared.core.lock().core.get(hash).is_some()
+    }
+
+    /// By hash.
+    pub fn get(&self, hash: &B256) -> Option<Arc<Pooled>> {
+        self.shared.core.lock().core.get(hash).map(Arc::clone)
+    }
+
+    /// Everything that waits, for a peer that has just connected; in no order.
+    pub fn all(&self) -> Vec<Arc<Pooled>> {
+        self.shared.core.lock().core.all().map(Arc::clone).collect()
+    }
+
+    /// Everything that waits, by sender.
+    pub fn content(&self) -> Vec<Content> {
+        self.shared.core.lock().core.content().collect()
+    }
+
+    /// The nonce after the sender's executable transactions, if any wait.
+    pub fn pending_nonce(&self, sender: &Address) -> Option<u64> {
+        self.shared.core.lock().core.pending_nonce(sender)
+    }
+
+    /// How many wait.
+    pub fn stats(&self) -> Stats {
+        self.shared.core.lock().core.stats()
+    }
+
+    /// Why submitted transactions are refused until a restart: the journal's disk failed.
+    pub fn fault(&self) -> Option<String> {
+        self.shared.journal.fault().map(ToString::to_string)
+    }
+
+    /// Every transaction accepted from now on, local ones once durable; a subscriber that lags loses the oldest.
+    pub fn subscribe_accepted(&self) -> broadcast::Receiver<Accepted> {
+        self.shared.accepted.subscribe()
+    }
+
+    /// Senders of waiting transactions, for whoever would recover them again; does not keep the pool alive.
+    pub fn known_senders(&self) -> Arc<dyn KnownSenders> {
+        Arc::new(Known(Arc::downgrade(&self.shared)))
+    }
+
+    fn sender_at(&self, address: Address, at: At) -> Result<Sender, LedgerError> {
+        let account = self.shared.ledger.account(address, at)?;
+        Ok(Sender { nonce: account.nonce, balance: account.balance })
+    }
+
+    fn now_s(&self) -> u64 {
+        self.shared.started.elapsed().as_secs()
+    }
+}
+
+/// What must survive a rewrite of the journal; nonces in order, so that reading it back leaves no gap.
+fn living(core: &Core) -> Vec<Bytes> {
+    let mut local: Vec<&Arc<Pooled>> = core.all().filter(|pooled| pooled.is_local()).collect();
+    local.sort_unstable_by_key(|pooled| pooled.recovered.tx.nonce());
+    local.into_iter().map(|pooled| pooled.raw.clone()).collect()
+}
+
+struct Known(Weak<Shared>);
+
+impl KnownSenders for Known {
+    fn sender(&self, hash: &TxHash) -> Option<Address> {
+        let shared = self.0.upgrade()?;
+        let state = shared.core.lock();
+        state.core.get(hash).map(|pooled| pooled.recovered.sender)
+    }
+}

@@ -1,0 +1,254 @@
+//! Which transactions wait and in which order they are offered to a block: pure, no clock, no I/O.
+//!
+//! Gas may be free, so price orders nothing. Blocks are filled by turns: source after source (RPC client or peer),
+//! within a source sender after sender, oldest ready first, and each sender's nonces in order. So neither one sender
+//! nor one source with many fresh senders can keep others out.
+
+mod queue;
+mod turns;
+
+pub use turns::Turns;
+
+use super::{Limits, Origin, PoolError, Pooled, Source, admission};
+use alloy_consensus::Transaction;
+use alloy_primitives::{Address, B256, U256};
+use queue::{Entry, Queue};
+use std::{collections::HashMap, sync::Arc};
+
+/// What state says of a sender after the head block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sender {
+    /// Next nonce.
+    pub nonce: u64,
+    /// Wei.
+    pub balance: U256,
+}
+
+/// How many wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Executable now.
+    pub pending: usize,
+    /// Waiting for an earlier nonce.
+    pub queued: usize,
+    /// Encoded bytes of both.
+    pub bytes: usize,
+    /// Of both, those submitted to this node.
+    pub local: usize,
+}
+
+/// One sender's transactions, each list in nonce order.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// Whose.
+    pub sender: Address,
+    /// Executable now.
+    pub pending: Vec<Arc<Pooled>>,
+    /// Waiting for an earlier nonce.
+    pub queued: Vec<Arc<Pooled>>,
+}
+
+/// The waiting transactions.
+#[derive(Debug)]
+pub struct Core {
+    limits: Limits,
+    senders: HashMap<Address, Queue>,
+    by_hash: HashMap<B256, Arc<Pooled>>,
+    sources: HashMap<Source, usize>,
+    bytes: usize,
+    local: usize,
+    arrivals: u64,
+}
+
+impl Core {
+    /// An empty pool.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            senders: HashMap::new(),
+            by_hash: HashMap::new(),
+            sources: HashMap::new(),
+            bytes: 0,
+            local: 0,
+            arrivals: 0,
+        }
+    }
+
+    /// Takes a transaction in, or says why not; refusal changes nothing. `now_s` is any monotonic clock in seconds.
+    pub fn insert(&mut self, pooled: Arc<Pooled>, state: Sender, now_s: u64) -> Result<(), PoolError> {
+        let (tx, sender) = (&pooled.recovered.tx, pooled.recovered.sender);
+        if self.by_hash.contains_key(&pooled.recovered.hash) {
+            return Err(PoolError::AlreadyKnown);
+        }
+        let state = self.senders.get(&sender).map_or(state, Queue::state);
+        if tx.nonce() < state.nonce {
+            return Err(PoolError::NonceTooLow { next: state.nonce, got: tx.nonce() });
+        }
+        let cost = admission::cost(tx);
+        if cost > state.balance {
+            return Err(PoolError::InsufficientFunds { balance: state.balance, cost });
+        }
+        let replaced = self.senders.get(&sender).and_then(|queue| queue.at(tx.nonce())).map(Arc::clone);
+        match &replaced {
+            Some(old) => self.check_replacement(old, &pooled)?,
+            None => self.check_room(&pooled, state)?,
+        }
+        if let Some(old) = replaced {
+            self.forget(&old);
+        }
+        self.arrivals += 1;
+        let entry = Entry { pooled: Arc::clone(&pooled), arrival: self.arrivals, arrived_s: now_s };
+        self.senders.entry(sender).or_insert_with(|| Queue::new(state)).insert(entry);
+        self.remember(pooled);
+        Ok(())
+    }
+
+    /// After a block: what was mined leaves, and each given sender's queue follows its new state.
+    pub fn on_new_head(&mut self, mined: &[B256], touched: &[(Address, Sender)]) {
+        for hash in mined {
+            self.remove(hash);
+        }
+        for (address, state) in touched {
+            let Some(queue) = self.senders.get_mut(address) else { continue };
+            let dropped = queue.advance(*state);
+            self.settle(*address, &dropped);
+        }
+    }
+
+    /// Drops transactions that waited too long for an earlier nonce.
+    pub fn expire(&mut self, now_s: u64) {
+        let limits = self.limits;
+        let addresses: Vec<Address> = self.senders.keys().copied().collect();
+        for address in addresses {
+            let Some(queue) = self.senders.get_mut(&address) else { continue };
+            let dropped = queue.expire(|entry| {
+                let life =
+                    if entry.pooled.is_local() { limits.gapped_life_local_s } else { limits.gapped_life_s };
+                now_s.saturating_sub(entry.arrived_s) > life
+            });
+            self.settle(address, &dropped);
+        }
+    }
+
+    /// Takes one out, whatever its place.
+    pub fn remove(&mut self, hash: &B256) -> Option<Arc<Pooled>> {
+        let pooled = Arc::clone(self.by_hash.get(hash)?);
+        let sender = pooled.recovered.sender;
+        if let Some(queue) = self.senders.get_mut(&sender) {
+            queue.remove(pooled.recovered.tx.nonce());
+        }
+        self.settle(sender, std::slice::from_ref(&pooled));
+        Some(pooled)
+    }
+
+    /// Executable transactions in the order in which a block should take them; a snapshot.
+    pub fn best(&self) -> Turns {
+        Turns::new(self.senders.values())
+    }
+
+    /// By hash.
+    pub fn get(&self, hash: &B256) -> Option<&Arc<Pooled>> {
+        self.by_hash.get(hash)
+    }
+
+    /// Everything, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Pooled>> {
+        self.by_hash.values()
+    }
+
+    /// Everything, by sender.
+    pub fn content(&self) -> impl Iterator<Item = Content> + '_ {
+        self.senders.iter().map(|(sender, queue)| Content {
+            sender: *sender,
+            pending: queue.ready().map(Arc::clone).collect(),
+            queued: queue.gapped().map(Arc::clone).collect(),
+        })
+    }
+
+    /// The nonce after the sender's executable transactions, if it has any.
+    pub fn pending_nonce(&self, sender: &Address) -> Option<u64> {
+        self.senders.get(sender).map(Queue::next_nonce)
+    }
+
+    /// How many wait.
+    pub fn stats(&self) -> Stats {
+        let pending = self.senders.values().map(Queue::ready_len).sum();
+        Stats { pending, queued: self.by_hash.len() - pending, bytes: self.bytes, local: self.local }
+    }
+
+    fn check_replacement(&self, old: &Pooled, new: &Pooled) -> Result<(), PoolError> {
+        let (old, new) = (&old.recovered.tx, &new.recovered.tx);
+        let tip =
+            |tx: &alloy_consensus::TxEnvelope| tx.max_priority_fee_per_gas().unwrap_or(tx.max_fee_per_gas());
+        let bumped = |old: u128, new: u128| {
+            let least = old.saturating_mul(100 + self.limits.price_bump_percent) / 100;
+            new > old && new >= least
+        };
+        if bumped(old.max_fee_per_gas(), new.max_fee_per_gas()) && bumped(tip(old), tip(new)) {
+            Ok(())
+        } else {
+            Err(PoolError::ReplacementUnderpriced)
+        }
+    }
+
+    fn check_room(&self, new: &Pooled, state: Sender) -> Result<(), PoolError> {
+        let limits = &self.limits;
+        if self.by_hash.len() >= limits.transactions || self.bytes + new.raw.len() > limits.bytes {
+            return Err(PoolError::Full);
+        }
+        if new.origin == Origin::Journal {
+            // Accepted before, within the limits of then: a restart must not turn it away.
+            return Ok(());
+        }
+        let have = self.sources.get(&new.origin.source()).copied().unwrap_or(0);
+        if have >= limits.per_source {
+            return Err(PoolError::SourceLimit { have, limit: limits.per_source });
+        }
+        let queue = self.senders.get(&new.recovered.sender);
+        let have = queue.map_or(0, Queue::len);
+        if have >= limits.per_sender {
+            return Err(PoolError::AccountLimit { have, limit: limits.per_sender });
+        }
+        let next = queue.map_or(state.nonce, Queue::next_nonce);
+        let have = queue.map_or(0, Queue::gapped_len);
+        if new.recovered.tx.nonce() > next && have >= limits.gapped_per_sender {
+            return Err(PoolError::AccountLimit { have, limit: limits.gapped_per_sender });
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, pooled: Arc<Pooled>) {
+        self.bytes += pooled.raw.len();
+        self.local += usize::from(pooled.is_local());
+        *self.sources.entry(pooled.origin.source()).or_default() += 1;
+        self.by_hash.insert(pooled.recovered.hash, pooled);
+    }
+
+    fn forget(&mut self, pooled: &Pooled) {
+        if self.by_hash.remove(&pooled.recovered.hash).is_none() {
+            return;
+        }
+        self.bytes -= pooled.raw.len();
+        self.local -= usize::from(pooled.is_local());
+        let source = pooled.origin.source();
+        if let Some(count) = self.sources.get_mut(&source) {
+            *count -= 1;
+            if *count == 0 {
+                self.sources.remove(&source);
+            }
+        }
+    }
+
+    /// Books transactions that left a queue, and forgets the sender when nothing of it waits.
+    fn settle(&mut self, sender: Address, dropped: &[Arc<Pooled>]) {
+        for pooled in dropped {
+            self.forget(pooled);
+        }
+        if self.senders.get(&sender).is_some_and(|queue| queue.len() == 0) {
+            self.senders.remove(&sender);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! One sender's transactions by nonce.
+
+use super::{Sender, admission};
+use crate::pool::Pooled;
+use alloy_consensus::Transaction;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A waiting transaction.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) pooled: Arc<Pooled>,
+    /// Order of arrival in the whole pool.
+    pub(super) arrival: u64,
+    pub(super) arrived_s: u64,
+}
+
+/// Nonces at or above the state's; those contiguous from it are ready.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Sender,
+    entries: BTreeMap<u64, Entry>,
+    ready: usize,
+}
+
+impl Queue {
+    pub(super) fn new(state: Sender) -> Self {
+        Self { state, entries: BTreeMap::new(), ready: 0 }
+    }
+
+    pub(super) fn state(&self) -> Sender {
+        self.state
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn ready_len(&self) -> usize {
+        self.ready
+    }
+
+    pub(super) fn gapped_len(&self) -> usize {
+        self.entries.len() - self.ready
+    }
+
+    /// The first nonce that nothing ready has.
+    pub(super) fn next_nonce(&self) -> u64 {
+        self.state.nonce.saturating_add(self.ready as u64)
+    }
+
+    pub(super) fn at(&self, nonce: u64) -> Option<&Arc<Pooled>> {
+        self.entries.get(&nonce).map(|entry| &entry.pooled)
+    }
+
+    pub(super) fn ready(&self) -> impl Iterator<Item = &Arc<Pooled>> {
+        self.entries.values().take(self.ready).map(|entry| &entry.pooled)
+    }
+
+    pub(super) fn gapped(&self) -> impl Iterator<Item = &Arc<Pooled>> {
+        self.entries.values().skip(self.ready).map(|entry| &entry.pooled)
+    }
+
+    /// The transaction that waits longest for its turn, when one is ready.
+    pub(super) fn front(&self) -> Option<&Entry> {
+        (self.ready > 0).then(|| self.entries.values().next()).flatten()
+    }
+
+    pub(super) fn insert(&mut self, entry: Entry) {
+        self.entries.insert(entry.pooled.recovered.tx.nonce(), entry);
+        self.extend_ready();
+    }
+
+    pub(super) fn remove(&mut self, nonce: u64) {
+        if self.entries.remove(&nonce).is_some() {
+            self.ready = 0;
+            self.extend_ready();
+        }
+    }
+
+    /// Follows new state; returns what became stale or unaffordable.
+    pub(super) fn advance(&mut self, state: Sender) -> Vec<Arc<Pooled>> {
+        self.state = state;
+        let stale = |nonce: u64, entry: &Entry| {
+            nonce < state.nonce || admission::cost(&entry.pooled.recovered.tx) > state.balance
+        };
+        self.drop_where(stale)
+    }
+
+    /// Drops gapped entries for which `too_old` holds.
+    pub(super) fn expire(&mut self, too_old: impl Fn(&Entry) -> bool) -> Vec<Arc<Pooled>> {
+        let next = self.next_nonce();
+        self.drop_where(|nonce, entry| nonce >= next && too_old(entry))
+    }
+
+    fn drop_where(&mut self, gone: impl Fn(u64, &Entry) -> bool) -> Vec<Arc<Pooled>> {
+        let mut dropped = Vec::new();
+        self.entries.retain(|nonce, entry| {
+            let gone = gone(*nonce, entry);
+            if gone {
+                dropped.push(Arc::clone(&entry.pooled));
+            }
+            !gone
+        });
+        self.ready = 0;
+        self.extend_ready();
+        dropped
+    }
+
+    fn extend_ready(&mut self) {
+        while self.entries.contains_key(&self.next_nonce()) {
+            self.ready += 1;
+        }
+    }
+}

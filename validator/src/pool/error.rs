@@ -1,0 +1,154 @@
+//! Why a transaction is refused. Texts are go-ethereum's, because client libraries match them.
+
+use super::journal::JournalError;
+use alloy_primitives::{Address, B256, U256};
+
+/// A refused transaction.
+#[derive(Debug, thiserror::Error)]
+pub enum PoolError {
+    /// Not a transaction.
+    #[error("{0}")]
+    Malformed(String),
+    /// A type that this chain does not carry (yet): blobs always, others before their fork.
+    #[error("transaction type not supported")]
+    TypeNotSupported,
+    /// Encoded size beyond 128 KiB.
+    #[error("oversized data: transaction size {size}, limit {limit}")]
+    Oversized {
+        /// Bytes.
+        size: usize,
+        /// Most bytes.
+        limit: usize,
+    },
+    /// EIP-3860.
+    #[error("max initcode size exceeded: code size {size}, limit {limit}")]
+    InitCodeTooLarge {
+        /// Bytes.
+        size: usize,
+        /// Most bytes.
+        limit: usize,
+    },
+    /// EIP-7825.
+    #[error("transaction gas limit too high (cap: {cap}, tx: {gas})")]
+    GasLimitTooHigh {
+        /// The chain's cap.
+        cap: u64,
+        /// The transaction's.
+        gas: u64,
+    },
+    /// More gas than a block has.
+    #[error("exceeds block gas limit")]
+    ExceedsBlockGasLimit,
+    /// EIP-1559.
+    #[error("max priority fee per gas higher than max fee per gas")]
+    TipAboveFeeCap,
+    /// EIP-1559.
+    #[error("max fee per gas less than block base fee: maxFeePerGas: {cap}, baseFee: {base_fee}")]
+    FeeCapBelowBaseFee {
+        /// The transaction's.
+        cap: u128,
+        /// Of the next block.
+        base_fee: u64,
+    },
+    /// Signed before EIP-155, so valid on every chain.
+    #[error("only replay-protected (EIP-155) transactions allowed over RPC")]
+    NotReplayProtected,
+    /// Signed for another chain.
+    #[error("invalid sender: invalid chain id for signer: have {got} want {want}")]
+    WrongChain {
+        /// The transaction's.
+        got: u64,
+        /// Ours.
+        want: u64,
+    },
+    /// The signature gives no address.
+    #[error("invalid sender")]
+    InvalidSender,
+    /// Less gas than the transaction costs before it runs.
+    #[error("intrinsic gas too low: gas {gas}, minimum needed {needed}")]
+    IntrinsicGas {
+        /// The transaction's limit.
+        gas: u64,
+        /// The least.
+        needed: u64,
+    },
+    /// EIP-7623.
+    #[error("insufficient gas for floor data gas cost: gas {gas}, minimum needed {needed}")]
+    FloorGas {
+        /// The transaction's limit.
+        gas: u64,
+        /// The least.
+        needed: u64,
+    },
+    /// EIP-7702.
+    #[error("EIP-7702 transaction with empty auth list")]
+    EmptyAuthorizationList,
+    /// EIP-2681.
+    #[error("nonce has max value: nonce {0}")]
+    NonceMax(u64),
+    /// EIP-3607.
+    #[error("sender not an eoa: address {address}, codehash: {code_hash}")]
+    SenderNotEoa {
+        /// The sender.
+        address: Address,
+        /// Of its code.
+        code_hash: B256,
+    },
+    /// Already mined, or a nonce that was used.
+    #[error("nonce too low: next nonce {next}, tx nonce {got}")]
+    NonceTooLow {
+        /// The account's.
+        next: u64,
+        /// The transaction's.
+        got: u64,
+    },
+    /// The account cannot pay.
+    #[error("insufficient funds for gas * price + value: balance {balance}, tx cost {cost}, overshot {}", cost.saturating_sub(*balance))]
+    InsufficientFunds {
+        /// The account's.
+        balance: U256,
+        /// Gas limit times fee cap, plus value.
+        cost: U256,
+    },
+    /// The same transaction is here already.
+    #[error("already known")]
+    AlreadyKnown,
+    /// Another transaction has this nonce and the price is not raised enough.
+    #[error("replacement transaction underpriced")]
+    ReplacementUnderpriced,
+    /// The sender has as many waiting as one may.
+    #[error("account limit exceeded: sender has {have} transactions waiting, limit {limit}")]
+    AccountLimit {
+        /// Waiting.
+        have: usize,
+        /// Most.
+        limit: usize,
+    },
+    /// The client or peer has as many waiting as one may.
+    #[error("txpool is full: this client has {have} transactions waiting, limit {limit}")]
+    SourceLimit {
+        /// Waiting.
+        have: usize,
+        /// Most.
+        limit: usize,
+    },
+    /// No room.
+    #[error("txpool is full")]
+    Full,
+    /// State could not be read.
+    #[error("account state could not be read: {0}")]
+    Ledger(String),
+    /// The transaction could not be made durable, so it is not accepted.
+    #[error("transaction was not stored: {0}")]
+    Journal(#[from] JournalError),
+    /// The node stops.
+    #[error("node is shutting down, send the transaction to another node")]
+    Stopping,
+}
+
+impl PoolError {
+    /// Whether no honest peer could have sent it, whatever its rules.
+    pub fn is_protocol_breach(&self) -> bool {
+        matches!(self, Self::Malformed(_))
+    }
+}

@@ -1,0 +1,43 @@
+//! What the pool may hold, and for how long.
+
+/// Bounds of the pool. Nothing accepted is evicted to make room: a full pool refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Transactions in all.
+    pub transactions: usize,
+    /// Bytes of encoded transactions in all.
+    pub bytes: usize,
+    /// Transactions of one sender.
+    pub per_sender: usize,
+    /// Transactions of one sender that wait for an earlier nonce.
+    pub gapped_per_sender: usize,
+    /// Transactions that came from one RPC client or one peer.
+    pub per_source: usize,
+    /// Seconds that a peer's transaction may wait for an earlier nonce.
+    pub gapped_life_s: u64,
+    /// The same for transactions submitted here, whose hash was returned to a client.
+    pub gapped_life_local_s: u64,
+    /// Percent by which a replacement must raise both fee caps; it must be strictly higher too.
+    pub price_bump_percent: u128,
+    /// Admissions worked on at once (signature recovery and state reads).
+    pub concurrent_admissions: usize,
+    /// Accepted transactions that a slow subscriber may lag behind.
+    pub accepted_backlog: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            transactions: 32_768,
+            bytes: 64 << 20,
+            per_sender: 1024,
+            gapped_per_sender: 64,
+            per_source: 24_576,
+            gapped_life_s: 600,
+            gapped_life_local_s: 3 * 3600,
+            price_bump_percent: 10,
+            concurrent_admissions: 8,
+            accepted_backlog: 4096,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! JSON-RPC over HTTP and WebSocket on one port.
+//!
+//! ```text
+//! TCP ─► server (connection, body, time limits) ─► gate (unknown methods, batches) ─► dispatch ─► one fn per method
+//!                                                                                       ├─ pool (submit, async)
+//!                                                                                       └─ ledger (blocking threads)
+//! ```
+//! Texts and codes of errors are go-ethereum's, because client libraries match them; which fields are present, and
+//! which are null, is fixed by the structs in [`format`].
+
+mod args;
+mod block_id;
+mod context;
+mod dispatch;
+mod error;
+mod eth;
+mod filters;
+pub mod format;
+mod gate;
+mod net;
+mod qbft;
+mod revert;
+mod server;
+mod txpool;
+mod web3;
+
+pub use server::ServerHandle;
+
+use crate::pool::Pool;
+use alloy_primitives::Address;
+use ledger::{CommittedBlock, Ledger};
+use std::{net::SocketAddr, sync::Arc};
+use tokio::sync::broadcast;
+
+/// Namespaces that a configuration may name.
+pub const NAMESPACES: [&str; 5] = ["eth", "net", "qbft", "txpool", "web3"];
+
+/// What RPC asks of the rest of the node; every answer is immediate.
+pub trait NodeView: Send + Sync + 'static {
+    /// Connected peers.
+    fn peer_count(&self) -> usize;
+    /// Progress while the node is behind its peers; `None` once caught up.
+    fn syncing(&self) -> Option<SyncProgress>;
+    /// `name/version/os/compiler`.
+    fn client_version(&self) -> String;
+    /// The identity that the node proposes blocks for, if it has one.
+    fn coinbase(&self) -> Option<Address>;
+    /// Takes note of a call that was answered, with a result or with an error.
+    fn count_call(&self, _method: &'static str, _ok: bool) {}
+}
+
+/// Where a node that is behind stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncProgress {
+    /// Height when catching up began.
+    pub starting: u64,
+    /// Height now.
+    pub current: u64,
+    /// Highest height that a peer claims.
+    pub highest: u64,
+}
+
+/// What a client may use. Every bound answers with an error that names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RpcLimits {
+    /// TCP connections.
+    pub connections: u32,
+    /// Bytes of a request body or WebSocket message.
+    pub request_bytes: u32,
+    /// Bytes of a response, a whole batch counted as one.
+    pub response_bytes: u32,
+    /// Calls in a batch.
+    pub batch: u32,
+    /// Calls of one batch worked on at once.
+    pub batch_concurrency: usize,
+    /// Subscriptions of one connection.
+    pub subscriptions: u32,
+    /// Messages that wait for a slow WebSocket client.
+    pub messages: u32,
+    /// Filters, of all clients together.
+    pub filters: usize,
+    /// Seconds after which a filter that nobody polls is removed.
+    pub filter_idle_s: u64,
+    /// Ledger reads worked on at once.
+    pub reads: usize,
+    /// Seconds that a call may wait for its turn to read.
+    pub read_wait_s: u64,
+    /// Seconds in which an HTTP request must be sent and answered.
+    pub request_s: u64,
+    /// Seconds in which the head of an HTTP request must arrive.
+    pub head_s: u64,
+}
+
+impl RpcLimits {
+    /// The limits of a node that nobody tuned.
+    pub const fn new() -> Self {
+        Self {
+            connections: 512,
+            request_bytes: 5 << 20,
+            response_bytes: 25 << 20,
+            batch: 1000,
+            batch_concurrency: 64,
+            subscriptions: 128,
+            messages: 256,
+            filters: 1000,
+            filter_idle_s: 300,
+            reads: 32,
+            read_wait_s: 10,
+            request_s: 60,
+            head_s: 15,
+        }
+    }
+}
+
+impl Default for RpcLimits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What [`serve`] needs.
+pub struct RpcOptions {
+    /// Address to listen on; port 0 takes any.
+    pub listen: SocketAddr,
+    /// Namespaces answered, of [`NAMESPACES`].
+    pub namespaces: Vec<String>,
+    /// Bounds.
+    pub limits: RpcLimits,
+    /// The chain.
+    pub ledger: Ledger,
+    /// Waiting transactions.
+    pub pool: Pool,
+    /// Every block, sent after `Ledger::commit` returned: durable and readable.
+    pub heads: broadcast::Receiver<Arc<CommittedBlock>>,
+    /// The rest of the node.
+    pub node: Arc<dyn NodeView>,
+}
+
+/// Why RPC cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum RpcError {
+    /// A name that is none of ours.
+    #[error("rpc.namespaces names {got:?}, allowed are {}", NAMESPACES.join(", "))]
+    Namespace {
+        /// As configured.
+        got: String,
+    },
+    /// The port is taken or the address is not ours.
+    #[error("rpc cannot listen on {listen}: {source}; choose another rpc.listen, or stop who listens there")]
+    Listen {
+        /// As configured.
+        listen: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Two methods of one name; a mistake in this program.
+    #[error("rpc method registered twice: {0}")]
+    Method(#[from] jsonrpsee::core::RegisterMethodError),
+}
+
+/// Checks configured namespaces without starting anything.
+pub fn check_namespaces(namespaces: &[String]) -> Result<(), RpcError> {
+    match namespaces.iter().find(|name| !NAMESPACES.contains(&name.as_str())) {
+        Some(got) => Err(RpcError::Namespace { got: got.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Starts answering; returns once the port is open.
+pub async fn serve(options: RpcOptions) -> Result<ServerHandle, RpcError> {
+    check_namespaces(&options.namespaces)?;
+    let (listen, limits) = (options.listen, options.limits);
+    let namespaces: Vec<&'static str> = NAMESPACES
+        .into_iter()
+        .filter(|name| options.namespaces.iter().any(|wanted| wanted == name))
+        .collect();
+    let context = context::Context::new(options, namespaces);
+    let methods = dispatch::module(context)?;
+    server::start(listen, limits, methods).await
+}

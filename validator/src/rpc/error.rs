@@ -1,0 +1,124 @@
+//! Errors as clients see them (`node-facts` F.3).
+
+use crate::pool::PoolError;
+use alloy_primitives::Bytes;
+use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
+use ledger::{CallError, LedgerError};
+
+/// A failed call.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// An argument is missing or makes no sense.
+    #[error("{0}")]
+    Params(String),
+    /// Well formed, refused.
+    #[error("{0}")]
+    Refused(String),
+    /// The contract said no.
+    #[error("{message}")]
+    Revert {
+        /// `execution reverted` and what could be decoded of the reason.
+        message: String,
+        /// Revert data.
+        data: Bytes,
+    },
+    /// More than a client may ask for at once.
+    #[error("{0}")]
+    Limit(String),
+    /// State older than what is kept.
+    #[error("{0}")]
+    Pruned(String),
+    /// Our fault; the cause is in the log.
+    #[error("internal error")]
+    Internal,
+}
+
+impl Failure {
+    const fn code(&self) -> i32 {
+        match self {
+            Self::Params(_) => -32602,
+            Self::Refused(_) => -32000,
+            Self::Revert { .. } => 3,
+            Self::Limit(_) => -32005,
+            Self::Pruned(_) => 4444,
+            Self::Internal => -32603,
+        }
+    }
+
+    pub(super) fn params(text: impl Into<String>) -> Self {
+        Self::Params(text.into())
+    }
+
+    pub(super) fn refused(text: impl Into<String>) -> Self {
+        Self::Refused(text.into())
+    }
+
+    pub(super) fn unknown_block() -> Self {
+        Self::refused("header not found")
+    }
+}
+
+/// The answer to a method that does not exist, or is of a namespace that is not served.
+pub(super) fn method_not_found(method: &str) -> ErrorObjectOwned {
+    // A client chose the name, so its length is bounded before it is sent back.
+    let name: String = method.chars().take(128).collect();
+    ErrorObject::owned(-32601, format!("the method {name} does not exist/is not available"), None::<()>)
+}
+
+/// The answer to a subscription over HTTP.
+pub(super) fn notifications_not_supported() -> ErrorObjectOwned {
+    ErrorObject::owned(-32601, "notifications not supported: subscribe over WebSocket", None::<()>)
+}
+
+impl From<Failure> for ErrorObjectOwned {
+    fn from(failure: Failure) -> Self {
+        let (code, message) = (failure.code(), failure.to_string());
+        match failure {
+            Failure::Revert { data, .. } => ErrorObject::owned(code, message, Some(data)),
+            _ => ErrorObject::owned(code, message, None::<()>),
+        }
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::UnknownBlock(_) => Self::unknown_block(),
+            LedgerError::StatePruned { .. } => Self::Pruned(error.to_string()),
+            LedgerError::LogRange { .. } | LedgerError::LogResults { .. } => Self::Limit(error.to_string()),
+            other => {
+                tracing::error!(error = %other, "rpc: ledger read failed");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Ledger(error) => error.into(),
+            CallError::Revert { output } => super::revert::failure(output),
+            other => Self::refused(other.to_string()),
+        }
+    }
+}
+
+impl From<PoolError> for Failure {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Ledger(reason) => {
+                tracing::error!(reason, "rpc: pool could not read state");
+                Self::Internal
+            }
+            other => Self::refused(other.to_string()),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        tracing::error!(%error, "rpc: answer could not be encoded");
+        Self::Internal
+    }
+}

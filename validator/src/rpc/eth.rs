@@ -1,0 +1,80 @@
+//! `eth_*`, one file per group.
+
+mod block;
+mod call;
+mod fees;
+mod logs;
+mod polling;
+mod state;
+pub(super) mod subscriptions;
+mod transaction;
+
+use super::{
+    args::Args,
+    context::Context,
+    dispatch::{Answer, Method, Run, json, method},
+    error::Failure,
+};
+use alloy_primitives::{Address, U64};
+use serde::Serialize;
+
+/// Every table of the namespace.
+pub(super) const METHODS: &[&[Method]] = &[
+    NODE,
+    block::METHODS,
+    call::METHODS,
+    fees::METHODS,
+    logs::METHODS,
+    polling::METHODS,
+    state::METHODS,
+    transaction::METHODS,
+];
+
+const NODE: &[Method] = &[
+    method("eth_chainId", 0, Run::Now(chain_id)),
+    method("eth_blockNumber", 0, Run::Now(block_number)),
+    method("eth_accounts", 0, Run::Now(accounts)),
+    method("eth_coinbase", 0, Run::Now(coinbase)),
+    method("eth_syncing", 0, Run::Now(syncing)),
+];
+
+fn chain_id(context: &Context, _: &Args) -> Answer {
+    json(&U64::from(context.chain_id()))
+}
+
+fn block_number(context: &Context, _: &Args) -> Answer {
+    json(&U64::from(context.ledger.head().number))
+}
+
+/// None: the node holds no user's key.
+fn accounts(_: &Context, _: &Args) -> Answer {
+    json(&[Address::ZERO; 0])
+}
+
+fn coinbase(context: &Context, _: &Args) -> Answer {
+    match context.node.coinbase() {
+        Some(address) => json(&address),
+        None => Err(Failure::refused("etherbase must be explicitly specified: this node has no identity")),
+    }
+}
+
+#[derive(Serialize)]
+struct Progress {
+    #[serde(rename = "startingBlock")]
+    starting: U64,
+    #[serde(rename = "currentBlock")]
+    current: U64,
+    #[serde(rename = "highestBlock")]
+    highest: U64,
+}
+
+fn syncing(context: &Context, _: &Args) -> Answer {
+    match context.node.syncing() {
+        None => json(&false),
+        Some(progress) => json(&Progress {
+            starting: U64::from(progress.starting),
+            current: U64::from(progress.current),
+            highest: U64::from(progress.highest),
+        }),
+    }
+}

@@ -1,0 +1,93 @@
+//! Blocks and their receipts.
+
+use crate::rpc::{
+    args::Args,
+    block_id::BlockId,
+    context::Context,
+    dispatch::{Answer, Method, Run, json, method},
+    error::Failure,
+    format::{RpcBlock, RpcReceipt},
+};
+use alloy_primitives::{Address, B256, U64};
+use ledger::{At, Block};
+
+pub(super) const METHODS: &[Method] = &[
+    method("eth_getBlockByNumber", 2, Run::Read(by_number)),
+    method("eth_getBlockByHash", 2, Run::Read(by_hash)),
+    method("eth_getBlockTransactionCountByNumber", 1, Run::Read(count_by_number)),
+    method("eth_getBlockTransactionCountByHash", 1, Run::Read(count_by_hash)),
+    method("eth_getBlockReceipts", 1, Run::Read(receipts)),
+    method("eth_getUncleCountByBlockNumber", 1, Run::Read(uncle_count_by_number)),
+    method("eth_getUncleCountByBlockHash", 1, Run::Read(uncle_count_by_hash)),
+    method("eth_getUncleByBlockNumberAndIndex", 2, Run::Now(no_uncle)),
+    method("eth_getUncleByBlockHashAndIndex", 2, Run::Now(no_uncle)),
+];
+
+/// A block with its hash and, when asked for, the senders of its transactions.
+pub(super) struct Found {
+    pub(super) block: Block,
+    pub(super) hash: B256,
+    pub(super) senders: Vec<Address>,
+}
+
+/// Looks a block up; `None` when it is not here.
+pub(super) fn find(context: &Context, at: At) -> Result<Option<Found>, Failure> {
+    let Some(number) = context.ledger.number(at)? else { return Ok(None) };
+    let at = At::Number(number);
+    let (block, hash) = (context.ledger.block(at)?, context.ledger.block_hash(at)?);
+    let senders = context.ledger.senders(at)?.unwrap_or_default();
+    Ok(block.zip(hash).map(|(block, hash)| Found { block, hash, senders }))
+}
+
+fn by_number(context: &Context, args: &Args) -> Answer {
+    block(context, args.required::<BlockId>(0)?.at(context), args.optional(1)?)
+}
+
+fn by_hash(context: &Context, args: &Args) -> Answer {
+    block(context, At::Hash(args.required(0)?), args.optional(1)?)
+}
+
+fn block(context: &Context, at: At, full: Option<bool>) -> Answer {
+    let found = find(context, at)?.map(|found| {
+        let difficulty = context.ledger.total_difficulty(found.block.header.number);
+        let senders = full.unwrap_or(false).then_some(found.senders.as_slice());
+        RpcBlock::new(&found.block, found.hash, difficulty, senders)
+    });
+    json(&found)
+}
+
+fn count_by_number(context: &Context, args: &Args) -> Answer {
+    count(context, args.required::<BlockId>(0)?.at(context))
+}
+
+fn count_by_hash(context: &Context, args: &Args) -> Answer {
+    count(context, At::Hash(args.required(0)?))
+}
+
+fn count(context: &Context, at: At) -> Answer {
+    json(&context.ledger.body(at)?.map(|body| U64::from(body.transactions.len())))
+}
+
+fn receipts(context: &Context, args: &Args) -> Answer {
+    let at = args.required::<BlockId>(0)?.at(context);
+    let Some(found) = find(context, at)? else { return json(&None::<()>) };
+    let receipts = context.ledger.receipts(At::Number(found.block.header.number))?.unwrap_or_default();
+    json(&RpcReceipt::of_block(&found.block, found.hash, &found.senders, &receipts))
+}
+
+fn uncle_count_by_number(context: &Context, args: &Args) -> Answer {
+    uncle_count(context, args.required::<BlockId>(0)?.at(context))
+}
+
+fn uncle_count_by_hash(context: &Context, args: &Args) -> Answer {
+    uncle_count(context, At::Hash(args.required(0)?))
+}
+
+/// Always none, null for an unknown block.
+fn uncle_count(context: &Context, at: At) -> Answer {
+    json(&context.ledger.number(at)?.map(|_| U64::ZERO))
+}
+
+fn no_uncle(_: &Context, _: &Args) -> Answer {
+    json(&None::<()>)
+}

@@ -1,0 +1,159 @@
+//! Prices. On a chain with zero base fee everything is `"0x0"`, and must be there: clients that miss a value make up
+//! a price that nobody can pay.
+
+use crate::rpc::{
+    args::Args,
+    block_id::BlockId,
+    context::Context,
+    dispatch::{Answer, Method, Run, json, method},
+    error::Failure,
+};
+use alloy_consensus::{Header, Transaction};
+use alloy_primitives::{U64, U128};
+use ledger::At;
+use serde::Serialize;
+
+pub(super) const METHODS: &[Method] = &[
+    method("eth_gasPrice", 0, Run::Now(gas_price)),
+    method("eth_maxPriorityFeePerGas", 0, Run::Now(max_priority_fee)),
+    method("eth_blobBaseFee", 0, Run::Now(blob_base_fee)),
+    method("eth_feeHistory", 3, Run::Read(fee_history)),
+];
+
+/// Blocks and percentiles of one query, at most.
+const MAX_BLOCKS: u64 = 1024;
+const MAX_PERCENTILES: usize = 100;
+
+fn gas_price(context: &Context, _: &Args) -> Answer {
+    json(&U64::from(next_base_fee(context, &context.ledger.head().header)))
+}
+
+/// No tip buys anything here: blocks are filled by turns.
+fn max_priority_fee(_: &Context, _: &Args) -> Answer {
+    json(&U64::ZERO)
+}
+
+/// There are no blobs.
+fn blob_base_fee(_: &Context, _: &Args) -> Answer {
+    json(&U64::ZERO)
+}
+
+/// Zero for ever, or what EIP-1559 makes of the block.
+fn next_base_fee(context: &Context, header: &Header) -> u64 {
+    if context.ledger.genesis().zero_base_fee {
+        return 0;
+    }
+    header.next_block_base_fee(alloy_eips::eip1559::BaseFeeParams::ethereum()).unwrap_or(0)
+}
+
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FeeHistory {
+    oldest_block: U64,
+    base_fee_per_gas: Vec<U64>,
+    gas_used_ratio: Vec<f64>,
+    base_fee_per_blob_gas: Vec<U64>,
+    blob_gas_used_ratio: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reward: Option<Vec<Vec<U128>>>,
+}
+
+fn fee_history(context: &Context, args: &Args) -> Answer {
+    let wanted: U64 = args.required(0)?;
+    let newest: BlockId = args.required(1)?;
+    let percentiles: Option<Vec<f64>> = args.optional(2)?;
+    let percentiles = percentiles.filter(|list| !list.is_empty());
+    check_percentiles(percentiles.as_deref().unwrap_or_default())?;
+    let head = context.ledger.head().number;
+    let newest = newest
+        .number(head)
+        .ok_or_else(|| Failure::params("invalid argument 1: a number or a tag is expected"))?;
+    if newest > head {
+        return Err(Failure::refused(format!("request beyond head block: requested {newest}, head {head}")));
+    }
+    let count = wanted.to::<u64>().min(MAX_BLOCKS).min(newest + 1);
+    if count == 0 {
+        return json(&FeeHistory::default());
+    }
+    json(&history(context, newest + 1 - count, newest, percentiles.as_deref())?)
+}
+
+fn history(
+    context: &Context,
+    oldest: u64,
+    newest: u64,
+    percentiles: Option<&[f64]>,
+) -> Result<FeeHistory, Failure> {
+    let mut fees = FeeHistory { oldest_block: U64::from(oldest), ..FeeHistory::default() };
+    fees.reward = percentiles.map(|_| Vec::new());
+    let mut next = 0;
+    for number in oldest..=newest {
+        let header = context.ledger.header(At::Number(number))?.ok_or_else(Failure::unknown_block)?;
+        fees.base_fee_per_gas.push(U64::from(header.base_fee_per_gas.unwrap_or(0)));
+        fees.gas_used_ratio.push(ratio(header.gas_used, header.gas_limit));
+        fees.base_fee_per_blob_gas.push(U64::ZERO);
+        fees.blob_gas_used_ratio.push(0.0);
+        if let (Some(rewards), Some(percentiles)) = (&mut fees.reward, percentiles) {
+            rewards.push(tips(context, &header, percentiles)?);
+        }
+        next = next_base_fee(context, &header);
+    }
+    fees.base_fee_per_gas.push(U64::from(next));
+    fees.base_fee_per_blob_gas.push(U64::ZERO);
+    Ok(fees)
+}
+
+/// The tips paid in a block at the given percentiles of its gas.
+fn tips(context: &Context, header: &Header, percentiles: &[f64]) -> Result<Vec<U128>, Failure> {
+    let at = At::Number(header.number);
+    let none = vec![U128::ZERO; percentiles.len()];
+    let (Some(body), Some(receipts)) = (context.ledger.body(at)?, context.ledger.receipts(at)?) else {
+        return Ok(none);
+    };
+    let base_fee = header.base_fee_per_gas.unwrap_or(0);
+    let mut before = 0;
+    let mut rows: Vec<(u128, u64)> = body
+        .transactions
+        .iter()
+        .zip(&receipts)
+        .map(|(tx, receipt)| {
+            let gas = receipt.cumulative_gas_used().saturating_sub(before);
+            before = receipt.cumulative_gas_used();
+            (tx.effective_tip_per_gas(base_fee).unwrap_or(0), gas)
+        })
+        .collect();
+    rows.sort_unstable();
+    Ok(if rows.is_empty() { none } else { at_percentiles(&rows, header.gas_used, percentiles) })
+}
+
+fn at_percentiles(rows: &[(u128, u64)], gas_used: u64, percentiles: &[f64]) -> Vec<U128> {
+    let tip_at = |percentile: &f64| {
+        let mut sum = 0_u64;
+        let reached = rows.iter().find(|(_, gas)| {
+            sum = sum.saturating_add(*gas);
+            ratio(sum, gas_used) * 100.0 >= *percentile
+        });
+        U128::from(reached.or(rows.last()).map_or(0, |(tip, _)| *tip))
+    };
+    percentiles.iter().map(tip_at).collect()
+}
+
+fn check_percentiles(percentiles: &[f64]) -> Result<(), Failure> {
+    if percentiles.len() > MAX_PERCENTILES {
+        return Err(Failure::params(format!(
+            "invalid argument 2: {} percentiles, at most {MAX_PERCENTILES} are allowed",
+            percentiles.len()
+        )));
+    }
+    let in_range = percentiles.iter().all(|value| (0.0..=100.0).contains(value));
+    if in_range && percentiles.is_sorted() {
+        Ok(())
+    } else {
+        Err(Failure::params("invalid argument 2: percentiles must ascend from 0 to 100"))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a ratio for display; gas is far below 2^52")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}

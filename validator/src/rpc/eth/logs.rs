@@ -1,0 +1,108 @@
+//! `eth_getLogs`, and what a log filter may say.
+
+use crate::rpc::{
+    args::Args,
+    block_id::BlockId,
+    context::Context,
+    dispatch::{Answer, Method, Run, json, method},
+    error::Failure,
+    format::RpcLog,
+};
+use alloy_primitives::{Address, B256};
+use ledger::{At, LogFilter};
+use serde::Deserialize;
+
+pub(super) const METHODS: &[Method] = &[method("eth_getLogs", 1, Run::Read(get_logs))];
+
+/// Addresses, or topics of one position, that one filter may name.
+const MAX_ALTERNATIVES: usize = 1000;
+const MAX_TOPICS: usize = 4;
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    fn into_vec(self) -> Vec<T> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// A filter as clients write it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Criteria {
+    pub(super) from_block: Option<BlockId>,
+    pub(super) to_block: Option<BlockId>,
+    pub(super) block_hash: Option<B256>,
+    address: Option<OneOrMany<Address>>,
+    topics: Option<Vec<Option<OneOrMany<Option<B256>>>>>,
+}
+
+impl Criteria {
+    /// The part that does not name blocks.
+    pub(super) fn matching(self) -> Result<LogFilter, Failure> {
+        let addresses = self.address.map(OneOrMany::into_vec).unwrap_or_default();
+        let positions = self.topics.unwrap_or_default();
+        if positions.len() > MAX_TOPICS {
+            return Err(Failure::params("exceed max topics"));
+        }
+        let mut topics: [Vec<B256>; MAX_TOPICS] = Default::default();
+        for (slot, position) in topics.iter_mut().zip(positions) {
+            let alternatives = position.map(OneOrMany::into_vec).unwrap_or_default();
+            // A null among alternatives matches anything, as an empty list does.
+            *slot = alternatives.into_iter().collect::<Option<Vec<_>>>().unwrap_or_default();
+        }
+        if addresses.len() > MAX_ALTERNATIVES || topics.iter().any(|list| list.len() > MAX_ALTERNATIVES) {
+            return Err(Failure::params(format!(
+                "exceed max addresses or topics per search position: {MAX_ALTERNATIVES}"
+            )));
+        }
+        Ok(LogFilter { from: 0, to: u64::MAX, addresses, topics })
+    }
+}
+
+fn get_logs(context: &Context, args: &Args) -> Answer {
+    let criteria: Criteria = args.required(0)?;
+    let (from, to) = range(context, &criteria)?;
+    let filter = LogFilter { from, to, ..criteria.matching()? };
+    json(&read(context, &filter)?)
+}
+
+/// Logs as they are answered.
+pub(super) fn read(context: &Context, filter: &LogFilter) -> Result<Vec<RpcLog>, Failure> {
+    Ok(context.ledger.logs(filter)?.iter().map(RpcLog::from).collect())
+}
+
+fn range(context: &Context, criteria: &Criteria) -> Result<(u64, u64), Failure> {
+    if let Some(hash) = criteria.block_hash {
+        if criteria.from_block.is_some() || criteria.to_block.is_some() {
+            return Err(Failure::params(
+                "cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other",
+            ));
+        }
+        let number =
+            context.ledger.number(At::Hash(hash))?.ok_or_else(|| Failure::refused("unknown block"))?;
+        return Ok((number, number));
+    }
+    let head = context.ledger.head().number;
+    let number = |id: Option<BlockId>| {
+        id.unwrap_or_default()
+            .number(head)
+            .ok_or_else(|| Failure::params("a block number or a tag is expected"))
+    };
+    let (from, to) = (number(criteria.from_block)?, number(criteria.to_block)?);
+    if from > to {
+        return Err(Failure::params("invalid block range params"));
+    }
+    if to > head {
+        return Err(Failure::params("block range extends beyond current head block"));
+    }
+    Ok((from, to))
+}

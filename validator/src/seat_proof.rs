@@ -1,0 +1,104 @@
+//! The proof of possession with which the operator seats this node's identity, kept fresh while it has no seat.
+
+use crate::{driver::DriverHandle, import::Importer, signer::Signer};
+use alloy_primitives::Address;
+use alloy_sol_types::SolCall as _;
+use chain::{
+    governance::{GOVERNANCE, Governance, PROOF_WINDOW, seat_digest, seat_signature},
+    status::SeatProof,
+};
+use ledger::{At, CallError, CallRequest, CallStatus, HeadInfo, Ledger};
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// The newest proof.
+pub type SeatProofWatch = watch::Receiver<Option<SeatProof>>;
+
+/// A proof is made anew when a quarter of the blocks it is good for have passed.
+const RENEW_AFTER: u64 = PROOF_WINDOW / 4;
+
+/// Makes the proofs.
+pub struct SeatProver {
+    /// State to look the member up in.
+    pub ledger: Ledger,
+    /// Heads.
+    pub importer: Arc<Importer>,
+    /// Whether the identity has a seat.
+    pub driver: DriverHandle,
+    /// The identity.
+    pub signer: Arc<dyn Signer>,
+    /// Admin account of the member the proof is made out to.
+    pub member: Address,
+}
+
+/// Why there is no proof yet.
+#[derive(Debug, thiserror::Error)]
+enum ProofError {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("governance contract did not answer memberOf: {0:?}")]
+    Answer(CallStatus),
+    #[error("governance contract answered memberOf with something else: {0}")]
+    Shape(#[from] alloy_sol_types::Error),
+    #[error(transparent)]
+    Signer(#[from] crate::signer::SignerError),
+    #[error("reading the contract was cut short")]
+    CutShort,
+}
+
+impl SeatProver {
+    /// Runs until told to stop; the proof is absent until the member is known on chain.
+    pub async fn run(self, proof: watch::Sender<Option<SeatProof>>, stop: CancellationToken) {
+        let mut heads = self.importer.heads();
+        loop {
+            let head = heads.borrow_and_update().clone();
+            let age = proof.borrow().as_ref().map(|p| head.number.saturating_sub(p.block_number));
+            let seated = self.driver.view.borrow().seated;
+            if !seated && age.is_none_or(|age| age >= RENEW_AFTER) {
+                match self.prove(&head).await {
+                    Ok(made) => drop(proof.send_replace(made)),
+                    Err(error) => tracing::debug!(%error, "no seat proof"),
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = heads.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    async fn prove(&self, head: &HeadInfo) -> Result<Option<SeatProof>, ProofError> {
+        let (ledger, member) = (self.ledger.clone(), self.member);
+        let number = head.number;
+        let id = tokio::task::spawn_blocking(move || member_id(&ledger, member, number))
+            .await
+            .map_err(|_| ProofError::CutShort)??;
+        if id == 0 {
+            return Ok(None);
+        }
+        let chain_id = self.ledger.genesis().config.chain_id;
+        let digest = seat_digest(chain_id, id, self.signer.address(), head.number, head.hash);
+        let seal = self.signer.sign(digest).await?;
+        Ok(Some(SeatProof {
+            member: self.member,
+            block_number: head.number,
+            block_hash: head.hash,
+            signature: seat_signature(&seal),
+        }))
+    }
+}
+
+/// The on-chain id of the member whose admin this is; 0 when there is none.
+fn member_id(ledger: &Ledger, admin: Address, block: u64) -> Result<u32, ProofError> {
+    let request = CallRequest {
+        to: Some(GOVERNANCE),
+        data: Governance::memberOfCall { account: admin }.abi_encode().into(),
+        ..CallRequest::default()
+    };
+    let outcome = ledger.call(&request, At::Number(block))?;
+    if outcome.status != CallStatus::Success {
+        return Err(ProofError::Answer(outcome.status));
+    }
+    Ok(Governance::memberOfCall::abi_decode_returns(&outcome.output)?.id)
+}

@@ -1,0 +1,175 @@
+//! Catching up: a late or restarted node fetches the blocks it misses, checks them in order and joins in.
+//!
+//! A quorum's seals make a block final, so blocks from one peer suffice; which validators may seal a block follows
+//! from the state before it, so blocks are fetched ahead but checked one after the other, by the ledger's commit.
+
+mod fetch;
+mod plan;
+
+pub use plan::{Claim, Plan, plan};
+
+use crate::{
+    clock::unix_ms,
+    import::{ImportError, Importer, Source},
+};
+use devp2p::{Misbehaviour, Network, PeerId, PeerInfo};
+use ledger::{Block, CommitError};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// How often the plan is made anew when nobody says anything.
+const TICK: Duration = Duration::from_millis(250);
+/// Hints that may wait; lost ones are made good by the tick.
+const QUEUE: usize = 64;
+
+/// Something that may mean we are behind.
+#[derive(Debug)]
+pub enum Hint {
+    /// A peer sent a block.
+    Block(PeerId, Box<Block>),
+    /// A peer connected or announced blocks; what it claims is in the network's list.
+    Peers,
+    /// Seats vote on this height or a later one.
+    Behind(u64),
+}
+
+/// Where hints go; never waits.
+#[derive(Clone, Debug)]
+pub struct SyncHandle {
+    hints: mpsc::Sender<Hint>,
+}
+
+impl SyncHandle {
+    /// Passes a hint on, or drops it while sync is busy fetching anyway.
+    pub fn hint(&self, hint: Hint) {
+        let _ = self.hints.try_send(hint);
+    }
+}
+
+/// Fetches and imports missing blocks.
+pub struct Sync {
+    importer: Arc<Importer>,
+    network: Network,
+    hints: mpsc::Receiver<Hint>,
+    /// Highest height that validators were heard on, less one: blocks up to it exist.
+    heard: u64,
+    /// When our head was first seen behind, and at which head.
+    behind_since: Option<(u64, u64)>,
+    last_asked_ms: u64,
+    turn: usize,
+}
+
+/// What ended the dealings with a peer.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("request: {0}")]
+    Request(#[from] devp2p::RequestError),
+    #[error("answer is not what was asked for: {0}")]
+    Useless(String),
+    #[error("block {number}: {source}")]
+    Import { number: u64, source: ImportError },
+}
+
+impl Sync {
+    /// Makes the task and its handle.
+    pub fn new(importer: Arc<Importer>, network: Network) -> (Self, SyncHandle) {
+        let (sender, hints) = mpsc::channel(QUEUE);
+        let last_asked_ms = unix_ms();
+        let sync = Self { importer, network, hints, heard: 0, behind_since: None, last_asked_ms, turn: 0 };
+        (sync, SyncHandle { hints: sender })
+    }
+
+    /// Runs until told to stop.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut heads = self.importer.heads();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                hint = self.hints.recv() => match hint {
+                    Some(hint) => self.on_hint(hint).await,
+                    None => return,
+                },
+                // A new head restarts the wait before a peer is asked unprompted.
+                Ok(()) = heads.changed() => self.last_asked_ms = unix_ms(),
+                () = tokio::time::sleep(TICK) => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.catch_up() => {}
+            }
+        }
+    }
+
+    async fn on_hint(&mut self, hint: Hint) {
+        match hint {
+            Hint::Block(from, block) if block.header.number == self.importer.head().number + 1 => {
+                let number = block.header.number;
+                if let Err(source) = self.importer.import(*block, Source::Announced).await {
+                    self.failed(from, &Failure::Import { number, source });
+                }
+            }
+            Hint::Block(..) | Hint::Peers => {}
+            Hint::Behind(height) => self.heard = self.heard.max(height.saturating_sub(1)),
+        }
+    }
+
+    /// Fetches as long as there is something to fetch.
+    async fn catch_up(&mut self) {
+        while !self.importer.is_broken() {
+            let head = self.importer.head().number;
+            let now_ms = unix_ms();
+            let claims: Vec<Claim> = self.network.peers().iter().map(claim).collect();
+            let best = claims.iter().map(|c| c.head).max().unwrap_or(0).max(self.heard);
+            self.note_lag(head, best, now_ms);
+            let waited_ms = self.behind_since.map_or(0, |(since, _)| now_ms.saturating_sub(since));
+            let quiet_ms = now_ms.saturating_sub(self.last_asked_ms);
+            let peer = match plan(head, &claims, self.heard, waited_ms, quiet_ms, self.turn) {
+                Plan::Wait => return,
+                Plan::Fetch(peer) => peer,
+            };
+            self.turn = self.turn.wrapping_add(1);
+            self.last_asked_ms = now_ms;
+            let fetched = self.fetch_from(peer).await;
+            if let Err(failure) = &fetched {
+                self.failed(peer, failure);
+            }
+            if self.importer.head().number == head {
+                return;
+            }
+        }
+    }
+
+    fn note_lag(&mut self, head: u64, best: u64, now_ms: u64) {
+        if best <= head {
+            self.behind_since = None;
+        } else if self.behind_since.is_none_or(|(_, at)| at != head) {
+            self.behind_since = Some((now_ms, head));
+        }
+    }
+
+    fn failed(&self, peer: PeerId, failure: &Failure) {
+        tracing::warn!(peer = %short(&peer), %failure, "sync");
+        match failure {
+            Failure::Import { source, .. } if source.is_local() => {}
+            Failure::Import { source: ImportError::Refused(CommitError::Body { .. }), .. } | Failure::Useless(_) => {
+                self.network.penalise(peer, Misbehaviour::UselessAnswer);
+            }
+            // The network deals with it, or: somebody else brought the block meanwhile.
+            Failure::Request(_)
+            | Failure::Import { source: ImportError::Refused(CommitError::NotNext { .. }), .. } => {}
+            Failure::Import { .. } => self.network.penalise(peer, Misbehaviour::InvalidBlock),
+        }
+    }
+}
+
+/// What a peer claims: a QBFT block adds 1 to the difficulty, so the total tells the height where no number came.
+pub fn claim(peer: &PeerInfo) -> Claim {
+    let by_difficulty = u64::try_from(peer.total_difficulty).unwrap_or(0).saturating_sub(1);
+    Claim { peer: peer.id, head: peer.head_number.max(by_difficulty) }
+}
+
+/// The first bytes of a node id, enough for a log line.
+fn short(id: &PeerId) -> String {
+    hex::encode(&id[..4])
+}

@@ -1,0 +1,23 @@
+//! A local network of real processes, and the little HTTP that it takes to watch it.
+
+pub mod chain;
+mod http;
+pub mod network;
+pub mod transaction;
+
+use std::time::{Duration, Instant};
+
+/// Long enough for a loaded machine; a test that needs it has failed.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Asks until the answer is there.
+pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited {} s for {what}", PATIENCE.as_secs());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,26 @@
+//! Signed transactions.
+
+use alloy_consensus::{SignableTransaction as _, TxEip1559, TxEnvelope};
+use alloy_eips::eip2718::Encodable2718 as _;
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
+use k256::ecdsa::SigningKey;
+
+/// Type 2 at price 0: hash and EIP-2718 bytes.
+pub fn signed(key: &SigningKey, nonce: u64, to: Address, value: U256, input: Bytes) -> (B256, Bytes) {
+    let transaction = TxEip1559 {
+        chain_id: 10101,
+        nonce,
+        gas_limit: 2_000_000,
+        max_fee_per_gas: 0,
+        max_priority_fee_per_gas: 0,
+        to: TxKind::Call(to),
+        value,
+        access_list: Default::default(),
+        input,
+    };
+    let hash = transaction.signature_hash();
+    let (signature, recovery) = key.sign_prehash_recoverable(hash.as_slice()).unwrap();
+    let signature = Signature::from_signature_and_parity(signature, recovery.is_y_odd());
+    let envelope = TxEnvelope::from(transaction.into_signed(signature));
+    (*envelope.tx_hash(), envelope.encoded_2718().into())
+}

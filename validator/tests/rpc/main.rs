@@ -1,0 +1,12 @@
+//! Pool and JSON-RPC over a real ledger; the tests themselves build, seal and commit the blocks.
+
+mod chain_of_one;
+mod clients;
+mod contract;
+mod fields;
+mod filters;
+mod http;
+mod limits;
+mod malformed;
+mod pool;
+mod subscriptions;

@@ -1,0 +1,65 @@
+use crate::chain_of_one::{CHANGED, Chain, Key, set};
+use alloy_primitives::TxKind;
+use jsonrpsee::{
+    core::client::{ClientT, Subscription, SubscriptionClientT},
+    rpc_params,
+    ws_client::{WsClient, WsClientBuilder},
+};
+use serde_json::{Value, json};
+
+async fn subscribe(client: &WsClient, params: Vec<Value>) -> Subscription<Value> {
+    let mut array = jsonrpsee::core::params::ArrayParams::new();
+    for value in params {
+        array.insert(value).unwrap();
+    }
+    client.subscribe("eth_subscribe", array, "eth_unsubscribe").await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_logs_and_waiting_transactions_are_pushed_and_can_be_asked_for_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = Chain::open(dir.path());
+    let server = chain.serve().await;
+    let user = Key::new("user");
+    let contract = chain.deploy(&user).await;
+    let client = WsClientBuilder::default().build(format!("ws://{}", server.local_addr())).await.unwrap();
+    let mut heads = subscribe(&client, vec![json!("newHeads")]).await;
+    let mut logs =
+        subscribe(&client, vec![json!("logs"), json!({"address": contract, "topics": [CHANGED]})]).await;
+    let mut other = subscribe(&client, vec![json!("logs"), json!({"address": user.address})]).await;
+    let mut waiting = subscribe(&client, vec![json!("newPendingTransactions")]).await;
+
+    let hash = chain.submit(user.dynamic(1, TxKind::Call(contract), set(5))).await;
+    assert_eq!(waiting.next().await.unwrap().unwrap(), json!(hash));
+    let committed = chain.next();
+    let head = heads.next().await.unwrap().unwrap();
+    assert_eq!(head["hash"], json!(committed.hash));
+    assert!(head.get("transactions").is_none());
+    let block: Value = client.request("eth_getBlockByHash", rpc_params![&head["hash"], false]).await.unwrap();
+    assert_eq!(block["number"], head["number"]);
+    let log = logs.next().await.unwrap().unwrap();
+    assert_eq!((&log["transactionHash"], &log["removed"]), (&json!(hash), &json!(false)));
+
+    heads.unsubscribe().await.unwrap();
+    chain.submit(user.legacy(2, TxKind::Call(contract), set(6))).await;
+    chain.next();
+    assert_eq!(logs.next().await.unwrap().unwrap()["blockNumber"], "0x3");
+    server.stop().await;
+    assert!(other.next().await.is_none(), "nothing matched, and stopping closes the connection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_subscription_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = Chain::open(dir.path());
+    let server = chain.serve().await;
+    let client = WsClientBuilder::default().build(format!("ws://{}", server.local_addr())).await.unwrap();
+    let refused: Result<Subscription<Value>, _> =
+        client.subscribe("eth_subscribe", rpc_params!["newNothing"], "eth_unsubscribe").await;
+    let text = refused.unwrap_err().to_string();
+    assert!(
+        text.contains("no \"newNothing\" subscription in eth namespace") || text.contains("newNothing"),
+        "{text}"
+    );
+    server.stop().await;
+}
