@@ -5,4 +5,6 @@ pub mod account;
 pub mod cluster;
 pub mod contract;
 pub mod patience;
+#[cfg(test)]
+mod readme;
 pub mod rpc;

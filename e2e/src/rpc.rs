@@ -91,9 +91,11 @@ impl Rpc {
 
     /// The validator set of the next block, ascending, as the governance contract holds it.
     pub async fn validators(&self) -> Result<Vec<Address>> {
-        let call = json!([{ "to": GOVERNANCE, "data": Bytes::from(getValidatorsCall {}.abi_encode()) }, "latest"]);
+        let call =
+            json!([{ "to": GOVERNANCE, "data": Bytes::from(getValidatorsCall {}.abi_encode()) }, "latest"]);
         let answer: Bytes = self.call("eth_call", call).await?;
-        let mut validators = getValidatorsCall::abi_decode_returns(&answer).context("answer of getValidators()")?;
+        let mut validators =
+            getValidatorsCall::abi_decode_returns(&answer).context("answer of getValidators()")?;
         validators.sort_unstable();
         Ok(validators)
     }

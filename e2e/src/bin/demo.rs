@@ -123,14 +123,18 @@ async fn mined(rpc: &Rpc, hash: alloy_primitives::B256, what: &str) -> Result<Va
 
 async fn ready(cluster: &Cluster) -> Result<()> {
     with_progress("waiting for Ready", Duration::from_secs(90), || async {
-        for (kind, name, wanted) in
-            [("Consortium", CONSORTIUM, "Ready"), ("Consortium", CONSORTIUM, "QuorumHealthy"), ("Validator", FLEET, "Ready")]
-        {
+        for (kind, name, wanted) in [
+            ("Consortium", CONSORTIUM, "Ready"),
+            ("Consortium", CONSORTIUM, "QuorumHealthy"),
+            ("Validator", FLEET, "Ready"),
+        ] {
             let object = cluster.get(kind, name).await?.with_context(|| format!("{kind} {name}"))?;
             match condition(&object, wanted) {
                 Some((status, ..)) if status == "True" => {}
                 Some((status, reason, message)) => {
-                    return Ok(Progress::Waiting(format!("{kind} {name} {wanted}={status}: {reason}, {message}")));
+                    return Ok(Progress::Waiting(format!(
+                        "{kind} {name} {wanted}={status}: {reason}, {message}"
+                    )));
                 }
                 None => return Ok(Progress::Waiting(format!("{kind} {name} has no condition {wanted} yet"))),
             }
