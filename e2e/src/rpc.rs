@@ -1,7 +1,9 @@
 //! A JSON-RPC client: just enough to see the chain as a user does.
 
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
+use alloy_sol_types::SolCall as _;
 use anyhow::{Context, Result, anyhow, bail};
+use chain::governance::{GOVERNANCE, Governance::getValidatorsCall};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -87,8 +89,12 @@ impl Rpc {
             .ok_or_else(|| anyhow!("answer of {} bytes, expected 32", answer.len()))
     }
 
-    /// The validator set of the block after `latest`.
+    /// The validator set of the next block, ascending, as the governance contract holds it.
     pub async fn validators(&self) -> Result<Vec<Address>> {
-        self.call("qbft_getValidatorsByBlockNumber", json!(["pending"])).await
+        let call = json!([{ "to": GOVERNANCE, "data": Bytes::from(getValidatorsCall {}.abi_encode()) }, "latest"]);
+        let answer: Bytes = self.call("eth_call", call).await?;
+        let mut validators = getValidatorsCall::abi_decode_returns(&answer).context("answer of getValidators()")?;
+        validators.sort_unstable();
+        Ok(validators)
     }
 }

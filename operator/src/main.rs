@@ -1,2 +1,29 @@
-//! Placeholder.
-fn main() {}
+//! The operator: reads the cluster and the chain, lets `operator-core` decide, and writes what it decided.
+
+mod apply;
+mod args;
+mod calls;
+mod chain_access;
+mod context;
+mod endpoints;
+mod error;
+mod events;
+mod keygen;
+mod metrics;
+mod nodes;
+mod observe;
+mod reconcile;
+mod run;
+mod write;
+
+use clap::Parser;
+
+fn main() -> anyhow::Result<()> {
+    let args = args::Args::parse();
+    args::logging(args.log_format);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(run::run(args));
+    // A watch that never ends must not keep the process: what is not done by now is done by the next one.
+    runtime.shutdown_background();
+    outcome
+}

@@ -46,8 +46,7 @@ async fn killing_the_proposer_ten_times_in_a_row_never_forks_and_loses_no_accept
 
 /// The node whose identity proposes the next block in round 0: the one after the last proposer in ascending order.
 async fn next_proposer(network: &Network) -> Result<Node> {
-    let mut seats = network.rpc.validators().await?;
-    seats.sort_unstable();
+    let seats = network.rpc.validators().await?;
     let height = network.rpc.block_number().await?;
     let block = network.rpc.block(height).await?.context("head block")?;
     let last: Address = serde_json::from_value(block["miner"].clone())?;

@@ -1,1 +1,24 @@
-//! Placeholder.
+//! What the operator decides, without the means to do it: no Kubernetes client, no runtime, no clock, no randomness.
+//!
+//! `validate` turns specs into values that need no further checks; `plan` compares them with what was observed and says
+//! what to do this pass and why; `build` makes the objects; `policy` holds the ordered checks that protect the quorum;
+//! `status` says it all to the user. Time is always an argument.
+#![deny(missing_docs)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod api;
+pub mod build;
+pub mod crds;
+pub mod drift;
+pub mod genesis;
+pub mod keys;
+pub mod liveness;
+pub mod names;
+pub mod observed;
+pub mod plan;
+pub mod policy;
+pub mod status;
+#[cfg(test)]
+mod test_support;
+pub mod units;
+pub mod validate;

@@ -1,0 +1,102 @@
+//! Conditions: types and reasons as constants, so that a script can match them and tests can name them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Everything for this generation is done.
+pub const READY: &str = "Ready";
+/// Work towards this generation is going on (kstatus).
+pub const RECONCILING: &str = "Reconciling";
+/// A person must act (kstatus).
+pub const STALLED: &str = "Stalled";
+/// The member belongs to the network.
+pub const JOINED: &str = "Joined";
+/// At least a quorum of the seats is heard.
+pub const QUORUM_HEALTHY: &str = "QuorumHealthy";
+/// The fleet works, but a node of it does not.
+pub const DEGRADED: &str = "Degraded";
+
+/// Reasons, CamelCase words.
+pub mod reasons {
+    /// All is as the spec says.
+    pub const SETTLED: &str = "Settled";
+    /// Nothing keeps the object from going on.
+    pub const NOT_STALLED: &str = "NotStalled";
+    /// A field has a value that cannot be carried out.
+    pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// A fleet named in `create.fleets` does not exist.
+    pub const WAITING_FOR_FLEETS: &str = "WaitingForFleets";
+    /// A fleet has not made all of its identities.
+    pub const WAITING_FOR_IDENTITIES: &str = "WaitingForIdentities";
+    /// The `Consortium` does not exist.
+    pub const CONSORTIUM_MISSING: &str = "ConsortiumMissing";
+    /// The network has no genesis yet.
+    pub const WAITING_FOR_GENESIS: &str = "WaitingForGenesis";
+    /// No node of the network answers.
+    pub const NO_NODE_ANSWERS: &str = "NoNodeAnswers";
+    /// A Secret has not the shape it must have.
+    pub const SECRET_MALFORMED: &str = "SecretMalformed";
+    /// A key that was in use is gone.
+    pub const KEY_LOST: &str = "KeyLost";
+    /// The stored genesis, or the one the spec gives, is not the one expected.
+    pub const GENESIS_MISMATCH: &str = "GenesisMismatch";
+    /// Nodes are coming up or catching up.
+    pub const NODES_STARTING: &str = "NodesStarting";
+    /// A synced node waits for its seat.
+    pub const AWAITING_SEAT: &str = "AwaitingSeat";
+    /// A node gives its seat up before it stops.
+    pub const LEAVING: &str = "Leaving";
+    /// A pod runs an older template and waits for its turn to restart.
+    pub const RESTARTING: &str = "Restarting";
+    /// A node that worked does not.
+    pub const NODE_FAILED: &str = "NodeFailed";
+    /// A quorum of seats is heard.
+    pub const QUORUM_HEARD: &str = "QuorumHeard";
+    /// Fewer seats than a quorum are heard.
+    pub const QUORUM_LOST: &str = "QuorumLost";
+    /// This member is in the governance contract.
+    pub const MEMBER: &str = "Member";
+    /// This member is not, or not yet, in the governance contract.
+    pub const NOT_MEMBER: &str = "NotMember";
+    /// The first blocks are awaited.
+    pub const STARTING: &str = "Starting";
+    /// A seat is being given or taken.
+    pub const MOVING_SEATS: &str = "MovingSeats";
+    /// The object is being deleted.
+    pub const TERMINATING: &str = "Terminating";
+}
+
+/// One condition, by the conventions of the Kubernetes API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// Which condition.
+    #[serde(rename = "type")]
+    #[schemars(length(min = 1, max = 64))]
+    pub kind: String,
+    /// Whether it holds.
+    pub status: ConditionStatus,
+    /// Why, as one word.
+    #[schemars(length(min = 1, max = 64))]
+    pub reason: String,
+    /// Why, for a person.
+    #[schemars(length(max = 1024))]
+    pub message: String,
+    /// Generation it was computed for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// When `status` last changed, RFC 3339.
+    #[schemars(length(max = 40), extend("format" = "date-time"))]
+    pub last_transition_time: String,
+}
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ConditionStatus {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// Not known.
+    Unknown,
+}

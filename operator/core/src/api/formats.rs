@@ -1,0 +1,26 @@
+//! Patterns and bounds of the fields, each written once; the API server enforces them, `validate` relies on them.
+
+/// An Ethereum address.
+pub const ADDRESS: &str = "^0x[0-9a-fA-F]{40}$";
+/// A 32-byte hash.
+pub const HASH: &str = "^0x[0-9a-fA-F]{64}$";
+/// A whole number of seconds, 1 to 3600.
+pub const SECONDS: &str = "^([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|3600)s$";
+/// Milliseconds or whole seconds, 100 ms to 60 s.
+pub const MILLISECONDS: &str = "^(([1-9][0-9]{2,3}|[1-5][0-9]{4}|60000)ms|([1-9]|[1-5][0-9]|60)s)$";
+/// An amount of the native coin with its unit.
+pub const AMOUNT: &str = "^[0-9]{1,27} (ether|gwei|wei)$";
+/// A Kubernetes quantity as people write it.
+pub const QUANTITY: &str = "^[0-9]{1,15}(\\.[0-9]{1,9})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$";
+/// A DNS label that may start a Service name (RFC 1035).
+pub const LABEL: &str = "^[a-z]([-a-z0-9]*[a-z0-9])?$";
+/// An object name (RFC 1123 subdomain).
+pub const OBJECT_NAME: &str = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
+/// A member's alias: what fits the contract's 32 bytes.
+pub const ALIAS: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/// An IPv4 or IPv6 range.
+pub const CIDR: &str = "^[0-9a-fA-F.:]{2,39}/[0-9]{1,3}$";
+/// A container image reference.
+pub const IMAGE: &str = "^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$";
+/// Longest name of one of our objects: leaves room for the suffixes of its children within 63 characters.
+pub const NAME_MAX: u32 = 40;

@@ -1,0 +1,100 @@
+//! `node.json`, rendered from the structs that the node parses.
+
+use super::{network_info::enode, owned};
+use crate::{
+    api::validator::Role,
+    genesis::StoredGenesis,
+    names::{
+        CONFIG_DIR, DATA_DIR, FLEET, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR, NETWORK, NODE, NODE_FILE,
+        NodeName, P2P_DIR, SECRET_KEY, labels,
+    },
+    observed::{PeerNode, StoredKey},
+    validate::ValidFleet,
+};
+use alloy_primitives::keccak256;
+use chain::config::{
+    CONFIG_VERSION, ConfigError, IdentityConfig, JournalConfig, METRICS_PORT, MetricsConfig, NetworkConfig,
+    NodeConfig, P2P_PORT, P2pConfig, RPC_PORT, RpcConfig, SignerConfig,
+};
+use k8s_openapi::api::core::v1::ConfigMap;
+use std::collections::BTreeMap;
+
+const MAX_PEERS: u16 = 50;
+
+/// What a node's configuration is made from, beside the fleet.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfigInputs<'a> {
+    /// The node.
+    pub name: &'a NodeName,
+    /// The network.
+    pub genesis: &'a StoredGenesis,
+    /// Its identity, unless it observes.
+    pub identity: Option<&'a StoredKey>,
+    /// All nodes of the network in this namespace.
+    pub peers: &'a [PeerNode],
+}
+
+/// A node's configuration.
+#[must_use]
+pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig {
+    let identity = inputs.identity.filter(|_| fleet.role == Role::Validator).map(|stored| IdentityConfig {
+        address: stored.key.address,
+        member: inputs.genesis.member,
+        signer: SignerConfig::File { path: format!("{IDENTITY_DIR}/{SECRET_KEY}") },
+        journal: stored.journal.map_or(JournalConfig::Initialise, |id| JournalConfig::Require { id }),
+    });
+    let others = inputs.peers.iter().filter(|peer| peer.name != *inputs.name);
+    NodeConfig {
+        version: CONFIG_VERSION,
+        network: NetworkConfig {
+            chain_id: inputs.genesis.chain_id,
+            genesis_hash: inputs.genesis.hash,
+            genesis: format!("{GENESIS_DIR}/{GENESIS_FILE}"),
+        },
+        identity,
+        p2p: P2pConfig {
+            key: format!("{P2P_DIR}/{SECRET_KEY}"),
+            listen: format!("0.0.0.0:{P2P_PORT}"),
+            peers: others.map(|peer| enode(&fleet.namespace, peer)).collect(),
+            max_peers: MAX_PEERS,
+        },
+        rpc: Some(RpcConfig { listen: format!("0.0.0.0:{RPC_PORT}"), namespaces: fleet.namespaces.clone() }),
+        metrics: MetricsConfig { listen: format!("0.0.0.0:{METRICS_PORT}") },
+        data_dir: DATA_DIR.to_owned(),
+    }
+}
+
+pub(super) fn config_map(
+    fleet: &ValidFleet,
+    name: &NodeName,
+    config: &NodeConfig,
+) -> Result<ConfigMap, ConfigError> {
+    let node = name.to_string();
+    let labels = labels([
+        (NETWORK, fleet.consortium.0.as_str()),
+        (FLEET, fleet.name.0.as_str()),
+        (NODE, node.as_str()),
+    ]);
+    Ok(ConfigMap {
+        metadata: owned(fleet, name.config(), labels),
+        data: Some(BTreeMap::from([(NODE_FILE.to_owned(), config.to_json()?)])),
+        ..ConfigMap::default()
+    })
+}
+
+/// Hash of what only a restart brings into force. Peers and journal are left out: the newer node dials, and the journal
+/// is looked at only when a process starts, so neither is a reason to restart one.
+pub(super) fn start_hash(config: &NodeConfig) -> Result<String, ConfigError> {
+    let mut config = config.clone();
+    config.p2p.peers.clear();
+    if let Some(identity) = config.identity.as_mut() {
+        identity.journal = JournalConfig::Initialise;
+    }
+    let hash = keccak256(config.to_json()?);
+    Ok(alloy_primitives::hex::encode(&hash[..8]))
+}
+
+/// Path of the file in the container.
+pub(super) fn path() -> String {
+    format!("{CONFIG_DIR}/{NODE_FILE}")
+}

@@ -1,0 +1,57 @@
+//! Network info: what a joiner needs, in a ConfigMap, signed by the shell with the operator account's key.
+
+use super::owned_by_consortium;
+use crate::{
+    genesis::StoredGenesis, names::NETWORK_INFO_FILE, observed::PeerNode, validate::ValidConsortium,
+};
+use alloy_primitives::Address;
+use chain::{
+    config::P2P_PORT,
+    enode::Enode,
+    governance::GOVERNANCE,
+    network_info::{NETWORK_INFO_VERSION, NetworkInfo},
+};
+use k8s_openapi::api::core::v1::ConfigMap;
+use std::collections::BTreeMap;
+
+/// Nodes named at most: enough to find the others, and a bound on the document.
+const BOOTNODES: usize = 16;
+
+/// The document without its signature.
+#[must_use]
+pub fn unsigned_network_info(
+    namespace: &str,
+    genesis: &StoredGenesis,
+    peers: &[PeerNode],
+    publisher: Address,
+) -> NetworkInfo {
+    NetworkInfo {
+        version: NETWORK_INFO_VERSION,
+        chain_id: genesis.chain_id,
+        genesis_hash: genesis.hash,
+        genesis: genesis.text.clone(),
+        governance: GOVERNANCE,
+        bootnodes: peers.iter().take(BOOTNODES).map(|peer| enode(namespace, peer)).collect(),
+        publisher,
+        signature: None,
+    }
+}
+
+/// Where a node of this namespace is dialled.
+#[must_use]
+pub(super) fn enode(namespace: &str, peer: &PeerNode) -> Enode {
+    Enode { id: peer.node_id, host: peer.name.host(namespace), port: P2P_PORT }
+}
+
+/// The ConfigMap that publishes a signed document.
+pub fn network_info(
+    consortium: &ValidConsortium,
+    info: &NetworkInfo,
+) -> Result<ConfigMap, serde_json::Error> {
+    let text = serde_json::to_string_pretty(info)?;
+    Ok(ConfigMap {
+        metadata: owned_by_consortium(consortium, consortium.name.network_info()),
+        data: Some(BTreeMap::from([(NETWORK_INFO_FILE.to_owned(), text)])),
+        ..ConfigMap::default()
+    })
+}

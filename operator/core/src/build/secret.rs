@@ -1,0 +1,58 @@
+//! Secrets with new keys. They are created, never applied over an existing one, and outlive everything.
+
+use super::kept;
+use crate::{
+    keys::Key,
+    names::{
+        ADDRESS, ConsortiumName, FLEET, NETWORK, NODE, NODE_ID, NodeName, SECRET_ADDRESS, SECRET_KEY,
+        SECRET_NODE_ID, labels,
+    },
+};
+use alloy_primitives::hex;
+use k8s_openapi::api::core::v1::Secret;
+use std::collections::BTreeMap;
+
+/// The Secret of an identity.
+#[must_use]
+pub fn identity_secret(namespace: &str, network: &ConsortiumName, node: &NodeName, key: &Key) -> Secret {
+    let labels = node_labels(network, node);
+    secret(namespace, node.identity(), labels, key, (ADDRESS, SECRET_ADDRESS, key.address.to_string()))
+}
+
+/// The Secret of a node's p2p key.
+#[must_use]
+pub fn p2p_secret(namespace: &str, network: &ConsortiumName, node: &NodeName, key: &Key) -> Secret {
+    let labels = node_labels(network, node);
+    secret(namespace, node.p2p(), labels, key, (NODE_ID, SECRET_NODE_ID, hex::encode(key.public)))
+}
+
+/// The Secret of a member's account.
+#[must_use]
+pub fn account_secret(namespace: &str, network: &ConsortiumName, name: String, key: &Key) -> Secret {
+    secret(namespace, name, network.labels(), key, (ADDRESS, SECRET_ADDRESS, key.address.to_string()))
+}
+
+fn node_labels(network: &ConsortiumName, node: &NodeName) -> BTreeMap<String, String> {
+    let name = node.to_string();
+    labels([(NETWORK, network.0.as_str()), (FLEET, node.fleet.as_str()), (NODE, name.as_str())])
+}
+
+fn secret(
+    namespace: &str,
+    name: String,
+    labels: BTreeMap<String, String>,
+    key: &Key,
+    (annotation, entry, public): (&str, &str, String),
+) -> Secret {
+    let mut metadata = kept(namespace, name, labels);
+    metadata.annotations = Some(BTreeMap::from([(annotation.to_owned(), public.clone())]));
+    Secret {
+        metadata,
+        type_: Some("Opaque".to_owned()),
+        string_data: Some(BTreeMap::from([
+            (SECRET_KEY.to_owned(), key.to_hex()),
+            (entry.to_owned(), public),
+        ])),
+        ..Secret::default()
+    }
+}

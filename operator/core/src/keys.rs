@@ -1,0 +1,129 @@
+//! Keys in Secrets: read and checked here, made by the shell (which has randomness), never changed once stored.
+
+use crate::names::{
+    ADDRESS, FLEET, JOURNAL_ID, MANAGED_BY, NETWORK, NODE, NODE_ID, SECRET_ADDRESS, SECRET_KEY,
+    SECRET_NODE_ID,
+};
+use alloy_primitives::{Address, B256, B512, hex, keccak256};
+use k8s_openapi::api::core::v1::Secret;
+use k256::ecdsa::SigningKey;
+
+/// A key and what follows from it.
+#[derive(Clone)]
+pub struct Key {
+    /// The private key.
+    pub signing: SigningKey,
+    /// Its address.
+    pub address: Address,
+    /// Its uncompressed public key without the `04` prefix.
+    pub public: B512,
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Key({})", self.address)
+    }
+}
+
+impl Key {
+    /// What follows from a private key.
+    #[must_use]
+    pub fn new(signing: SigningKey) -> Self {
+        let point = signing.verifying_key().to_encoded_point(false);
+        let mut public = B512::ZERO;
+        public.copy_from_slice(&point.as_bytes()[1..]);
+        let address = Address::from_slice(&keccak256(public)[12..]);
+        Self { signing, address, public }
+    }
+
+    /// The private key as it stands in a Secret.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        hex::encode(self.signing.to_bytes())
+    }
+}
+
+/// Why a Secret is refused. It is never changed: a person must repair or remove it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// No `key`.
+    #[error("Secret {secret} has no data.{SECRET_KEY}; it needs the private key as 64 hex digits")]
+    Missing {
+        /// Its name.
+        secret: String,
+    },
+    /// `key` is not a private key.
+    #[error("Secret {secret}: data.{SECRET_KEY} is not a secp256k1 private key of 64 hex digits")]
+    Key {
+        /// Its name.
+        secret: String,
+    },
+    /// What stands beside the key belongs to another.
+    #[error("Secret {secret}: data.{field} is {got}, but data.{SECRET_KEY} belongs to {want}")]
+    Mismatch {
+        /// Its name.
+        secret: String,
+        /// Which entry.
+        field: &'static str,
+        /// Found.
+        got: String,
+        /// What the key gives.
+        want: String,
+    },
+    /// The recorded journal id is not a hash.
+    #[error("Secret {secret}: annotation {JOURNAL_ID} is {got:?}, expected 0x and 64 hex digits")]
+    Journal {
+        /// Its name.
+        secret: String,
+        /// Found.
+        got: String,
+    },
+}
+
+/// Reads a key Secret and checks that its parts belong together.
+pub fn read(secret: &Secret) -> Result<Key, SecretError> {
+    let name = || secret.metadata.name.clone().unwrap_or_default();
+    let text = entry(secret, SECRET_KEY).ok_or_else(|| SecretError::Missing { secret: name() })?;
+    let signing = hex::decode(text.trim())
+        .ok()
+        .and_then(|bytes| SigningKey::from_slice(&bytes).ok())
+        .ok_or_else(|| SecretError::Key { secret: name() })?;
+    let key = Key::new(signing);
+    let expected = [(SECRET_ADDRESS, key.address.to_string()), (SECRET_NODE_ID, hex::encode(key.public))];
+    for (field, want) in expected {
+        match entry(secret, field) {
+            Some(got) if !got.trim().eq_ignore_ascii_case(&want) => {
+                return Err(SecretError::Mismatch { secret: name(), field, got, want });
+            }
+            _ => {}
+        }
+    }
+    Ok(key)
+}
+
+/// The journal recorded beside an identity.
+pub fn journal(secret: &Secret) -> Result<Option<B256>, SecretError> {
+    let Some(got) = secret.metadata.annotations.as_ref().and_then(|all| all.get(JOURNAL_ID)) else {
+        return Ok(None);
+    };
+    let name = || secret.metadata.name.clone().unwrap_or_default();
+    got.parse().map(Some).map_err(|_| SecretError::Journal { secret: name(), got: got.clone() })
+}
+
+/// Whether a node's Secret carries what it is found by.
+#[must_use]
+pub fn is_labelled(secret: &Secret) -> bool {
+    let has = |map: &Option<std::collections::BTreeMap<String, String>>, key: &str| {
+        map.as_ref().is_some_and(|map| map.contains_key(key))
+    };
+    let annotated = has(&secret.metadata.annotations, ADDRESS) || has(&secret.metadata.annotations, NODE_ID);
+    annotated && [MANAGED_BY, NETWORK, FLEET, NODE].iter().all(|label| has(&secret.metadata.labels, label))
+}
+
+fn entry(secret: &Secret, key: &str) -> Option<String> {
+    let bytes = secret.data.as_ref()?.get(key)?;
+    String::from_utf8(bytes.0.clone()).ok()
+}
+
+#[cfg(test)]
+mod tests;

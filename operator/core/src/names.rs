@@ -1,0 +1,217 @@
+//! Names, labels, ports and paths: each written once.
+
+use std::collections::BTreeMap;
+
+/// Field manager of everything the operator applies.
+pub const MANAGER: &str = "quorate";
+/// Finalizer of `Validator`: seats are given up before the nodes go.
+pub const FINALIZER: &str = "quorate.dev/unseat";
+/// The one container of a node's pod.
+pub const CONTAINER: &str = "validator";
+
+/// Label: the network, a `Consortium`'s name.
+pub const NETWORK: &str = "quorate.dev/network";
+/// Label: the fleet, a `Validator`'s name.
+pub const FLEET: &str = "quorate.dev/fleet";
+/// Label: the node, its StatefulSet's name.
+pub const NODE: &str = "quorate.dev/node";
+/// Label: `validator` or `observer`.
+pub const ROLE: &str = "quorate.dev/role";
+/// Label by which the operator finds its objects.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// Annotation: address of the key in a Secret.
+pub const ADDRESS: &str = "quorate.dev/address";
+/// Annotation: public p2p key in a Secret.
+pub const NODE_ID: &str = "quorate.dev/node-id";
+/// Annotation: id of the vote journal that belongs to an identity.
+pub const JOURNAL_ID: &str = "quorate.dev/journal-id";
+/// Annotation: hash of what was applied, to see a change of intent.
+pub const APPLIED: &str = "quorate.dev/applied";
+/// Annotation of a pod template: hash of the configuration that a node reads only at start.
+pub const CONFIG: &str = "quorate.dev/config";
+/// Annotation set by a user on a `Validator`: let it go with its seats.
+pub const SKIP_UNSEAT: &str = "quorate.dev/skip-unseat";
+/// Taint that a node pool for validators may carry.
+pub const POOL_TAINT: &str = "quorate.dev/validators";
+
+/// Key of a Secret: the 32-byte private key as 64 hex digits.
+pub const SECRET_KEY: &str = "key";
+/// Key of a Secret: the address.
+pub const SECRET_ADDRESS: &str = "address";
+/// Key of a Secret: the public p2p key, 128 hex digits.
+pub const SECRET_NODE_ID: &str = "nodeId";
+/// Key of the genesis ConfigMap: the file.
+pub const GENESIS_FILE: &str = "genesis.json";
+/// Key of the genesis ConfigMap: its hash.
+pub const GENESIS_HASH: &str = "genesisHash";
+/// Key of the genesis ConfigMap: its chain id.
+pub const GENESIS_CHAIN_ID: &str = "chainId";
+/// Key of the genesis ConfigMap: admin account of the member that made it.
+pub const GENESIS_MEMBER: &str = "member";
+/// Key of a node's ConfigMap.
+pub const NODE_FILE: &str = "node.json";
+/// Key of the network info ConfigMap.
+pub const NETWORK_INFO_FILE: &str = "network-info.json";
+
+/// Folder of `node.json` in the container.
+pub const CONFIG_DIR: &str = "/etc/quorate/config";
+/// Folder of the genesis in the container.
+pub const GENESIS_DIR: &str = "/etc/quorate/genesis";
+/// Folder of the identity's key in the container.
+pub const IDENTITY_DIR: &str = "/etc/quorate/identity";
+/// Folder of the p2p key in the container.
+pub const P2P_DIR: &str = "/etc/quorate/p2p";
+/// The node's disk in the container.
+pub const DATA_DIR: &str = "/var/lib/quorate";
+
+/// Names of a consortium's objects.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConsortiumName(pub String);
+
+impl ConsortiumName {
+    /// ConfigMap with the genesis.
+    #[must_use]
+    pub fn genesis(&self) -> String {
+        format!("{}-genesis", self.0)
+    }
+
+    /// ConfigMap with the network info.
+    #[must_use]
+    pub fn network_info(&self) -> String {
+        format!("{}-network-info", self.0)
+    }
+
+    /// Secret with the admin account's key, unless the spec names another.
+    #[must_use]
+    pub fn admin(&self) -> String {
+        format!("{}-admin", self.0)
+    }
+
+    /// Secret with the operator account's key, unless the spec names another.
+    #[must_use]
+    pub fn operator(&self) -> String {
+        format!("{}-operator", self.0)
+    }
+
+    /// Labels of the consortium's own objects.
+    #[must_use]
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        labels([(NETWORK, self.0.as_str())])
+    }
+}
+
+/// Names of a fleet's objects.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FleetName(pub String);
+
+impl FleetName {
+    /// The node with this index.
+    #[must_use]
+    pub fn node(&self, index: u32) -> NodeName {
+        NodeName { fleet: self.0.clone(), index }
+    }
+
+    /// Headless Service that gives every node a DNS name.
+    #[must_use]
+    pub fn nodes_service(&self) -> String {
+        format!("{}-nodes", self.0)
+    }
+
+    /// Service over the ready nodes' JSON-RPC.
+    #[must_use]
+    pub fn rpc_service(&self) -> String {
+        format!("{}-rpc", self.0)
+    }
+}
+
+/// Names of a node's objects; shown as its StatefulSet's name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NodeName {
+    /// Its fleet.
+    pub fleet: String,
+    /// Its place in the fleet, from 0.
+    pub index: u32,
+}
+
+impl std::fmt::Display for NodeName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.fleet, self.index)
+    }
+}
+
+impl NodeName {
+    /// The node of a StatefulSet's name, if it is one of this fleet.
+    #[must_use]
+    pub fn parse(fleet: &str, name: &str) -> Option<Self> {
+        let digits = name.strip_prefix(fleet)?.strip_prefix('-')?;
+        let index: u32 = digits.parse().ok()?;
+        (index.to_string() == digits).then(|| Self { fleet: fleet.to_owned(), index })
+    }
+
+    /// Its pod.
+    #[must_use]
+    pub fn pod(&self) -> String {
+        format!("{self}-0")
+    }
+
+    /// Its disk.
+    #[must_use]
+    pub fn volume(&self) -> String {
+        format!("data-{self}")
+    }
+
+    /// Secret with its identity's key.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("{self}-identity")
+    }
+
+    /// Secret with its p2p key.
+    #[must_use]
+    pub fn p2p(&self) -> String {
+        format!("{self}-p2p")
+    }
+
+    /// ConfigMap with `node.json`.
+    #[must_use]
+    pub fn config(&self) -> String {
+        format!("{self}-config")
+    }
+
+    /// DNS name under which peers dial it; resolves before the node is ready.
+    #[must_use]
+    pub fn host(&self, namespace: &str) -> String {
+        format!("{}.{}-nodes.{namespace}.svc", self.pod(), self.fleet)
+    }
+}
+
+/// Labels of an object: who manages it, and the given ones.
+#[must_use]
+pub fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::from([(MANAGED_BY.to_owned(), MANAGER.to_owned())]);
+    labels.extend(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
+    labels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NodeName;
+
+    #[test]
+    fn a_node_name_is_read_back_only_in_its_one_spelling() {
+        let node = NodeName::parse("bank-a", "bank-a-12").expect("a node");
+        assert_eq!((node.index, node.to_string().as_str()), (12, "bank-a-12"));
+        for other in ["bank-a", "bank-a-", "bank-a-012", "bank-a-x", "bank-b-1", "bank-a-1-1"] {
+            assert_eq!(NodeName::parse("bank-a", other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_longest_fleet_name_leaves_every_child_within_a_dns_label() {
+        let node = NodeName { fleet: "f".repeat(40), index: 63 };
+        for name in [node.pod(), node.volume(), node.identity(), node.p2p(), node.config()] {
+            assert!(name.len() <= 63, "{name}");
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! What the shell has read, as plain values.
+
+use crate::{
+    genesis::StoredGenesis,
+    keys::{Key, SecretError},
+    names::{FleetName, NodeName},
+};
+use alloy_primitives::{Address, B256, B512};
+use chain::status::NodeStatus;
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
+use std::collections::BTreeMap;
+
+/// A key Secret as found.
+#[derive(Clone, Debug, Default)]
+pub enum SecretState {
+    /// There is none.
+    #[default]
+    Absent,
+    /// It has a key.
+    Present(StoredKey),
+    /// It is not a key Secret.
+    Malformed(SecretError),
+}
+
+/// A key and the journal recorded beside it.
+#[derive(Clone, Debug)]
+pub struct StoredKey {
+    /// The key.
+    pub key: Key,
+    /// Id of the vote journal, for identities that have had one.
+    pub journal: Option<B256>,
+    /// It has labels and annotations by which it is found; one that a person restored may lack them.
+    pub labelled: bool,
+}
+
+impl SecretState {
+    /// Reads a Secret.
+    #[must_use]
+    pub fn read(secret: Option<&k8s_openapi::api::core::v1::Secret>) -> Self {
+        let Some(secret) = secret else { return Self::Absent };
+        let stored = crate::keys::read(secret).and_then(|key| {
+            Ok(StoredKey {
+                key,
+                journal: crate::keys::journal(secret)?,
+                labelled: crate::keys::is_labelled(secret),
+            })
+        });
+        stored.map_or_else(Self::Malformed, Self::Present)
+    }
+
+    /// The key, if there is a good one.
+    #[must_use]
+    pub const fn key(&self) -> Option<&StoredKey> {
+        match self {
+            Self::Present(stored) => Some(stored),
+            Self::Absent | Self::Malformed(_) => None,
+        }
+    }
+}
+
+/// A pod as found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodObserved {
+    /// Its address.
+    pub ip: Option<String>,
+    /// Its Ready condition.
+    pub ready: bool,
+    /// Revision of the template it was made from.
+    pub revision: Option<String>,
+    /// It is being deleted.
+    pub terminating: bool,
+    /// Why it does not run, when the kubelet or the scheduler says so.
+    pub waiting: Option<Waiting>,
+}
+
+/// Why a pod does not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// One word, as `ImagePullBackOff`.
+    pub reason: String,
+    /// For a person.
+    pub message: String,
+}
+
+impl Waiting {
+    /// Whether it will not pass without somebody doing something.
+    #[must_use]
+    pub fn needs_help(&self) -> bool {
+        const HELP: [&str; 7] = [
+            "CrashLoopBackOff",
+            "ImagePullBackOff",
+            "ErrImagePull",
+            "ErrImageNeverPull",
+            "InvalidImageName",
+            "CreateContainerConfigError",
+            "Unschedulable",
+        ];
+        HELP.contains(&self.reason.as_str())
+    }
+}
+
+impl PodObserved {
+    /// Reads a pod.
+    #[must_use]
+    pub fn read(pod: &Pod) -> Self {
+        let status = pod.status.clone().unwrap_or_default();
+        let conditions = status.conditions.unwrap_or_default();
+        let ready =
+            conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
+        let unschedulable = conditions
+            .iter()
+            .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
+            .map(|condition| Waiting {
+                reason: condition.reason.clone().unwrap_or_default(),
+                message: condition.message.clone().unwrap_or_default(),
+            });
+        let container = status
+            .container_statuses
+            .unwrap_or_default()
+            .into_iter()
+            .find_map(|container| container.state?.waiting)
+            .map(|waiting| Waiting {
+                reason: waiting.reason.unwrap_or_default(),
+                message: waiting.message.unwrap_or_default(),
+            });
+        Self {
+            ip: status.pod_ip.filter(|ip| !ip.is_empty()),
+            ready,
+            revision: pod
+                .metadata
+                .labels
+                .as_ref()
+                .and_then(|all| all.get("controller-revision-hash"))
+                .cloned(),
+            terminating: pod.metadata.deletion_timestamp.is_some(),
+            waiting: container.or(unschedulable),
+        }
+    }
+}
+
+/// A StatefulSet as found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatefulSetObserved {
+    /// Its container's image.
+    pub image: Option<String>,
+    /// Revision that a new pod would have.
+    pub revision: Option<String>,
+}
+
+impl StatefulSetObserved {
+    /// Reads a StatefulSet.
+    #[must_use]
+    pub fn read(set: &StatefulSet) -> Self {
+        let template = set.spec.template.spec.as_ref();
+        Self {
+            image: template
+                .and_then(|pod| pod.containers.first())
+                .and_then(|container| container.image.clone()),
+            revision: set.status.as_ref().and_then(|status| status.update_revision.clone()),
+        }
+    }
+}
+
+/// A node of the fleet as found.
+#[derive(Clone, Debug, Default)]
+pub struct NodeObserved {
+    /// Its identity's key.
+    pub identity: SecretState,
+    /// Its p2p key.
+    pub p2p: SecretState,
+    /// Whether it has a disk.
+    pub volume: bool,
+    /// Its StatefulSet.
+    pub statefulset: Option<StatefulSetObserved>,
+    /// Its pod.
+    pub pod: Option<PodObserved>,
+    /// What it says of itself.
+    pub status: Option<NodeStatus>,
+}
+
+impl NodeObserved {
+    /// Address of its identity.
+    #[must_use]
+    pub fn address(&self) -> Option<Address> {
+        self.identity.key().map(|stored| stored.key.address)
+    }
+}
+
+/// A node of the network in this namespace, of whichever fleet, as its p2p Secret's annotations name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerNode {
+    /// Which.
+    pub name: NodeName,
+    /// Its public p2p key.
+    pub node_id: B512,
+}
+
+/// Everything about a fleet.
+#[derive(Clone, Debug, Default)]
+pub struct FleetObserved {
+    /// Whether the `Consortium` exists.
+    pub consortium_exists: bool,
+    /// The network's genesis.
+    pub genesis: Option<StoredGenesis>,
+    /// The fleet's nodes, those above `replicas` that still exist too.
+    pub nodes: BTreeMap<u32, NodeObserved>,
+    /// All nodes of the network in this namespace, in order.
+    pub peers: Vec<PeerNode>,
+    /// What nodes of the network in this namespace say, of whichever fleet.
+    pub network: Vec<NodeStatus>,
+    /// Image in `status.image`.
+    pub recorded_image: Option<String>,
+}
+
+/// A fleet as its consortium sees it.
+#[derive(Clone, Debug)]
+pub struct FleetSummary {
+    /// Its name.
+    pub name: FleetName,
+    /// Nodes wanted.
+    pub replicas: u32,
+    /// Whether its nodes hold seats.
+    pub seats: bool,
+    /// It is being deleted.
+    pub deleting: bool,
+    /// It is let go with its seats.
+    pub skip_unseat: bool,
+    /// Addresses of its identities, by index.
+    pub identities: BTreeMap<u32, Address>,
+}
+
+/// Everything about a consortium.
+#[derive(Clone, Debug, Default)]
+pub struct ConsortiumObserved {
+    /// The admin account's key.
+    pub admin: SecretState,
+    /// The operator account's key.
+    pub operator: SecretState,
+    /// The stored genesis; why it cannot be read otherwise.
+    pub genesis: Option<Result<StoredGenesis, String>>,
+    /// Its fleets.
+    pub fleets: Vec<FleetSummary>,
+    /// All nodes of the network in this namespace, in order.
+    pub peers: Vec<PeerNode>,
+    /// What its nodes say.
+    pub nodes: Vec<NodeStatus>,
+    /// The governance contract at the newest block of a ready node.
+    pub governance: Option<Governance>,
+    /// A transaction of the operator account waits for a block.
+    pub in_flight: bool,
+}
+
+/// What the governance contract says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Governance {
+    /// Block it was read at.
+    pub height: u64,
+    /// The members, in on-chain order.
+    pub members: Vec<MemberObserved>,
+    /// The seats.
+    pub seats: Vec<SeatObserved>,
+}
+
+/// A member on chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberObserved {
+    /// Its id.
+    pub id: u32,
+    /// Its alias.
+    pub alias: String,
+    /// Its admin account.
+    pub admin: Address,
+    /// Seats it may hold.
+    pub capacity: u16,
+    /// Seats it holds.
+    pub seats: u16,
+    /// Earliest block in which it may add one.
+    pub next_seat_block: u64,
+}
+
+/// A seat on chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeatObserved {
+    /// Its identity.
+    pub identity: Address,
+    /// Its member's id.
+    pub member: u32,
+    /// Operator account that owns it.
+    pub operator: Address,
+}

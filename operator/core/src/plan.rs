@@ -1,0 +1,35 @@
+//! What to do this pass and why: pure decisions over what was observed.
+
+mod consortium;
+mod fleet;
+
+pub use consortium::{ConsortiumPlan, SeatMove, consortium};
+pub use fleet::{FleetPlan, KeyWanted, Release, fleet};
+
+/// Something that is not as wanted, and what it waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// One word.
+    pub reason: &'static str,
+    /// For a person.
+    pub message: String,
+    /// Whether a person must act: then the object is stalled, else it goes on by itself.
+    pub stalled: bool,
+}
+
+impl Wait {
+    /// It goes on by itself.
+    #[must_use]
+    pub fn passing(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), stalled: false }
+    }
+
+    /// A person must act.
+    #[must_use]
+    pub fn stalled(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), stalled: true }
+    }
+}
+
+#[cfg(test)]
+mod tests;

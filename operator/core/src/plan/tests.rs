@@ -1,0 +1,292 @@
+use super::{KeyWanted, SeatMove, consortium, fleet};
+use crate::{
+    api::{Consortium, Validator, conditions::reasons, validator::Phase},
+    genesis::{self, StoredGenesis},
+    keys::Key,
+    names::FleetName,
+    observed::{
+        ConsortiumObserved, FleetObserved, FleetSummary, Governance, MemberObserved, NodeObserved,
+        PodObserved, SeatObserved, SecretState, StatefulSetObserved, StoredKey,
+    },
+    test_support::{HEIGHT, node_status},
+    validate::{self, ValidConsortium, ValidFleet},
+};
+use alloy_primitives::B256;
+use k256::ecdsa::SigningKey;
+
+fn stored(seed: u8) -> StoredKey {
+    let key = Key::new(SigningKey::from_slice(&[seed; 32]).expect("a key"));
+    StoredKey { key, journal: Some(B256::repeat_byte(seed)), labelled: true }
+}
+
+fn valid_consortium() -> ValidConsortium {
+    let object: Consortium =
+        serde_saphyr::from_str(include_str!("../../../../examples/consortium.yaml")).expect("the example");
+    validate::consortium(&object).expect("valid")
+}
+
+fn valid_fleet(replicas: u32) -> ValidFleet {
+    let object: Validator =
+        serde_saphyr::from_str(include_str!("../../../../examples/validator.yaml")).expect("the example");
+    ValidFleet { replicas, ..validate::fleet(&object).expect("valid") }
+}
+
+fn example_genesis() -> StoredGenesis {
+    let identities = (1..=4).map(|seed| stored(seed).key.address).collect();
+    genesis::make(&valid_consortium(), stored(98).key.address, stored(99).key.address, &identities)
+        .expect("made")
+}
+
+/// The node of identity `index` in a network of `seats` seats, with the addresses of the seeded keys.
+fn status(index: u8, seats: u8, ready: bool) -> chain::status::NodeStatus {
+    let mut status = node_status(index, seats, ready);
+    status.genesis_hash = example_genesis().hash;
+    status.identity.as_mut().expect("identity").address = stored(index).key.address;
+    for (seed, seat) in (1..).zip(&mut status.seats) {
+        seat.address = stored(seed).key.address;
+    }
+    status
+}
+
+fn summary(replicas: u32, identities: u8) -> FleetSummary {
+    FleetSummary {
+        name: FleetName("bank-a".to_owned()),
+        replicas,
+        seats: true,
+        deleting: false,
+        skip_unseat: false,
+        identities: (0..)
+            .zip(1..=identities)
+            .map(|(index, seed)| (index, stored(seed).key.address))
+            .collect(),
+    }
+}
+
+fn network(replicas: u32, identities: u8, seats: u8) -> ConsortiumObserved {
+    let seat = |seed| SeatObserved {
+        identity: stored(seed).key.address,
+        member: 1,
+        operator: stored(99).key.address,
+    };
+    ConsortiumObserved {
+        admin: SecretState::Present(stored(98)),
+        operator: SecretState::Present(stored(99)),
+        genesis: Some(Ok(example_genesis())),
+        fleets: vec![summary(replicas, identities)],
+        nodes: (1..=identities).map(|index| status(index, seats, true)).collect(),
+        governance: Some(Governance {
+            height: HEIGHT,
+            members: vec![MemberObserved {
+                id: 1,
+                alias: "bank-a".to_owned(),
+                admin: stored(98).key.address,
+                capacity: 16,
+                seats: u16::from(seats),
+                next_seat_block: 0,
+            }],
+            seats: (1..=seats).map(seat).collect(),
+        }),
+        ..ConsortiumObserved::default()
+    }
+}
+
+fn moved(plan: &super::ConsortiumPlan) -> Option<(&'static str, &str)> {
+    plan.seat_move.as_ref().map(|wanted| match wanted {
+        SeatMove::Seat { node, .. } => ("seat", node.as_str()),
+        SeatMove::Unseat { node, .. } => ("unseat", node.as_str()),
+    })
+}
+
+#[test]
+fn accounts_come_first_then_the_genesis_waits_for_every_identity_of_every_fleet() {
+    let valid = valid_consortium();
+    let mut observed = ConsortiumObserved::default();
+    assert_eq!(consortium(&valid, &observed).accounts, ["trade-finance-admin", "trade-finance-operator"]);
+    observed.admin = SecretState::Present(stored(98));
+    observed.operator = SecretState::Present(stored(99));
+    let plan = consortium(&valid, &observed);
+    assert_eq!((plan.waits[0].reason, plan.genesis.is_none()), (reasons::WAITING_FOR_FLEETS, true));
+    observed.fleets = vec![summary(4, 3)];
+    let plan = consortium(&valid, &observed);
+    assert_eq!((plan.waits[0].reason, plan.genesis.is_none()), (reasons::WAITING_FOR_IDENTITIES, true));
+    assert!(plan.waits[0].message.contains("3 of 4"));
+    observed.fleets = vec![summary(4, 4)];
+    assert_eq!(consortium(&valid, &observed).genesis, Some(example_genesis()));
+}
+
+#[test]
+fn an_account_that_a_genesis_names_is_never_made_anew() {
+    let mut observed = network(4, 4, 4);
+    observed.operator = SecretState::Absent;
+    let plan = consortium(&valid_consortium(), &observed);
+    assert_eq!(
+        (plan.accounts.len(), plan.waits[0].reason, plan.waits[0].stalled),
+        (0, reasons::KEY_LOST, true)
+    );
+}
+
+#[test]
+fn one_seat_moves_at_a_time_joins_before_leaves_and_highest_index_first() {
+    let valid = valid_consortium();
+    assert_eq!(moved(&consortium(&valid, &network(4, 4, 4))), None);
+    assert_eq!(moved(&consortium(&valid, &network(5, 5, 4))), Some(("seat", "bank-a-4")));
+    assert_eq!(moved(&consortium(&valid, &network(3, 5, 5))), Some(("unseat", "bank-a-4")));
+    let mut busy = network(5, 5, 4);
+    busy.in_flight = true;
+    let plan = consortium(&valid, &busy);
+    assert_eq!((moved(&plan), plan.waits[0].reason), (None, reasons::MOVING_SEATS));
+}
+
+#[test]
+fn a_seat_that_another_operator_account_owns_is_left_alone() {
+    let mut observed = network(3, 4, 4);
+    let seats = &mut observed.governance.as_mut().expect("governance").seats;
+    seats[3].operator = stored(50).key.address;
+    assert_eq!(moved(&consortium(&valid_consortium(), &observed)), None);
+}
+
+#[test]
+fn a_deleted_fleet_gives_its_seats_up_unless_it_is_the_whole_network() {
+    let mut observed = network(4, 4, 4);
+    observed.fleets[0].deleting = true;
+    assert_eq!(moved(&consortium(&valid_consortium(), &observed)), None, "the whole network");
+    observed.fleets[0].identities.remove(&0);
+    assert_eq!(moved(&consortium(&valid_consortium(), &observed)), Some(("unseat", "bank-a-3")));
+    observed.fleets[0].skip_unseat = true;
+    assert_eq!(moved(&consortium(&valid_consortium(), &observed)), None, "the user lets it go");
+}
+
+fn node(seed: u8, seats: u8) -> NodeObserved {
+    NodeObserved {
+        identity: SecretState::Present(stored(seed)),
+        p2p: SecretState::Present(stored(seed + 20)),
+        volume: true,
+        statefulset: Some(StatefulSetObserved {
+            image: Some("old:1".to_owned()),
+            revision: Some("a".to_owned()),
+        }),
+        pod: Some(PodObserved { ready: true, revision: Some("a".to_owned()), ..PodObserved::default() }),
+        status: Some(status(seed, seats, true)),
+    }
+}
+
+fn running(nodes: u8, seats: u8) -> FleetObserved {
+    FleetObserved {
+        consortium_exists: true,
+        genesis: Some(example_genesis()),
+        nodes: (0..).zip(1..=nodes).map(|(index, seed)| (index, node(seed, seats))).collect(),
+        network: (1..=nodes).map(|seed| status(seed, seats, true)).collect(),
+        ..FleetObserved::default()
+    }
+}
+
+#[test]
+fn keys_are_made_for_new_nodes_only_and_never_for_one_whose_disk_is_there() {
+    let nodes = (0..2).map(|index| (index, NodeObserved::default())).collect();
+    let mut observed = FleetObserved { nodes, ..FleetObserved::default() };
+    observed.nodes.get_mut(&1).expect("a node").volume = true;
+    let valid = valid_fleet(2);
+    let plan = fleet(&valid, &observed, "new:1");
+    let made: Vec<_> = plan.keys.iter().filter(|key| matches!(key, KeyWanted::Identity(_))).collect();
+    assert_eq!(made, [&KeyWanted::Identity(valid.name.node(0))]);
+    assert!(plan.waits.iter().any(|wait| wait.reason == reasons::KEY_LOST && wait.stalled));
+}
+
+#[test]
+fn a_malformed_secret_stalls_the_fleet_and_is_named() {
+    let mut observed = running(4, 4);
+    observed.nodes.get_mut(&2).expect("a node").identity =
+        SecretState::Malformed(crate::keys::SecretError::Key { secret: "bank-a-2-identity".to_owned() });
+    let plan = fleet(&valid_fleet(4), &observed, "new:1");
+    let wait = plan.waits.iter().find(|wait| wait.stalled).expect("stalled");
+    assert!(wait.message.contains("bank-a-2-identity"));
+    assert_eq!(plan.nodes[2].phase, Phase::Failed);
+}
+
+#[test]
+fn a_node_above_replicas_stops_only_once_its_identity_is_out_of_the_set() {
+    let valid = valid_fleet(4);
+    let plan = fleet(&valid, &running(5, 5), "new:1");
+    assert_eq!(
+        (plan.stop.len(), plan.waits[0].reason, plan.nodes[4].phase),
+        (0, reasons::LEAVING, Phase::Leaving)
+    );
+    assert_eq!(plan.objects.expect("objects").nodes.len(), 5, "it is kept running until then");
+    let plan = fleet(&valid, &running(5, 4), "new:1");
+    assert_eq!(plan.stop, [valid.name.node(4)]);
+    let mut silent = running(5, 5);
+    silent.network.clear();
+    assert_eq!(fleet(&valid, &silent, "new:1").stop, [], "nobody can say that it holds no seat");
+}
+
+#[test]
+fn a_fleet_keeps_the_image_it_has_had_until_its_spec_names_one() {
+    let image = |valid: &ValidFleet, observed: &FleetObserved| {
+        fleet(valid, observed, "new:1").objects.expect("objects").image
+    };
+    let mut valid = valid_fleet(4);
+    valid.image = None;
+    assert_eq!(image(&valid, &FleetObserved::default()), "new:1");
+    assert_eq!(image(&valid, &running(4, 4)), "old:1");
+    let recorded = FleetObserved { recorded_image: Some("recorded:1".to_owned()), ..running(4, 4) };
+    assert_eq!(image(&valid, &recorded), "recorded:1");
+    valid.image = Some("asked:1".to_owned());
+    assert_eq!(image(&valid, &recorded), "asked:1");
+}
+
+#[test]
+fn outdated_pods_restart_one_at_a_time_and_broken_ones_first_in_line() {
+    let valid = valid_fleet(4);
+    let mut observed = running(4, 4);
+    for node in observed.nodes.values_mut() {
+        node.statefulset.as_mut().expect("a set").revision = Some("b".to_owned());
+    }
+    assert_eq!(fleet(&valid, &observed, "new:1").restart, Some(valid.name.node(0)));
+    let ready = |observed: &mut FleetObserved, index: u32, ready: bool| {
+        observed.nodes.get_mut(&index).and_then(|node| node.pod.as_mut()).expect("a pod").ready = ready;
+    };
+    ready(&mut observed, 2, false);
+    assert_eq!(fleet(&valid, &observed, "new:1").restart, Some(valid.name.node(2)), "it is down already");
+    observed.nodes.get_mut(&2).and_then(|node| node.pod.as_mut()).expect("a pod").revision =
+        Some("b".to_owned());
+    let plan = fleet(&valid, &observed, "new:1");
+    assert_eq!((plan.restart, plan.waits[0].reason), (None, reasons::RESTARTING), "bank-a-2 comes up first");
+}
+
+#[test]
+fn a_journal_is_recorded_once_and_replaced_only_after_its_node_has_sat_out() {
+    let mut observed = running(1, 1);
+    let journals = |observed: &FleetObserved| fleet(&valid_fleet(1), observed, "new:1").journals;
+    assert_eq!(journals(&observed), []);
+    let node = |observed: &mut FleetObserved, change: &dyn Fn(&mut chain::status::Journal)| {
+        let status = observed.nodes.get_mut(&0).and_then(|node| node.status.as_mut()).expect("a status");
+        change(&mut status.identity.as_mut().expect("identity").journal);
+    };
+    let other = B256::repeat_byte(77);
+    node(&mut observed, &|journal| {
+        journal.id = other;
+        journal.sitting_out = Some("until block 120".to_owned());
+    });
+    assert_eq!(journals(&observed), [], "it still sits out");
+    node(&mut observed, &|journal| journal.sitting_out = None);
+    assert_eq!(journals(&observed), [("bank-a-0-identity".to_owned(), other)]);
+}
+
+#[test]
+fn nothing_is_made_for_a_fleet_that_is_being_deleted_and_it_is_let_go_when_its_seats_are() {
+    let valid = ValidFleet { deleting: true, ..valid_fleet(2) };
+    let release = |valid: &ValidFleet, observed: &FleetObserved| {
+        let plan = fleet(valid, observed, "new:1");
+        assert!(plan.objects.is_none() && plan.keys.is_empty() && plan.stop.is_empty());
+        plan.release.map(|release| release.reason)
+    };
+    let mut shared = running(2, 4);
+    assert_eq!(release(&valid, &shared), None, "two of four seats are given up first");
+    assert_eq!(release(&ValidFleet { skip_unseat: true, ..valid.clone() }, &shared), Some("SeatsKept"));
+    assert_eq!(release(&valid, &running(2, 2)), Some("NetworkStops"));
+    assert_eq!(release(&valid, &running(2, 0)), None, "an empty set is no answer");
+    shared.network.clear();
+    assert_eq!(release(&valid, &shared), None, "nobody answers");
+    shared.consortium_exists = false;
+    assert_eq!(release(&valid, &shared), Some("NoSeats"));
+}

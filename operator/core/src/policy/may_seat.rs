@@ -1,0 +1,122 @@
+//! May a node be given a seat?
+
+use super::{Verdict, refuse};
+use crate::{liveness::Hearing, observed::MemberObserved};
+use chain::{quorum::quorum, status::NodeStatus};
+
+/// A node that wants a seat, and the network it would join.
+#[derive(Clone, Copy, Debug)]
+pub struct Joining<'a> {
+    /// The node's name.
+    pub node: &'a str,
+    /// What it says of itself.
+    pub status: Option<&'a NodeStatus>,
+    /// Who is heard.
+    pub hearing: &'a Hearing,
+    /// Our member on chain.
+    pub member: Option<&'a MemberObserved>,
+    /// Newest block.
+    pub height: u64,
+}
+
+/// Ordered checks: from the node, over the network, to the contract's limits.
+pub fn may_seat(joining: &Joining<'_>) -> Verdict {
+    let checks: [fn(&Joining<'_>) -> Verdict; 7] = [
+        // A seat without a synced node behind it only raises the quorum.
+        synced,
+        // Without quorum no block would hold the transaction.
+        network_healthy,
+        // The new seat raises Q; what is live must still reach it.
+        quorum_after,
+        member_known,
+        within_capacity,
+        // The contract lets one member add one seat per interval after its first batch.
+        interval_over,
+        has_proof,
+    ];
+    checks.iter().try_for_each(|check| check(joining))
+}
+
+fn synced(joining: &Joining<'_>) -> Verdict {
+    match joining.status {
+        None => refuse("NodeNotReachable", format!("{} does not answer yet", joining.node)),
+        Some(status) if !status.ready => {
+            let why = status.not_ready_reason.as_deref().unwrap_or("it is not caught up");
+            refuse("NodeNotSynced", format!("{} is not ready: {why}", joining.node))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn network_healthy(joining: &Joining<'_>) -> Verdict {
+    let hearing = joining.hearing;
+    if hearing.healthy() {
+        return Ok(());
+    }
+    refuse(
+        "QuorumLost",
+        format!(
+            "{} of {} seats are heard, {} are needed for a block; bring the missing nodes back first",
+            hearing.live.len(),
+            hearing.total(),
+            hearing.quorum()
+        ),
+    )
+}
+
+fn quorum_after(joining: &Joining<'_>) -> Verdict {
+    let (live, total) = (joining.hearing.live.len() + 1, joining.hearing.total() + 1);
+    if live >= quorum(total) {
+        return Ok(());
+    }
+    refuse(
+        "WouldLoseQuorum",
+        format!(
+            "with {} there would be {total} seats and a quorum of {}, of which {live} are heard; bring the missing nodes back first",
+            joining.node,
+            quorum(total)
+        ),
+    )
+}
+
+fn member_known(joining: &Joining<'_>) -> Verdict {
+    match joining.member {
+        Some(_) => Ok(()),
+        None => refuse("NotMember", "this member is not in the governance contract".to_owned()),
+    }
+}
+
+fn within_capacity(joining: &Joining<'_>) -> Verdict {
+    match joining.member {
+        Some(member) if member.seats >= member.capacity => refuse(
+            "CapacityReached",
+            format!(
+                "{} holds {} of the {} seats that the members grant it; ask them for more capacity, or lower spec.replicas",
+                member.alias, member.seats, member.capacity
+            ),
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn interval_over(joining: &Joining<'_>) -> Verdict {
+    match joining.member {
+        Some(member) if member.next_seat_block > joining.height.saturating_add(1) => refuse(
+            "SeatTooSoon",
+            format!(
+                "the contract lets {} add its next seat at block {}, the newest is {}",
+                member.alias, member.next_seat_block, joining.height
+            ),
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn has_proof(joining: &Joining<'_>) -> Verdict {
+    let proof =
+        joining.status.and_then(|status| status.identity.as_ref()).and_then(|id| id.seat_proof.as_ref());
+    match proof {
+        Some(_) => Ok(()),
+        None => refuse("NoSeatProof", format!("{} has not yet signed a proof of its identity", joining.node)),
+    }
+}

@@ -1,0 +1,131 @@
+//! Status from what was observed, planned and applied; equality that ignores time, so that nothing is written for nothing.
+
+mod consortium;
+mod fleet;
+
+pub use consortium::{Context as ConsortiumContext, consortium};
+pub use fleet::{Context as FleetContext, fleet};
+
+use crate::{
+    api::{
+        Condition, ConsortiumStatus,
+        conditions::{ConditionStatus, READY, RECONCILING, STALLED, reasons},
+    },
+    plan::Wait,
+};
+use k8s_openapi::jiff::Timestamp;
+
+/// Longest message of a condition.
+const MESSAGE: usize = 1000;
+/// Waits named in one message.
+const NAMED: usize = 4;
+/// Moving numbers are written at most this often.
+const HEARTBEAT_S: i64 = 60;
+
+/// RFC 3339 in whole seconds.
+#[must_use]
+pub fn rfc3339(now: Timestamp) -> String {
+    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Builds the conditions of one object; times are kept where the status has not changed.
+struct Conditions<'a> {
+    before: &'a [Condition],
+    generation: Option<i64>,
+    now: Timestamp,
+    made: Vec<Condition>,
+}
+
+impl<'a> Conditions<'a> {
+    const fn new(before: &'a [Condition], generation: Option<i64>, now: Timestamp) -> Self {
+        Self { before, generation, now, made: Vec::new() }
+    }
+
+    fn set(&mut self, kind: &str, status: ConditionStatus, reason: &str, message: &str) {
+        let same = self.before.iter().find(|condition| condition.kind == kind && condition.status == status);
+        let since =
+            same.map_or_else(|| rfc3339(self.now), |condition| condition.last_transition_time.clone());
+        self.made.push(Condition {
+            kind: kind.to_owned(),
+            status,
+            reason: reason.to_owned(),
+            message: message.chars().take(MESSAGE).collect(),
+            observed_generation: self.generation,
+            last_transition_time: since,
+        });
+    }
+
+    /// Ready, Reconciling and Stalled, as kstatus reads them.
+    fn progress(&mut self, waits: &[Wait], done: &str) {
+        let stalled = waits.iter().find(|wait| wait.stalled);
+        match (stalled, waits.first()) {
+            (Some(wait), _) => {
+                self.set(READY, ConditionStatus::False, wait.reason, &wait.message);
+                self.set(RECONCILING, ConditionStatus::False, wait.reason, "waits for a person");
+                self.set(STALLED, ConditionStatus::True, wait.reason, &wait.message);
+            }
+            (None, Some(wait)) => {
+                let message = summary(waits);
+                self.set(READY, ConditionStatus::False, wait.reason, &message);
+                self.set(RECONCILING, ConditionStatus::True, wait.reason, &message);
+                self.set(STALLED, ConditionStatus::False, reasons::NOT_STALLED, "");
+            }
+            (None, None) => {
+                self.set(READY, ConditionStatus::True, reasons::SETTLED, done);
+                self.set(RECONCILING, ConditionStatus::False, reasons::SETTLED, "");
+                self.set(STALLED, ConditionStatus::False, reasons::NOT_STALLED, "");
+            }
+        }
+    }
+}
+
+/// The conditions of an object that a person must correct; the others stay as they are.
+#[must_use]
+pub fn stalled(
+    before: &[Condition],
+    generation: Option<i64>,
+    now: Timestamp,
+    waits: &[Wait],
+) -> Vec<Condition> {
+    let mut conditions = Conditions::new(before, generation, now);
+    conditions.progress(waits, "");
+    let made = conditions.made;
+    let others = before.iter().filter(|old| made.iter().all(|new| new.kind != old.kind)).cloned();
+    made.iter().cloned().chain(others).collect()
+}
+
+fn summary(waits: &[Wait]) -> String {
+    let named: Vec<_> = waits.iter().take(NAMED).map(|wait| wait.message.as_str()).collect();
+    let more = waits.len().saturating_sub(NAMED);
+    let rest = if more == 0 { String::new() } else { format!("; and {more} more") };
+    format!("{}{rest}", named.join("; "))
+}
+
+/// Whether two lists of conditions say the same, times aside.
+#[must_use]
+pub fn conditions_equal(left: &[Condition], right: &[Condition]) -> bool {
+    let timeless =
+        |condition: &Condition| Condition { last_transition_time: String::new(), ..condition.clone() };
+    left.len() == right.len() && left.iter().zip(right).all(|(left, right)| timeless(left) == timeless(right))
+}
+
+/// Whether a consortium's status is worth writing: something else than height and time has changed, or a minute is over.
+#[must_use]
+pub fn consortium_worth_writing(before: &ConsortiumStatus, after: &ConsortiumStatus, now: Timestamp) -> bool {
+    let still = |status: &ConsortiumStatus| ConsortiumStatus {
+        height: None,
+        observed_at: None,
+        conditions: Vec::new(),
+        ..status.clone()
+    };
+    if still(before) != still(after) || !conditions_equal(&before.conditions, &after.conditions) {
+        return true;
+    }
+    let written = before.observed_at.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
+    let due =
+        written.is_none_or(|written| now.as_second().saturating_sub(written.as_second()) >= HEARTBEAT_S);
+    before.height != after.height && due
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! The status of a `Consortium`.
+
+use super::{Conditions, rfc3339};
+use crate::{
+    api::{
+        ConsortiumStatus,
+        conditions::{ConditionStatus, JOINED, QUORUM_HEALTHY, reasons},
+        consortium::{MemberAccounts, MemberSeats, Seats},
+    },
+    genesis::StoredGenesis,
+    liveness::Hearing,
+    observed::{ConsortiumObserved, Governance, SecretState},
+    plan::ConsortiumPlan,
+};
+use alloy_primitives::Address;
+use k8s_openapi::jiff::Timestamp;
+
+/// What the status is made from beside the observation.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The status as it stands.
+    pub before: &'a ConsortiumStatus,
+    /// `metadata.generation`.
+    pub generation: Option<i64>,
+    /// Name of the published network info.
+    pub network_info: Option<&'a str>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Makes the status.
+#[must_use]
+pub fn consortium(
+    context: &Context<'_>,
+    observed: &ConsortiumObserved,
+    plan: &ConsortiumPlan,
+) -> ConsortiumStatus {
+    let stored =
+        observed.genesis.as_ref().and_then(|genesis| genesis.as_ref().ok()).or(plan.genesis.as_ref());
+    let hearing = stored.and_then(|genesis| Hearing::from_nodes(&observed.nodes, genesis.block_period_s));
+    let mut conditions = Conditions::new(&context.before.conditions, context.generation, context.now);
+    conditions.progress(&plan.waits, "the network runs as the spec says");
+    let (status, reason, message) = joined(stored, observed.governance.as_ref());
+    conditions.set(JOINED, status, reason, &message);
+    let (status, reason, message) = quorum_healthy(stored, hearing.as_ref());
+    conditions.set(QUORUM_HEALTHY, status, reason, &message);
+    let seats = hearing.as_ref().map(seats);
+    ConsortiumStatus {
+        observed_generation: context.generation,
+        conditions: conditions.made,
+        member: accounts(&observed.admin, &observed.operator),
+        chain_id: stored.and_then(|genesis| i64::try_from(genesis.chain_id).ok()),
+        genesis_hash: stored.map(|genesis| genesis.hash.to_string()),
+        seats: seats.or(context.before.seats),
+        summary: seats.as_ref().map(summary).or_else(|| context.before.summary.clone()),
+        members: observed
+            .governance
+            .as_ref()
+            .map_or_else(|| context.before.members.clone(), |view| members(view, hearing.as_ref())),
+        height: hearing
+            .as_ref()
+            .and_then(|hearing| i64::try_from(hearing.height).ok())
+            .or(context.before.height),
+        observed_at: hearing
+            .as_ref()
+            .map(|_| rfc3339(context.now))
+            .or_else(|| context.before.observed_at.clone()),
+        network_info: context.network_info.map(str::to_owned),
+    }
+}
+
+fn accounts(admin: &SecretState, operator: &SecretState) -> Option<MemberAccounts> {
+    Some(MemberAccounts {
+        address: admin.key()?.key.address.to_string(),
+        operator: operator.key()?.key.address.to_string(),
+    })
+}
+
+fn joined(
+    genesis: Option<&StoredGenesis>,
+    view: Option<&Governance>,
+) -> (ConditionStatus, &'static str, String) {
+    let Some(genesis) = genesis else {
+        return (
+            ConditionStatus::Unknown,
+            reasons::WAITING_FOR_GENESIS,
+            "the network has no genesis yet".to_owned(),
+        );
+    };
+    let Some(view) = view else {
+        return (ConditionStatus::Unknown, reasons::NO_NODE_ANSWERS, "no synced node answers".to_owned());
+    };
+    match view.members.iter().find(|member| member.admin == genesis.member) {
+        Some(member) => (
+            ConditionStatus::True,
+            reasons::MEMBER,
+            format!("member {} with {} of {} seats", member.alias, member.seats, member.capacity),
+        ),
+        None => (
+            ConditionStatus::False,
+            reasons::NOT_MEMBER,
+            format!("{} is not the admin account of a member", genesis.member),
+        ),
+    }
+}
+
+fn quorum_healthy(
+    genesis: Option<&StoredGenesis>,
+    hearing: Option<&Hearing>,
+) -> (ConditionStatus, &'static str, String) {
+    if genesis.is_none() {
+        return (
+            ConditionStatus::Unknown,
+            reasons::WAITING_FOR_GENESIS,
+            "the network has no genesis yet".to_owned(),
+        );
+    }
+    let Some(hearing) = hearing else {
+        return (
+            ConditionStatus::Unknown,
+            reasons::NO_NODE_ANSWERS,
+            "no node of the network answers".to_owned(),
+        );
+    };
+    let message = format!(
+        "{} of {} seats are heard, {} are needed for a block",
+        hearing.live.len(),
+        hearing.total(),
+        hearing.quorum()
+    );
+    match hearing.healthy() {
+        true => (ConditionStatus::True, reasons::QUORUM_HEARD, message),
+        false if hearing.height == 0 => (ConditionStatus::Unknown, reasons::STARTING, message),
+        false => (ConditionStatus::False, reasons::QUORUM_LOST, message),
+    }
+}
+
+fn seats(hearing: &Hearing) -> Seats {
+    let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let (live, quorum) = (count(hearing.live.len()), count(hearing.quorum()));
+    Seats { total: count(hearing.total()), live, quorum, tolerates: live.saturating_sub(quorum) }
+}
+
+fn summary(seats: &Seats) -> String {
+    if seats.tolerates < 0 {
+        return format!("{}/{} seats, halted: {} needed", seats.live, seats.total, seats.quorum);
+    }
+    format!("{}/{} seats, tolerates {}", seats.live, seats.total, seats.tolerates)
+}
+
+fn members(view: &Governance, hearing: Option<&Hearing>) -> Vec<MemberSeats> {
+    let live = |address: Address| hearing.is_some_and(|hearing| hearing.live.contains(&address));
+    let live_of = |id: u32| view.seats.iter().filter(|seat| seat.member == id && live(seat.identity)).count();
+    let seats = |member: &crate::observed::MemberObserved| MemberSeats {
+        alias: member.alias.clone(),
+        admin: member.admin.to_string(),
+        capacity: i32::from(member.capacity),
+        seats: i32::from(member.seats),
+        live: i32::try_from(live_of(member.id)).unwrap_or(i32::MAX),
+    };
+    view.members.iter().map(seats).collect()
+}

@@ -1,0 +1,120 @@
+//! The status of a `Validator`.
+
+use super::Conditions;
+use crate::{
+    api::{
+        ValidatorStatus,
+        conditions::{ConditionStatus, DEGRADED, reasons},
+        validator::{Phase, Role, RpcAddress},
+    },
+    build::{Applied, FleetResources},
+    names::FLEET,
+    observed::FleetObserved,
+    plan::{FleetPlan, Wait},
+    validate::ValidFleet,
+};
+use chain::config::RPC_PORT;
+use k8s_openapi::{api::core::v1::Service, jiff::Timestamp};
+
+/// What the status is made from beside the observation.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The status as it stands.
+    pub before: &'a ValidatorStatus,
+    /// `metadata.generation`.
+    pub generation: Option<i64>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Makes the status; `applied` is absent while the fleet is being deleted.
+#[must_use]
+pub fn fleet(
+    context: &Context<'_>,
+    valid: &ValidFleet,
+    observed: &FleetObserved,
+    plan: &FleetPlan,
+    applied: Option<&FleetResources<Applied>>,
+) -> ValidatorStatus {
+    let mut waits = plan.waits.clone();
+    waits.extend(node_waits(plan));
+    let mut conditions = Conditions::new(&context.before.conditions, context.generation, context.now);
+    conditions.progress(&waits, "all nodes are where the spec wants them");
+    let (status, reason, message) = degraded(plan);
+    conditions.set(DEGRADED, status, reason, &message);
+    let running = observed.nodes.values().filter(|node| node.statefulset.is_some()).count();
+    let ready = observed.nodes.values().filter(|node| node.pod.as_ref().is_some_and(|pod| pod.ready)).count();
+    let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    ValidatorStatus {
+        observed_generation: context.generation,
+        conditions: conditions.made,
+        replicas: count(running),
+        ready_replicas: count(ready),
+        selector: Some(format!("{FLEET}={}", valid.name.0)),
+        summary: Some(summary(valid, plan)),
+        image: plan
+            .objects
+            .as_ref()
+            .map(|inputs| inputs.image.clone())
+            .or_else(|| context.before.image.clone()),
+        rpc: match applied {
+            Some(applied) => applied.rpc_service.as_ref().and_then(|service| rpc_address(valid, service)),
+            None => context.before.rpc.clone(),
+        },
+        nodes: plan.nodes.clone(),
+    }
+}
+
+/// Nodes that are not where they should be, worst first.
+fn node_waits(plan: &FleetPlan) -> Vec<Wait> {
+    let reason = |phase| match phase {
+        Phase::Failed => Some(reasons::NODE_FAILED),
+        Phase::Provisioning | Phase::Syncing => Some(reasons::NODES_STARTING),
+        Phase::AwaitingSeat => Some(reasons::AWAITING_SEAT),
+        Phase::Validating | Phase::Leaving | Phase::Observing => None,
+    };
+    let mut nodes: Vec<_> = plan.nodes.iter().filter_map(|node| Some((reason(node.phase)?, node))).collect();
+    nodes.sort_by_key(|(_, node)| std::cmp::Reverse(node.phase));
+    let why =
+        |reason: &Option<String>| reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    nodes
+        .into_iter()
+        .map(|(word, node)| {
+            Wait::passing(word, format!("{} is {:?}{}", node.name, node.phase, why(&node.reason)))
+        })
+        .collect()
+}
+
+fn degraded(plan: &FleetPlan) -> (ConditionStatus, &'static str, String) {
+    let failed = plan.nodes.iter().find(|node| node.phase == Phase::Failed);
+    match failed {
+        Some(node) => {
+            let reason = node.reason.as_deref().unwrap_or("no reason known");
+            (ConditionStatus::True, reasons::NODE_FAILED, format!("{}: {reason}", node.name))
+        }
+        None => (ConditionStatus::False, reasons::SETTLED, String::new()),
+    }
+}
+
+fn summary(valid: &ValidFleet, plan: &FleetPlan) -> String {
+    let (good, word) = match valid.role {
+        Role::Validator => (Phase::Validating, "validating"),
+        Role::Observer => (Phase::Observing, "observing"),
+    };
+    let count = plan.nodes.iter().filter(|node| node.phase == good).count();
+    format!("{count}/{} {word}", valid.replicas)
+}
+
+/// The load balancer's address once it has one, else the name inside the cluster.
+fn rpc_address(valid: &ValidFleet, service: &Service) -> Option<RpcAddress> {
+    let rpc = valid.rpc.as_ref()?;
+    let ingress =
+        service.status.as_ref().and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref()?.first());
+    let host = if rpc.load_balancer {
+        ingress.and_then(|ingress| ingress.ip.clone().or_else(|| ingress.hostname.clone()))?
+    } else {
+        format!("{}.{}.svc", valid.name.rpc_service(), valid.namespace)
+    };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    Some(RpcAddress { http: format!("http://{host}:{RPC_PORT}"), ws: format!("ws://{host}:{RPC_PORT}") })
+}

@@ -1,0 +1,71 @@
+use super::{Conditions, conditions_equal, consortium_worth_writing};
+use crate::{
+    api::{
+        ConsortiumStatus,
+        conditions::{ConditionStatus, READY, RECONCILING, STALLED},
+    },
+    plan::Wait,
+};
+use k8s_openapi::jiff::Timestamp;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("a time")
+}
+
+fn progress(waits: &[Wait]) -> Vec<(String, ConditionStatus)> {
+    let mut conditions = Conditions::new(&[], Some(3), at(0));
+    conditions.progress(waits, "done");
+    conditions.made.into_iter().map(|condition| (condition.kind, condition.status)).collect()
+}
+
+#[test]
+fn ready_reconciling_and_stalled_read_as_kstatus_wants_them() {
+    use ConditionStatus::{False, True};
+    let table: [(&[Wait], [ConditionStatus; 3]); 3] = [
+        (&[], [True, False, False]),
+        (&[Wait::passing("A", "a")], [False, True, False]),
+        (&[Wait::passing("A", "a"), Wait::stalled("B", "b")], [False, False, True]),
+    ];
+    for (waits, want) in table {
+        let kinds = [READY, RECONCILING, STALLED].map(str::to_owned);
+        assert_eq!(progress(waits), kinds.into_iter().zip(want).collect::<Vec<_>>(), "{waits:?}");
+    }
+}
+
+#[test]
+fn a_transition_time_moves_only_with_the_status() {
+    let mut first = Conditions::new(&[], Some(1), at(100));
+    first.progress(&[Wait::passing("A", "a")], "");
+    let mut second = Conditions::new(&first.made, Some(1), at(200));
+    second.progress(&[Wait::passing("B", "b")], "");
+    assert_eq!(second.made[0].last_transition_time, "1970-01-01T00:01:40Z");
+    let mut third = Conditions::new(&second.made, Some(1), at(300));
+    third.progress(&[], "done");
+    assert_eq!(third.made[0].last_transition_time, "1970-01-01T00:05:00Z");
+    assert_eq!(third.made[2].last_transition_time, "1970-01-01T00:01:40Z", "Stalled has not moved");
+}
+
+#[test]
+fn equal_conditions_at_other_times_are_equal() {
+    let made = |second| {
+        let mut conditions = Conditions::new(&[], Some(1), at(second));
+        conditions.progress(&[], "done");
+        conditions.made
+    };
+    assert!(conditions_equal(&made(1), &made(2)));
+}
+
+#[test]
+fn height_alone_is_written_once_a_minute() {
+    let status = |height, seconds: i64| ConsortiumStatus {
+        height: Some(height),
+        observed_at: Some(super::rfc3339(at(seconds))),
+        ..ConsortiumStatus::default()
+    };
+    let before = status(10, 1000);
+    assert!(!consortium_worth_writing(&before, &status(20, 1059), at(1059)));
+    assert!(consortium_worth_writing(&before, &status(20, 1060), at(1060)));
+    assert!(!consortium_worth_writing(&before, &status(10, 2000), at(2000)), "nothing moved");
+    let other = ConsortiumStatus { summary: Some("3/4 seats, tolerates 0".to_owned()), ..status(11, 1001) };
+    assert!(consortium_worth_writing(&before, &other, at(1001)));
+}

@@ -1,0 +1,49 @@
+//! Durations and amounts as people write them in a manifest.
+
+use alloy_primitives::U256;
+
+/// Milliseconds of `2s` or `1500ms`.
+#[must_use]
+pub fn milliseconds(text: &str) -> Option<u64> {
+    if let Some(number) = text.strip_suffix("ms") {
+        return number.parse().ok();
+    }
+    text.strip_suffix('s')?.parse::<u64>().ok()?.checked_mul(1000)
+}
+
+/// Wei of `1000 ether`, `5 gwei` or `1 wei`.
+#[must_use]
+pub fn wei(text: &str) -> Option<U256> {
+    let (number, unit) = text.split_once(' ')?;
+    let decimals: u64 = match unit {
+        "ether" => 18,
+        "gwei" => 9,
+        "wei" => 0,
+        _ => return None,
+    };
+    let number: U256 = number.parse().ok()?;
+    number.checked_mul(U256::from(10).pow(U256::from(decimals)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{milliseconds, wei};
+    use alloy_primitives::U256;
+
+    #[test]
+    fn durations_read_as_written() {
+        assert_eq!(milliseconds("2s"), Some(2000));
+        assert_eq!(milliseconds("1500ms"), Some(1500));
+        assert_eq!(milliseconds("2m"), None);
+        assert_eq!(milliseconds("s"), None);
+    }
+
+    #[test]
+    fn amounts_read_as_written() {
+        assert_eq!(wei("1 ether"), Some(U256::from(10).pow(U256::from(18))));
+        assert_eq!(wei("3 gwei"), Some(U256::from(3_000_000_000_u64)));
+        assert_eq!(wei("7 wei"), Some(U256::from(7)));
+        assert_eq!(wei("7"), None);
+        assert_eq!(wei("7 eth"), None);
+    }
+}

@@ -1,0 +1,26 @@
+//! Specs into values that need no further checks: parse, don't validate. What admission can refuse it has refused
+//! already; what is left ends here with the field and the fix.
+
+mod consortium;
+mod fleet;
+
+pub use consortium::{Chain, ValidConsortium, consortium};
+pub use fleet::{RpcService, ValidFleet, fleet};
+
+/// A field that cannot be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {fix}")]
+pub struct InvalidField {
+    /// Path of the field.
+    pub field: String,
+    /// What is wrong and what to write instead.
+    pub fix: String,
+}
+
+impl InvalidField {
+    /// A field and what to write instead.
+    #[must_use]
+    pub fn new(field: &str, fix: impl Into<String>) -> Self {
+        Self { field: field.to_owned(), fix: fix.into() }
+    }
+}

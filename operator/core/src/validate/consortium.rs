@@ -1,0 +1,146 @@
+//! `Consortium` into what the builders need.
+
+use super::InvalidField;
+use crate::{
+    api::Consortium,
+    names::{ConsortiumName, FleetName},
+    units::{milliseconds, wei},
+};
+use alloy_primitives::{Address, B256, U256};
+use chain::governance::Label;
+use std::collections::{BTreeMap, BTreeSet};
+
+const BLOCK_PERIOD: &str = "2s";
+const REQUEST_TIMEOUT: &str = "1500ms";
+const GAS_LIMIT: i64 = 250_000_000;
+const CAPACITY: i32 = 16;
+
+/// A consortium whose every field can be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidConsortium {
+    /// Its name.
+    pub name: ConsortiumName,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its uid, for owner references.
+    pub uid: String,
+    /// The member's alias.
+    pub alias: Label,
+    /// Secret with the admin account's key.
+    pub admin_secret: String,
+    /// Secret with the operator account's key.
+    pub operator_secret: String,
+    /// The network to start.
+    pub chain: Chain,
+}
+
+/// What the genesis is made from, beside the addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Fleets that hold the first seats.
+    pub fleets: BTreeSet<FleetName>,
+    /// Seconds between blocks.
+    pub block_period_s: u64,
+    /// Round-0 timeout in milliseconds.
+    pub request_timeout_ms: u64,
+    /// Gas limit.
+    pub gas_limit: u64,
+    /// Seats of this member, and default of later ones.
+    pub capacity: u16,
+    /// Balances in wei.
+    pub accounts: BTreeMap<Address, U256>,
+    /// Hash that the genesis must have.
+    pub pin: Option<B256>,
+}
+
+/// Checks a consortium.
+pub fn consortium(object: &Consortium) -> Result<ValidConsortium, InvalidField> {
+    let name = ConsortiumName(object.metadata.name.clone().unwrap_or_default());
+    let member = &object.spec.member;
+    let alias = Label::new(&member.alias)
+        .map_err(|error| InvalidField::new("spec.member.alias", error.to_string()))?;
+    let admin_secret = member.admin.secret.name.clone().unwrap_or_else(|| name.admin());
+    let operator_secret = member.operator.secret.name.clone().unwrap_or_else(|| name.operator());
+    if admin_secret == operator_secret {
+        return Err(InvalidField::new(
+            "spec.member.operator.secret.name",
+            format!("is {operator_secret}, as the admin's; every account needs a key of its own"),
+        ));
+    }
+    Ok(ValidConsortium {
+        namespace: object.metadata.namespace.clone().unwrap_or_default(),
+        uid: object.metadata.uid.clone().unwrap_or_default(),
+        alias,
+        admin_secret,
+        operator_secret,
+        chain: chain(object)?,
+        name,
+    })
+}
+
+fn chain(object: &Consortium) -> Result<Chain, InvalidField> {
+    let create = object.spec.create.as_ref().ok_or_else(|| {
+        InvalidField::new("spec.join", "joining is not available in this version; use spec.create")
+    })?;
+    let period = create.block_period.as_deref().unwrap_or(BLOCK_PERIOD);
+    let period_ms = milliseconds(period).filter(|ms| ms % 1000 == 0).ok_or_else(|| {
+        InvalidField::new("spec.create.blockPeriod", format!("is {period}; write whole seconds, as 2s"))
+    })?;
+    let timeout = create.request_timeout.as_deref().unwrap_or(REQUEST_TIMEOUT);
+    let request_timeout_ms = milliseconds(timeout).ok_or_else(|| {
+        InvalidField::new("spec.create.requestTimeout", format!("is {timeout}; write it as 1500ms or 2s"))
+    })?;
+    Ok(Chain {
+        chain_id: positive("spec.create.chainId", create.chain_id)?,
+        fleets: create.fleets.iter().cloned().map(FleetName).collect(),
+        block_period_s: period_ms / 1000,
+        request_timeout_ms,
+        gas_limit: positive("spec.create.gasLimit", create.gas_limit.unwrap_or(GAS_LIMIT))?,
+        capacity: capacity(create.capacity.unwrap_or(CAPACITY))?,
+        accounts: accounts(create)?,
+        pin: create.genesis_hash.as_deref().map(pin).transpose()?,
+    })
+}
+
+fn positive(field: &str, value: i64) -> Result<u64, InvalidField> {
+    u64::try_from(value)
+        .ok()
+        .filter(|value| *value > 0)
+        .ok_or_else(|| InvalidField::new(field, format!("is {value}; it must be 1 or more")))
+}
+
+fn capacity(value: i32) -> Result<u16, InvalidField> {
+    let most = chain::governance::MAX_SEATS;
+    u16::try_from(value).ok().filter(|value| (1..=most).contains(&usize::from(*value))).ok_or_else(|| {
+        InvalidField::new("spec.create.capacity", format!("is {value}; it must be 1 to {most}"))
+    })
+}
+
+fn accounts(create: &crate::api::consortium::Create) -> Result<BTreeMap<Address, U256>, InvalidField> {
+    let mut accounts = BTreeMap::new();
+    for account in &create.accounts {
+        let field = format!("spec.create.accounts[{}]", account.address);
+        let address: Address = account
+            .address
+            .parse()
+            .map_err(|_| InvalidField::new(&field, "is not an address: write 0x and 40 hex digits"))?;
+        let balance = wei(&account.balance).ok_or_else(|| {
+            InvalidField::new(
+                &format!("{field}.balance"),
+                format!("is {:?}; write it as \"1000 ether\"", account.balance),
+            )
+        })?;
+        if accounts.insert(address, balance).is_some() {
+            return Err(InvalidField::new(&field, "stands twice, in other letter case; keep one"));
+        }
+    }
+    Ok(accounts)
+}
+
+fn pin(text: &str) -> Result<B256, InvalidField> {
+    text.parse().map_err(|_| {
+        InvalidField::new("spec.create.genesisHash", format!("is {text:?}; write 0x and 64 hex digits"))
+    })
+}

@@ -1,0 +1,134 @@
+//! `Validator` into what the builders need.
+
+use super::InvalidField;
+use crate::{
+    api::{
+        Validator,
+        validator::{Amounts, Exposure, NodePool, Pod, Role, RpcNamespace, RpcType},
+    },
+    names::{ConsortiumName, FleetName, SKIP_UNSEAT},
+};
+use std::collections::BTreeMap;
+
+const STORAGE: &str = "50Gi";
+
+/// A fleet whose every field can be carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidFleet {
+    /// Its name.
+    pub name: FleetName,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its uid, for owner references.
+    pub uid: String,
+    /// Its network.
+    pub consortium: ConsortiumName,
+    /// Nodes wanted.
+    pub replicas: u32,
+    /// What they do.
+    pub role: Role,
+    /// Whether missing keys are made.
+    pub create_keys: bool,
+    /// Disk of one node.
+    pub storage_size: String,
+    /// Storage class, the cluster's default when absent.
+    pub storage_class: Option<String>,
+    /// Requests.
+    pub requests: Amounts,
+    /// Limits.
+    pub limits: Amounts,
+    /// Image asked for.
+    pub image: Option<String>,
+    /// Additions to the pods.
+    pub pod: Pod,
+    /// Node pool.
+    pub node_pool: Option<NodePool>,
+    /// RPC Service, unless none is wanted.
+    pub rpc: Option<RpcService>,
+    /// JSON-RPC namespaces.
+    pub namespaces: Vec<String>,
+    /// A deletion is under way.
+    pub deleting: bool,
+    /// The user lets it go with its seats.
+    pub skip_unseat: bool,
+}
+
+/// The RPC Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RpcService {
+    /// Behind a load balancer, else inside the cluster only.
+    pub load_balancer: bool,
+    /// Reachable from outside the virtual network.
+    pub public: bool,
+    /// Who may connect.
+    pub source_ranges: Vec<String>,
+    /// Annotations from the spec.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Checks a fleet.
+pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
+    let spec = &object.spec;
+    let replicas =
+        u32::try_from(spec.replicas).ok().filter(|replicas| (1..=64).contains(replicas)).ok_or_else(
+            || InvalidField::new("spec.replicas", format!("is {}; it must be 1 to 64", spec.replicas)),
+        )?;
+    let storage = spec.storage.clone().unwrap_or_default();
+    let resources = spec.resources.clone().unwrap_or_default();
+    let annotation = |name: &str| object.metadata.annotations.as_ref().and_then(|all| all.get(name));
+    Ok(ValidFleet {
+        name: FleetName(object.metadata.name.clone().unwrap_or_default()),
+        namespace: object.metadata.namespace.clone().unwrap_or_default(),
+        uid: object.metadata.uid.clone().unwrap_or_default(),
+        consortium: ConsortiumName(spec.consortium_ref.name.clone()),
+        replicas,
+        role: spec.role,
+        create_keys: spec.keys.as_ref().and_then(|keys| keys.secret.create).unwrap_or(true),
+        storage_size: storage.size.unwrap_or_else(|| STORAGE.to_owned()),
+        storage_class: storage.storage_class_name,
+        // A request that the user raised must not end up above a limit that he left to us.
+        limits: filled(resources.limits, resources.requests.as_ref(), "2", "2Gi"),
+        requests: filled(resources.requests, None, "250m", "256Mi"),
+        image: spec.image.clone(),
+        pod: spec.pod.clone().unwrap_or_default(),
+        node_pool: spec.node_pool.clone(),
+        rpc: rpc(object),
+        namespaces: namespaces(object),
+        deleting: object.metadata.deletion_timestamp.is_some(),
+        skip_unseat: annotation(SKIP_UNSEAT).is_some_and(|value| value == "true"),
+    })
+}
+
+fn filled(amounts: Option<Amounts>, least: Option<&Amounts>, cpu: &str, memory: &str) -> Amounts {
+    let amounts = amounts.unwrap_or_default();
+    let least = least.cloned().unwrap_or_default();
+    Amounts {
+        cpu: amounts.cpu.or(least.cpu).or_else(|| Some(cpu.to_owned())),
+        memory: amounts.memory.or(least.memory).or_else(|| Some(memory.to_owned())),
+    }
+}
+
+fn rpc(object: &Validator) -> Option<RpcService> {
+    let rpc = object.spec.rpc.clone().unwrap_or_default();
+    let kind = rpc.kind.unwrap_or_default();
+    (kind != RpcType::None).then(|| RpcService {
+        load_balancer: kind == RpcType::LoadBalancer,
+        public: rpc.exposure == Some(Exposure::Public),
+        source_ranges: rpc.source_ranges,
+        annotations: rpc.annotations,
+    })
+}
+
+fn namespaces(object: &Validator) -> Vec<String> {
+    let asked = object.spec.rpc.as_ref().map(|rpc| rpc.namespaces.clone()).unwrap_or_default();
+    let asked =
+        if asked.is_empty() { vec![RpcNamespace::Eth, RpcNamespace::Net, RpcNamespace::Web3] } else { asked };
+    let text = |namespace: RpcNamespace| match namespace {
+        RpcNamespace::Eth => "eth",
+        RpcNamespace::Net => "net",
+        RpcNamespace::Web3 => "web3",
+        RpcNamespace::Txpool => "txpool",
+        RpcNamespace::Qbft => "qbft",
+    };
+    asked.into_iter().map(|namespace| text(namespace).to_owned()).collect()
+}

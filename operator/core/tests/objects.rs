@@ -1,0 +1,178 @@
+//! Whole objects from the example manifests: a manifest goes through the real validation, plan and builders, and every
+//! object is compared with its golden file. `UPDATE_GOLDEN=1` rewrites them for review.
+
+use alloy_primitives::B256;
+use k256::ecdsa::SigningKey;
+use operator_core::{
+    api::{Consortium, Validator},
+    build,
+    genesis::{self, StoredGenesis},
+    keys::Key,
+    names::NodeName,
+    observed::{FleetObserved, NodeObserved, PeerNode, SecretState, StoredKey},
+    plan,
+    validate::{self, ValidFleet},
+};
+use serde::Serialize;
+use std::{collections::BTreeSet, path::Path};
+
+const IMAGE: &str = "registry.example/quorate-validator:1";
+
+fn key(seed: u8) -> Key {
+    Key::new(SigningKey::from_slice(&[seed; 32]).expect("a key"))
+}
+
+fn stored(seed: u8, journal: Option<B256>) -> SecretState {
+    SecretState::Present(StoredKey { key: key(seed), journal, labelled: true })
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let text = std::fs::read_to_string(&path).expect("the manifest");
+    serde_saphyr::from_str(&text).expect("a manifest of the kind")
+}
+
+fn example_genesis() -> StoredGenesis {
+    let mut object: Consortium = read("../../examples/consortium.yaml");
+    object.metadata.uid = Some("uid-consortium".to_owned());
+    let valid = validate::consortium(&object).expect("valid");
+    let identities: BTreeSet<_> = (1..=4).map(|seed| key(seed).address).collect();
+    genesis::make(&valid, key(11).address, key(12).address, &identities).expect("a genesis")
+}
+
+fn fleet(manifest: &str) -> ValidFleet {
+    let mut object: Validator = read(manifest);
+    object.metadata.uid = Some("uid-fleet".to_owned());
+    validate::fleet(&object).expect("valid")
+}
+
+fn observed(fleet: &ValidFleet, journals: bool) -> FleetObserved {
+    let seed = |index: u32| u8::try_from(index).expect("few") + 1;
+    let node = |index: u32| NodeObserved {
+        identity: stored(seed(index), journals.then(|| B256::repeat_byte(seed(index)))),
+        p2p: stored(seed(index) + 20, None),
+        ..NodeObserved::default()
+    };
+    FleetObserved {
+        consortium_exists: true,
+        genesis: Some(example_genesis()),
+        nodes: (0..fleet.replicas).map(|index| (index, node(index))).collect(),
+        peers: (0..fleet.replicas)
+            .map(|index| PeerNode {
+                name: NodeName { fleet: fleet.name.0.clone(), index },
+                node_id: key(seed(index) + 20).public,
+            })
+            .collect(),
+        ..FleetObserved::default()
+    }
+}
+
+#[track_caller]
+fn assert_golden(name: &str, objects: &[serde_json::Value]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let text = objects.iter().fold(String::new(), |text, object| {
+        text + "---
+" + &serde_saphyr::to_string(object).expect("YAML")
+    });
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &text).expect("written");
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(golden == text, "{name} differs; UPDATE_GOLDEN=1 rewrites it for review. Now:\n{text}");
+}
+
+fn value(object: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(object).expect("JSON")
+}
+
+fn fleet_objects(fleet: &ValidFleet, observed: &FleetObserved) -> Vec<serde_json::Value> {
+    let plan = plan::fleet(fleet, observed, IMAGE);
+    let resources = build::fleet(fleet, &plan.objects.expect("objects")).expect("rendered");
+    let mut objects = vec![value(&resources.service_account), value(&resources.nodes_service)];
+    objects.extend(resources.rpc_service.iter().map(value));
+    objects.push(value(&resources.disruption_budget));
+    // One node is enough to read; the others differ by name and peers.
+    objects.extend(resources.volumes.iter().take(1).map(value));
+    objects.extend(resources.configs.iter().take(1).map(value));
+    objects.extend(resources.statefulsets.iter().take(1).map(value));
+    assert_eq!(resources.statefulsets.len(), fleet.replicas as usize);
+    objects
+}
+
+#[test]
+fn the_example_fleet_becomes_exactly_these_objects() {
+    let fleet = fleet("../../examples/validator.yaml");
+    assert_golden("fleet.yaml", &fleet_objects(&fleet, &observed(&fleet, false)));
+}
+
+#[test]
+fn a_fleet_with_every_field_set_becomes_exactly_these_objects() {
+    let fleet = fleet("tests/golden/full.input.yaml");
+    assert_golden("full.yaml", &fleet_objects(&fleet, &observed(&fleet, true)));
+}
+
+#[test]
+fn the_example_consortium_becomes_exactly_these_objects() {
+    let mut object: Consortium = read("../../examples/consortium.yaml");
+    object.metadata.uid = Some("uid-consortium".to_owned());
+    let valid = validate::consortium(&object).expect("valid");
+    let genesis = example_genesis();
+    let peers =
+        [PeerNode { name: NodeName { fleet: "bank-a".to_owned(), index: 0 }, node_id: key(21).public }];
+    let short = StoredGenesis { text: "(the file)\n".to_owned(), ..genesis.clone() };
+    let info = build::unsigned_network_info(&valid.namespace, &short, &peers, key(12).address);
+    let node = NodeName { fleet: "bank-a".to_owned(), index: 0 };
+    assert_golden(
+        "consortium.yaml",
+        &[
+            value(&build::account_secret(
+                &valid.namespace,
+                &valid.name,
+                valid.admin_secret.clone(),
+                &key(11),
+            )),
+            value(&build::identity_secret(&valid.namespace, &valid.name, &node, &key(1))),
+            value(&build::p2p_secret(&valid.namespace, &valid.name, &node, &key(21))),
+            value(&build::genesis(&valid, &short)),
+            value(&build::network_info(&valid, &info).expect("JSON")),
+        ],
+    );
+}
+
+#[test]
+fn the_example_network_always_has_this_genesis_hash() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/genesis-hash");
+    let hash = example_genesis().hash.to_string();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &hash).expect("written");
+    }
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap_or_default(),
+        hash,
+        "a changed genesis is another chain"
+    );
+}
+
+#[test]
+fn a_journal_that_is_recorded_is_required_from_then_on() {
+    let fleet = fleet("../../examples/validator.yaml");
+    let text = |journals| {
+        fleet_objects(&fleet, &observed(&fleet, journals)).iter().map(ToString::to_string).collect::<String>()
+    };
+    assert!(text(false).contains("initialise") && !text(false).contains("require"));
+    assert!(text(true).contains("require") && !text(true).contains("initialise"));
+}
+
+#[test]
+fn peers_and_journals_change_no_pod_template_but_rpc_namespaces_do() {
+    let mut fleet = fleet("../../examples/validator.yaml");
+    let template = |fleet: &ValidFleet, observed: &FleetObserved| {
+        fleet_objects(fleet, observed).last().expect("a StatefulSet")["spec"]["template"].clone()
+    };
+    let before = template(&fleet, &observed(&fleet, false));
+    let mut other = observed(&fleet, true);
+    other.peers.truncate(1);
+    assert_eq!(before, template(&fleet, &other));
+    fleet.namespaces.push("txpool".to_owned());
+    assert_ne!(before, template(&fleet, &other));
+}

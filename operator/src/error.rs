@@ -1,0 +1,73 @@
+//! What can go wrong in one pass; every class is tried again, sooner or later.
+
+use operator_core::validate::InvalidField;
+use std::time::Duration;
+
+/// Why a pass ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The API server refused or could not be reached.
+    #[error("{what}: {source}")]
+    Kubernetes {
+        /// Which call.
+        what: &'static str,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+    /// The API server did not answer in time.
+    #[error("{what}: no answer within {seconds} s")]
+    Deadline {
+        /// Which call.
+        what: &'static str,
+        /// The deadline.
+        seconds: u64,
+    },
+    /// An object does not serialise.
+    #[error("object does not serialise: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A node configuration does not render.
+    #[error(transparent)]
+    Config(#[from] chain::config::ConfigError),
+    /// A node's RPC refused or could not be reached.
+    #[error("chain: {0}")]
+    Chain(#[from] crate::chain_access::ChainError),
+    /// The key does not sign.
+    #[error("signature: {0}")]
+    Sign(#[from] k256::ecdsa::Error),
+    /// The object has no namespace, which the API server never lets happen.
+    #[error("object has no {0}")]
+    Incomplete(&'static str),
+    /// The spec is refused; shown in the status, never returned from a pass.
+    #[error(transparent)]
+    Invalid(#[from] InvalidField),
+}
+
+impl Error {
+    /// Label of the error in metrics.
+    pub(crate) fn class(&self) -> &'static str {
+        match self {
+            Self::Kubernetes { .. } if self.is_conflict() => "conflict",
+            Self::Kubernetes { .. } => "kubernetes",
+            Self::Deadline { .. } => "deadline",
+            Self::Json(_) | Self::Config(_) | Self::Incomplete(_) => "render",
+            Self::Chain(_) => "chain",
+            Self::Sign(_) => "sign",
+            Self::Invalid(_) => "invalid",
+        }
+    }
+
+    /// Somebody else wrote first: reading again settles it.
+    pub(crate) fn is_conflict(&self) -> bool {
+        match self {
+            Self::Kubernetes { source, .. } => {
+                matches!(&**source, kube::Error::Api(status) if status.code == 409)
+            }
+            _ => false,
+        }
+    }
+
+    /// When to try again.
+    pub(crate) fn retry(&self) -> Duration {
+        if self.is_conflict() { Duration::from_millis(200) } else { Duration::from_secs(3) }
+    }
+}

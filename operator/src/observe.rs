@@ -1,0 +1,8 @@
+//! Reads everything a pass needs into plain values.
+
+mod consortium;
+mod fleet;
+mod network;
+
+pub(crate) use consortium::consortium;
+pub(crate) use fleet::fleet;

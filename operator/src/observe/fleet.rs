@@ -1,0 +1,110 @@
+//! Everything about one fleet.
+
+use super::network::{NodePod, genesis, node_of, of_fleet, of_network, pods, public_keys};
+use crate::{calls::call, context::Context, error::Error};
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{PersistentVolumeClaim, Secret},
+};
+use kube::ResourceExt;
+use operator_core::{
+    api::{Consortium, Validator, validator::Role},
+    names::{FLEET, NodeName},
+    observed::{FleetObserved, NodeObserved, PodObserved, SecretState, StatefulSetObserved},
+    validate::ValidFleet,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reads it.
+pub(crate) async fn fleet(
+    context: &Context,
+    object: &Validator,
+    valid: &ValidFleet,
+) -> Result<FleetObserved, Error> {
+    let namespace = &valid.namespace;
+    let network = &valid.consortium;
+    let consortium =
+        call("read Consortium", context.api::<Consortium>(namespace).get_metadata_opt(&network.0)).await?;
+    let sets =
+        call("list StatefulSets", context.api::<StatefulSet>(namespace).list(&of_network(network))).await?;
+    let running: BTreeSet<NodeName> = sets.items.iter().filter_map(node_of).collect();
+    let pods = pods(context, namespace, network).await?;
+    let keys = public_keys(context, namespace, network).await?;
+    let wanted =
+        |name: &NodeName| name.fleet == valid.name.0 && name.index < valid.replicas && !valid.deleting;
+    let own_sets = sets.items.iter().filter(|set| set.labels().get(FLEET) == Some(&valid.name.0));
+    let mut observed = FleetObserved {
+        consortium_exists: consortium.is_some(),
+        genesis: genesis(context, namespace, network).await?.and_then(Result::ok),
+        nodes: BTreeMap::new(),
+        peers: keys
+            .nodes
+            .into_iter()
+            .filter(|peer| wanted(&peer.name) || running.contains(&peer.name))
+            .collect(),
+        network: pods.iter().filter_map(|pod| pod.status.clone()).collect(),
+        recorded_image: object.status.as_ref().and_then(|status| status.image.clone()),
+    };
+    for index in 0..valid.replicas {
+        observed.nodes.insert(index, NodeObserved::default());
+    }
+    for set in own_sets {
+        if let Some(name) = node_of(set) {
+            observed.nodes.entry(name.index).or_default().statefulset = Some(StatefulSetObserved::read(set));
+        }
+    }
+    place_pods(valid, &pods, &mut observed);
+    place_volumes(context, valid, &mut observed).await?;
+    place_keys(context, valid, &mut observed).await?;
+    Ok(observed)
+}
+
+fn place_pods(valid: &ValidFleet, pods: &[NodePod], observed: &mut FleetObserved) {
+    for NodePod { pod, status } in pods {
+        let Some(name) = node_of(pod).filter(|name| name.fleet == valid.name.0) else { continue };
+        let node = observed.nodes.entry(name.index).or_default();
+        node.pod = Some(PodObserved::read(pod));
+        node.status.clone_from(status);
+    }
+}
+
+async fn place_volumes(
+    context: &Context,
+    valid: &ValidFleet,
+    observed: &mut FleetObserved,
+) -> Result<(), Error> {
+    let api = context.api::<PersistentVolumeClaim>(&valid.namespace);
+    let listed = call("list disks", api.list_metadata(&of_fleet(&valid.name.0))).await?;
+    let names: BTreeSet<String> = listed.items.iter().map(ResourceExt::name_any).collect();
+    for (index, node) in &mut observed.nodes {
+        node.volume = names.contains(&valid.name.node(*index).volume());
+    }
+    Ok(())
+}
+
+/// Keys by label, then by name: one that a person restored has the name, perhaps not the labels.
+async fn place_keys(
+    context: &Context,
+    valid: &ValidFleet,
+    observed: &mut FleetObserved,
+) -> Result<(), Error> {
+    let api = context.api::<Secret>(&valid.namespace);
+    let listed = call("list Secrets", api.list(&of_fleet(&valid.name.0))).await?;
+    let mut found: BTreeMap<String, Secret> =
+        listed.items.into_iter().map(|secret| (secret.name_any(), secret)).collect();
+    for (index, node) in &mut observed.nodes {
+        let name = valid.name.node(*index);
+        for secret in [name.identity(), name.p2p()] {
+            let wanted = valid.role == Role::Validator || secret == name.p2p();
+            if wanted
+                && !found.contains_key(&secret)
+                && let Some(restored) = call("read Secret", api.get_opt(&secret)).await?
+            {
+                found.insert(secret, restored);
+            }
+        }
+        node.identity = SecretState::read(found.get(&name.identity()));
+        node.p2p = SecretState::read(found.get(&name.p2p()));
+    }
+    Ok(())
+}

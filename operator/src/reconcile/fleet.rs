@@ -1,0 +1,187 @@
+//! A pass over one `Validator`.
+
+use super::measured;
+use crate::{
+    apply::{self, create_once},
+    calls::call,
+    context::{Context, again},
+    error::Error,
+    events, keygen, observe, write,
+};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Resource, ResourceExt,
+    api::DeleteParams,
+    runtime::{controller::Action, events::EventType},
+};
+use operator_core::{
+    api::{
+        Condition, Validator, ValidatorStatus,
+        conditions::{ConditionStatus, READY, STALLED, reasons},
+    },
+    build::{self, Applied, FleetResources},
+    names::FINALIZER,
+    observed::FleetObserved,
+    plan::{self, FleetPlan, KeyWanted, Wait},
+    status,
+    validate::{self, ValidFleet},
+};
+use std::{sync::Arc, time::Duration};
+
+/// While something is under way.
+const BUSY: Duration = Duration::from_secs(1);
+/// When everything is as wanted, or a person must act.
+const SETTLED: Duration = Duration::from_secs(12);
+
+/// One pass.
+pub(crate) async fn reconcile(object: Arc<Validator>, context: Arc<Context>) -> Result<Action, Error> {
+    let name = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
+    measured(&context, "Validator", name, Box::pin(pass(&object, &context))).await
+}
+
+async fn pass(object: &Validator, context: &Context) -> Result<Action, Error> {
+    let valid = match validate::fleet(object) {
+        Ok(valid) => valid,
+        Err(error) => return refused(object, context, &error.to_string()).await,
+    };
+    if valid.deleting && !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+        return Ok(Action::await_change());
+    }
+    if !valid.deleting {
+        write::finalizer(context, object, true).await?;
+    }
+    let observed = observe::fleet(context, object, &valid).await?;
+    let plan = plan::fleet(&valid, &observed, &context.node_image);
+    if let Some(release) = &plan.release {
+        events::publish(
+            context,
+            &object.object_ref(&()),
+            EventType::Normal,
+            release.reason,
+            &release.message,
+        )
+        .await;
+        write::finalizer(context, object, false).await?;
+        return Ok(Action::await_change());
+    }
+    // What was just written to Secrets is read back before anything is built on it.
+    let made_keys = make_keys(context, &valid, &plan).await? || !plan.journals.is_empty();
+    let applied = carry_out(context, &valid, &plan).await?;
+    let settled = report(object, context, &valid, &observed, &plan, applied.as_ref()).await?;
+    Ok(match (made_keys, settled) {
+        (true, _) => Action::requeue(Duration::from_millis(50)),
+        (false, true) => again(SETTLED),
+        (false, false) => again(BUSY),
+    })
+}
+
+/// Makes the keys that are missing; they are read back before anything is built on them.
+async fn make_keys(context: &Context, valid: &ValidFleet, plan: &FleetPlan) -> Result<bool, Error> {
+    for wanted in &plan.keys {
+        let key = keygen::key()?;
+        let secret = match wanted {
+            KeyWanted::Identity(node) => {
+                build::identity_secret(&valid.namespace, &valid.consortium, node, &key)
+            }
+            KeyWanted::P2p(node) => build::p2p_secret(&valid.namespace, &valid.consortium, node, &key),
+        };
+        create_once(context, secret).await?;
+    }
+    for adoption in &plan.adopt {
+        write::adopt(context, &valid.namespace, adoption).await?;
+    }
+    Ok(!plan.keys.is_empty() || !plan.adopt.is_empty())
+}
+
+/// Journal ids first: a node that restarts after this pass must find its own.
+async fn carry_out(
+    context: &Context,
+    valid: &ValidFleet,
+    plan: &FleetPlan,
+) -> Result<Option<FleetResources<Applied>>, Error> {
+    for (secret, id) in &plan.journals {
+        write::journal(context, &valid.namespace, secret, *id).await?;
+    }
+    let applied = match &plan.objects {
+        Some(inputs) => Some(Box::pin(apply::fleet(context, build::fleet(valid, inputs)?)).await?),
+        None => None,
+    };
+    if valid.rpc.is_none() && !valid.deleting {
+        remove_rpc_service(context, valid).await?;
+    }
+    for node in &plan.stop {
+        apply::stop(context, &valid.namespace, node).await?;
+    }
+    if let Some(node) = &plan.restart {
+        tracing::info!(namespace = valid.namespace, %node, "restarting");
+        let api = context.api::<Pod>(&valid.namespace);
+        call("restart pod", api.delete(&node.pod(), &DeleteParams::default())).await?;
+    }
+    Ok(applied)
+}
+
+async fn remove_rpc_service(context: &Context, valid: &ValidFleet) -> Result<(), Error> {
+    use k8s_openapi::api::core::v1::Service;
+    let name = valid.name.rpc_service();
+    let api = context.api::<Service>(&valid.namespace);
+    let found = call("read Service", api.get_metadata_opt(&name)).await?;
+    let ours =
+        |owner: &k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference| owner.uid == valid.uid;
+    if found.is_some_and(|service| service.owner_references().iter().any(ours)) {
+        apply::delete::<Service>(context, &valid.namespace, &name).await?;
+    }
+    Ok(())
+}
+
+/// Writes the status if it says anything new; returns whether the fleet is settled.
+async fn report(
+    object: &Validator,
+    context: &Context,
+    valid: &ValidFleet,
+    observed: &FleetObserved,
+    plan: &FleetPlan,
+    applied: Option<&FleetResources<Applied>>,
+) -> Result<bool, Error> {
+    let before = object.status.clone().unwrap_or_default();
+    let at = status::FleetContext {
+        before: &before,
+        generation: object.metadata.generation,
+        now: k8s_openapi::jiff::Timestamp::now(),
+    };
+    let after = status::fleet(&at, valid, observed, plan, applied);
+    let settled = settled(&after.conditions);
+    store(object, context, &before, after).await?;
+    Ok(settled)
+}
+
+async fn store(
+    object: &Validator,
+    context: &Context,
+    before: &ValidatorStatus,
+    after: ValidatorStatus,
+) -> Result<(), Error> {
+    if *before == after {
+        return Ok(());
+    }
+    write::status(context, object, "Validator", &after).await?;
+    events::changes(context, &object.object_ref(&()), &before.conditions, &after.conditions).await;
+    Ok(())
+}
+
+/// A spec that cannot be carried out: what runs is left running.
+async fn refused(object: &Validator, context: &Context, message: &str) -> Result<Action, Error> {
+    let before = object.status.clone().unwrap_or_default();
+    let now = k8s_openapi::jiff::Timestamp::now();
+    let waits = [Wait::stalled(reasons::INVALID_SPEC, message)];
+    let conditions = status::stalled(&before.conditions, object.metadata.generation, now, &waits);
+    let after =
+        ValidatorStatus { observed_generation: object.metadata.generation, conditions, ..before.clone() };
+    store(object, context, &before, after).await?;
+    Ok(again(Duration::from_mins(5)))
+}
+
+fn settled(conditions: &[Condition]) -> bool {
+    let is_true =
+        |kind| conditions.iter().any(|c: &Condition| c.kind == kind && c.status == ConditionStatus::True);
+    is_true(READY) || is_true(STALLED)
+}

@@ -1,0 +1,89 @@
+//! Writes that are not whole objects: status, finalizer, annotations of a Secret.
+
+use crate::{calls::call, context::Context, error::Error};
+use alloy_primitives::B256;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Resource, ResourceExt,
+    api::{Patch, PatchParams},
+    core::NamespaceResourceScope,
+};
+use operator_core::{
+    api::{GROUP, VERSION, Validator},
+    names::{FINALIZER, JOURNAL_ID, MANAGER},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
+
+/// Field manager of the status: apart from that of the children.
+const STATUS_MANAGER: &str = "quorate-status";
+
+/// Applies a status.
+pub(crate) async fn status<K, S>(
+    context: &Context,
+    object: &K,
+    kind: &'static str,
+    status: &S,
+) -> Result<(), Error>
+where
+    K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+    K::DynamicType: Default,
+    S: Serialize,
+{
+    let namespace = object.namespace().ok_or(Error::Incomplete("namespace"))?;
+    let name = object.name_any();
+    let patch = json!({ "apiVersion": format!("{GROUP}/{VERSION}"), "kind": kind, "status": status });
+    let params = PatchParams::apply(STATUS_MANAGER).force();
+    call("write status", context.api::<K>(&namespace).patch_status(&name, &params, &Patch::Apply(&patch)))
+        .await?;
+    context.metrics.wrote("status");
+    Ok(())
+}
+
+/// Adds or removes our finalizer; fails when the object has changed since it was read.
+pub(crate) async fn finalizer(context: &Context, fleet: &Validator, wanted: bool) -> Result<(), Error> {
+    let mut finalizers = fleet.finalizers().to_vec();
+    if finalizers.iter().any(|finalizer| finalizer == FINALIZER) == wanted {
+        return Ok(());
+    }
+    finalizers.retain(|finalizer| finalizer != FINALIZER);
+    if wanted {
+        finalizers.push(FINALIZER.to_owned());
+    }
+    let namespace = fleet.namespace().ok_or(Error::Incomplete("namespace"))?;
+    let patch =
+        json!({ "metadata": { "finalizers": finalizers, "resourceVersion": fleet.resource_version() } });
+    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let api = context.api::<Validator>(&namespace);
+    let name = fleet.name_any();
+    match call("write finalizer", api.patch(&name, &params, &Patch::Merge(&patch))).await {
+        Ok(_) => context.metrics.wrote("finalizer"),
+        Err(error) if !wanted && is_gone(&error) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Records the journal of an identity beside its key. A merge patch: it cannot make a Secret that is gone.
+pub(crate) async fn journal(context: &Context, namespace: &str, secret: &str, id: B256) -> Result<(), Error> {
+    let patch = json!({ "metadata": { "annotations": { JOURNAL_ID: id } } });
+    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let api = context.api::<Secret>(namespace);
+    call("record journal", api.patch_metadata(secret, &params, &Patch::Merge(&patch))).await?;
+    context.metrics.wrote("secret");
+    Ok(())
+}
+
+/// Gives a Secret the labels and annotations by which it is found; its key is not touched.
+pub(crate) async fn adopt(context: &Context, namespace: &str, secret: &Secret) -> Result<(), Error> {
+    let patch = json!({ "metadata": { "labels": secret.labels(), "annotations": secret.annotations() } });
+    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let api = context.api::<Secret>(namespace);
+    call("label Secret", api.patch_metadata(&secret.name_any(), &params, &Patch::Merge(&patch))).await?;
+    context.metrics.wrote("secret");
+    Ok(())
+}
+
+fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::Kubernetes { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 404))
+}

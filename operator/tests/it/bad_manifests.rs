@@ -1,0 +1,121 @@
+use crate::world::World;
+use kube::api::{Patch, PatchParams};
+use operator_core::api::{Consortium, Validator};
+use serde_json::{Value, json};
+
+fn consortium(change: impl FnOnce(&mut Value)) -> Value {
+    let mut manifest = json!({
+        "apiVersion": "quorate.dev/v1alpha1", "kind": "Consortium", "metadata": { "name": "bad" },
+        "spec": {
+            "member": { "alias": "bank-x", "admin": { "secret": {} }, "operator": { "secret": {} } },
+            "create": { "chainId": 10102, "fleets": ["bank-x"] },
+        },
+    });
+    change(&mut manifest);
+    manifest
+}
+
+fn validator(change: impl FnOnce(&mut Value)) -> Value {
+    let mut manifest = json!({
+        "apiVersion": "quorate.dev/v1alpha1", "kind": "Validator", "metadata": { "name": "bad" },
+        "spec": { "consortiumRef": { "name": "trade-finance" } },
+    });
+    change(&mut manifest);
+    manifest
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn a_bad_manifest_is_refused_at_admission_with_its_field_named() {
+    let world = World::new("bad").await;
+    let join = json!({ "networkInfo": { "configMapRef": { "name": "x" } }, "genesisHash": format!("0x{}", "0".repeat(64)) });
+    let table: Vec<(Value, &[&str])> = vec![
+        (consortium(|m| m["spec"]["create"]["blockTime"] = json!("2s")), &["spec.create.blockTime"]),
+        (consortium(|m| m["spec"]["create"]["chainId"] = json!(0)), &["spec.create.chainId"]),
+        (consortium(|m| m["spec"]["create"]["chainId"] = json!(-1)), &["spec.create.chainId"]),
+        (
+            consortium(|m| m["spec"]["create"]["chainId"] = json!(9_007_199_254_740_992_u64)),
+            &["spec.create.chainId"],
+        ),
+        (
+            consortium(|m| {
+                m["spec"]["create"]["accounts"] = json!([{ "address": "0x12", "balance": "1 ether" }]);
+            }),
+            &["spec.create.accounts[0].address"],
+        ),
+        (consortium(|m| m["spec"]["create"]["blockPeriod"] = json!("500ms")), &["spec.create.blockPeriod"]),
+        (consortium(|m| m["spec"]["create"]["fleets"] = json!([])), &["spec.create.fleets"]),
+        (consortium(|m| m["spec"]["join"] = join.clone()), &["exactly one of spec.create and spec.join"]),
+        (
+            consortium(|m| {
+                m["spec"].as_object_mut().expect("map").remove("create");
+            }),
+            &["exactly one"],
+        ),
+        (consortium(|m| m["metadata"]["name"] = json!("1bad")), &["metadata.name"]),
+        (validator(|m| m["spec"]["replicas"] = json!(0)), &["spec.replicas"]),
+        (validator(|m| m["spec"]["replicas"] = json!(5000)), &["spec.replicas"]),
+        (validator(|m| m["spec"]["storage"] = json!({ "size": "much" })), &["spec.storage.size"]),
+        (
+            validator(|m| m["spec"]["rpc"] = json!({ "type": "LoadBalancer", "exposure": "Public" })),
+            &["spec.rpc.sourceRanges"],
+        ),
+        (
+            validator(|m| m["spec"]["pod"] = json!({ "labels": { "quorate.dev/fleet": "x" } })),
+            &["spec.pod.labels"],
+        ),
+        (
+            validator(|m| {
+                m["spec"].as_object_mut().expect("map").remove("consortiumRef");
+            }),
+            &["spec.consortiumRef"],
+        ),
+    ];
+    for (manifest, named) in table {
+        let refusal = match world.apply(&manifest).await {
+            Ok(()) => panic!("accepted: {manifest}"),
+            Err(error) => error.to_string(),
+        };
+        for word in named {
+            assert!(refusal.contains(word), "{word} is not named: {refusal}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn an_immutable_field_is_not_edited_added_or_removed_but_a_pin_may_be_set_once() {
+    let world = World::new("immutable").await;
+    world.example("consortium.yaml").await;
+    world.example("validator.yaml").await;
+    let pin =
+        |digit: &str| json!({ "spec": { "create": { "genesisHash": format!("0x{}", digit.repeat(64)) } } });
+    let consortia = world.api::<Consortium>();
+    let edit = |patch: Value| {
+        let consortia = consortia.clone();
+        async move { consortia.patch("trade-finance", &PatchParams::default(), &Patch::Merge(&patch)).await }
+    };
+    for patch in [
+        json!({ "spec": { "create": { "chainId": 7 } } }),
+        json!({ "spec": { "create": { "gasLimit": 100_000_000 } } }),
+        json!({ "spec": { "create": { "blockPeriod": null } } }),
+        json!({ "spec": { "create": { "accounts": null } } }),
+        json!({ "spec": { "member": { "alias": "other" } } }),
+    ] {
+        let refusal = edit(patch.clone()).await.expect_err("refused").to_string();
+        assert!(refusal.contains("immutable"), "{patch}: {refusal}");
+    }
+    edit(pin("1")).await.expect("a pin may be added");
+    assert!(edit(pin("2")).await.expect_err("refused").to_string().contains("genesisHash"));
+    let fleets = world.api::<Validator>();
+    for patch in [
+        json!({ "spec": { "consortiumRef": { "name": "other" } } }),
+        json!({ "spec": { "role": "Observer" } }),
+        json!({ "spec": { "storage": { "size": "9Gi" } } }),
+        json!({ "spec": { "storage": null } }),
+    ] {
+        let edited = fleets.patch("bank-a", &PatchParams::default(), &Patch::Merge(&patch)).await;
+        let refusal = edited.expect_err("refused").to_string();
+        assert!(refusal.contains("immutable"), "{patch}: {refusal}");
+    }
+}

@@ -1,0 +1,242 @@
+//! Nodes that answer status and RPC on loopback addresses, over one chain that knows seats and nonces. The kubelet's part,
+//! a pod per StatefulSet, is played here too.
+
+use crate::world::World;
+use alloy_consensus::{Transaction, TxEnvelope};
+use alloy_eips::eip2718::Decodable2718;
+use alloy_primitives::{Address, B256, B512, Bytes, hex};
+use alloy_sol_types::SolCall;
+use axum::{
+    Json, Router,
+    routing::{get, post},
+};
+use chain::{
+    governance::{Governance, Label, MemberView, Seat, Snapshot},
+    status::{Head, Identity, Journal, NodeStatus, Pool, STATUS_VERSION, SeatHeard, SeatProof},
+};
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{Pod, Secret},
+};
+use kube::{
+    ResourceExt,
+    api::{ListParams, Patch, PatchParams, PostParams},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) seats: Vec<Address>,
+    pub(crate) most_seats: usize,
+    pub(crate) least_seats: usize,
+    genesis_hash: B256,
+    admin: Address,
+    operator: Address,
+    nonce: u64,
+    height: u64,
+}
+
+pub(crate) struct FakeNetwork {
+    pub(crate) state: Arc<Mutex<State>>,
+    /// Third part of every address, so that tests do not meet.
+    net: u8,
+    started: BTreeMap<String, u8>,
+}
+
+fn now_ms() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis())
+        .expect("small")
+}
+
+fn annotation<T: std::str::FromStr>(secret: &Secret, key: &str) -> T {
+    secret.annotations().get(key).and_then(|text| text.parse().ok()).expect("the annotation")
+}
+
+impl FakeNetwork {
+    pub(crate) async fn new(world: &World, net: u8) -> Self {
+        let status = world
+            .until("a genesis", || async {
+                world.consortium().await.status.filter(|status| status.genesis_hash.is_some())
+            })
+            .await;
+        let member = status.member.expect("accounts");
+        let state = State {
+            genesis_hash: status.genesis_hash.expect("a genesis").parse().expect("a hash"),
+            admin: member.address.parse().expect("an address"),
+            operator: member.operator.parse().expect("an address"),
+            height: 10,
+            least_seats: usize::MAX,
+            ..State::default()
+        };
+        Self { state: Arc::new(Mutex::new(state)), net, started: BTreeMap::new() }
+    }
+
+    /// Plays the kubelet once: a ready pod for every StatefulSet, none without one.
+    pub(crate) async fn kubelet(&mut self, world: &World, first_seats: bool) {
+        let sets = world.api::<StatefulSet>().list(&ListParams::default()).await.expect("StatefulSets");
+        let pods = world.api::<Pod>();
+        for set in &sets.items {
+            let name = set.name_any();
+            if self.started.contains_key(&name) {
+                continue;
+            }
+            let number = u8::try_from(self.started.len()).expect("few") + 1;
+            let secret = world.api::<Secret>().get(&format!("{name}-identity")).await.expect("the key");
+            let address: Address = annotation(&secret, "quorate.dev/address");
+            if first_seats {
+                self.state.lock().expect("lock").seats.push(address);
+            }
+            self.serve(number, address).await;
+            let pod = json!({
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": { "name": format!("{name}-0"), "labels": set.labels() },
+                "spec": { "containers": [{ "name": "validator", "image": "x" }] },
+            });
+            let pod: Pod = serde_json::from_value(pod).expect("a pod");
+            pods.create(&PostParams::default(), &pod).await.expect("the pod");
+            let status = json!({ "status": {
+                "podIP": self.ip(number), "podIPs": [{ "ip": self.ip(number) }],
+                "conditions": [{ "type": "Ready", "status": "True" }],
+            } });
+            pods.patch_status(&format!("{name}-0"), &PatchParams::default(), &Patch::Merge(&status))
+                .await
+                .expect("ready");
+            self.started.insert(name, number);
+        }
+    }
+
+    fn ip(&self, number: u8) -> String {
+        format!("127.1.{}.{number}", self.net)
+    }
+
+    async fn serve(&self, number: u8, address: Address) {
+        let (status, rpc) = (self.state.clone(), self.state.clone());
+        let status =
+            Router::new().route("/status", get(move || async move { Json(document(&status, address)) }));
+        let rpc = Router::new()
+            .route("/", post(move |Json(request): Json<Value>| async move { Json(answer(&rpc, &request)) }));
+        for (port, router) in [(9545, status), (8545, rpc)] {
+            let listener =
+                tokio::net::TcpListener::bind((self.ip(number), port)).await.expect("a free address");
+            tokio::spawn(async move { axum::serve(listener, router).await });
+        }
+    }
+}
+
+fn document(state: &Mutex<State>, address: Address) -> NodeStatus {
+    let state = state.lock().expect("lock");
+    let (now_ms, number) = (now_ms(), state.height);
+    let seated = state.seats.contains(&address);
+    let heard = |seat: &Address| SeatHeard { address: *seat, height: number, at_ms: now_ms };
+    let proof = SeatProof {
+        member: state.admin,
+        block_number: number,
+        block_hash: B256::ZERO,
+        signature: Bytes::from(vec![1; 65]),
+    };
+    NodeStatus {
+        version: STATUS_VERSION,
+        chain_id: 10101,
+        genesis_hash: state.genesis_hash,
+        node_id: B512::ZERO,
+        now_ms,
+        started_ms: now_ms,
+        head: Head { number, hash: B256::ZERO, timestamp: now_ms / 1000 },
+        best_peer_head: number,
+        ready: true,
+        not_ready_reason: None,
+        peers: Vec::new(),
+        identity: Some(Identity {
+            address,
+            seated,
+            voting: seated,
+            journal: Journal { id: B256::left_padding_from(address.as_slice()), sitting_out: None },
+            seat_proof: (!seated).then_some(proof),
+        }),
+        seats: state.seats.iter().map(heard).collect(),
+        consensus: None,
+        pool: Pool::default(),
+        faults: Vec::new(),
+    }
+}
+
+fn answer(state: &Mutex<State>, request: &Value) -> Value {
+    let mut state = state.lock().expect("lock");
+    let result = match request["method"].as_str() {
+        Some("eth_getTransactionCount") => json!(format!("{:#x}", state.nonce)),
+        Some("eth_call") => {
+            json!(hex::encode_prefixed(Governance::snapshotCall::abi_encode_returns(&snapshot(&state))))
+        }
+        Some("eth_sendRawTransaction") => execute(&mut state, request["params"][0].as_str().expect("raw")),
+        other => panic!("unexpected method {other:?}"),
+    };
+    json!({ "jsonrpc": "2.0", "id": 1, "result": result })
+}
+
+fn execute(state: &mut State, raw: &str) -> Value {
+    let raw = hex::decode(raw).expect("hex");
+    let envelope = TxEnvelope::decode_2718(&mut raw.as_slice()).expect("a transaction");
+    assert_eq!(envelope.nonce(), state.nonce, "nonce from the chain");
+    assert_eq!(envelope.max_fee_per_gas(), 0, "gas is free");
+    if let Ok(call) = Governance::seatCall::abi_decode(envelope.input()) {
+        state.seats.push(call.identity);
+    } else if let Ok(call) = Governance::unseatCall::abi_decode(envelope.input()) {
+        state.seats.retain(|seat| *seat != call.identity);
+    } else {
+        panic!("neither seat nor unseat");
+    }
+    state.nonce += 1;
+    state.height += 1;
+    state.most_seats = state.most_seats.max(state.seats.len());
+    state.least_seats = state.least_seats.min(state.seats.len());
+    json!(envelope.tx_hash())
+}
+
+fn snapshot(state: &State) -> Snapshot {
+    let seats: Vec<_> = state
+        .seats
+        .iter()
+        .map(|identity| Seat { identity: *identity, member: 1, seatedAt: 0, operator: state.operator })
+        .collect();
+    let member = MemberView {
+        id: 1,
+        label: Label::new("bank-a").expect("a label").to_word(),
+        admin: state.admin,
+        offeredAdmin: Address::ZERO,
+        place: 0,
+        capacity: 16,
+        seats: u16::try_from(seats.len()).expect("few"),
+        joinedAt: 0,
+        nextSeatBlock: 0,
+        operators: vec![state.operator],
+    };
+    Snapshot { blockNumber: state.height, members: vec![member], seats, ..empty_snapshot() }
+}
+
+fn empty_snapshot() -> Snapshot {
+    use chain::governance::{ParametersView, Scheduled, Successor};
+    let scheduled = || Scheduled { value: 0, next: 0, from: 0 };
+    Snapshot {
+        blockNumber: 0,
+        votesNeeded: 1,
+        members: Vec::new(),
+        seats: Vec::new(),
+        proposals: Vec::new(),
+        parameters: ParametersView {
+            blockPeriodSeconds: 2,
+            requestTimeoutMillis: 1500,
+            gasLimit: 250_000_000,
+            defaultCapacity: 16,
+            votingBlocks: 100,
+            hardforks: Vec::new(),
+            successor: Successor { location: Address::ZERO, atBlock: 0 },
+        },
+        schedule: [scheduled(), scheduled(), scheduled(), scheduled(), scheduled()],
+        namedContracts: Vec::new(),
+    }
+}

@@ -1,0 +1,232 @@
+//! A namespace of its own with an operator process of its own, on the API server that `QUORATE_API_KUBECONFIG` names or
+//! that `e2e/cluster/api-up` starts.
+
+use k8s_openapi::{
+    api::core::v1::{ConfigMap, Namespace, Secret},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{
+    Api, Client, Config, ResourceExt,
+    api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
+    config::{KubeConfigOptions, Kubeconfig},
+    core::NamespaceResourceScope,
+};
+use operator_core::api::{Consortium, Validator};
+use serde_json::{Value, json};
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
+    time::{Duration, Instant},
+};
+
+/// A test that needs it all is broken, not slow.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Every operator of this process listens on a port of its own.
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+pub(crate) struct World {
+    pub(crate) client: Client,
+    pub(crate) namespace: String,
+    pub(crate) http: reqwest::Client,
+    listen: String,
+    kubeconfig: PathBuf,
+    operator: Option<Child>,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn kubeconfig() -> PathBuf {
+    if let Some(path) = std::env::var_os("QUORATE_API_KUBECONFIG") {
+        return path.into();
+    }
+    let up = Command::new(root().join("e2e/cluster/api-up"))
+        .arg(root().join("target/api-operator"))
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("e2e/cluster/api-up runs; or set QUORATE_API_KUBECONFIG");
+    assert!(up.status.success(), "no API server: e2e/cluster/api-up failed; or set QUORATE_API_KUBECONFIG");
+    String::from_utf8(up.stdout).expect("a path").trim().into()
+}
+
+impl World {
+    /// A fresh namespace and the CRDs; no operator yet.
+    pub(crate) async fn new(test: &str) -> Self {
+        let kubeconfig = kubeconfig();
+        let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
+        let config =
+            Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a config");
+        let client = Client::try_from(config).expect("a client");
+        let port = 20_000
+            + u16::try_from(std::process::id() % 20_000).expect("small")
+            + NEXT.fetch_add(1, Ordering::Relaxed);
+        let namespace = format!("{test}-{}", std::process::id());
+        let world = Self {
+            client,
+            namespace,
+            http: reqwest::Client::new(),
+            listen: format!("127.0.0.1:{port}"),
+            kubeconfig,
+            operator: None,
+        };
+        world.crds().await;
+        let metadata = ObjectMeta { name: Some(world.namespace.clone()), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        Api::all(world.client.clone()).create(&PostParams::default(), &namespace).await.expect("a namespace");
+        world
+    }
+
+    async fn crds(&self) {
+        let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        for crd in operator_core::crds::all() {
+            let name = crd.name_any();
+            api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(&crd))
+                .await
+                .expect("the CRD");
+            self.until(&format!("{name} served"), || async {
+                let crd = api.get(&name).await.ok()?;
+                let conditions = crd.status?.conditions?;
+                conditions.iter().any(|c| c.type_ == "Established" && c.status == "True").then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// Starts the operator for this namespace only.
+    pub(crate) fn start(&mut self) {
+        let child = Command::new(env!("CARGO_BIN_EXE_quorate-operator"))
+            .env("KUBECONFIG", &self.kubeconfig)
+            .args([
+                "--namespace",
+                &self.namespace,
+                "--node-image",
+                "default.example/node:1",
+                "--listen",
+                &self.listen,
+            ])
+            .spawn()
+            .expect("the operator starts");
+        self.operator = Some(child);
+    }
+
+    pub(crate) fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Waits until `found` says something.
+    pub(crate) async fn until<T, F>(&self, what: &str, mut found: impl FnMut() -> F) -> T
+    where
+        F: Future<Output = Option<T>>,
+    {
+        let start = Instant::now();
+        loop {
+            if let Some(value) = found().await {
+                return value;
+            }
+            assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Applies an example manifest in this namespace.
+    pub(crate) async fn example(&self, file: &str) {
+        let text = std::fs::read_to_string(root().join("examples").join(file)).expect("the example");
+        let mut manifest: Value = serde_saphyr::from_str(&text).expect("YAML");
+        manifest["metadata"]["namespace"] = json!(self.namespace);
+        self.apply(&manifest).await.expect("accepted");
+    }
+
+    /// Applies a manifest as `kubectl apply --server-side` does, unknown fields refused.
+    pub(crate) async fn apply(&self, manifest: &Value) -> Result<(), kube::Error> {
+        let params = PatchParams::apply("user").validation_strict();
+        let name = manifest["metadata"]["name"].as_str().expect("a name");
+        match manifest["kind"].as_str() {
+            Some("Consortium") => {
+                self.api::<Consortium>().patch(name, &params, &Patch::Apply(manifest)).await.map(drop)
+            }
+            _ => self.api::<Validator>().patch(name, &params, &Patch::Apply(manifest)).await.map(drop),
+        }
+    }
+
+    pub(crate) async fn replicas(&self, replicas: i32) {
+        let patch = json!({ "spec": { "replicas": replicas } });
+        let api = self.api::<Validator>();
+        api.patch_scale("bank-a", &PatchParams::default(), &Patch::Merge(&patch)).await.expect("scaled");
+    }
+
+    pub(crate) async fn fleet(&self) -> Validator {
+        self.api::<Validator>().get("bank-a").await.expect("the Validator")
+    }
+
+    pub(crate) async fn consortium(&self) -> Consortium {
+        self.api::<Consortium>().get("trade-finance").await.expect("the Consortium")
+    }
+
+    /// Names and data of all Secrets, and the genesis.
+    pub(crate) async fn treasure(&self) -> (Vec<(String, Value)>, Option<Value>) {
+        let secrets = self.api::<Secret>().list(&kube::api::ListParams::default()).await.expect("Secrets");
+        let secrets = secrets.items.iter().map(|secret| (secret.name_any(), json!(secret.data))).collect();
+        let genesis = self.api::<ConfigMap>().get_opt("trade-finance-genesis").await.expect("read");
+        (secrets, genesis.map(|genesis| json!(genesis.data)))
+    }
+
+    /// The operator's own counter.
+    pub(crate) async fn counter(&self, line: &str) -> Option<u64> {
+        let text =
+            self.http.get(format!("http://{}/metrics", self.listen)).send().await.ok()?.text().await.ok()?;
+        let sum = text
+            .lines()
+            .filter(|l| l.starts_with(line))
+            .filter_map(|l| l.rsplit(' ').next()?.parse::<u64>().ok());
+        Some(sum.sum())
+    }
+
+    /// Touches both objects twice, and waits each time until both have been passed over.
+    pub(crate) async fn two_more_passes(&self) {
+        for touch in ["once", "twice"] {
+            for kind in ["Consortium", "Validator"] {
+                let line = format!("quorate_operator_reconciles_total{{kind=\"{kind}\"");
+                let before = self.counter(&line).await.expect("metrics");
+                let touched = json!({ "metadata": { "annotations": { "test.example/touched": touch } } });
+                let (params, patch) = (PatchParams::default(), Patch::Merge(&touched));
+                if kind == "Consortium" {
+                    self.api::<Consortium>().patch("trade-finance", &params, &patch).await.map(drop)
+                } else {
+                    self.api::<Validator>().patch("bank-a", &params, &patch).await.map(drop)
+                }
+                .expect("touched");
+                self.until("a pass", || async { (self.counter(&line).await? > before).then_some(()) }).await;
+            }
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(mut operator) = self.operator.take() {
+            // The namespace stays for a look; the API server is thrown away as a whole.
+            let _ = operator.kill();
+            let _ = operator.wait();
+        }
+    }
+}
+
+/// Deletes an object and waits until it is gone.
+pub(crate) async fn delete_and_wait<K>(world: &World, name: &str)
+where
+    K: kube::Resource<Scope = NamespaceResourceScope> + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+    K::DynamicType: Default,
+{
+    let api = world.api::<K>();
+    api.delete(name, &DeleteParams::default()).await.expect("deleted");
+    world
+        .until(&format!("{name} gone"), || async { api.get_opt(name).await.ok()?.is_none().then_some(()) })
+        .await;
+}
