@@ -31,7 +31,7 @@ use validator::{
 const NODES: u16 = 4;
 /// Blocks before the measurement: connections are made, the first heights are overdue from genesis.
 const WARM_UP: u64 = 5;
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -135,7 +135,8 @@ async fn follow(node: u16, client: WsClient, out: mpsc::Sender<Heard>) -> anyhow
         client.subscribe("eth_subscribe", rpc_params!["newHeads"], "eth_unsubscribe").await?;
     while let Some(Ok(head)) = heads.next().await {
         let now_ms = unix_ms();
-        let (Some(number), Some(timestamp)) = (quantity(&head["number"]), quantity(&head["timestamp"])) else {
+        let (Some(number), Some(timestamp)) = (quantity(&head["number"]), quantity(&head["timestamp"]))
+        else {
             anyhow::bail!("head without number or timestamp: {head}");
         };
         let late_ms = now_ms.abs_diff(timestamp * 1000);
@@ -201,7 +202,8 @@ fn report(errors: &mut [Vec<u64>], before: (u64, u64), after: (u64, u64)) {
     println!("node  blocks  p50 ms  p99 ms  max ms");
     for (node, errors) in errors.iter_mut().enumerate() {
         errors.sort_unstable();
-        let at = |percent: usize| errors.get(errors.len() * percent / 100).or(errors.last()).copied().unwrap_or(0);
+        let at =
+            |percent: usize| errors.get(errors.len() * percent / 100).or(errors.last()).copied().unwrap_or(0);
         println!("{node:4}  {:6}  {:6}  {:6}  {:6}", errors.len(), at(50), at(99), at(100));
     }
     println!(

@@ -164,7 +164,8 @@ fn make_devnet(nodes: u16, dir: PathBuf, chain_id: u64, base: u16, period: u64) 
 }
 
 fn run(setup: Setup) -> Result<(), CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     let outcome = runtime.block_on(async {
         let stop = CancellationToken::new();
         let node = node::run(setup, stop.clone());
@@ -174,7 +175,10 @@ fn run(setup: Setup) -> Result<(), CliError> {
             signal = stop_signal() => tracing::info!(signal, "stopping"),
         }
         stop.cancel();
-        tokio::time::timeout(STOP_DEADLINE, node).await.map_err(|_| CliError::StopDeadline)?.map_err(CliError::from)
+        tokio::time::timeout(STOP_DEADLINE, node)
+            .await
+            .map_err(|_| CliError::StopDeadline)?
+            .map_err(CliError::from)
     });
     // Whatever still blocks a thread must not hold the process: all that matters is durable.
     runtime.shutdown_timeout(Duration::from_millis(500));
@@ -183,7 +187,8 @@ fn run(setup: Setup) -> Result<(), CliError> {
 
 async fn stop_signal() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::error!("cannot listen for signals; the node will have to be killed");
         return std::future::pending().await;
     };

@@ -7,8 +7,8 @@ use crate::signer::key_file::write_key;
 use alloy_primitives::{Address, U256};
 use chain::{
     config::{
-        CONFIG_VERSION, IdentityConfig, JournalConfig, MetricsConfig, NetworkConfig, NodeConfig, P2pConfig, RpcConfig,
-        SignerConfig,
+        CONFIG_VERSION, IdentityConfig, JournalConfig, MetricsConfig, NetworkConfig, NodeConfig, P2pConfig,
+        RpcConfig, SignerConfig,
     },
     enode::Enode,
     genesis::{Genesis, GenesisSpec, MessageEncoding, QbftConfig, render},
@@ -234,9 +234,12 @@ fn write_node(
     };
     save_key(&dir.join("identity.key"), &own.identity)?;
     save_key(&dir.join("p2p.key"), &own.p2p)?;
-    let peers = keys.iter().zip(&spec.nodes).enumerate().filter(|(i, _)| *i != node).map(|(_, (k, ports))| {
-        Enode { id: k.p2p.node_id, host: "127.0.0.1".into(), port: ports.p2p }
-    });
+    let peers = keys
+        .iter()
+        .zip(&spec.nodes)
+        .enumerate()
+        .filter(|(i, _)| *i != node)
+        .map(|(_, (k, ports))| Enode { id: k.p2p.node_id, host: "127.0.0.1".into(), port: ports.p2p });
     let listen = |port: u16| format!("127.0.0.1:{port}");
     let config = NodeConfig {
         version: CONFIG_VERSION,

@@ -51,7 +51,9 @@ pub struct Health {
 
 /// Why health cannot be served.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen for health and metrics on {address}: {source}; free the port or change metrics.listen")]
+#[error(
+    "cannot listen for health and metrics on {address}: {source}; free the port or change metrics.listen"
+)]
 pub struct ListenError {
     /// Wanted.
     pub address: SocketAddr,

@@ -156,7 +156,11 @@ fn signer(config: &NodeConfig) -> Result<Option<Arc<dyn Signer>>, SetupError> {
 }
 
 fn read(what: &'static str, path: &Path) -> Result<String, SetupError> {
-    fs::read_to_string(path).map_err(|source| SetupError::Unreadable { what, path: path.to_path_buf(), source })
+    fs::read_to_string(path).map_err(|source| SetupError::Unreadable {
+        what,
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 fn address(field: &'static str, text: &str) -> Result<SocketAddr, SetupError> {

@@ -152,7 +152,8 @@ impl Sync {
         tracing::warn!(peer = %short(&peer), %failure, "sync");
         match failure {
             Failure::Import { source, .. } if source.is_local() => {}
-            Failure::Import { source: ImportError::Refused(CommitError::Body { .. }), .. } | Failure::Useless(_) => {
+            Failure::Import { source: ImportError::Refused(CommitError::Body { .. }), .. }
+            | Failure::Useless(_) => {
                 self.network.penalise(peer, Misbehaviour::UselessAnswer);
             }
             // The network deals with it, or: somebody else brought the block meanwhile.

@@ -55,7 +55,8 @@ impl Driver {
             digest: record.digest(),
             payload: encode_record(record).into(),
         };
-        let (journal, effects, faults) = (voter.journal.clone(), self.effects.clone(), self.parts.faults.clone());
+        let (journal, effects, faults) =
+            (voter.journal.clone(), self.effects.clone(), self.parts.faults.clone());
         let broken = Arc::clone(&self.journal_broken);
         self.tasks.spawn(async move {
             match journal.insert(vote).await {
@@ -161,7 +162,9 @@ impl Driver {
                     }
                 });
             }
-            Err(error) => faults.report(format!("finalised block {} cannot be sealed: {error}", block.height())),
+            Err(error) => {
+                faults.report(format!("finalised block {} cannot be sealed: {error}", block.height()));
+            }
         }
     }
 

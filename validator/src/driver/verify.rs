@@ -40,7 +40,10 @@ pub struct Verifier {
 
 impl Verifier {
     /// Starts the thread; what it lets through comes out of the receiver.
-    pub fn start(network: Network, metrics: Arc<Metrics>) -> std::io::Result<(Self, mpsc::Receiver<Checked>)> {
+    pub fn start(
+        network: Network,
+        metrics: Arc<Metrics>,
+    ) -> std::io::Result<(Self, mpsc::Receiver<Checked>)> {
         let (incoming, mut queue) = mpsc::channel::<Incoming>(QUEUE);
         let (out, checked) = mpsc::channel(QUEUE);
         let counters = Arc::clone(&metrics);

@@ -45,7 +45,9 @@ pub enum JournalError {
         source: io::Error,
     },
     /// Another process has it.
-    #[error("vote journal {path} is in use by another process; two nodes must never share an identity's journal")]
+    #[error(
+        "vote journal {path} is in use by another process; two nodes must never share an identity's journal"
+    )]
     Locked {
         /// The lock file.
         path: PathBuf,
@@ -249,8 +251,7 @@ impl Journal {
     }
 
     fn rewrite(&mut self) -> Result<(), Refusal> {
-        let (file, length) =
-            write_whole(&self.dir, self.header, &self.slots).map_err(|e| self.fail(&e))?;
+        let (file, length) = write_whole(&self.dir, self.header, &self.slots).map_err(|e| self.fail(&e))?;
         (self.file, self.length) = (file, length);
         Ok(())
     }
@@ -316,12 +317,8 @@ fn write_whole(
 
 fn lock(dir: &Path) -> Result<File, JournalError> {
     let path = dir.join(LOCK);
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(io_error(&path))?;
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io_error(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(JournalError::Locked { path }),

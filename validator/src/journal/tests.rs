@@ -4,7 +4,13 @@ use chain::config::JournalConfig;
 use std::{fs, io::Write as _, path::Path};
 
 fn vote(height: u64, round: u32, digest: u8) -> Record {
-    Record { height, round, phase: 1, digest: B256::repeat_byte(digest), payload: Bytes::from(vec![digest; 9]) }
+    Record {
+        height,
+        round,
+        phase: 1,
+        digest: B256::repeat_byte(digest),
+        payload: Bytes::from(vec![digest; 9]),
+    }
 }
 
 fn fresh(dir: &Path) -> Journal {

@@ -84,10 +84,7 @@ impl Core {
         if tx.nonce() < state.nonce {
             return Err(PoolError::NonceTooLow { next: state.nonce, got: tx.nonce() });
         }
-        let cost = admission::cost(tx);
-        if cost > state.balance {
-            return Err(PoolError::InsufficientFunds { balance: state.balance, cost });
-        }
+        self.check_funds(&pooled, state)?;
         let replaced = self.senders.get(&sender).and_then(|queue| queue.at(tx.nonce())).map(Arc::clone);
         match &replaced {
             Some(old) => self.check_replacement(old, &pooled)?,
@@ -189,6 +186,20 @@ impl Core {
         } else {
             Err(PoolError::ReplacementUnderpriced)
         }
+    }
+
+    /// Each must be affordable, and all that a sender was promised for together.
+    fn check_funds(&self, new: &Pooled, state: Sender) -> Result<(), PoolError> {
+        let (balance, cost) = (state.balance, admission::cost(&new.recovered.tx));
+        if cost > balance {
+            return Err(PoolError::InsufficientFunds { balance, cost });
+        }
+        let queue = self.senders.get(&new.recovered.sender);
+        let queued = queue.map_or(U256::ZERO, |queue| queue.cost_without(new.recovered.tx.nonce()));
+        if new.origin != Origin::Journal && queued.saturating_add(cost) > balance {
+            return Err(PoolError::InsufficientFundsQueued { balance, queued, cost });
+        }
+        Ok(())
     }
 
     fn check_room(&self, new: &Pooled, state: Sender) -> Result<(), PoolError> {

@@ -110,6 +110,16 @@ pub enum PoolError {
         /// Gas limit times fee cap, plus value.
         cost: U256,
     },
+    /// The account cannot pay for this one on top of those that wait.
+    #[error("insufficient funds for gas * price + value: balance {balance}, queued cost {queued}, tx cost {cost}, overshot {}", queued.saturating_add(*cost).saturating_sub(*balance))]
+    InsufficientFundsQueued {
+        /// The account's.
+        balance: U256,
+        /// Of its transactions that wait.
+        queued: U256,
+        /// Gas limit times fee cap, plus value.
+        cost: U256,
+    },
     /// The same transaction is here already.
     #[error("already known")]
     AlreadyKnown,

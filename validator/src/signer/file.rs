@@ -31,10 +31,8 @@ impl FileSigner {
 
     fn sign_now(&self, hash: B256) -> Result<Seal, SignerError> {
         let refused = |why: String| SignerError::Refused { address: self.address, why };
-        let (signature, recovery) = self
-            .key
-            .sign_prehash_recoverable(hash.as_slice())
-            .map_err(|e| refused(e.to_string()))?;
+        let (signature, recovery) =
+            self.key.sign_prehash_recoverable(hash.as_slice()).map_err(|e| refused(e.to_string()))?;
         let mut seal = [0; 65];
         seal[..64].copy_from_slice(&signature.to_bytes());
         seal[64] = recovery.to_byte();

@@ -8,7 +8,6 @@ use devp2p::{BlockId, Network, PeerId};
 use ledger::{Block, CommitError};
 use tokio::sync::mpsc;
 
-
 /// Headers asked for in one request.
 const HEADERS: u64 = 192;
 /// Bodies asked for in one request.

@@ -29,7 +29,8 @@ fn an_empty_node_fetches_hundreds_of_blocks_checks_them_and_follows() {
     network.nodes.iter_mut().for_each(Node::start);
     network.wait_height(LENGTH);
     network.wait_height(LENGTH + 2);
-    let late = network.nodes[1].wait_status("the late node to be ready", |status| status.ready.then_some(status));
+    let late =
+        network.nodes[1].wait_status("the late node to be ready", |status| status.ready.then_some(status));
     assert_eq!(late.faults, Vec::<String>::new());
 }
 

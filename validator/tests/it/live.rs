@@ -11,21 +11,21 @@ fn four_nodes_make_blocks_and_take_a_transaction_that_all_of_them_show() {
 
     let to = Address::repeat_byte(0x77);
     let (hash, raw) = signed(&network.key("admin.key"), 0, to, U256::from(7), Bytes::new());
-    let answer = network.nodes[0].rpc("eth_sendRawTransaction", json!([raw])).unwrap();
+    let answer = network.nodes[0].rpc("eth_sendRawTransaction", &json!([raw])).unwrap();
     assert_eq!(answer, json!(hash));
     let receipts: Vec<_> = network
         .nodes
         .iter()
         .map(|node| {
             wait_for("receipt", || {
-                node.rpc("eth_getTransactionReceipt", json!([hash])).filter(serde_json::Value::is_object)
+                node.rpc("eth_getTransactionReceipt", &json!([hash])).filter(serde_json::Value::is_object)
             })
         })
         .collect();
     for (receipt, node) in receipts.iter().zip(&network.nodes) {
         assert_eq!(receipt["status"], "0x1");
         assert_eq!(receipt["blockHash"], receipts[0]["blockHash"]);
-        assert_eq!(node.rpc("eth_getBalance", json!([to, "latest"])).unwrap(), "0x7");
+        assert_eq!(node.rpc("eth_getBalance", &json!([to, "latest"])).unwrap(), "0x7");
     }
 
     let status = network.nodes[1].status().unwrap();

@@ -21,9 +21,9 @@ fn an_unseated_node_syncs_offers_a_proof_and_votes_once_it_is_seated() {
     };
     let operator = network.key("operator.key");
     let (hash, raw) = signed(&operator, 0, GOVERNANCE, U256::ZERO, seat.abi_encode().into());
-    assert_eq!(network.nodes[0].rpc("eth_sendRawTransaction", json!([raw])).unwrap(), json!(hash));
+    assert_eq!(network.nodes[0].rpc("eth_sendRawTransaction", &json!([raw])).unwrap(), json!(hash));
     let receipt = wait_for("receipt", || {
-        newcomer.rpc("eth_getTransactionReceipt", json!([hash])).filter(serde_json::Value::is_object)
+        newcomer.rpc("eth_getTransactionReceipt", &json!([hash])).filter(serde_json::Value::is_object)
     });
     assert_eq!(receipt["status"], "0x1", "{receipt}");
     newcomer.wait_status("the newcomer to vote", |status| {

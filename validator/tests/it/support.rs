@@ -1,17 +1,17 @@
 //! A local network of real processes, and the little HTTP that it takes to watch it.
 
-pub mod chain;
+pub(crate) mod chain;
 mod http;
-pub mod network;
-pub mod transaction;
+pub(crate) mod network;
+pub(crate) mod transaction;
 
 use std::time::{Duration, Instant};
 
 /// Long enough for a loaded machine; a test that needs it has failed.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Asks until the answer is there.
-pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask() {

@@ -64,17 +64,22 @@ impl Outbound {
         if self.waiting.bytes.load(Relaxed) >= MAX_BYTES {
             return Err(Full);
         }
-        let bytes = frame.data.len();
-        self.waiting.bytes.fetch_add(bytes, Relaxed);
-        self.queue.try_send(frame).map_err(|_| {
-            self.waiting.bytes.fetch_sub(bytes, Relaxed);
-            Full
-        })
+        self.count_and_send(&self.queue, frame)
     }
 
     /// Puts a frame before all others; never waits.
     pub(crate) fn push_urgent(&self, frame: Frame) -> Result<(), Full> {
-        self.urgent.try_send(frame).map_err(|_| Full)
+        self.count_and_send(&self.urgent, frame)
+    }
+
+    /// Every frame is counted before the reader can have it: it is counted off again when it was written.
+    fn count_and_send(&self, queue: &mpsc::Sender<Frame>, frame: Frame) -> Result<(), Full> {
+        let bytes = frame.data.len();
+        self.waiting.bytes.fetch_add(bytes, Relaxed);
+        queue.try_send(frame).map_err(|_| {
+            self.waiting.bytes.fetch_sub(bytes, Relaxed);
+            Full
+        })
     }
 
     /// Waits until at most `bytes` wait.
@@ -127,6 +132,15 @@ mod tests {
         outbound.push_urgent(frame(3, 1)).unwrap();
         assert_eq!(reader.next().await.unwrap().id, 3);
         assert_eq!(reader.next().await.unwrap().id, 1);
+    }
+
+    #[tokio::test]
+    async fn a_ping_that_was_written_leaves_room_for_messages() {
+        let (outbound, mut reader) = channel();
+        outbound.push_urgent(frame(3, 3)).unwrap();
+        let ping = reader.next().await.unwrap();
+        reader.written(ping.data.len());
+        assert_eq!(outbound.push(frame(1, 1)), Ok(()));
     }
 
     #[test]

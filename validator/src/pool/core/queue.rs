@@ -3,6 +3,7 @@
 use super::{Sender, admission};
 use crate::pool::Pooled;
 use alloy_consensus::Transaction;
+use alloy_primitives::U256;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// A waiting transaction.
@@ -58,6 +59,14 @@ impl Queue {
 
     pub(super) fn gapped(&self) -> impl Iterator<Item = &Arc<Pooled>> {
         self.entries.values().skip(self.ready).map(|entry| &entry.pooled)
+    }
+
+    /// What all of them together can take from the sender, the one with this nonce left out.
+    pub(super) fn cost_without(&self, nonce: u64) -> U256 {
+        let others = self.entries.iter().filter(|(other, _)| **other != nonce);
+        others.fold(U256::ZERO, |sum, (_, entry)| {
+            sum.saturating_add(admission::cost(&entry.pooled.recovered.tx))
+        })
     }
 
     /// The transaction that waits longest for its turn, when one is ready.

@@ -77,7 +77,7 @@ fn refusals_name_their_reason_and_change_nothing() {
         bytes: 550,
         ..Limits::default()
     };
-    let state = Sender { nonce: 5, balance: U256::from(1) };
+    let state = Sender { nonce: 5, balance: U256::from(4) };
     let mut core = Core::new(limits);
     core.insert(transaction(1, 5, 0, peer(1)), state, 0).unwrap();
     core.insert(transaction(1, 7, 0, peer(1)), state, 0).unwrap();
@@ -86,7 +86,7 @@ fn refusals_name_their_reason_and_change_nothing() {
         (transaction(1, 4, 0, peer(1)), "nonce too low: next nonce 5, tx nonce 4"),
         (
             transaction(1, 6, 1, peer(1)),
-            "insufficient funds for gas * price + value: balance 1, tx cost 21001, overshot 21000",
+            "insufficient funds for gas * price + value: balance 4, tx cost 21001, overshot 20997",
         ),
         (transaction(1, 8, 0, peer(1)), "account limit exceeded: sender has 1 transactions waiting, limit 1"),
     ];
@@ -106,6 +106,19 @@ fn refusals_name_their_reason_and_change_nothing() {
         core.insert(transaction(4, 0, 0, peer(3)), RICH, 0).unwrap_err().to_string(),
         "txpool is full",
         "by bytes"
+    );
+}
+
+#[test]
+fn a_sender_must_afford_everything_it_has_waiting() {
+    let state = Sender { nonce: 0, balance: U256::from(2) };
+    let mut core = Core::new(Limits::default());
+    core.insert(transaction(1, 0, 0, peer(1)), state, 0).unwrap();
+    core.insert(transaction(1, 1, 0, peer(1)), state, 0).unwrap();
+    let error = core.insert(transaction(1, 2, 0, peer(1)), state, 0).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "insufficient funds for gas * price + value: balance 2, queued cost 2, tx cost 1, overshot 1"
     );
 }
 

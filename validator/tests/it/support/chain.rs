@@ -19,7 +19,7 @@ fn seal(key: &SigningKey, hash: B256) -> Seal {
 }
 
 /// Writes `length` empty blocks, one a second from 1970 on, sealed by the only validator.
-pub fn make(dir: &Path, genesis: Genesis, key: &SigningKey, length: u64) -> Ledger {
+pub(crate) fn make(dir: &Path, genesis: Genesis, key: &SigningKey, length: u64) -> Ledger {
     let ledger = Ledger::open(&dir.join("chain"), genesis, Options::default()).unwrap();
     for number in 1..=length {
         let attributes = BuildAttributes {
@@ -30,7 +30,8 @@ pub fn make(dir: &Path, genesis: Genesis, key: &SigningKey, length: u64) -> Ledg
         };
         let built = ledger.build(&attributes, || None, || false).unwrap();
         let header = &built.block.header;
-        let sealed = with_round_and_seals(header, 0, vec![seal(key, commit_hash(header, 0).unwrap())]).unwrap();
+        let sealed =
+            with_round_and_seals(header, 0, vec![seal(key, commit_hash(header, 0).unwrap())]).unwrap();
         ledger.commit(Block { header: sealed, body: built.block.body.clone() }).unwrap();
     }
     ledger.flush().unwrap();

@@ -21,13 +21,14 @@ fn exchange(port: u16, request: &str) -> Option<(u16, String)> {
 }
 
 /// Status code and body, if somebody answers.
-pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
+pub(crate) fn get(port: u16, path: &str) -> Option<(u16, String)> {
     exchange(port, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
 }
 
 /// The result of a JSON-RPC call, if somebody answers; an error object is given as it is.
-pub fn rpc(port: u16, method: &str, params: &serde_json::Value) -> Option<serde_json::Value> {
-    let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+pub(crate) fn rpc(port: u16, method: &str, params: &serde_json::Value) -> Option<serde_json::Value> {
+    let body =
+        serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
     let length = body.len();
     let request = format!(
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"

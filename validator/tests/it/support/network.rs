@@ -13,26 +13,26 @@ use std::{
 use validator::devnet::{self, Devnet, DevnetSpec, Ports};
 
 /// The binary under test.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_quorate-validator");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_quorate-validator");
 
 /// A network in a folder of its own.
-pub struct TestNetwork {
-    pub devnet: Devnet,
-    pub nodes: Vec<Node>,
-    pub dir: tempfile::TempDir,
+pub(crate) struct TestNetwork {
+    pub(crate) devnet: Devnet,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 /// One node, running or not.
-pub struct Node {
-    pub config: PathBuf,
-    pub ports: Ports,
-    pub log: PathBuf,
+pub(crate) struct Node {
+    pub(crate) config: PathBuf,
+    pub(crate) ports: Ports,
+    pub(crate) log: PathBuf,
     process: Option<Child>,
 }
 
 impl TestNetwork {
     /// Writes a network of `nodes`, the first `seats` of them seated, with blocks every second; starts nothing.
-    pub fn create(nodes: usize, seats: usize) -> Self {
+    pub(crate) fn create(nodes: usize, seats: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ports = free_ports(nodes * 3);
         let ports: Vec<Ports> =
@@ -58,14 +58,14 @@ impl TestNetwork {
     }
 
     /// The same, all started.
-    pub fn start(nodes: usize, seats: usize) -> Self {
+    pub(crate) fn start(nodes: usize, seats: usize) -> Self {
         let mut network = Self::create(nodes, seats);
         network.nodes.iter_mut().for_each(Node::start);
         network
     }
 
     /// Waits until every running node has this height; gives the block's hash, the same on all.
-    pub fn wait_height(&self, height: u64) -> B256 {
+    pub(crate) fn wait_height(&self, height: u64) -> B256 {
         let hashes: BTreeSet<B256> =
             self.nodes.iter().filter(|n| n.is_running()).map(|n| n.wait_block(height)).collect();
         assert_eq!(hashes.len(), 1, "block {height} differs between nodes: {hashes:?}");
@@ -73,82 +73,79 @@ impl TestNetwork {
     }
 
     /// The admin's key, which the genesis funds.
-    pub fn key(&self, name: &str) -> k256::ecdsa::SigningKey {
+    pub(crate) fn key(&self, name: &str) -> k256::ecdsa::SigningKey {
         let text = std::fs::read_to_string(self.dir.path().join("net").join(name)).unwrap();
         k256::ecdsa::SigningKey::from_slice(&hex::decode(text.trim()).unwrap()).unwrap()
     }
 }
 
 impl Node {
-    pub fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         assert!(self.process.is_none(), "already running");
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
-        let child = command("run", &self.config)
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let child = command("run", &self.config).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         self.process = Some(child);
     }
 
-    pub fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.process.is_some()
     }
 
     /// `kill -9`.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let mut child = self.process.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
     /// SIGTERM, and how the process ended.
-    pub fn terminate(&mut self) -> ExitStatus {
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
         let mut child = self.process.take().unwrap();
         let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
         assert!(killed.success());
         child.wait().unwrap()
     }
 
-    pub fn read_config(&self) -> NodeConfig {
+    pub(crate) fn read_config(&self) -> NodeConfig {
         NodeConfig::from_json(&std::fs::read_to_string(&self.config).unwrap()).unwrap()
     }
 
-    pub fn edit_config(&self, edit: impl FnOnce(&mut NodeConfig)) {
+    pub(crate) fn edit_config(&self, edit: impl FnOnce(&mut NodeConfig)) {
         let mut config = self.read_config();
         edit(&mut config);
         std::fs::write(&self.config, config.to_json().unwrap()).unwrap();
     }
 
-    pub fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         PathBuf::from(self.read_config().data_dir)
     }
 
-    pub fn status(&self) -> Option<NodeStatus> {
+    pub(crate) fn status(&self) -> Option<NodeStatus> {
         serde_json::from_str(&http::get(self.ports.metrics, "/status")?.1).ok()
     }
 
-    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+    pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
         http::get(self.ports.metrics, path)
     }
 
-    pub fn rpc(&self, method: &str, params: serde_json::Value) -> Option<serde_json::Value> {
-        http::rpc(self.ports.rpc, method, &params)
+    pub(crate) fn rpc(&self, method: &str, params: &serde_json::Value) -> Option<serde_json::Value> {
+        http::rpc(self.ports.rpc, method, params)
     }
 
-    pub fn height(&self) -> u64 {
+    pub(crate) fn height(&self) -> u64 {
         wait_for("status", || self.status()).head.number
     }
 
     /// Waits for a block and gives its hash.
-    pub fn wait_block(&self, height: u64) -> B256 {
+    pub(crate) fn wait_block(&self, height: u64) -> B256 {
         wait_for(&format!("block {height}\n{}", self.tail()), || {
-            let block = self.rpc("eth_getBlockByNumber", serde_json::json!([format!("{height:#x}"), false]))?;
+            let block =
+                self.rpc("eth_getBlockByNumber", &serde_json::json!([format!("{height:#x}"), false]))?;
             block.get("hash")?.as_str()?.parse().ok()
         })
     }
 
-    pub fn wait_status<T>(&self, what: &str, pick: impl Fn(NodeStatus) -> Option<T>) -> T {
+    pub(crate) fn wait_status<T>(&self, what: &str, pick: impl Fn(NodeStatus) -> Option<T>) -> T {
         wait_for(what, || self.status().and_then(&pick))
     }
 
@@ -172,14 +169,14 @@ impl Drop for Node {
 }
 
 /// `quorate-validator <what> --config <file>`, to be completed and run.
-pub fn command(what: &str, config: &Path) -> Command {
+pub(crate) fn command(what: &str, config: &Path) -> Command {
     let mut command = Command::new(BINARY);
     command.arg(what).arg("--config").arg(config);
     command
 }
 
 /// Runs a command that must end by itself.
-pub fn finish(mut command: Command) -> Output {
+pub(crate) fn finish(mut command: Command) -> Output {
     command.output().unwrap()
 }
 

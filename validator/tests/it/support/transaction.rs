@@ -1,12 +1,12 @@
 //! Signed transactions.
 
 use alloy_consensus::{SignableTransaction as _, TxEip1559, TxEnvelope};
-use alloy_eips::eip2718::Encodable2718 as _;
+use alloy_eips::{eip2718::Encodable2718 as _, eip2930::AccessList};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 use k256::ecdsa::SigningKey;
 
 /// Type 2 at price 0: hash and EIP-2718 bytes.
-pub fn signed(key: &SigningKey, nonce: u64, to: Address, value: U256, input: Bytes) -> (B256, Bytes) {
+pub(crate) fn signed(key: &SigningKey, nonce: u64, to: Address, value: U256, input: Bytes) -> (B256, Bytes) {
     let transaction = TxEip1559 {
         chain_id: 10101,
         nonce,
@@ -15,7 +15,7 @@ pub fn signed(key: &SigningKey, nonce: u64, to: Address, value: U256, input: Byt
         max_priority_fee_per_gas: 0,
         to: TxKind::Call(to),
         value,
-        access_list: Default::default(),
+        access_list: AccessList::default(),
         input,
     };
     let hash = transaction.signature_hash();
