@@ -61,7 +61,8 @@ unit: ## Rust unit, table, golden and process tests
 sim: ## N seeded consensus schedules (N=2000; SEED=… replays one)
 	@cargo run --quiet --locked --release -p qbft-sim -- --seeds $(N) $(if $(SEED),--seed $(SEED))
 operator-test: ## operator against a real API server
-	cargo test --locked -p operator --test it -- --ignored
+	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
+	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked -p operator --test it -- --ignored
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 clients: ## ethers, viem and cast against a live node
@@ -81,7 +82,7 @@ generated: crds ## regenerate everything that is generated, and show what change
 ## Measuring it
 .PHONY: soak
 soak: ## four nodes for MINUTES=10; ends with the interval error and round changes
-	cargo build --locked --release -p validator --bins --examples
+	cargo build --locked --release -p validator --bin quorate-validator --example soak
 	@target/release/examples/soak --minutes $(MINUTES)
 
 ## The embedded cluster
