@@ -83,6 +83,10 @@ fn trie_account(account: &GenesisAccount) -> TrieAccount {
     }
 }
 
-fn mismatch(field: &'static str, got: &impl core::fmt::Display, want: &impl core::fmt::Display) -> GenesisError {
+fn mismatch(
+    field: &'static str,
+    got: &impl core::fmt::Display,
+    want: &impl core::fmt::Display,
+) -> GenesisError {
     GenesisError::Field { field, got: format!("{got:.100}"), want: want.to_string() }
 }
