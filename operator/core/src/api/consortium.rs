@@ -100,7 +100,7 @@ pub struct Account {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountSecret {
-    /// Its name; `<consortium>-admin` or `<consortium>-operator` when absent.
+    /// Name of the Secret in the same namespace; `<consortium>-admin` or `<consortium>-operator` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = OBJECT_NAME))]
     pub name: Option<String>,
@@ -173,10 +173,10 @@ pub enum Hardfork {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FundedAccount {
-    /// Whose.
+    /// Address of the account that gets the balance, 20 bytes in hex with `0x`.
     #[schemars(length(max = 42), regex(pattern = ADDRESS))]
     pub address: String,
-    /// How much, as `1000 ether`; also `gwei` and `wei`.
+    /// Balance of the account at block 0, as `1000 ether`; also `gwei` and `wei`.
     #[schemars(length(max = 34), regex(pattern = AMOUNT))]
     pub balance: String,
 }
@@ -204,12 +204,12 @@ pub struct NetworkInfoSource {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMapRef {
-    /// Its name.
+    /// Name of the ConfigMap, in the same namespace, that another member handed over.
     #[schemars(length(min = 1, max = 253), regex(pattern = OBJECT_NAME))]
     pub name: String,
 }
 
-/// What is.
+/// What the operator has observed of the network.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
@@ -273,9 +273,9 @@ pub struct MemberAccounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Seats {
-    /// N.
+    /// N, the seats in the validator set.
     pub total: i32,
-    /// Heard lately.
+    /// Seats heard within the last 2N blocks and max(2N block periods, 15 s).
     pub live: i32,
     /// Q = ceil(2N/3).
     pub quorum: i32,
@@ -287,7 +287,7 @@ pub struct Seats {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberSeats {
-    /// Name.
+    /// Name that the other members see.
     #[schemars(length(max = 32))]
     pub alias: String,
     /// Admin account.

@@ -99,7 +99,7 @@ const fn one() -> i32 {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConsortiumRef {
-    /// Its name.
+    /// Name of the `Consortium`; it cannot be changed.
     #[schemars(length(min = 1, max = 40), regex(pattern = LABEL))]
     pub name: String,
 }
@@ -195,15 +195,15 @@ pub struct Pod {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "affinity_schema")]
     pub affinity: Option<Affinity>,
-    /// Priority class.
+    /// Name of the PriorityClass of the pods, the cluster's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = OBJECT_NAME))]
     pub priority_class_name: Option<String>,
-    /// Labels, beside the operator's own.
+    /// Labels of the pods, beside the operator's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 63}))]
     pub labels: BTreeMap<String, String>,
-    /// Annotations, beside the operator's own.
+    /// Annotations of the pods, beside the operator's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub annotations: BTreeMap<String, String>,
@@ -213,7 +213,7 @@ pub struct Pod {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretRef {
-    /// Its name.
+    /// Name of the Secret, of type `kubernetes.io/dockerconfigjson`.
     #[schemars(length(min = 1, max = 253), regex(pattern = OBJECT_NAME))]
     pub name: String,
 }
@@ -222,18 +222,18 @@ pub struct SecretRef {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Toleration {
-    /// Key; every key when absent with `Exists`.
+    /// Key of the taint; every key when absent with `Exists`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 316))]
     pub key: Option<String>,
-    /// `Equal` when absent.
+    /// How key and value are compared, `Equal` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<TolerationOperator>,
-    /// Value, for `Equal`.
+    /// Value of the taint, for `Equal`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub value: Option<String>,
-    /// Effect; every effect when absent.
+    /// Effect of the taint; every effect when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<TaintEffect>,
 }
@@ -262,7 +262,7 @@ pub enum TaintEffect {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodePool {
-    /// Its name: the pods go only to nodes labelled `kubernetes.azure.com/agentpool: <name>`, and tolerate the taint
+    /// Name of the pool: the pods go only to nodes labelled `kubernetes.azure.com/agentpool: <name>`, and tolerate the taint
     /// `quorate.dev/validators`.
     #[schemars(length(min = 1, max = 12), regex(pattern = "^[a-z][a-z0-9]*$"))]
     pub name: String,
@@ -285,16 +285,16 @@ pub struct Rpc {
     /// Who can reach a load balancer, `Internal` when absent: only the virtual network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exposure: Option<Exposure>,
-    /// Address ranges that may connect.
+    /// Address ranges that may connect, as `203.0.113.0/24`; required with `Public`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 43), regex(pattern = CIDR)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub source_ranges: Vec<String>,
-    /// Annotations of the Service.
+    /// Annotations of the RPC Service, beside the operator's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub annotations: BTreeMap<String, String>,
-    /// Namespaces answered; `eth`, `net` and `web3` when absent.
+    /// JSON-RPC namespaces that the nodes answer; `eth`, `net` and `web3` when absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -364,7 +364,7 @@ fn strip_descriptions<'a>(values: impl Iterator<Item = &'a mut serde_json::Value
     }
 }
 
-/// What is.
+/// What the operator has observed of the fleet.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
