@@ -37,7 +37,10 @@ pub(crate) async fn fleet(
         Some(service) => Some(apply(context, service).await?),
         None => None,
     };
-    let disruption_budget = apply(context, disruption_budget).await?;
+    let disruption_budget = match disruption_budget {
+        Some(budget) => Some(apply(context, budget).await?),
+        None => None,
+    };
     let mut made = Vec::with_capacity(volumes.len());
     for volume in volumes {
         made.push(create_once(context, volume).await?);

@@ -45,8 +45,8 @@ pub struct FleetResources<State> {
     pub nodes_service: Service,
     /// JSON-RPC over ready nodes.
     pub rpc_service: Option<Service>,
-    /// Budget of voluntary disruptions.
-    pub disruption_budget: PodDisruptionBudget,
+    /// Budget of voluntary disruptions of nodes with seats.
+    pub disruption_budget: Option<PodDisruptionBudget>,
     /// Disks; created when absent, never changed.
     pub volumes: Vec<PersistentVolumeClaim>,
     /// Node configurations.

@@ -2,6 +2,7 @@
 
 use super::owned;
 use crate::{
+    api::validator::Role,
     names::{FLEET, NETWORK, labels},
     validate::ValidFleet,
 };
@@ -11,9 +12,13 @@ use k8s_openapi::{
 };
 use std::collections::BTreeMap;
 
-pub(super) fn pod_disruption_budget(fleet: &ValidFleet) -> PodDisruptionBudget {
+/// `None` for observers: they hold no seat, so nothing but a drain's own order protects them.
+pub(super) fn pod_disruption_budget(fleet: &ValidFleet) -> Option<PodDisruptionBudget> {
+    if fleet.role == Role::Observer {
+        return None;
+    }
     let labels = labels([(NETWORK, fleet.consortium.0.as_str()), (FLEET, fleet.name.0.as_str())]);
-    PodDisruptionBudget {
+    Some(PodDisruptionBudget {
         metadata: owned(fleet, fleet.name.0.clone(), labels),
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(IntOrString::Int(1)),
@@ -25,5 +30,5 @@ pub(super) fn pod_disruption_budget(fleet: &ValidFleet) -> PodDisruptionBudget {
             ..PodDisruptionBudgetSpec::default()
         }),
         status: None,
-    }
+    })
 }
