@@ -66,13 +66,11 @@ pub struct RpcService {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// Checks a fleet.
+/// Checks a fleet. One that is being deleted always passes: a field that nobody will carry out must not keep it.
 pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
     let spec = &object.spec;
-    let replicas =
-        u32::try_from(spec.replicas).ok().filter(|replicas| (1..=64).contains(replicas)).ok_or_else(
-            || InvalidField::new("spec.replicas", format!("is {}; it must be 1 to 64", spec.replicas)),
-        )?;
+    let deleting = object.metadata.deletion_timestamp.is_some();
+    let replicas = replicas(spec.replicas, deleting)?;
     let storage = spec.storage.clone().unwrap_or_default();
     let resources = spec.resources.clone().unwrap_or_default();
     let annotation = |name: &str| object.metadata.annotations.as_ref().and_then(|all| all.get(name));
@@ -94,8 +92,19 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
         node_pool: spec.node_pool.clone(),
         rpc: rpc(object),
         namespaces: namespaces(object),
-        deleting: object.metadata.deletion_timestamp.is_some(),
+        deleting,
         skip_unseat: annotation(SKIP_UNSEAT).is_some_and(|value| value == "true"),
+    })
+}
+
+fn replicas(wanted: i32, deleting: bool) -> Result<u32, InvalidField> {
+    let bounds = 1..=64;
+    let bounded = if deleting { wanted.clamp(*bounds.start(), *bounds.end()) } else { wanted };
+    u32::try_from(bounded).ok().filter(|_| bounds.contains(&bounded)).ok_or_else(|| {
+        InvalidField::new(
+            "spec.replicas",
+            format!("is {wanted}; it must be {} to {}", bounds.start(), bounds.end()),
+        )
     })
 }
 
@@ -131,4 +140,34 @@ fn namespaces(object: &Validator) -> Vec<String> {
         RpcNamespace::Qbft => "qbft",
     };
     asked.into_iter().map(|namespace| text(namespace).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fleet;
+    use crate::api::Validator;
+    use serde_json::json;
+
+    fn manifest(replicas: i32, deleting: bool) -> Validator {
+        let mut manifest = json!({
+            "apiVersion": "quorate.dev/v1alpha1", "kind": "Validator", "metadata": { "name": "bank-a" },
+            "spec": { "consortiumRef": { "name": "trade-finance" }, "replicas": replicas },
+        });
+        if deleting {
+            manifest["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+            manifest["metadata"]["annotations"] = json!({ "quorate.dev/skip-unseat": "true" });
+        }
+        serde_json::from_value(manifest).expect("a Validator")
+    }
+
+    #[test]
+    fn replicas_out_of_bounds_are_refused_by_name_unless_the_fleet_is_being_deleted() {
+        for replicas in [i32::MIN, 0, 65, i32::MAX] {
+            let refused = fleet(&manifest(replicas, false)).expect_err("refused");
+            assert_eq!(refused.field, "spec.replicas");
+            assert!(refused.fix.contains(&replicas.to_string()), "{refused}");
+            let going = fleet(&manifest(replicas, true)).expect("a fleet that goes is let go");
+            assert!(going.deleting && going.skip_unseat, "{replicas}");
+        }
+    }
 }
