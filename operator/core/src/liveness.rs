@@ -19,6 +19,8 @@ pub struct Hearing {
     pub seats: BTreeSet<Address>,
     /// Those that are live: a valid message was heard within the last 2N blocks and within max(2N periods, 15 s).
     pub live: BTreeSet<Address>,
+    /// The network has had no time to be heard: it has no block, or fewer than 2N and a node that has just started.
+    pub young: bool,
 }
 
 impl Hearing {
@@ -33,7 +35,11 @@ impl Hearing {
             live.extend(node.seats.iter().filter(|seat| reach.covers(seat)).map(|seat| seat.address));
         }
         live.retain(|address| seats.contains(address));
-        Some(Self { height: best.head.number, seats, live })
+        let height = best.head.number;
+        let fresh =
+            |node: &NodeStatus| Reach::new(node, seats.len(), block_period_s).at_ms <= node.started_ms;
+        let young = height == 0 || (height < span_blocks(seats.len()) && nodes.iter().any(fresh));
+        Some(Self { height, seats, live, young })
     }
 
     /// N.
@@ -48,11 +54,22 @@ impl Hearing {
         quorum(self.seats.len())
     }
 
+    /// No quorum is heard, and it is too early to say that there is none.
+    #[must_use]
+    pub fn starting(&self) -> bool {
+        self.young && !self.healthy()
+    }
+
     /// At least Q seats are live: blocks can be made.
     #[must_use]
     pub fn healthy(&self) -> bool {
         !self.seats.is_empty() && self.live.len() >= self.quorum()
     }
+}
+
+/// 2N.
+fn span_blocks(seats: usize) -> u64 {
+    u64::try_from(seats).unwrap_or(u64::MAX).saturating_mul(2)
 }
 
 /// How far back a node's hearing counts, by its own head and clock.
@@ -63,7 +80,7 @@ struct Reach {
 
 impl Reach {
     fn new(node: &NodeStatus, seats: usize, block_period_s: u64) -> Self {
-        let blocks = u64::try_from(seats).unwrap_or(u64::MAX).saturating_mul(2);
+        let blocks = span_blocks(seats);
         let span = blocks.saturating_mul(block_period_s).saturating_mul(1000).max(PATIENCE_MS);
         Self { height: node.head.number.saturating_sub(blocks), at_ms: node.now_ms.saturating_sub(span) }
     }
@@ -93,6 +110,23 @@ mod tests {
         assert!(hear(HEIGHT, NOW_MS - 16_000), "2N periods are 16 s");
         assert!(!hear(HEIGHT, NOW_MS - 16_001));
         assert!(!hear(0, 0), "never heard");
+    }
+
+    #[test]
+    fn a_new_network_is_starting_until_it_is_heard_or_its_nodes_have_had_time_or_2n_blocks_are_made() {
+        let starting = |height: u64, age_ms: u64, heard: usize| {
+            let mut node = node_status(1, 4, true);
+            node.head.number = height;
+            node.started_ms = NOW_MS - age_ms;
+            node.seats.iter_mut().skip(heard).for_each(|seat| seat.at_ms = 0);
+            Hearing::from_nodes(&[node], 2).expect("seats").starting()
+        };
+        assert!(starting(0, 60_000, 0), "no block yet: nothing is lost");
+        assert!(starting(3, 1_000, 0));
+        assert!(starting(7, 16_000, 2), "2N periods are 16 s");
+        assert!(!starting(7, 16_001, 2), "time enough to be heard");
+        assert!(!starting(8, 1_000, 0), "2N blocks are 8");
+        assert!(!starting(3, 1_000, 3), "a quorum is heard");
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub fn consortium(
         chain_id: stored.and_then(|genesis| i64::try_from(genesis.chain_id).ok()),
         genesis_hash: stored.map(|genesis| genesis.hash.to_string()),
         seats: seats.or(context.before.seats),
-        summary: seats.as_ref().map(summary).or_else(|| context.before.summary.clone()),
+        summary: hearing.as_ref().map(summary).or_else(|| context.before.summary.clone()),
         members: observed
             .governance
             .as_ref()
@@ -130,7 +130,7 @@ fn quorum_healthy(
     );
     match hearing.healthy() {
         true => (ConditionStatus::True, reasons::QUORUM_HEARD, message),
-        false if hearing.height == 0 => (ConditionStatus::Unknown, reasons::STARTING, message),
+        false if hearing.starting() => (ConditionStatus::Unknown, reasons::STARTING, message),
         false => (ConditionStatus::False, reasons::QUORUM_LOST, message),
     }
 }
@@ -141,7 +141,11 @@ fn seats(hearing: &Hearing) -> Seats {
     Seats { total: count(hearing.total()), live, quorum, tolerates: live.saturating_sub(quorum) }
 }
 
-fn summary(seats: &Seats) -> String {
+fn summary(hearing: &Hearing) -> String {
+    let seats = seats(hearing);
+    if hearing.starting() {
+        return format!("{} seats, starting", seats.total);
+    }
     if seats.tolerates < 0 {
         return format!("{}/{} seats, halted: {} needed", seats.live, seats.total, seats.quorum);
     }
