@@ -62,8 +62,6 @@ pub mod reasons {
     pub const STARTING: &str = "Starting";
     /// A seat is being given or taken.
     pub const MOVING_SEATS: &str = "MovingSeats";
-    /// The object is being deleted.
-    pub const TERMINATING: &str = "Terminating";
 }
 
 /// One condition, by the conventions of the Kubernetes API.
