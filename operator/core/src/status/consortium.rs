@@ -164,3 +164,18 @@ fn members(view: &Governance, hearing: Option<&Hearing>) -> Vec<MemberSeats> {
     };
     view.members.iter().map(seats).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::summary;
+    use crate::{liveness::Hearing, test_support::hearing};
+
+    #[test]
+    fn the_summary_says_what_is_tolerated_what_is_needed_or_that_it_is_too_early_to_say() {
+        let young = |live| Hearing { young: true, ..hearing(4, live) };
+        assert_eq!(summary(&hearing(4, 4)), "4/4 seats, tolerates 1");
+        assert_eq!(summary(&hearing(4, 2)), "2/4 seats, halted: 3 needed");
+        assert_eq!(summary(&young(2)), "4 seats, starting");
+        assert_eq!(summary(&young(3)), "3/4 seats, tolerates 0");
+    }
+}
