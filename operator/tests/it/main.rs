@@ -2,8 +2,10 @@
 //! make the pods, and answer for the nodes on addresses of their own.
 
 mod bad_manifests;
+mod crash;
 mod deletion;
 mod fake_network;
 mod objects;
+mod proxy;
 mod seats;
 mod world;

@@ -67,7 +67,7 @@ impl World {
         let world = Self {
             client,
             namespace,
-            http: reqwest::Client::new(),
+            http: reqwest::Client::builder().timeout(PATIENCE).build().expect("a client"),
             listen: format!("127.0.0.1:{port}"),
             kubeconfig,
             operator: None,
@@ -97,8 +97,13 @@ impl World {
 
     /// Starts the operator for this namespace only.
     pub(crate) fn start(&mut self) {
+        self.start_through(&self.kubeconfig.clone());
+    }
+
+    /// The same, by way of another kubeconfig.
+    pub(crate) fn start_through(&mut self, kubeconfig: &Path) {
         let child = Command::new(env!("CARGO_BIN_EXE_quorate-operator"))
-            .env("KUBECONFIG", &self.kubeconfig)
+            .env("KUBECONFIG", kubeconfig)
             .args([
                 "--namespace",
                 &self.namespace,
@@ -110,6 +115,24 @@ impl World {
             .spawn()
             .expect("the operator starts");
         self.operator = Some(child);
+    }
+
+    /// SIGKILL: nothing is said to anybody.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut operator) = self.operator.take() {
+            operator.kill().expect("killed");
+            operator.wait().expect("ended");
+        }
+    }
+
+    /// What one of the operator's own endpoints answers.
+    pub(crate) async fn probe(&self, endpoint: &str) -> Option<reqwest::StatusCode> {
+        Some(self.http.get(format!("http://{}/{endpoint}", self.listen)).send().await.ok()?.status())
+    }
+
+    /// A connection to the operator over which nothing is said yet.
+    pub(crate) async fn connect(&self) -> std::io::Result<tokio::net::TcpStream> {
+        tokio::net::TcpStream::connect(&self.listen).await
     }
 
     pub(crate) fn api<K>(&self) -> Api<K>
