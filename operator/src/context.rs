@@ -1,6 +1,6 @@
 //! What every pass needs.
 
-use crate::{metrics::Metrics, nodes::Nodes};
+use crate::{endpoints::Listed, metrics::Metrics, nodes::Nodes};
 use kube::{
     Api, Client, Resource,
     core::NamespaceResourceScope,
@@ -18,6 +18,8 @@ pub(crate) struct Context {
     pub(crate) recorder: Recorder,
     /// Image of nodes whose spec names none.
     pub(crate) node_image: String,
+    /// What has been listed, for `/readyz`.
+    pub(crate) listed: Listed,
     /// Counters.
     pub(crate) metrics: Metrics,
 }

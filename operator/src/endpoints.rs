@@ -1,19 +1,90 @@
-//! `/livez`, `/readyz` and `/metrics` of the operator.
+//! `/livez`, `/readyz` and `/metrics` of the operator, over few connections that must say what they want soon.
 
 use crate::context::Context;
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use std::{net::SocketAddr, sync::Arc};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+
+/// The kubelet and a scraper need two; the rest is for people.
+const CONNECTIONS: usize = 32;
+/// A connection that sends no complete head for so long is closed.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// However busy, a connection is not held longer.
+const CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
+/// After an accept that failed, as for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Which objects have been listed once: before that the operator decides nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// Every `Consortium`.
+    pub(crate) consortia: AtomicBool,
+    /// Every `Validator`.
+    pub(crate) fleets: AtomicBool,
+}
 
 /// Serves until the process ends.
 pub(crate) async fn serve(listen: SocketAddr, context: Arc<Context>) -> anyhow::Result<()> {
     let router = Router::new()
         .route("/livez", get(|| async { "ok" }))
-        .route("/readyz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(context);
-    let listener = tokio::net::TcpListener::bind(listen).await?;
-    axum::serve(listener, router).await?;
-    Ok(())
+    let listener = TcpListener::bind(listen).await?;
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        // One more waits in the kernel's queue until another ends.
+        let permit = connections.clone().acquire_owned().await?;
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                let router = router.clone();
+                tokio::spawn(async move {
+                    connection(socket, router).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "endpoints: cannot accept connections");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(socket: TcpStream, router: Router) {
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let served = builder.serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
+    match timeout(CONNECTION_TIMEOUT, served).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "endpoints: connection ended"),
+        Err(_) => tracing::debug!("endpoints: connection held too long"),
+    }
+}
+
+async fn ready(State(context): State<Arc<Context>>) -> (StatusCode, &'static str) {
+    let listed = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+    match (listed(&context.listed.consortia), listed(&context.listed.fleets)) {
+        (true, true) => (StatusCode::OK, "ok"),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "consortia are not listed yet"),
+        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "validators are not listed yet"),
+    }
 }
 
 async fn metrics(State(context): State<Arc<Context>>) -> Result<String, StatusCode> {

@@ -3,7 +3,7 @@
 use crate::{
     args::Args,
     context::Context,
-    endpoints,
+    endpoints::{self, Listed},
     metrics::Metrics,
     nodes::Nodes,
     reconcile::{consortium, fleet, on_error},
@@ -30,7 +30,14 @@ use operator_core::{
     api::{Consortium, Validator},
     names::{FLEET, MANAGED_BY, MANAGER, NETWORK},
 };
-use std::{fmt::Debug, sync::Arc, time::Duration};
+use std::{
+    fmt::Debug,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Passes under way may end; watches that hang may not hold the process longer.
@@ -50,6 +57,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         recorder: Recorder::new(client.clone(), reporter),
         nodes: Nodes::new().context("HTTP client")?,
         node_image: args.node_image.clone(),
+        listed: Listed::default(),
         metrics: Metrics::new(),
         client: client.clone(),
     });
@@ -107,7 +115,9 @@ impl Watch {
     }
 
     async fn consortia(&self, context: Arc<Context>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
-        Controller::new(self.api::<Consortium>(), watcher::Config::default())
+        let controller = Controller::new(self.api::<Consortium>(), watcher::Config::default());
+        let (store, shared) = (controller.store(), context.clone());
+        let passes = controller
             .with_config(self.config())
             .watches(self.api::<Validator>(), watcher::Config::default(), |fleet| {
                 let network = ObjectRef::new(&fleet.spec.consortium_ref.name);
@@ -117,8 +127,8 @@ impl Watch {
             .watches(self.metadata::<ConfigMap>(), ours(), network_of)
             .graceful_shutdown_on(stop)
             .run(consortium::reconcile, on_error, context)
-            .for_each(|_| futures::future::ready(()))
-            .await;
+            .for_each(|_| futures::future::ready(()));
+        futures::future::join(passes, once_listed(&store, &shared.listed.consortia)).await;
     }
 
     async fn fleets(&self, context: Arc<Context>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
@@ -127,7 +137,8 @@ impl Watch {
         let fleets =
             move |store: Store<Validator>| move |object: &dyn LabelledObject| fleets_of(&store, object);
         let (by_secret, by_config) = (fleets(store.clone()), fleets(store.clone()));
-        controller
+        let (listed, shared) = (store.clone(), context.clone());
+        let passes = controller
             .with_config(self.config())
             .watches(self.api::<Consortium>(), watcher::Config::default(), move |consortium| {
                 let network = consortium.name_any();
@@ -143,8 +154,8 @@ impl Watch {
             .watches(self.metadata::<ServiceAccount>(), ours(), fleet_of)
             .graceful_shutdown_on(stop)
             .run(fleet::reconcile, on_error, context)
-            .for_each(|_| futures::future::ready(()))
-            .await;
+            .for_each(|_| futures::future::ready(()));
+        futures::future::join(passes, once_listed(&listed, &shared.listed.fleets)).await;
     }
 
     /// Children are watched by their metadata only: that they changed is enough to know.
@@ -153,6 +164,16 @@ impl Watch {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Debug,
     {
         self.api()
+    }
+}
+
+/// A controller that ends before its first list leaves the flag down.
+async fn once_listed<K>(store: &Store<K>, listed: &AtomicBool)
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    if store.wait_until_ready().await.is_ok() {
+        listed.store(true, Ordering::Relaxed);
     }
 }
 

@@ -7,5 +7,6 @@ mod deletion;
 mod fake_network;
 mod objects;
 mod proxy;
+mod readiness;
 mod seats;
 mod world;
