@@ -76,7 +76,7 @@ fn table() -> Vec<Bad> {
         Bad {
             what: "malformed address",
             manifest: consortium(
-                with("accounts", json!([{ "address": "0x12", "balance": "1 ether" }])),
+                &with("accounts", json!([{ "address": "0x12", "balance": "1 ether" }])),
                 json!({}),
             ),
             named: &["accounts", "address"],
