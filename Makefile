@@ -45,7 +45,7 @@ test: ## everything: lints, unit tests, contracts, chart, operator on a real API
 lint: ## formatting, clippy and documentation, warnings denied
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features e2e/cluster -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
 fmt: ## format the Rust code
 	cargo fmt --all
 sizes: ## files and functions within their bounds
