@@ -14,7 +14,7 @@ help: ## this list
 demo: ## a running network on this machine: cluster, operator, 4 validators, one transaction (needs root)
 	@e2e/demo
 demo-down: ## end the demo's cluster and leave nothing behind
-	@$(CLUSTER)/down
+	@$(CLUSTER)/down --purge
 
 .PHONY: build image
 build: ## release binaries for this machine
@@ -26,10 +26,12 @@ image: ## static binaries in two scratch images, target/images/*.tar
 .PHONY: test
 test: ## everything: lints, unit tests, contracts, chart, operator on a real API server, end to end (needs root)
 	@build/run-steps "make test" \
+	  machine="build/check-machine" \
 	  tools="$(CLUSTER)/build-tools" \
 	  lint="make --no-print-directory lint" \
 	  sizes="make --no-print-directory sizes" \
 	  arch="make --no-print-directory arch" \
+	  deny="make --no-print-directory deny" \
 	  contracts="make --no-print-directory contracts" \
 	  image="make --no-print-directory image" \
 	  unit="make --no-print-directory unit" \
@@ -37,15 +39,13 @@ test: ## everything: lints, unit tests, contracts, chart, operator on a real API
 	  chart="make --no-print-directory chart" \
 	  clients="make --no-print-directory clients" \
 	  operator="make --no-print-directory operator-test" \
-	  e2e="make --no-print-directory e2e" \
-	  deny="make --no-print-directory deny"
+	  e2e="make --no-print-directory e2e"
 
 .PHONY: lint fmt sizes arch deny
 lint: ## formatting, clippy and documentation, warnings denied
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo clippy --locked -p e2e --test it -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	cargo clippy --locked --workspace --all-targets --features e2e/cluster -- -D warnings
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
 fmt: ## format the Rust code
 	cargo fmt --all
 sizes: ## files and functions within their bounds
@@ -62,7 +62,7 @@ sim: ## N seeded consensus schedules (N=2000; SEED=… replays one)
 	@cargo run --quiet --locked --release -p qbft-sim -- --seeds $(N) $(if $(SEED),--seed $(SEED))
 operator-test: ## operator against a real API server
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
-	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked -p operator --test it -- --ignored
+	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 clients: ## ethers, viem and cast against a live node
@@ -77,6 +77,7 @@ contracts: ## forge tests, and committed artifacts equal to what solc makes
 	@contracts/build --check
 	@contracts/test.sh
 generated: crds ## regenerate everything that is generated, and show what changed
+	@contracts/build
 	@git diff --exit-code -- crds charts contracts/artifacts
 
 ## Measuring it

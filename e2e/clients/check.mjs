@@ -42,9 +42,25 @@ function row(client, step, outcome, ms, detail) {
   console.log(`${client.padEnd(8)} ${step.padEnd(38)} ${outcome.padEnd(7)} ${ms.toFixed(0).padStart(6)} ms  ${detail}`)
 }
 
+// Asked again until the node answers with a block: it may just have been started.
+async function firstBlock() {
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_blockNumber', params: [] })
+  for (;;) {
+    try {
+      const reply = await fetch(http, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+      const { result } = await reply.json()
+      if (Number(result) > 0) return result
+    } catch (error) {
+      if (error.cause?.code !== 'ECONNREFUSED') throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
+
 const describe = (result) => (['string', 'number', 'bigint'].includes(typeof result) ? String(result) : '')
 const account = () => (key === '0' ? `0x${randomBytes(32).toString('hex')}` : key)
 
+await stepper('node')('first block', firstBlock)
 await checkEthers({ http, ws, key: account(), step: stepper('ethers') })
 await checkViem({ http, ws, key: account(), step: stepper('viem') })
 await checkCast({ http, ws, key: account(), step: stepper('cast') })

@@ -46,6 +46,11 @@ fn leaves(schema: &Value, path: String, into: &mut Vec<String>) {
 }
 
 #[test]
+fn the_readme_has_no_place_left_to_fill() {
+    assert!(!read("README.md").contains("<!--"));
+}
+
+#[test]
 fn every_make_command_that_the_documents_name_exists() {
     let makefile = read("Makefile");
     for document in ["README.md", "CONTRIBUTING.md"] {

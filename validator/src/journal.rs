@@ -5,7 +5,7 @@
 //! nothing of the protocol: what a phase or a payload means is the caller's business.
 //!
 //! A journal has a random id. The operator records it beside the identity, so a disk that comes back empty, or with
-//! an older copy under another id, is told apart from a first start ([`decide`]). A journal made in place of a lost
+//! an older copy under another id, is told apart from a first start ([`decide()`]). A journal made in place of a lost
 //! one starts *inactive*: it accepts nothing until [`Journal::activate`].
 
 mod decide;

@@ -6,7 +6,7 @@
 //!                                                                                       └─ ledger (blocking threads)
 //! ```
 //! Texts and codes of errors are go-ethereum's, because client libraries match them; which fields are present, and
-//! which are null, is fixed by the structs in [`format`].
+//! which are null, is fixed by the structs in [`mod@format`].
 
 mod args;
 mod block_id;

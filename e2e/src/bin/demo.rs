@@ -28,6 +28,11 @@ async fn main() -> Result<()> {
     let examples = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "examples".to_owned()));
     let cluster = Cluster::connect(NAMESPACE).await?;
     let start = Instant::now();
+    if cluster.get("Consortium", CONSORTIUM).await?.is_some() {
+        println!(
+            "  the network is already there: what follows tells how soon it answers, not how soon it starts"
+        );
+    }
     for manifest in ["namespace.yaml", "consortium.yaml", "validator.yaml"] {
         cluster.apply_file(examples.join(manifest)).await?;
         println!("  applied examples/{manifest}");

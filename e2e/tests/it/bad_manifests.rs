@@ -40,7 +40,7 @@ async fn an_immutable_field_cannot_be_edited() -> Result<()> {
     Ok(())
 }
 
-fn consortium(create: Value, more: Value) -> Value {
+fn consortium(create: &Value, more: Value) -> Value {
     let mut spec =
         json!({ "member": { "alias": "bank-x", "admin": { "secret": {} }, "operator": { "secret": {} } } });
     merge(&mut spec, json!({ "create": create }));
@@ -65,18 +65,18 @@ fn table() -> Vec<Bad> {
     vec![
         Bad {
             what: "unknown field",
-            manifest: consortium(with("blockTime", json!("2s")), json!({})),
+            manifest: consortium(&with("blockTime", json!("2s")), json!({})),
             named: &["blockTime"],
         },
         Bad {
             what: "chain id 0",
-            manifest: consortium(with("chainId", json!(0)), json!({})),
+            manifest: consortium(&with("chainId", json!(0)), json!({})),
             named: &["chainId"],
         },
         Bad {
             what: "malformed address",
             manifest: consortium(
-                with("accounts", json!([{ "address": "0x12", "balance": "1 ether" }])),
+                &with("accounts", json!([{ "address": "0x12", "balance": "1 ether" }])),
                 json!({}),
             ),
             named: &["accounts", "address"],
@@ -84,14 +84,14 @@ fn table() -> Vec<Bad> {
         Bad {
             what: "create and join together",
             manifest: consortium(
-                create.clone(),
+                &create,
                 json!({ "join": { "networkInfo": { "configMapRef": { "name": "x" } }, "genesisHash": format!("0x{}", "0".repeat(64)) } }),
             ),
             named: &["create", "join"],
         },
         Bad {
             what: "block period below a second",
-            manifest: consortium(with("blockPeriod", json!("500ms")), json!({})),
+            manifest: consortium(&with("blockPeriod", json!("500ms")), json!({})),
             named: &["blockPeriod"],
         },
         Bad {

@@ -27,11 +27,16 @@ async fn two_manifests_become_a_live_chain_that_runs_a_contract() -> Result<()> 
 #[tokio::test]
 async fn status_tells_seats_quorum_endpoint_and_conditions() -> Result<()> {
     let network = Network::live().await?;
-    let consortium = network.consortium().await?;
+    let consortium = network.wait_quorum_heard().await?;
     let status = &consortium["status"];
     assert_eq!(status["seats"]["total"], 4, "{status}");
     assert_eq!(status["seats"]["quorum"], 3, "{status}");
     assert_eq!(condition(&consortium, "Ready").map(|c| c.0).as_deref(), Some("True"), "{status}");
+    assert_eq!(condition(&consortium, "QuorumHealthy").map(|c| c.0).as_deref(), Some("True"), "{status}");
+    assert_eq!(status["summary"], "4/4 seats, tolerates 1", "{status}");
+    let fleet = network.fleet().await?;
+    assert_eq!(condition(&fleet, "Ready").map(|c| c.0).as_deref(), Some("True"), "{}", fleet["status"]);
+    assert_eq!(fleet["status"]["rpc"]["http"], network.rpc.url(), "{}", fleet["status"]);
     let genesis = network.rpc.block_hash(0).await?.map(|h| h.to_string());
     assert_eq!(status["genesisHash"].as_str().map(str::to_owned), genesis, "{status}");
     Ok(())

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, anyhow};
 use chain::status::NodeStatus;
 use e2e::{
     account::Account,
-    cluster::Cluster,
+    cluster::{Cluster, condition},
     patience::{Progress, eventually},
     rpc::Rpc,
 };
@@ -16,7 +16,7 @@ pub(crate) const FLEET: &str = "bank-a";
 pub(crate) const CONSORTIUM: &str = "trade-finance";
 pub(crate) const CHAIN_ID: u64 = 10101;
 /// Long enough for a pod to be replaced on a busy machine; a test that needs it all is broken, not slow.
-pub(crate) const LONG: Duration = Duration::from_secs(180);
+pub(crate) const LONG: Duration = Duration::from_mins(3);
 
 pub(crate) struct Network {
     pub(crate) cluster: Cluster,
@@ -57,6 +57,18 @@ impl Network {
 
     pub(crate) async fn consortium(&self) -> Result<Value> {
         self.cluster.get("Consortium", CONSORTIUM).await?.context("the Consortium is gone")
+    }
+
+    /// Waits until the operator has heard a quorum of the seats.
+    pub(crate) async fn wait_quorum_heard(&self) -> Result<Value> {
+        eventually("QuorumHealthy", LONG, || async {
+            let consortium = self.consortium().await?;
+            Ok(match condition(&consortium, "QuorumHealthy") {
+                Some((status, ..)) if status == "True" => Progress::Done(consortium),
+                other => Progress::Waiting(format!("{other:?}")),
+            })
+        })
+        .await
     }
 
     pub(crate) async fn nodes(&self) -> Result<Vec<Node>> {

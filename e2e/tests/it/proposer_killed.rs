@@ -27,6 +27,12 @@ async fn killing_the_proposer_ten_times_in_a_row_never_forks_and_loses_no_accept
             // Only what was answered with a hash was promised.
             accepted.push(rpc.send(&raw).await?);
         }
+        // Its turn may have passed while the transactions went in: wait until it is the next proposer again.
+        eventually(&format!("the turn of {}", victim.name), LONG, || async {
+            let next = next_proposer(&network).await?;
+            Ok(if next.name == victim.name { Progress::Done(()) } else { Progress::Waiting(next.name) })
+        })
+        .await?;
         network.cluster.delete_pod(&pod_of(&victim.name), 0).await?;
         network.wait_blocks(1).await?;
         eventually(&format!("{} replaced", victim.name), LONG, || async {

@@ -151,14 +151,20 @@ pub enum ConfigError {
     },
 }
 
+/// What every version of the file has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 impl NodeConfig {
-    /// Parses and checks the version.
+    /// Checks the version, then parses: another version's unknown fields would hide what is wrong.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = serde_json::from_str(text)?;
-        if config.version == CONFIG_VERSION {
-            Ok(config)
+        let Versioned { version } = serde_json::from_str(text)?;
+        if version == CONFIG_VERSION {
+            Ok(serde_json::from_str(text)?)
         } else {
-            Err(ConfigError::Version { got: config.version, want: CONFIG_VERSION })
+            Err(ConfigError::Version { got: version, want: CONFIG_VERSION })
         }
     }
 
@@ -169,3 +175,6 @@ impl NodeConfig {
         Ok(text)
     }
 }
+
+#[cfg(test)]
+mod tests;

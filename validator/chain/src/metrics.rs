@@ -99,3 +99,23 @@ pub const CATALOGUE: &[Metric] = &[
     JOURNAL_WRITE,
     FAULTS,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::CATALOGUE;
+    use alloc::collections::BTreeSet;
+
+    #[test]
+    fn no_two_metrics_share_a_name() {
+        let names: BTreeSet<_> = CATALOGUE.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), CATALOGUE.len());
+    }
+
+    #[test]
+    fn names_bear_our_prefix_and_leave_total_to_the_exposition() {
+        for metric in CATALOGUE {
+            assert!(metric.name.starts_with("quorate_"), "{}", metric.name);
+            assert!(!metric.name.ends_with("_total"), "{}", metric.name);
+        }
+    }
+}

@@ -112,3 +112,6 @@ impl NetworkInfo {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

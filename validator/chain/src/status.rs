@@ -151,3 +151,6 @@ pub struct Pool {
     /// Waiting for an earlier nonce.
     pub queued: usize,
 }
+
+#[cfg(test)]
+mod tests;
