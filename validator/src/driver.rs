@@ -134,11 +134,9 @@ impl Driver {
         let identity = parts.voter.as_ref().map(|voter| voter.signer.address());
         let sitting_out = parts.voter.as_ref().is_some_and(|voter| !voter.active);
         let records = parts.voter.as_ref().map_or(&[][..], |voter| &voter.records);
-        let recovered = recover::recovered(records, &parts.faults);
+        let (recovered, votes_from) = recover::recovered(records, &parts.faults);
         let mut config = qbft::Config::new(identity);
-        if sitting_out {
-            config.votes_from = u64::MAX;
-        }
+        config.votes_from = if sitting_out { u64::MAX } else { votes_from };
         let encoding = match parts.ledger.genesis().qbft.messageencoding {
             chain::genesis::MessageEncoding::FourItem => Encoding::Besu26,
             chain::genesis::MessageEncoding::Legacy => Encoding::Legacy,
