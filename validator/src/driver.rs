@@ -41,7 +41,7 @@ use std::{
     },
     time::Duration,
 };
-use timers::Timers;
+use timers::{Now, Timers};
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use verify::Checked;
@@ -176,6 +176,10 @@ impl Driver {
         heads.mark_changed();
         loop {
             self.heartbeat.store(unix_ms(), Ordering::Release);
+            // Before anything else: a stream of messages must not keep a timer from running out.
+            for timer in self.timers.due(Now::read()) {
+                let _ = self.step(Input::Timeout(timer));
+            }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -185,11 +189,7 @@ impl Driver {
                 }
                 Some(input) = self.results.recv() => drop(self.step(input)),
                 Some(checked) = self.checked.recv() => self.on_message(checked),
-                () = tokio::time::sleep(self.timers.wait().min(TICK)) => {
-                    for timer in self.timers.due(unix_ms()) {
-                        let _ = self.step(Input::Timeout(timer));
-                    }
-                }
+                () = tokio::time::sleep(self.timers.wait(Now::read()).min(TICK)) => {}
             }
             self.publish();
         }
