@@ -111,7 +111,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
     let reader = Arc::new(LedgerReader { ledger: ledger.clone(), pool: pool.clone() });
     let (network, peer_events) = devp2p::start(network_options(&setup), reader).await?;
     importer.announce_to(network.clone());
-    let (verifier, checked) =
+    let (verifier, inbox) =
         Verifier::start(network.clone(), Arc::clone(&metrics)).map_err(NodeError::Thread)?;
     let (sync, sync_handle) = Sync::new(Arc::clone(&importer), network.clone());
     let tasks = TaskTracker::new();
@@ -125,7 +125,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
         faults: faults.clone(),
         voter,
     };
-    let (driver, handle) = Driver::start(parts, checked, tasks.clone()).await?;
+    let (driver, handle) = Driver::start(parts, inbox, tasks.clone()).await?;
     let (gossip_in, inbound) = mpsc::channel(gossip::QUEUE);
     tasks.spawn(driver.run(stop.clone()));
     tasks.spawn(sync.run(stop.clone()));
