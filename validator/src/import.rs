@@ -188,10 +188,9 @@ impl Importer {
                 self.broken.store(true, Ordering::Release);
                 self.faults.report(fork);
             }
-            Ok(Ok(None)) => {}
             Ok(Err(error)) => self.faults.report(error.to_string()),
-            // The node is stopping.
-            Err(_) => {}
+            // The same block again; or the node is stopping.
+            Ok(Ok(None)) | Err(_) => {}
         }
     }
 
