@@ -10,12 +10,14 @@ mod heard;
 mod perform;
 mod recover;
 mod sign;
+mod strikes;
 mod timers;
 mod verify;
 mod view;
+mod waiting;
 
 pub use block::{PROPOSAL_ROUND, ProposedBlock};
-pub use verify::{Incoming, Verifier};
+pub use verify::{Inbox, Incoming, Verifier};
 pub use view::{DriverView, JournalView};
 
 use crate::{
@@ -34,25 +36,28 @@ use heard::Heard;
 use ledger::{HeadInfo, Ledger, LedgerError};
 use qbft::{Encoding, Input, Instance, NewHead, Rejected};
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
-use timers::Timers;
-use tokio::sync::{mpsc, watch};
+use strikes::Strikes;
+use timers::{Now, Timers};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use verify::Checked;
+use verify::{Checked, Window};
 
 /// Results of effects that may wait for the driver.
 const EFFECTS: usize = 1024;
 /// The driver shows that it lives at least this often, and reads the clock anew in case it was stepped.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Refused messages of one peer and height, of the kinds that are its fault, before it is dropped.
-const STRIKES: u32 = 100;
+/// The network forgets what it has delivered at most this often, however much is dropped.
+const FORGET: Duration = Duration::from_millis(100);
+
+/// Longest wait before the rules of the next height are read again after they could not be; doubled from [`TICK`].
+const RETRY_MAX: Duration = Duration::from_secs(30);
 
 /// How far a block's timestamp must lie behind our start to prove that its height was decided without us: more than
 /// any two clocks of the network may differ.
@@ -110,14 +115,17 @@ pub struct Driver {
     sitting_out: bool,
     started_s: u64,
     heard: Heard,
-    /// Messages of each peer refused on this height, of the kinds that are its fault.
-    strikes: BTreeMap<PeerId, u32>,
+    strikes: Strikes,
+    /// When the network last forgot what it had delivered because something was dropped.
+    forgot: Instant,
+    /// When the rules of the next height are to be read again, and how long the wait for it was.
+    retry: Option<(Instant, Duration)>,
     /// The journal cannot be written: nothing is signed any more.
     journal_broken: Arc<AtomicBool>,
     timers: Timers,
     effects: mpsc::Sender<Input<ProposedBlock>>,
     results: mpsc::Receiver<Input<ProposedBlock>>,
-    checked: mpsc::Receiver<Checked>,
+    inbox: Inbox,
     tasks: TaskTracker,
     view: watch::Sender<Arc<DriverView>>,
     heartbeat: Arc<AtomicU64>,
@@ -127,18 +135,16 @@ impl Driver {
     /// Starts the core on the ledger's head with what the journal holds; nothing is performed before [`Driver::run`].
     pub async fn start(
         parts: Parts,
-        checked: mpsc::Receiver<Checked>,
+        inbox: Inbox,
         tasks: TaskTracker,
     ) -> Result<(Self, DriverHandle), LedgerError> {
         let head = next_height(&parts.ledger).await?;
         let identity = parts.voter.as_ref().map(|voter| voter.signer.address());
         let sitting_out = parts.voter.as_ref().is_some_and(|voter| !voter.active);
         let records = parts.voter.as_ref().map_or(&[][..], |voter| &voter.records);
-        let recovered = recover::recovered(records, &parts.faults);
+        let (recovered, votes_from) = recover::recovered(records, &parts.faults);
         let mut config = qbft::Config::new(identity);
-        if sitting_out {
-            config.votes_from = u64::MAX;
-        }
+        config.votes_from = if sitting_out { u64::MAX } else { votes_from };
         let encoding = match parts.ledger.genesis().qbft.messageencoding {
             chain::genesis::MessageEncoding::FourItem => Encoding::Besu26,
             chain::genesis::MessageEncoding::Legacy => Encoding::Legacy,
@@ -155,17 +161,21 @@ impl Driver {
             sitting_out,
             started_s: now_ms / 1000,
             heard: Heard::default(),
-            strikes: BTreeMap::new(),
+            strikes: Strikes::default(),
+            forgot: Instant::now(),
+            retry: None,
             journal_broken: Arc::default(),
             timers: Timers::default(),
             effects,
             results,
-            checked,
+            inbox,
             tasks,
             view,
             heartbeat: Arc::clone(&heartbeat),
             parts,
         };
+        driver.heard.keep(&driver.head.validators);
+        driver.look_at_head();
         driver.perform(outputs);
         driver.publish();
         Ok((driver, DriverHandle { view: watch, heartbeat }))
@@ -178,6 +188,14 @@ impl Driver {
         heads.mark_changed();
         loop {
             self.heartbeat.store(unix_ms(), Ordering::Release);
+            // Before anything else: a stream of messages must not keep a timer from running out.
+            for timer in self.timers.due(Now::read()) {
+                let _ = self.step(Input::Timeout(timer));
+            }
+            if self.retry.is_some_and(|(at, _)| Instant::now() >= at) {
+                let head = self.parts.importer.head();
+                self.on_head(&head).await;
+            }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -186,12 +204,12 @@ impl Driver {
                     self.on_head(&head).await;
                 }
                 Some(input) = self.results.recv() => drop(self.step(input)),
-                Some(checked) = self.checked.recv() => self.on_message(checked),
-                () = tokio::time::sleep(self.timers.wait().min(TICK)) => {
-                    for timer in self.timers.due(unix_ms()) {
-                        let _ = self.step(Input::Timeout(timer));
-                    }
+                () = dropped(&self.inbox.dropped, self.forgot) => {
+                    self.forgot = Instant::now();
+                    self.parts.network.forget_consensus();
                 }
+                Some(checked) = self.inbox.checked.recv() => self.on_message(checked),
+                () = tokio::time::sleep(self.timers.wait(Now::read()).min(TICK)) => {}
             }
             self.publish();
         }
@@ -211,10 +229,13 @@ impl Driver {
     fn on_message(&mut self, checked: Checked) {
         let Checked { from, code, payload, message } = checked;
         self.heard.note(message.author(), message.height(), unix_ms());
+        let is_current = message.height() == self.instance.height();
         match self.step(Input::Message(message)) {
             // Validators need not be connected to each other: what we accept we pass on, as received.
             Ok(()) => self.parts.network.broadcast_consensus(code, payload, Some(from)),
-            Err(rejected) => self.strike(from, &rejected),
+            // At another height it may be our own view that is behind.
+            Err(rejected) if is_current => self.strike(from, &rejected),
+            Err(_) => {}
         }
     }
 
@@ -223,10 +244,7 @@ impl Driver {
         if !rejected.is_misbehaviour() && !matches!(rejected, Rejected::NotValidator { .. }) {
             return;
         }
-        let strikes = self.strikes.entry(from).or_default();
-        *strikes += 1;
-        if *strikes > STRIKES {
-            self.strikes.remove(&from);
+        if self.strikes.strike(from, self.instance.height()) {
             self.parts.network.penalise(from, Misbehaviour::InvalidConsensus);
         }
     }
@@ -236,22 +254,35 @@ impl Driver {
             return;
         }
         let skipped = head.number > self.head.number + 1;
-        match next_height(&self.parts.ledger).await {
-            Ok(next) => self.head = next,
+        let next = match next_height(&self.parts.ledger).await {
+            Ok(next) => next,
             // Without a validator set there is nobody to vote with; the chain cannot go on here.
-            Err(error) => return self.parts.faults.report(error.to_string()),
-        }
-        if skipped {
-            // While we were behind, messages for the height now being decided were dropped as too far ahead.
+            Err(error) => {
+                let wait = self.retry.map_or(TICK, |(_, wait)| (wait * 2).min(RETRY_MAX));
+                self.retry = Some((Instant::now() + wait, wait));
+                return self.parts.faults.report(error.to_string());
+            }
+        };
+        self.retry = None;
+        let reseated = next.validators != self.head.validators;
+        self.head = next;
+        self.look_at_head();
+        if skipped || reseated {
+            // Messages for the height now being decided were dropped: as too far ahead, or of a seat we did not know.
             self.parts.network.forget_consensus();
         }
         if let Some(voter) = &self.parts.voter {
             voter.journal.prune(self.head.number);
         }
         self.heard.keep(&self.head.validators);
-        self.strikes.clear();
         let _ = self.step(Input::NewBlock(self.head.clone()));
         self.end_sitting_out().await;
+    }
+
+    /// Tells the verifier which messages are worth checking.
+    fn look_at_head(&self) {
+        let (height, seats) = (self.head.number.saturating_add(1), Arc::clone(&self.head.validators));
+        self.inbox.window.send_replace(Window { height, seats });
     }
 
     /// A block proposed after our start was decided without us, and so was everything before it.
@@ -300,6 +331,12 @@ impl Driver {
             period_ms: self.head.period_ms,
         }));
     }
+}
+
+/// A payload was dropped, and the network did not forget just now.
+async fn dropped(told: &Notify, forgot: Instant) {
+    tokio::time::sleep_until((forgot + FORGET).into()).await;
+    told.notified().await;
 }
 
 /// The head and the rules for the block after it, read from one state.

@@ -3,6 +3,8 @@
 //! One block at a time. A block is durable before anybody hears of it: first the ledger commits, then the pool forgets
 //! what was mined, then the new head is told to the driver, to RPC subscribers and to peers.
 
+mod fork;
+
 use crate::{
     faults::Faults,
     metrics::{Metrics, gauge},
@@ -153,6 +155,7 @@ impl Importer {
     pub async fn import(&self, sealed: Block, source: Source) -> Result<Imported, ImportError> {
         let _turn = self.turn.lock().await;
         if sealed.header.number <= self.head().number {
+            self.watch_for_fork(sealed).await;
             return Ok(Imported::Known);
         }
         if self.is_broken() {
@@ -173,6 +176,21 @@ impl Importer {
                 Ok(Imported::New(committed))
             }
             Err(error) => Err(self.refused(error)),
+        }
+    }
+
+    /// Two final blocks at one height break what finality promises: nothing may be voted for or imported any more.
+    async fn watch_for_fork(&self, block: Block) {
+        let ledger = self.ledger.clone();
+        let look = tokio::task::spawn_blocking(move || fork::evidence(&ledger, &block));
+        match look.await {
+            Ok(Ok(Some(fork))) => {
+                self.broken.store(true, Ordering::Release);
+                self.faults.report(fork);
+            }
+            Ok(Err(error)) => self.faults.report(error.to_string()),
+            // The same block again; or the node is stopping.
+            Ok(Ok(None)) | Err(_) => {}
         }
     }
 

@@ -111,10 +111,12 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
     let reader = Arc::new(LedgerReader { ledger: ledger.clone(), pool: pool.clone() });
     let (network, peer_events) = devp2p::start(network_options(&setup), reader).await?;
     importer.announce_to(network.clone());
-    let (verifier, checked) =
+    let (verifier, inbox) =
         Verifier::start(network.clone(), Arc::clone(&metrics)).map_err(NodeError::Thread)?;
     let (sync, sync_handle) = Sync::new(Arc::clone(&importer), network.clone());
     let tasks = TaskTracker::new();
+    // Before anything is voted on: what can fail at a start fails here, and leaves nothing half done.
+    let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network, &metrics).await?;
     let parts = Parts {
         ledger: ledger.clone(),
         pool: pool.clone(),
@@ -125,7 +127,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
         faults: faults.clone(),
         voter,
     };
-    let (driver, handle) = Driver::start(parts, checked, tasks.clone()).await?;
+    let (driver, handle) = Driver::start(parts, inbox, tasks.clone()).await?;
     let (gossip_in, inbound) = mpsc::channel(gossip::QUEUE);
     tasks.spawn(driver.run(stop.clone()));
     tasks.spawn(sync.run(stop.clone()));
@@ -133,7 +135,6 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
     tasks.spawn(gossip::receive(pool.clone(), network.clone(), inbound, tasks.clone(), stop.clone()));
     let routes = events::Routes { verifier, sync: sync_handle, gossip: gossip_in };
     tasks.spawn(events::route(peer_events, routes, stop.clone()));
-    let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network, &metrics).await?;
     let seat_proof = prove_seat(&setup, &ledger, &importer, &handle, &tasks, &stop);
     let health = Arc::new(Health {
         chain_id: setup.config.network.chain_id,

@@ -4,6 +4,7 @@ use super::{
     Driver, ProposedBlock,
     build::{Order, build},
     sign::sign,
+    timers::Now,
 };
 use crate::{
     clock::unix_ms,
@@ -33,7 +34,7 @@ impl Driver {
                 Output::Validate { height, round, digest, block } => {
                     self.validate(height, round, digest, block);
                 }
-                Output::SetTimer { timer, at_ms } => self.timers.set(timer, at_ms),
+                Output::SetTimer { timer, at_ms } => self.timers.set(timer, at_ms, Now::read()),
                 Output::Finalise { block, round, seals } => self.finalise(&block, round, seals),
                 Output::Behind { height } => self.parts.sync.hint(Hint::Behind(height)),
                 Output::RoundChanged { height, round } => self.round_changed(height, round),

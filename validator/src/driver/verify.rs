@@ -1,15 +1,22 @@
 //! Decoding and signature checks of consensus messages, on a thread of their own in front of the driver.
+//!
+//! What the driver would refuse unseen (a height long decided, an author without a seat) is refused before it costs
+//! more than one signature, and peers take turns: nobody without a seat can keep the votes of the others waiting.
 
-use super::ProposedBlock;
+use super::{ProposedBlock, strikes::Strikes, waiting::Waiting};
 use crate::metrics::Metrics;
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, Bytes};
+use chain::signature::{SignatureError, recover};
 use devp2p::{Misbehaviour, Network, PeerId};
-use qbft::{Message, wire::decode};
+use parking_lot::{Condvar, Mutex};
+use qbft::{Message, Unverified, wire::decode};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, watch};
 
-/// Messages that may wait, before and after the check. When full, new ones are dropped: votes are sent again.
-const QUEUE: usize = 512;
+/// Checked messages that may wait for the driver.
+const CHECKED: usize = 16;
+/// Heights below the current one of which messages still tell that their author lives.
+const LATE: u64 = 8;
 
 /// A payload as a peer sent it.
 #[derive(Debug)]
@@ -24,60 +31,182 @@ pub struct Incoming {
 
 /// A message whose signatures hold, with its original bytes for passing on.
 #[derive(Debug)]
-pub struct Checked {
+pub(super) struct Checked {
     pub(super) from: PeerId,
     pub(super) code: u8,
     pub(super) payload: Bytes,
     pub(super) message: Message<ProposedBlock>,
 }
 
+/// What the driver works at: messages far from it are not worth a signature check.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Window {
+    /// Height being decided.
+    pub(super) height: u64,
+    /// Its validators, ascending.
+    pub(super) seats: Arc<[Address]>,
+}
+
+/// The driver's end.
+#[derive(Debug)]
+pub struct Inbox {
+    pub(super) checked: mpsc::Receiver<Checked>,
+    /// Told when a payload was dropped for want of room: the network must deliver it again when it is sent again.
+    pub(super) dropped: Arc<Notify>,
+    pub(super) window: watch::Sender<Window>,
+}
+
 /// Feeds the thread; the thread ends when the last one is gone.
 #[derive(Clone)]
 pub struct Verifier {
-    incoming: mpsc::Sender<Incoming>,
+    feed: Arc<Feed>,
+    dropped: Arc<Notify>,
     metrics: Arc<Metrics>,
 }
 
+/// The feeders' end of the queue.
+struct Feed(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    /// Payloads, and whether no more will come.
+    waiting: Mutex<(Waiting, bool)>,
+    ready: Condvar,
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.0.waiting.lock().1 = true;
+        self.0.ready.notify_one();
+    }
+}
+
+impl Shared {
+    /// Waits for the next payload; none when the feeders are gone.
+    fn next(&self) -> Option<Incoming> {
+        let mut waiting = self.waiting.lock();
+        loop {
+            match waiting.0.pop() {
+                Some(next) => return Some(next),
+                None if waiting.1 => return None,
+                None => self.ready.wait(&mut waiting),
+            }
+        }
+    }
+}
+
+/// Why a payload was refused, and whether its sender is to blame.
+#[derive(Debug, PartialEq, Eq)]
+struct Refused {
+    /// Metric label.
+    reason: &'static str,
+    blame: Blame,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blame {
+    /// Our view may be the one that is behind.
+    Nobody,
+    /// One strike: few of them have an honest explanation.
+    Strike,
+    /// An honest peer would not have passed it on.
+    Drop,
+}
+
 impl Verifier {
-    /// Starts the thread; what it lets through comes out of the receiver.
-    pub fn start(
-        network: Network,
+    /// Starts the thread; what it lets through comes out of the inbox.
+    pub fn start(network: Network, metrics: Arc<Metrics>) -> std::io::Result<(Self, Inbox)> {
+        Self::start_with(metrics, move |peer| network.penalise(peer, Misbehaviour::InvalidConsensus))
+    }
+
+    fn start_with(
         metrics: Arc<Metrics>,
-    ) -> std::io::Result<(Self, mpsc::Receiver<Checked>)> {
-        let (incoming, mut queue) = mpsc::channel::<Incoming>(QUEUE);
-        let (out, checked) = mpsc::channel(QUEUE);
-        let counters = Arc::clone(&metrics);
+        penalise: impl Fn(PeerId) + Send + 'static,
+    ) -> std::io::Result<(Self, Inbox)> {
+        let shared = Arc::new(Shared::default());
+        let (out, checked) = mpsc::channel(CHECKED);
+        let (window, current) = watch::channel(Window::default());
+        let (queue, counters) = (Arc::clone(&shared), Arc::clone(&metrics));
         std::thread::Builder::new().name("consensus-verify".into()).spawn(move || {
-            while let Some(next) = queue.blocking_recv() {
+            let mut strikes = Strikes::default();
+            while let Some(next) = queue.next() {
                 let from = next.from;
-                match check(next) {
+                let window = current.borrow().clone();
+                match check(next, &window) {
                     Ok(checked) => {
                         if out.blocking_send(checked).is_err() {
                             return;
                         }
                     }
-                    Err((reason, error)) => {
-                        tracing::debug!(%error, "consensus payload refused");
+                    Err(Refused { reason, blame }) => {
+                        tracing::debug!(reason, ?blame, "consensus payload refused");
                         counters.messages_rejected.get_or_create(&[("reason", reason)]).inc();
-                        network.penalise(from, Misbehaviour::InvalidConsensus);
+                        let drop = match blame {
+                            Blame::Nobody => false,
+                            Blame::Strike => strikes.strike(from, window.height),
+                            Blame::Drop => true,
+                        };
+                        if drop {
+                            penalise(from);
+                        }
                     }
                 }
             }
         })?;
-        Ok((Self { incoming, metrics }, checked))
+        let dropped = Arc::new(Notify::new());
+        let inbox = Inbox { checked, dropped: Arc::clone(&dropped), window };
+        Ok((Self { feed: Arc::new(Feed(shared)), dropped, metrics }, inbox))
     }
 
-    /// Queues a payload, or drops it when too many wait.
+    /// Queues a payload; what finds no room is dropped, and delivered again when a peer sends it again.
     pub fn check(&self, incoming: Incoming) {
-        if self.incoming.try_send(incoming).is_err() {
-            self.metrics.messages_rejected.get_or_create(&[("reason", "queue_full")]).inc();
+        let shared = &self.feed.0;
+        let dropped = shared.waiting.lock().0.push(incoming);
+        shared.ready.notify_one();
+        if dropped > 0 {
+            self.metrics.messages_rejected.get_or_create(&[("reason", "queue_full")]).inc_by(dropped);
+            self.dropped.notify_one();
         }
     }
 }
 
-fn check(incoming: Incoming) -> Result<Checked, (&'static str, String)> {
+fn check(incoming: Incoming, window: &Window) -> Result<Checked, Refused> {
+    let refused = |reason, blame| Refused { reason, blame };
     let Incoming { from, code, payload } = incoming;
-    let message = decode::<ProposedBlock>(code, &payload).map_err(|e| ("malformed", e.to_string()))?;
-    let message = message.authenticate().map_err(|e| ("bad_signature", e.to_string()))?;
+    let message = decode::<ProposedBlock>(code, &payload).map_err(|_| refused("malformed", Blame::Drop))?;
+    let height = height(&message);
+    if height.saturating_add(LATE) < window.height {
+        return Err(refused("old_height", Blame::Strike));
+    }
+    let author = author(&message).map_err(|_| refused("bad_signature", Blame::Drop))?;
+    if window.seats.binary_search(&author).is_err() {
+        // At another height than ours the set may be another one.
+        let blame = if height == window.height { Blame::Strike } else { Blame::Nobody };
+        return Err(refused("not_validator", blame));
+    }
+    let message = message.authenticate().map_err(|_| refused("bad_signature", Blame::Drop))?;
     Ok(Checked { from, code, payload, message })
 }
+
+const fn height(message: &Unverified<ProposedBlock>) -> u64 {
+    match message {
+        Unverified::Proposal { proposal, .. } => proposal.payload.height,
+        Unverified::Prepare(prepare) => prepare.payload.height,
+        Unverified::Commit(commit) => commit.payload.height,
+        Unverified::RoundChange { round_change, .. } => round_change.payload.height,
+    }
+}
+
+/// Who signed the message itself; what is nested in it is not looked at.
+fn author(message: &Unverified<ProposedBlock>) -> Result<Address, SignatureError> {
+    let (hash, signature) = match message {
+        Unverified::Proposal { proposal, .. } => (proposal.signing_hash, &proposal.signature),
+        Unverified::Prepare(prepare) => (prepare.signing_hash, &prepare.signature),
+        Unverified::Commit(commit) => (commit.signing_hash, &commit.signature),
+        Unverified::RoundChange { round_change, .. } => (round_change.signing_hash, &round_change.signature),
+    };
+    recover(hash, signature)
+}
+
+#[cfg(test)]
+mod tests;

@@ -29,9 +29,15 @@ pub fn decide(config: &JournalConfig, found: Option<(B256, Option<B256>, bool)>)
             Decision::Use
         }
         (JournalConfig::Require { id }, _) => Decision::Create(Start::Inactive { replaces: *id }),
-        (JournalConfig::AcceptLoss { id }, Some((have, ..))) if have == *id => Decision::Use,
-        (JournalConfig::AcceptLoss { id }, Some((_, Some(replaces), active))) if replaces == *id => {
-            if active { Decision::Use } else { Decision::UseAndActivate }
+        // The one found may itself stand in for a lost one, its id recorded while it sat out.
+        (JournalConfig::AcceptLoss { id }, Some((have, replaces, active)))
+            if have == *id || replaces == Some(*id) =>
+        {
+            if active {
+                Decision::Use
+            } else {
+                Decision::UseAndActivate
+            }
         }
         (JournalConfig::AcceptLoss { id }, _) => Decision::Create(Start::Active { replaces: Some(*id) }),
     }

@@ -12,7 +12,7 @@ use std::{
 const NAME: &str = "votes.journal";
 const NEXT: &str = "votes.journal.next";
 const LOCK: &str = "votes.lock";
-const MAGIC: &[u8; 8] = b"QRTVOTE1";
+const MAGIC: &[u8; 8] = b"QRTVOTE2";
 /// `magic ‖ id ‖ replaces ‖ active(u8) ‖ watermark(u64) ‖ crc32(u32)`.
 const HEADER: usize = 8 + 32 + 32 + 1 + 8 + 4;
 /// A file this long is rewritten without its decided heights.
@@ -105,9 +105,10 @@ pub struct Empty {
 }
 
 impl Opened {
-    /// Locks `dir`, creating it if need be, and reads the journal there.
+    /// Locks `dir`, creating it if need be, and reads the journal there. What is found is durable: a record that an
+    /// earlier process wrote and did not live to sync may stand in memory only, and what is signed again must not.
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
-        fs::create_dir_all(dir).map_err(io_error(dir))?;
+        create_dir(dir).map_err(io_error(dir))?;
         let lock = lock(dir)?;
         let path = dir.join(NAME);
         match fs::read(&path) {
@@ -153,7 +154,7 @@ impl Journal {
         let mut offset = HEADER;
         let mut slots = BTreeMap::new();
         loop {
-            match scan(bytes.get(offset..).unwrap_or_default()) {
+            match scan(header.id, bytes.get(offset..).unwrap_or_default()) {
                 Scanned::Record(record, length) => {
                     slots.insert((record.height, record.round, record.phase), record);
                     offset += length;
@@ -162,12 +163,9 @@ impl Journal {
                 Scanned::Damaged => return Err(damaged(offset)),
             }
         }
-        let file = OpenOptions::new().append(true).open(path).map_err(io_error(path))?;
-        if offset < bytes.len() {
-            file.set_len(offset as u64).and_then(|()| file.sync_all()).map_err(io_error(path))?;
-        }
-        let dir = dir.to_path_buf();
-        Ok(Self { dir, file, length: offset as u64, header, slots, broken: None, lock })
+        // Written anew and not only synced: after a failed write-back the kernel may call lost pages clean.
+        let (file, length) = write_whole(dir, header, &slots).map_err(io_error(dir))?;
+        Ok(Self { dir: dir.to_path_buf(), file, length, header, slots, broken: None, lock })
     }
 
     /// The random id.
@@ -243,7 +241,7 @@ impl Journal {
     }
 
     fn append(&mut self, record: &Record) -> io::Result<()> {
-        let frame = record.to_frame();
+        let frame = record.to_frame(self.header.id);
         self.file.write_all(&frame)?;
         self.file.sync_data()?;
         self.length += frame.len() as u64;
@@ -295,6 +293,15 @@ impl Header {
     }
 }
 
+/// Makes the folder, and the one above it, last: `<data>/votes/<identity>`.
+fn create_dir(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    for folder in dir.ancestors().take(3).filter(|folder| !folder.as_os_str().is_empty()) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
 /// Writes a complete file beside the old one and puts it in its place in one step.
 fn write_whole(
     dir: &Path,
@@ -304,7 +311,7 @@ fn write_whole(
     let mut bytes = header.to_bytes();
     bytes.reserve(slots.values().map(|r| FRAME + 64 + r.payload.len()).sum());
     for record in slots.values() {
-        bytes.extend_from_slice(&record.to_frame());
+        bytes.extend_from_slice(&record.to_frame(header.id));
     }
     let next = dir.join(NEXT);
     let mut file = File::create(&next)?;

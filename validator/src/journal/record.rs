@@ -1,9 +1,12 @@
-//! One vote as it stands on disk: `length(u32) ‖ crc32(u32) ‖ body`, integers big-endian.
+//! One vote as it stands on disk: `length(u32) ‖ crc32(length) ‖ crc32(body) ‖ body`, integers big-endian.
+//!
+//! The length has a checksum of its own, or a damaged one would make everything behind it look like a torn tail. Both
+//! checksums start from the journal's id: nothing that peers put into a payload can pass for a record.
 
 use alloy_primitives::{B256, Bytes};
 
-/// Bytes in front of every body: its length and its CRC-32.
-pub(super) const FRAME: usize = 8;
+/// Bytes in front of every body: its length and two checksums.
+pub(super) const FRAME: usize = 12;
 /// Bytes of a body without its payload.
 const FIXED: usize = 8 + 4 + 1 + 32;
 /// Longest payload accepted: a proposal of the largest block (EIP-7934) with its justification.
@@ -73,19 +76,20 @@ pub enum Refusal {
 }
 
 impl Record {
-    /// The record as it is appended.
-    pub(super) fn to_frame(&self) -> Vec<u8> {
+    /// The record as it is appended to the journal with this id.
+    pub(super) fn to_frame(&self, id: B256) -> Vec<u8> {
         let length = FIXED + self.payload.len();
         let mut frame = Vec::with_capacity(FRAME + length);
         frame.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+        frame.extend_from_slice(&checksum(id, &frame).to_be_bytes());
         frame.extend_from_slice(&[0; 4]);
         frame.extend_from_slice(&self.height.to_be_bytes());
         frame.extend_from_slice(&self.round.to_be_bytes());
         frame.push(self.phase);
         frame.extend_from_slice(self.digest.as_slice());
         frame.extend_from_slice(&self.payload);
-        let crc = crc32fast::hash(&frame[FRAME..]);
-        frame[4..FRAME].copy_from_slice(&crc.to_be_bytes());
+        let crc = checksum(id, &frame[FRAME..]);
+        frame[8..FRAME].copy_from_slice(&crc.to_be_bytes());
         frame
     }
 
@@ -115,20 +119,47 @@ pub(super) enum Scanned {
     Damaged,
 }
 
-/// Reads the next record.
-pub(super) fn scan(bytes: &[u8]) -> Scanned {
+/// Reads the next record of the journal with this id.
+pub(super) fn scan(id: B256, bytes: &[u8]) -> Scanned {
     // A file system may leave zeros where an interrupted append was.
     if bytes.iter().all(|b| *b == 0) {
         return Scanned::End;
     }
-    let Some((length, rest)) = bytes.split_first_chunk::<4>() else { return Scanned::End };
-    let Some((crc, rest)) = rest.split_first_chunk::<4>() else { return Scanned::End };
-    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+    let Some((length, crc, rest)) = frame_start(id, bytes) else {
+        // An interrupted append is the last: with a record behind it this was a record too.
+        return if holds_record(id, bytes) { Scanned::Damaged } else { Scanned::End };
+    };
     let Some(body) = rest.get(..length) else { return Scanned::End };
-    let whole = crc32fast::hash(body) == u32::from_be_bytes(*crc);
-    match Record::from_body(body).filter(|_| whole) {
+    match Record::from_body(body).filter(|_| checksum(id, body) == crc) {
         Some(record) => Scanned::Record(record, FRAME + length),
         None if rest.len() == length => Scanned::End,
         None => Scanned::Damaged,
     }
+}
+
+/// Length and checksum of the body, and what follows; none unless the length is as it was written.
+fn frame_start(id: B256, bytes: &[u8]) -> Option<(usize, u32, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let (length_crc, rest) = rest.split_first_chunk::<4>()?;
+    let (crc, rest) = rest.split_first_chunk::<4>()?;
+    if checksum(id, length) != u32::from_be_bytes(*length_crc) {
+        return None;
+    }
+    Some((usize::try_from(u32::from_be_bytes(*length)).ok()?, u32::from_be_bytes(*crc), rest))
+}
+
+/// Whether a whole record stands anywhere in `bytes`; the file's length, at most one rotation and one record, bounds it.
+fn holds_record(id: B256, bytes: &[u8]) -> bool {
+    (1..bytes.len()).any(|start| {
+        let frame = bytes.get(start..).and_then(|bytes| frame_start(id, bytes));
+        let body = frame.and_then(|(length, crc, rest)| Some((rest.get(..length)?, crc)));
+        body.is_some_and(|(body, crc)| checksum(id, body) == crc)
+    })
+}
+
+fn checksum(id: B256, bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(id.as_slice());
+    hasher.update(bytes);
+    hasher.finalize()
 }

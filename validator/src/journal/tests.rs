@@ -107,6 +107,59 @@ fn a_damaged_record_with_others_behind_it_is_an_error_and_not_a_torn_tail() {
 }
 
 #[test]
+fn a_damaged_length_does_not_erase_the_votes_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = fresh(dir.path());
+    let start = usize::try_from(fs::metadata(file(dir.path())).unwrap().len()).unwrap();
+    journal.insert(vote(1, 0, 1)).unwrap();
+    journal.insert(vote(2, 0, 2)).unwrap();
+    drop(journal);
+    let whole = fs::read(file(dir.path())).unwrap();
+    for byte in 0..12 {
+        let mut bytes = whole.clone();
+        bytes[start + byte] ^= 0x40;
+        fs::write(file(dir.path()), &bytes).unwrap();
+        let opened = Opened::open(dir.path());
+        assert!(
+            matches!(opened, Err(JournalError::Damaged { offset, .. }) if offset == start),
+            "byte {byte}: {opened:?}"
+        );
+    }
+}
+
+#[test]
+fn a_record_of_another_journal_inside_a_torn_one_is_no_record() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fresh(dir.path()).insert(vote(1, 0, 1)).unwrap();
+    let mut foreign = fresh(other.path());
+    let header = usize::try_from(fs::metadata(file(other.path())).unwrap().len()).unwrap();
+    foreign.insert(vote(2, 0, 2)).unwrap();
+    let frame = fs::read(file(other.path())).unwrap().split_off(header);
+    let mut tail = fs::OpenOptions::new().append(true).open(file(dir.path())).unwrap();
+    tail.write_all(&[0xff; 40]).unwrap();
+    tail.write_all(&frame).unwrap();
+    assert_eq!(reopen(dir.path()).newest(), [vote(1, 0, 1)]);
+}
+
+#[test]
+fn what_a_start_finds_is_written_anew_before_it_is_given_back() {
+    use std::os::unix::fs::MetadataExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = fresh(dir.path());
+    journal.insert(vote(1, 0, 1)).unwrap();
+    drop(journal);
+    // Held open, so that its inode is not given to the new file.
+    let old = fs::File::open(file(dir.path())).unwrap();
+    let journal = reopen(dir.path());
+    assert_ne!(fs::metadata(file(dir.path())).unwrap().ino(), old.metadata().unwrap().ino());
+    drop(journal);
+    assert_eq!(reopen(dir.path()).newest(), [vote(1, 0, 1)]);
+    // A disk that does not take the copy: nothing is given back that might be signed.
+    fs::create_dir(dir.path().join("votes.journal.next")).unwrap();
+    assert!(matches!(Opened::open(dir.path()), Err(JournalError::Io { .. })));
+}
+
+#[test]
 fn a_damaged_header_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     drop(fresh(dir.path()));
@@ -233,11 +286,18 @@ fn what_to_do_about_a_journal_follows_the_table() {
         (JournalConfig::Require { id: ours }, Some((ours, None, true)), Decision::Use),
         (require.clone(), None, Decision::Create(Start::Inactive { replaces: lost })),
         (require.clone(), Some((other, None, true)), Decision::Create(Start::Inactive { replaces: lost })),
+        // The id of its replacement is recorded: the old one, come back, is foreign.
+        (
+            JournalConfig::Require { id: ours },
+            Some((lost, None, true)),
+            Decision::Create(Start::Inactive { replaces: ours }),
+        ),
         // Made by an earlier start in this very state: its sitting out goes on, or is over.
         (require.clone(), Some((ours, Some(lost), false)), Decision::Use),
         (require, Some((ours, Some(lost), true)), Decision::Use),
         (accept.clone(), None, Decision::Create(active)),
         (accept.clone(), Some((lost, None, true)), Decision::Use),
+        (accept.clone(), Some((lost, Some(other), false)), Decision::UseAndActivate),
         (accept.clone(), Some((ours, Some(lost), false)), Decision::UseAndActivate),
         (accept.clone(), Some((ours, Some(lost), true)), Decision::Use),
         // The override is for one journal only.

@@ -255,7 +255,8 @@ impl Planner<'_> {
         self.valid.image.clone().or_else(kept).unwrap_or_else(|| default_image.to_owned())
     }
 
-    /// A node's first journal, or the one with which it went on after it had sat out.
+    /// A node's first journal, or the one made in place of a lost one. That one is recorded while it sits out, before it
+    /// can vote: the lost journal, should its disk come back, is foreign from then on and sits out too.
     fn journals(&mut self) {
         for (index, node) in &self.observed.nodes {
             let (Some(stored), Some(status)) = (node.identity.key(), &node.status) else { continue };
@@ -263,8 +264,7 @@ impl Planner<'_> {
             else {
                 continue;
             };
-            let settled = stored.journal.is_none() || identity.journal.sitting_out.is_none();
-            if settled && stored.journal != Some(identity.journal.id) {
+            if stored.journal != Some(identity.journal.id) {
                 self.plan.journals.push((self.name(*index).identity(), identity.journal.id));
             }
         }
