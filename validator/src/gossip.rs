@@ -3,6 +3,7 @@
 use crate::pool::{Accepted, Origin, Pool, PoolError};
 use alloy_primitives::{B256, Bytes};
 use devp2p::{Misbehaviour, Network, PeerId};
+use futures::StreamExt as _;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, broadcast::error::RecvError, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -13,6 +14,8 @@ const BATCH_WAIT: Duration = Duration::from_millis(50);
 const BATCH_BYTES: usize = 256 * 1024;
 /// Batches from peers worked on at once; more are dropped, as their senders will offer them again or another peer will.
 const INBOUND: usize = 32;
+/// Transactions of one message worked on at once; in order, so that nonces seldom look gapped.
+const AT_ONCE: usize = 4;
 /// Batches that may wait to be worked on.
 pub const QUEUE: usize = 64;
 /// Announced transactions asked for in one request.
@@ -116,7 +119,8 @@ async fn fetch(pool: &Pool, network: &Network, from: PeerId, hashes: Vec<(B256, 
 
 async fn take(pool: &Pool, network: &Network, from: PeerId, raw: Vec<Bytes>) {
     let admitted = raw.into_iter().map(|raw| pool.submit(raw, Origin::Peer(from)));
-    for outcome in futures::future::join_all(admitted).await {
+    let mut admitted = futures::stream::iter(admitted).buffered(AT_ONCE);
+    while let Some(outcome) = admitted.next().await {
         match outcome {
             Ok(_) => {}
             Err(error @ PoolError::Malformed(_)) => {

@@ -116,6 +116,7 @@ struct Shared {
     journal: Journal,
     accepted: broadcast::Sender<Accepted>,
     admissions: Arc<Semaphore>,
+    peer_admissions: Arc<Semaphore>,
     started: Instant,
 }
 
@@ -137,6 +138,7 @@ impl Pool {
             journal,
             accepted: broadcast::Sender::new(limits.accepted_backlog),
             admissions: Arc::new(Semaphore::new(limits.concurrent_admissions)),
+            peer_admissions: Arc::new(Semaphore::new(limits.concurrent_peer_admissions)),
             started: Instant::now(),
             ledger,
         };
@@ -165,10 +167,22 @@ impl Pool {
         state.core.on_new_head(&committed.transaction_hashes, &touched);
         state.core.expire(self.now_s());
         state.head = number;
-        if self.shared.journal.should_compact(state.core.stats().local) {
-            self.shared.journal.compact(living(&state.core));
-        }
+        self.compact_if_due(&state.core);
         Ok(())
+    }
+
+    /// Keeps the journal's file within twice what waits; called under the lock, after blocks and submissions, so that
+    /// a chain that stands does not let it grow.
+    fn compact_if_due(&self, core: &Core) {
+        if self.shared.journal.should_compact(core.local()) {
+            self.shared.journal.compact(|| living(core));
+        }
+    }
+
+    /// Submitted transactions still waiting that peers were not told of for `heads` blocks, at most `most`; they count
+    /// as told from now on.
+    pub fn untold(&self, heads: u64, most: usize) -> Vec<Arc<Pooled>> {
+        self.shared.core.lock().core.untold(heads, most)
     }
 
     /// Takes out a transaction that a builder found impossible to include, whatever comes next.

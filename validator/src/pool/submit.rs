@@ -15,7 +15,28 @@ const HEAD_RACES: usize = 8;
 impl Pool {
     /// Takes a transaction in. For [`Origin::Rpc`] it returns once the transaction is durable.
     pub async fn submit(&self, raw: Bytes, origin: Origin) -> Result<B256, PoolError> {
-        let permit = Arc::clone(&self.shared.admissions).acquire_owned().await;
+        let outcome = self.take_in(raw.clone(), origin).await;
+        if matches!((&outcome, origin), (Err(PoolError::AlreadyKnown), Origin::Rpc(_))) {
+            self.await_stored(&keccak256(&raw)).await?;
+        }
+        outcome
+    }
+
+    /// Who is told that a transaction is here already relies on it as much as who sent it first.
+    async fn await_stored(&self, hash: &B256) -> Result<(), PoolError> {
+        if self.get(hash).is_some_and(|pooled| pooled.is_local()) {
+            let stored = self.shared.journal.slot().await?.barrier().await;
+            stored.unwrap_or(Err(super::JournalError::Closed))?;
+        }
+        Ok(())
+    }
+
+    async fn take_in(&self, raw: Bytes, origin: Origin) -> Result<B256, PoolError> {
+        let admissions = match origin {
+            Origin::Peer(_) => &self.shared.peer_admissions,
+            Origin::Rpc(_) | Origin::Journal => &self.shared.admissions,
+        };
+        let permit = Arc::clone(admissions).acquire_owned().await;
         let permit = permit.map_err(|_| PoolError::Stopping)?;
         let pool = self.clone();
         let admit = move || {
@@ -49,6 +70,7 @@ impl Pool {
             let state = self.insert(&pooled, sender, head)?;
             // Queued under the lock: a compaction queued later has seen this entry, an earlier one comes first.
             let durable = slot.append(pooled.raw.clone());
+            self.compact_if_due(&state.core);
             drop(state);
             durable
         };
@@ -85,7 +107,11 @@ impl Pool {
             return Err(PoolError::AlreadyKnown);
         }
         let tx = admission::decode(&raw)?;
-        let rules = *self.shared.rules.read();
+        let mut rules = *self.shared.rules.read();
+        if origin == Origin::Journal {
+            // Accepted before, and promised to be kept: what a block takes today may be otherwise tomorrow.
+            rules = admission::Rules { base_fee: 0, block_gas_limit: u64::MAX, ..rules };
+        }
         admission::check(&tx, &rules)?;
         let recovered = recovered(tx)?;
         Ok(Arc::new(Pooled { recovered, raw, origin }))
