@@ -35,7 +35,7 @@ use std::{
     sync::{Arc, Weak},
     time::Instant,
 };
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 /// Where a transaction came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +117,7 @@ struct Shared {
     accepted: broadcast::Sender<Accepted>,
     admissions: Arc<Semaphore>,
     peer_admissions: Arc<Semaphore>,
+    heads: watch::Sender<u64>,
     started: Instant,
 }
 
@@ -139,6 +140,7 @@ impl Pool {
             accepted: broadcast::Sender::new(limits.accepted_backlog),
             admissions: Arc::new(Semaphore::new(limits.concurrent_admissions)),
             peer_admissions: Arc::new(Semaphore::new(limits.concurrent_peer_admissions)),
+            heads: watch::Sender::new(head.number),
             started: Instant::now(),
             ledger,
         };
@@ -168,7 +170,14 @@ impl Pool {
         state.core.expire(self.now_s());
         state.head = number;
         self.compact_if_due(&state.core);
+        drop(state);
+        self.shared.heads.send_replace(number);
         Ok(())
+    }
+
+    /// The head that the pool follows, and every one after it.
+    pub fn subscribe_heads(&self) -> watch::Receiver<u64> {
+        self.shared.heads.subscribe()
     }
 
     /// Keeps the journal's file within twice what waits; called under the lock, after blocks and submissions, so that
