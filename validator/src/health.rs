@@ -2,6 +2,7 @@
 
 mod document;
 mod judge;
+mod port;
 
 pub use judge::{Standing, judged_head, live_seats, readiness};
 
@@ -75,7 +76,7 @@ pub async fn serve(health: Arc<Health>, listener: tokio::net::TcpListener, stop:
         .route("/status", get(status))
         .with_state(health);
     let served =
-        axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+        axum::serve(port::Port::new(listener), router).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "health endpoints ended");
     }
