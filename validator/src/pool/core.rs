@@ -160,6 +160,18 @@ impl Core {
         }
     }
 
+    /// Books a peer's transaction as submitted here; false when it is not one.
+    pub fn adopt(&mut self, hash: &B256, origin: Origin) -> bool {
+        let Some(old) = self.by_hash.get(hash).filter(|pooled| !pooled.is_local()).map(Arc::clone) else {
+            return false;
+        };
+        let new = Arc::new(Pooled { origin, ..Pooled::clone(&old) });
+        self.change(&old.recovered.sender, |queue| queue.exchange(Arc::clone(&new)));
+        self.forget(&old);
+        self.remember(new);
+        true
+    }
+
     /// Takes one out, whatever its place.
     pub fn remove(&mut self, hash: &B256) -> Option<Arc<Pooled>> {
         let pooled = Arc::clone(self.by_hash.get(hash)?);

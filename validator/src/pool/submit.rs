@@ -17,17 +17,21 @@ impl Pool {
     pub async fn submit(&self, raw: Bytes, origin: Origin) -> Result<B256, PoolError> {
         let outcome = self.take_in(raw.clone(), origin).await;
         if matches!((&outcome, origin), (Err(PoolError::AlreadyKnown), Origin::Rpc(_))) {
-            self.await_stored(&keccak256(&raw)).await?;
+            self.keep_known(raw, origin).await?;
         }
         outcome
     }
 
-    /// Who is told that a transaction is here already relies on it as much as who sent it first.
-    async fn await_stored(&self, hash: &B256) -> Result<(), PoolError> {
-        if self.get(hash).is_some_and(|pooled| pooled.is_local()) {
-            let stored = self.shared.journal.slot().await?.barrier().await;
-            stored.unwrap_or(Err(super::JournalError::Closed))?;
-        }
+    /// Who is told that a transaction is here already relies on it as much as who sent it first: one that a peer sent
+    /// is kept from now on as if it had come from the client, and the answer waits for the disk.
+    async fn keep_known(&self, raw: Bytes, origin: Origin) -> Result<(), PoolError> {
+        let hash = keccak256(&raw);
+        let slot = self.shared.journal.slot().await?;
+        let durable = {
+            let mut state = self.shared.core.lock();
+            if state.core.adopt(&hash, origin) { slot.append(raw) } else { slot.barrier() }
+        };
+        durable.await.unwrap_or(Err(super::JournalError::Closed))?;
         Ok(())
     }
 
@@ -109,8 +113,7 @@ impl Pool {
         let tx = admission::decode(&raw)?;
         let mut rules = *self.shared.rules.read();
         if origin == Origin::Journal {
-            // Accepted before, and promised to be kept: what a block takes today may be otherwise tomorrow.
-            rules = admission::Rules { base_fee: 0, block_gas_limit: u64::MAX, ..rules };
+            rules = rules.without_passing();
         }
         admission::check(&tx, &rules)?;
         let recovered = recovered(tx)?;

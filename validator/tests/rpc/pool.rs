@@ -110,3 +110,18 @@ async fn peers_that_send_much_do_not_keep_clients_waiting() {
         accepted = client => { accepted.unwrap(); }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_peer_sent_first_survives_a_crash_once_a_client_sent_it_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let user = Key::new("user");
+    let raw = user.dynamic(0, TxKind::Create, CONTRACT);
+    let hash = {
+        let chain = Chain::open(dir.path());
+        let hash = chain.pool.submit(raw.clone(), Origin::Peer(B512::ZERO)).await.unwrap();
+        let known = chain.pool.submit(raw, Origin::Rpc([127, 0, 0, 1].into())).await.unwrap_err();
+        assert_eq!(known.to_string(), "already known");
+        hash
+    };
+    assert!(Chain::open(dir.path()).pool.contains(&hash));
+}

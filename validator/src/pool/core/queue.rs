@@ -92,6 +92,13 @@ impl Queue {
         self.extend_ready();
     }
 
+    /// The same transaction, booked otherwise.
+    pub(super) fn exchange(&mut self, pooled: Arc<Pooled>) {
+        if let Some(entry) = self.entries.get_mut(&pooled.recovered.tx.nonce()) {
+            entry.pooled = pooled;
+        }
+    }
+
     pub(super) fn remove(&mut self, nonce: u64) {
         if self.entries.remove(&nonce).is_some() {
             self.ready = 0;

@@ -281,3 +281,19 @@ fn peers_are_told_again_of_submissions_that_still_wait_the_longest_untold_first(
     core.on_new_head(&[], &[]);
     assert_eq!(told(&mut core), [0; 0]);
 }
+
+#[test]
+fn a_transaction_of_a_peer_is_booked_as_submitted_once_a_client_sends_it_too() {
+    let mut core = filled(Limits::default(), &[(1, 0, 1), (2, 3, 1)]);
+    let hashes =
+        [(1, 0), (2, 3)].map(|(sender, nonce)| transaction(sender, nonce, 0, peer(1)).recovered.hash);
+    for hash in hashes {
+        assert!(core.adopt(&hash, client(1)));
+        assert!(!core.adopt(&hash, client(2)), "it is one already");
+    }
+    assert!(!core.adopt(&B256::ZERO, client(1)));
+    assert_eq!(core.stats(), Stats { pending: 1, queued: 1, bytes: 200, local: 2, local_bytes: 200 });
+    assert_eq!((core.gapped_peers, core.sources.len()), (0, 1));
+    core.on_new_head(&hashes, &[]);
+    assert_eq!(core.stats(), Stats::default());
+}

@@ -127,6 +127,9 @@ fn after_a_failed_write_nothing_is_accepted_any_more() {
         let error = durable.blocking_recv().unwrap().unwrap_err().to_string();
         assert!(error.contains(want), "{error}");
     }
+    let (done, durable) = oneshot::channel();
+    commands.blocking_send(Command::Sync { done }).unwrap();
+    assert!(durable.blocking_recv().unwrap().is_err(), "what was queued before is not on disk");
     assert!(fault.get().is_some());
     drop(commands);
     writer.join().unwrap();
