@@ -31,6 +31,8 @@ use validator::{
 const NODES: u16 = 4;
 /// Blocks before the measurement: connections are made, the first heights are overdue from genesis.
 const WARM_UP: u64 = 5;
+/// Of the blocks made, how many each node's subscriber must have heard of.
+const LEAST_HEARD_PERCENT: u64 = 90;
 const START_PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Parser)]
@@ -86,12 +88,16 @@ async fn main() -> anyhow::Result<ExitCode> {
     drop(sender);
     warm_up(&mut heard).await?;
     let before = counters(&ports).await?;
-    let mut errors = watch(&mut heard, Duration::from_secs(options.minutes * 60)).await?;
+    let (mut errors, blocks) = watch(&mut heard, Duration::from_secs(options.minutes * 60)).await?;
     let after = counters(&ports).await?;
     for child in &mut processes.0 {
         anyhow::ensure!(child.try_wait()?.is_none(), "a validator ended during the soak");
     }
     report(&mut errors, before, after);
+    for (node, heard) in errors.iter().map(Vec::len).enumerate() {
+        let enough = heard as u64 * 100 >= blocks * LEAST_HEARD_PERCENT;
+        anyhow::ensure!(enough, "node {node} told of {heard} of {blocks} blocks");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -159,15 +165,18 @@ async fn warm_up(heard: &mut mpsc::Receiver<Heard>) -> anyhow::Result<()> {
     }
 }
 
-async fn watch(heard: &mut mpsc::Receiver<Heard>, time: Duration) -> anyhow::Result<Vec<Vec<u64>>> {
+/// What each node's blocks were late by, and how many blocks were made meanwhile.
+async fn watch(heard: &mut mpsc::Receiver<Heard>, time: Duration) -> anyhow::Result<(Vec<Vec<u64>>, u64)> {
     let start = Instant::now();
     let mut errors = vec![Vec::new(); usize::from(NODES)];
     let mut minute = 0;
-    let mut newest = 0;
+    let (mut newest, mut before) = (0, None);
     while start.elapsed() < time {
         let next = timeout(START_PATIENCE, heard.recv()).await?;
         let next = next.ok_or_else(|| anyhow::anyhow!("subscriptions ended"))?;
         newest = newest.max(next.number);
+        // The first block told of here may still come from the other nodes: it counts as made before.
+        let _ = before.get_or_insert(next.number);
         if let Some(node) = errors.get_mut(usize::from(next.node)) {
             node.push(next.late_ms);
         }
@@ -177,7 +186,7 @@ async fn watch(heard: &mut mpsc::Receiver<Heard>, time: Duration) -> anyhow::Res
             println!("minute {minute}: block {newest}, worst error {worst} ms");
         }
     }
-    Ok(errors)
+    Ok((errors, newest.saturating_sub(before.unwrap_or(newest))))
 }
 
 /// (round changes, blocks above round 0), the highest of all nodes.
@@ -190,10 +199,11 @@ async fn counters(ports: &[Ports]) -> anyhow::Result<(u64, u64)> {
         stream.read_to_string(&mut text).await?;
         let value = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+            let value = line.and_then(|value| value.trim().parse::<u64>().ok());
+            value.ok_or_else(|| anyhow::anyhow!("metrics port {}: no {name}", ports.metrics))
         };
-        highest.0 = highest.0.max(value("quorate_round_changes_total "));
-        highest.1 = highest.1.max(value("quorate_round0_missed_total "));
+        highest.0 = highest.0.max(value("quorate_round_changes_total ")?);
+        highest.1 = highest.1.max(value("quorate_round0_missed_total ")?);
     }
     Ok(highest)
 }

@@ -2,11 +2,12 @@
 
 use crate::{
     driver::{Incoming, Verifier},
-    gossip::Inbound,
+    gossip::{self, Inbound, Offer},
     sync::{Hint, SyncHandle},
 };
-use devp2p::Event;
-use tokio::sync::mpsc;
+use devp2p::{Event, Events};
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// Where events go.
@@ -20,7 +21,14 @@ pub struct Routes {
 }
 
 /// Routes events until told to stop; then they are thrown away, so that no peer's task waits while the network stops.
-pub async fn route(mut events: mpsc::Receiver<Event>, routes: Routes, stop: CancellationToken) {
+pub async fn route(mut events: Events, routes: Routes, stop: CancellationToken) {
+    let budget = Arc::new(Semaphore::new(gossip::BUDGET_KIB));
+    // Without room for it a message is dropped: its sender reminds us, other peers or blocks bring it.
+    let offer = |offer: Offer| {
+        if let Some(inbound) = Inbound::within(&budget, offer) {
+            let _ = routes.gossip.try_send(inbound);
+        }
+    };
     loop {
         let event = tokio::select! {
             () = stop.cancelled() => return,
@@ -38,13 +46,10 @@ pub async fn route(mut events: mpsc::Receiver<Event>, routes: Routes, stop: Canc
             Event::Consensus { from, code, payload } => {
                 routes.verifier.check(Incoming { from, code, payload });
             }
-            Event::NewBlock { from, block, .. } => routes.sync.hint(Hint::Block(from, block)),
+            Event::NewBlock { from, block, .. } => routes.sync.block(from, block),
             Event::NewBlockHashes { .. } => routes.sync.hint(Hint::Peers),
-            // A full queue means more than we can take: other peers, or blocks, will bring them again.
-            Event::Transactions { from, raw } => drop(routes.gossip.try_send(Inbound::Full(from, raw))),
-            Event::TransactionHashes { from, hashes } => {
-                drop(routes.gossip.try_send(Inbound::Announced(from, hashes)));
-            }
+            Event::Transactions { from, raw } => offer(Offer::Full(from, raw)),
+            Event::TransactionHashes { from, hashes } => offer(Offer::Announced(from, hashes)),
         }
     }
 }

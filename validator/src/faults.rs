@@ -2,7 +2,10 @@
 
 use crate::metrics::Metrics;
 use parking_lot::Mutex;
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+};
 
 const KEPT: usize = 16;
 
@@ -10,13 +13,14 @@ const KEPT: usize = 16;
 #[derive(Clone)]
 pub struct Faults {
     list: Arc<Mutex<VecDeque<String>>>,
+    stopping: Arc<OnceLock<String>>,
     metrics: Arc<Metrics>,
 }
 
 impl Faults {
     /// An empty list that counts into the metrics.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { list: Arc::default(), metrics }
+        Self { list: Arc::default(), stopping: Arc::default(), metrics }
     }
 
     /// Logs, counts and keeps a fault; one said before is only counted.
@@ -33,8 +37,41 @@ impl Faults {
         list.push_back(fault);
     }
 
+    /// Reports a fault after which this node cannot do its part until a restart, so that it is not ready. Only the
+    /// first counts: the others follow from it.
+    pub fn stopped(&self, fault: String) {
+        if self.stopping.set(fault.clone()).is_ok() {
+            self.report(fault);
+        }
+    }
+
+    /// What made this node unable to do its part.
+    pub fn stopping(&self) -> Option<String> {
+        self.stopping.get().cloned()
+    }
+
     /// Newest last.
     pub fn list(&self) -> Vec<String> {
         self.list.lock().iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_fault_that_stops_the_node_is_kept_and_counted_once() {
+        let metrics = Arc::new(Metrics::default());
+        let faults = Faults::new(Arc::clone(&metrics));
+        faults.report("passing".to_string());
+        assert_eq!(faults.stopping(), None);
+        for _ in 0..3 {
+            faults.stopped("disk".to_string());
+        }
+        faults.stopped("what follows from it".to_string());
+        assert_eq!(faults.stopping().as_deref(), Some("disk"));
+        assert_eq!(faults.list(), ["passing", "disk"]);
+        assert_eq!(metrics.faults.get(), 2);
     }
 }

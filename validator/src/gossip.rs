@@ -3,8 +3,9 @@
 use crate::pool::{Accepted, Origin, Pool, PoolError};
 use alloy_primitives::{B256, Bytes};
 use devp2p::{Misbehaviour, Network, PeerId};
+use futures::StreamExt as _;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::sync::{Semaphore, broadcast::error::RecvError, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast::error::RecvError, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a transaction waits for others to travel with.
@@ -13,29 +14,63 @@ const BATCH_WAIT: Duration = Duration::from_millis(50);
 const BATCH_BYTES: usize = 256 * 1024;
 /// Batches from peers worked on at once; more are dropped, as their senders will offer them again or another peer will.
 const INBOUND: usize = 32;
+/// Transactions of one message worked on at once; in order, so that nonces seldom look gapped.
+const AT_ONCE: usize = 4;
 /// Batches that may wait to be worked on.
 pub const QUEUE: usize = 64;
+/// KiB of transactions from peers that may wait or be worked on.
+pub const BUDGET_KIB: usize = 64 * 1024;
+/// What an announcement takes of it: the answer to a request for its transactions has 2 MiB at most by custom.
+const ANNOUNCEMENT_KIB: usize = 2 * 1024;
 /// Announced transactions asked for in one request.
 const FETCH: usize = 256;
+/// Blocks that a submitted transaction waits before peers are reminded of it; then they are again and again.
+const REMIND_AFTER: u64 = 3;
+/// Transactions that peers are reminded of after one block.
+const REMIND: usize = 512;
 
 /// Something a peer sent about transactions.
 #[derive(Debug)]
-pub enum Inbound {
+pub enum Offer {
     /// In full.
     Full(PeerId, Vec<Bytes>),
     /// By hash.
     Announced(PeerId, Vec<(B256, u8, u32)>),
 }
 
+/// An offer within the byte budget, until it has been worked on.
+#[derive(Debug)]
+pub struct Inbound {
+    offer: Offer,
+    weight: OwnedSemaphorePermit,
+}
+
+impl Inbound {
+    /// Takes what the offer needs from the budget; `None` when that much is not left.
+    pub fn within(budget: &Arc<Semaphore>, offer: Offer) -> Option<Self> {
+        let kib = match &offer {
+            Offer::Full(_, raw) => raw.iter().map(|raw| raw.len()).sum::<usize>() / 1024 + 1,
+            Offer::Announced(..) => ANNOUNCEMENT_KIB,
+        };
+        let weight = Arc::clone(budget).try_acquire_many_owned(u32::try_from(kib).ok()?).ok()?;
+        Some(Self { offer, weight })
+    }
+}
+
 /// Sends accepted transactions to peers until told to stop.
 pub async fn send(pool: Pool, network: Network, stop: CancellationToken) {
     let mut accepted = pool.subscribe_accepted();
+    let mut heads = pool.subscribe_heads();
     loop {
         let first = tokio::select! {
             () = stop.cancelled() => return,
+            Ok(()) = heads.changed() => {
+                remind(&pool, &network);
+                continue;
+            }
             next = accepted.recv() => match next {
                 Ok(first) => first,
-                // Peers fetch what was skipped from the nodes that got it, or from blocks.
+                // Peers are reminded of what was skipped.
                 Err(RecvError::Lagged(_)) => continue,
                 Err(RecvError::Closed) => return,
             },
@@ -53,6 +88,15 @@ pub async fn send(pool: Pool, network: Network, stop: CancellationToken) {
         for (except, raw) in batch.by_origin {
             network.broadcast_transactions(raw, except);
         }
+    }
+}
+
+/// Tells peers again of submitted transactions that still wait: a peer that was busy dropped them, and this node may
+/// have no seat to put them into a block itself.
+fn remind(pool: &Pool, network: &Network) {
+    let waiting = pool.untold(REMIND_AFTER, REMIND);
+    if !waiting.is_empty() {
+        network.remind_transactions(waiting.iter().map(|pooled| pooled.raw.clone()).collect());
     }
 }
 
@@ -92,40 +136,92 @@ pub async fn receive(
         let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { continue };
         let (pool, network) = (pool.clone(), network.clone());
         tasks.spawn(async move {
-            match next {
-                Inbound::Full(from, raw) => take(&pool, &network, from, raw).await,
-                Inbound::Announced(from, hashes) => fetch(&pool, &network, from, hashes).await,
+            let Inbound { offer, weight } = next;
+            match offer {
+                Offer::Full(from, raw) => {
+                    take(&pool, &network, from, raw).await;
+                }
+                Offer::Announced(from, hashes) => fetch(&pool, &network, from, hashes).await,
             }
-            drop(slot);
+            drop((slot, weight));
         });
     }
 }
 
+/// Fetches what is not known in as many requests as it takes; the network bounds the hashes of one announcement.
 async fn fetch(pool: &Pool, network: &Network, from: PeerId, hashes: Vec<(B256, u8, u32)>) {
-    let mut unknown: Vec<B256> =
-        hashes.into_iter().map(|(hash, ..)| hash).filter(|hash| !pool.contains(hash)).collect();
-    unknown.truncate(FETCH);
-    if unknown.is_empty() {
-        return;
-    }
-    match network.pooled_transactions(from, unknown).await {
-        Ok(raw) => take(pool, network, from, raw).await,
-        Err(error) => tracing::debug!(%error, "announced transactions did not come"),
+    let hashes: Vec<B256> = hashes.into_iter().map(|(hash, ..)| hash).collect();
+    let mut rest = hashes.as_slice();
+    while let Some(asked) = next_unknown(&mut rest, |hash| pool.contains(hash)) {
+        match network.pooled_transactions(from, asked).await {
+            Ok(raw) => {
+                if !take(pool, network, from, raw).await {
+                    return;
+                }
+            }
+            Err(error) => return tracing::debug!(%error, "announced transactions did not come"),
+        }
     }
 }
 
-async fn take(pool: &Pool, network: &Network, from: PeerId, raw: Vec<Bytes>) {
+/// The next hashes to ask for; `None` when none is left.
+fn next_unknown(rest: &mut &[B256], is_known: impl Fn(&B256) -> bool) -> Option<Vec<B256>> {
+    let mut unknown = Vec::new();
+    while let Some((hash, others)) = rest.split_first().filter(|_| unknown.len() < FETCH) {
+        *rest = others;
+        if !is_known(hash) {
+            unknown.push(*hash);
+        }
+    }
+    (!unknown.is_empty()).then_some(unknown)
+}
+
+/// Takes transactions in, in order; false when the peer sent something else and is dropped.
+async fn take(pool: &Pool, network: &Network, from: PeerId, raw: Vec<Bytes>) -> bool {
     let admitted = raw.into_iter().map(|raw| pool.submit(raw, Origin::Peer(from)));
-    for outcome in futures::future::join_all(admitted).await {
+    let mut admitted = futures::stream::iter(admitted).buffered(AT_ONCE);
+    while let Some(outcome) = admitted.next().await {
         match outcome {
             Ok(_) => {}
             Err(error @ PoolError::Malformed(_)) => {
                 tracing::debug!(%error, "peer sent something that is no transaction");
                 network.penalise(from, Misbehaviour::MalformedTransaction);
-                return;
+                return false;
             }
             // Rules and states differ between honest nodes: refused, not punished.
             Err(error) => tracing::trace!(%error, "transaction of a peer refused"),
         }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_announced_is_asked_for_in_parts() {
+        let hashes: Vec<B256> = (0..600_u64).map(|n| B256::left_padding_from(&n.to_be_bytes())).collect();
+        let known = |hash: &B256| hash.0[31].is_multiple_of(2);
+        let mut rest = hashes.as_slice();
+        let mut parts = Vec::new();
+        while let Some(part) = next_unknown(&mut rest, known) {
+            parts.push(part);
+        }
+        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [256, 44]);
+        let unknown: Vec<B256> = hashes.into_iter().filter(|hash| !known(hash)).collect();
+        assert_eq!(parts.concat(), unknown);
+    }
+
+    #[test]
+    fn offers_beyond_the_byte_budget_are_dropped_until_there_is_room() {
+        let budget = Arc::new(Semaphore::new(BUDGET_KIB));
+        let offer = || Offer::Full(PeerId::ZERO, vec![Bytes::from(vec![0; 1 << 20]); 9]);
+        let held: Vec<_> = std::iter::from_fn(|| Inbound::within(&budget, offer())).collect();
+        assert_eq!(held.len(), 7);
+        drop(held);
+        let announced = || Offer::Announced(PeerId::ZERO, vec![]);
+        let held: Vec<_> = std::iter::from_fn(|| Inbound::within(&budget, announced())).collect();
+        assert_eq!(held.len(), 32);
     }
 }

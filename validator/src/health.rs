@@ -2,8 +2,9 @@
 
 mod document;
 mod judge;
+mod port;
 
-pub use judge::{Standing, live_seats, readiness};
+pub use judge::{Standing, judged_head, live_seats, readiness};
 
 use crate::{
     clock::unix_ms, driver::DriverHandle, faults::Faults, import::Importer, metrics::Metrics, pool::Pool,
@@ -74,7 +75,8 @@ pub async fn serve(health: Arc<Health>, listener: tokio::net::TcpListener, stop:
         .route("/metrics", get(metrics))
         .route("/status", get(status))
         .with_state(health);
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+    let served =
+        axum::serve(port::Port::new(listener), router).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "health endpoints ended");
     }

@@ -1,6 +1,7 @@
 //! What RPC is told of the rest of the node.
 
 use crate::{
+    health::judged_head,
     import::Importer,
     metrics::Metrics,
     rpc::{NodeView, SyncProgress},
@@ -34,7 +35,7 @@ impl NodeView for View {
 
     fn syncing(&self) -> Option<SyncProgress> {
         let current = self.importer.head().number;
-        let highest = self.network.peers().iter().map(|peer| claim(peer).head).max().unwrap_or(0);
+        let highest = judged_head(self.network.peers().iter().map(|peer| claim(peer).head));
         let behind = current.saturating_add(LAG) < highest;
         behind.then_some(SyncProgress { starting: self.starting, current, highest })
     }

@@ -35,7 +35,7 @@ use std::{
     sync::{Arc, Weak},
     time::Instant,
 };
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 /// Where a transaction came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +116,8 @@ struct Shared {
     journal: Journal,
     accepted: broadcast::Sender<Accepted>,
     admissions: Arc<Semaphore>,
+    peer_admissions: Arc<Semaphore>,
+    heads: watch::Sender<u64>,
     started: Instant,
 }
 
@@ -137,6 +139,8 @@ impl Pool {
             journal,
             accepted: broadcast::Sender::new(limits.accepted_backlog),
             admissions: Arc::new(Semaphore::new(limits.concurrent_admissions)),
+            peer_admissions: Arc::new(Semaphore::new(limits.concurrent_peer_admissions)),
+            heads: watch::Sender::new(head.number),
             started: Instant::now(),
             ledger,
         };
@@ -165,10 +169,29 @@ impl Pool {
         state.core.on_new_head(&committed.transaction_hashes, &touched);
         state.core.expire(self.now_s());
         state.head = number;
-        if self.shared.journal.should_compact(state.core.stats().local) {
-            self.shared.journal.compact(living(&state.core));
-        }
+        self.compact_if_due(&state.core);
+        drop(state);
+        self.shared.heads.send_replace(number);
         Ok(())
+    }
+
+    /// The head that the pool follows, and every one after it.
+    pub fn subscribe_heads(&self) -> watch::Receiver<u64> {
+        self.shared.heads.subscribe()
+    }
+
+    /// Keeps the journal's file within twice what waits; called under the lock, after blocks and submissions, so that
+    /// a chain that stands does not let it grow.
+    fn compact_if_due(&self, core: &Core) {
+        if self.shared.journal.should_compact(core.local()) {
+            self.shared.journal.compact(|| living(core));
+        }
+    }
+
+    /// Submitted transactions still waiting that peers were not told of for `heads` blocks, at most `most`; they count
+    /// as told from now on.
+    pub fn untold(&self, heads: u64, most: usize) -> Vec<Arc<Pooled>> {
+        self.shared.core.lock().core.untold(heads, most)
     }
 
     /// Takes out a transaction that a builder found impossible to include, whatever comes next.

@@ -5,6 +5,7 @@
 
 mod fetch;
 mod plan;
+mod turns;
 
 pub use plan::{Claim, Plan, plan};
 
@@ -13,21 +14,24 @@ use crate::{
     import::{ImportError, Importer, Source},
 };
 use devp2p::{Misbehaviour, Network, PeerId, PeerInfo};
-use ledger::{Block, CommitError};
+use ledger::{Block, CommitError, HeadInfo};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use turns::{Turn, Turns};
 
 /// How often the plan is made anew when nobody says anything.
 const TICK: Duration = Duration::from_millis(250);
 /// Hints that may wait; lost ones are made good by the tick.
 const QUEUE: usize = 64;
+/// Announced blocks that may wait; each can have 10 MiB, and the next one is the only one of use.
+const BLOCKS: usize = 4;
 
 /// Something that may mean we are behind.
 #[derive(Debug)]
 pub enum Hint {
-    /// A peer sent a block.
-    Block(PeerId, Box<Block>),
+    /// A peer sent what may be the next block.
+    Block(PeerId, Box<Block>, OwnedSemaphorePermit),
     /// A peer connected or announced blocks; what it claims is in the network's list.
     Peers,
     /// Seats vote on this height or a later one.
@@ -38,12 +42,21 @@ pub enum Hint {
 #[derive(Clone, Debug)]
 pub struct SyncHandle {
     hints: mpsc::Sender<Hint>,
+    head: watch::Receiver<HeadInfo>,
+    blocks: Arc<Semaphore>,
 }
 
 impl SyncHandle {
     /// Passes a hint on, or drops it while sync is busy fetching anyway.
     pub fn hint(&self, hint: Hint) {
         let _ = self.hints.try_send(hint);
+    }
+
+    /// Passes on a block if it is the next one and few wait; of any other only that its peer claims more than we have.
+    pub fn block(&self, from: PeerId, block: Box<Block>) {
+        let is_next = self.head.borrow().number.checked_add(1) == Some(block.header.number);
+        let place = is_next.then(|| Arc::clone(&self.blocks).try_acquire_owned().ok()).flatten();
+        self.hint(place.map_or(Hint::Peers, |place| Hint::Block(from, block, place)));
     }
 }
 
@@ -58,6 +71,7 @@ pub struct Sync {
     behind_since: Option<(u64, u64)>,
     last_asked_ms: u64,
     turn: usize,
+    turns: Turns,
 }
 
 /// What ended the dealings with a peer.
@@ -76,8 +90,19 @@ impl Sync {
     pub fn new(importer: Arc<Importer>, network: Network) -> (Self, SyncHandle) {
         let (sender, hints) = mpsc::channel(QUEUE);
         let last_asked_ms = unix_ms();
-        let sync = Self { importer, network, hints, heard: 0, behind_since: None, last_asked_ms, turn: 0 };
-        (sync, SyncHandle { hints: sender })
+        let handle =
+            SyncHandle { hints: sender, head: importer.heads(), blocks: Arc::new(Semaphore::new(BLOCKS)) };
+        let sync = Self {
+            importer,
+            network,
+            hints,
+            heard: 0,
+            behind_since: None,
+            last_asked_ms,
+            turn: 0,
+            turns: Turns::default(),
+        };
+        (sync, handle)
     }
 
     /// Runs until told to stop.
@@ -103,7 +128,7 @@ impl Sync {
 
     async fn on_hint(&mut self, hint: Hint) {
         match hint {
-            Hint::Block(from, block) if block.header.number == self.importer.head().number + 1 => {
+            Hint::Block(from, block, _) if block.header.number == self.importer.head().number + 1 => {
                 let number = block.header.number;
                 if let Err(source) = self.importer.import(*block, Source::Announced).await {
                     self.failed(from, &Failure::Import { number, source });
@@ -134,9 +159,33 @@ impl Sync {
             if let Err(failure) = &fetched {
                 self.failed(peer, failure);
             }
+            let claimed_more = claims.iter().any(|claim| claim.peer == peer && claim.head > head);
+            self.judge_turn(peer, claimed_more, head, &fetched);
             if self.importer.head().number == head {
                 return;
             }
+        }
+    }
+
+    /// A peer that claims blocks and does not show them loses its claim, and after some turns its connection.
+    fn judge_turn(&mut self, peer: PeerId, claimed_more: bool, head: u64, fetched: &Result<(), Failure>) {
+        let moved = self.importer.head().number > head;
+        let turn = match fetched {
+            Ok(()) if moved => Turn::Useful,
+            Ok(()) if claimed_more => Turn::Empty,
+            Err(Failure::Request(_)) if !moved => Turn::Unanswered,
+            // Nothing was claimed, or the failure was dealt with for what it is.
+            Ok(()) | Err(_) => return,
+        };
+        match turn {
+            Turn::Useful => self.network.believe(peer),
+            Turn::Empty => self.network.doubt(peer),
+            Turn::Unanswered => {}
+        }
+        let connected: Vec<PeerId> = self.network.peers().iter().map(|info| info.id).collect();
+        if self.turns.is_one_too_many(peer, turn, &connected) {
+            tracing::warn!(peer = %short(&peer), "claims blocks that it does not show");
+            self.network.penalise(peer, Misbehaviour::UselessAnswer);
         }
     }
 
@@ -173,4 +222,38 @@ pub fn claim(peer: &PeerInfo) -> Claim {
 /// The first bytes of a node id, enough for a log line.
 fn short(id: &PeerId) -> String {
     hex::encode(&id[..4])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_consensus::Header;
+    use alloy_primitives::B256;
+
+    #[test]
+    fn only_the_next_block_waits_and_few_of_them() {
+        let head = HeadInfo { number: 3, hash: B256::ZERO, header: Arc::default() };
+        let (_sender, head) = watch::channel(head);
+        let (hints, mut waiting) = mpsc::channel(QUEUE);
+        let handle = SyncHandle { hints, head, blocks: Arc::new(Semaphore::new(BLOCKS)) };
+        let block = |number| {
+            let header = Header { number, ..Header::default() };
+            Box::new(Block { header, body: devp2p::BlockBody::default() })
+        };
+        for number in [5, u64::MAX, 3] {
+            handle.block(PeerId::ZERO, block(number));
+            assert!(matches!(waiting.try_recv(), Ok(Hint::Peers)), "{number}");
+        }
+        for _ in 0..BLOCKS {
+            handle.block(PeerId::ZERO, block(4));
+        }
+        handle.block(PeerId::ZERO, block(4));
+        for _ in 0..BLOCKS {
+            // Taken out, its place is free again.
+            assert!(matches!(waiting.try_recv(), Ok(Hint::Block(..))));
+        }
+        assert!(matches!(waiting.try_recv(), Ok(Hint::Peers)));
+        handle.block(PeerId::ZERO, block(4));
+        assert!(matches!(waiting.try_recv(), Ok(Hint::Block(..))));
+    }
 }

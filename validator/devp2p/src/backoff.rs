@@ -7,9 +7,11 @@ pub(crate) const START_WINDOW: Duration = Duration::from_secs(30);
 const START_FIRST: Duration = Duration::from_millis(250);
 const START_MOST: Duration = Duration::from_secs(1);
 const FIRST: Duration = Duration::from_secs(1);
-const MOST: Duration = Duration::from_secs(30);
+/// Longest pause between two dials of a static peer, jitter and yielding included: a halted chain makes its next block
+/// within 6 s of its quorum being back, so peers must find each other in less.
+pub(crate) const MOST: Duration = Duration::from_secs(4);
 
-/// Delays that double from 1 s to 30 s, or from 250 ms to 1 s during [`START_WINDOW`].
+/// Delays that double from 1 s to [`MOST`], or from 250 ms to 1 s during [`START_WINDOW`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Backoff {
     last: Option<Duration>,
@@ -43,8 +45,8 @@ mod tests {
     }
 
     #[test]
-    fn delays_double_up_to_thirty_seconds() {
-        assert_eq!(delays(100, 7), [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+    fn delays_double_up_to_four_seconds() {
+        assert_eq!(delays(100, 7), [1000, 2000, 4000, 4000, 4000, 4000, 4000]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Keeping a connection to each static peer, for ever.
 
 use crate::{
-    backoff::{Backoff, START_WINDOW},
+    backoff::{Backoff, MOST, START_WINDOW},
     counters::Count,
     session::{
         establish::{EstablishError, Established, Origin, establish},
@@ -68,10 +68,8 @@ pub(crate) async fn keep_connected(shared: Arc<Shared>, peer: Enode) {
             if connected_at.elapsed() >= STABLE {
                 backoff.reset();
             }
-            if !first {
-                sleep(backoff.next(shared.started.elapsed(), jitter())).await;
-            }
-            sleep(yielding(&shared, &peer)).await;
+            let delay = if first { Duration::ZERO } else { backoff.next(shared.started.elapsed(), jitter()) };
+            sleep((delay + yielding(&shared, &peer)).min(MOST)).await;
         };
         if shared.stop.run_until_cancelled(pause).await.is_none() {
             return;

@@ -3,6 +3,7 @@
 use crate::{Block, DisconnectReason, PeerId};
 use alloy_primitives::{B256, Bytes, U256};
 use std::net::SocketAddr;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 /// A peer whose eth handshake succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +25,11 @@ pub struct PeerInfo {
     /// Hash of the newest block it claims.
     pub head_hash: B256,
     /// Number of the newest block it has shown; the Status of `eth/68` carries none, so 0 until its first NewBlock,
-    /// NewBlockHashes or headers.
+    /// NewBlockHashes or headers. Announced numbers that the clock rules out are left aside, and so is most of what a
+    /// peer announces while it is doubted ([`crate::Network::doubt`]).
     pub head_number: u64,
-    /// Total difficulty it claims; genesis difficulty + head number on QBFT chains.
+    /// Total difficulty it claims; genesis difficulty + head number on QBFT chains. One that the clock rules out is
+    /// replaced by our own.
     pub total_difficulty: U256,
 }
 
@@ -131,4 +134,34 @@ pub enum Event {
         /// At most [`crate::eth::limits::MAX_ANNOUNCEMENTS`]; type and length are 0 from `eth/66` peers.
         hashes: Vec<(B256, u8, u32)>,
     },
+}
+
+/// Events in the order in which they came, bounded by number and by bytes.
+#[derive(Debug)]
+pub struct Events(pub(crate) mpsc::Receiver<Weighed>);
+
+impl Events {
+    /// The next event; `None` once the network has stopped. Cancel-safe.
+    pub async fn recv(&mut self) -> Option<Event> {
+        // Its share of the byte budget is free from here on: the owner has it now.
+        self.0.recv().await.map(|weighed| weighed.event)
+    }
+}
+
+/// An event and what it takes of the byte budget while it waits.
+#[derive(Debug)]
+pub(crate) struct Weighed {
+    event: Event,
+    _weight: Option<OwnedSemaphorePermit>,
+}
+
+impl Weighed {
+    pub(crate) const fn new(event: Event, weight: OwnedSemaphorePermit) -> Self {
+        Self { event, _weight: Some(weight) }
+    }
+
+    /// For events of a fixed small size.
+    pub(crate) const fn light(event: Event) -> Self {
+        Self { event, _weight: None }
+    }
 }

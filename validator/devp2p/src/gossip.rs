@@ -90,6 +90,14 @@ pub(crate) fn transactions(shared: &Shared, raw: &[Bytes], except: Option<PeerId
     }
 }
 
+/// Announces transactions by hash, whatever a peer was sent before.
+pub(crate) fn remind(shared: &Shared, raw: &[Bytes]) {
+    let hashed: Vec<(B256, &Bytes)> = raw.iter().map(|raw| (keccak256(raw), raw)).collect();
+    for peer in shared.table.all() {
+        announce_transactions(&peer, &hashed);
+    }
+}
+
 fn send_all(peer: &Arc<Peer>, messages: &[Bytes]) {
     for data in messages {
         if !peer.send_eth(id::TRANSACTIONS, data.clone()) {

@@ -27,7 +27,7 @@ pub mod rlpx;
 mod session;
 
 pub use counters::CounterSnapshot;
-pub use event::{DownReason, Event, Misbehaviour, PeerInfo};
+pub use event::{DownReason, Event, Events, Misbehaviour, PeerInfo};
 pub use fork_id::{ForkRejection, ForkSchedule};
 pub use identity::{IdentityError, NodeKey, PeerId};
 pub use istanbul::{CONSENSUS_CODES, MAX_CONSENSUS_PAYLOAD};

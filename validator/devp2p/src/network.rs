@@ -1,7 +1,7 @@
 //! The handle the owner holds.
 
 use crate::{
-    Block, BlockBody, BlockId, ChainReader, CounterSnapshot, DisconnectReason, DownReason, Event,
+    Block, BlockBody, BlockId, ChainReader, CounterSnapshot, DisconnectReason, DownReason, Events,
     Misbehaviour, NetworkOptions, PeerId, PeerInfo, RequestError, counters::Count, dial::keep_connected,
     gossip, identity::public_key, listen::listen, request, shared::Shared,
 };
@@ -49,7 +49,7 @@ pub struct Network {
 pub async fn start(
     options: NetworkOptions,
     reader: Arc<dyn ChainReader>,
-) -> Result<(Network, mpsc::Receiver<Event>), StartError> {
+) -> Result<(Network, Events), StartError> {
     let listen_error = |source| StartError::Listen { address: options.listen, source };
     let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
     let local_address = listener.local_addr().map_err(listen_error)?;
@@ -62,7 +62,7 @@ pub async fn start(
         shared.tasks.spawn(keep_connected(Arc::clone(&shared), peer.clone()));
     }
     shared.tasks.spawn(listen(Arc::clone(&shared), listener));
-    Ok((Network { shared }, events_reader))
+    Ok((Network { shared }, Events(events_reader)))
 }
 
 impl Network {
@@ -104,6 +104,31 @@ impl Network {
     )]
     pub fn broadcast_transactions(&self, raw: Vec<Bytes>, except: Option<PeerId>) {
         gossip::transactions(&self.shared, &raw, except);
+    }
+
+    /// Announces transactions by hash to every peer, also to those that were sent them before: what a busy peer dropped
+    /// it can fetch now.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers give away what they send; queues share the bytes"
+    )]
+    pub fn remind_transactions(&self, raw: Vec<Bytes>) {
+        gossip::remind(&self.shared, &raw);
+    }
+
+    /// Takes back what a peer claims to have above our head, after it could not show it. Until [`Network::believe`] what
+    /// it announces counts for two blocks above our head at most.
+    pub fn doubt(&self, id: PeerId) {
+        if let Some(peer) = self.shared.table.get(&id) {
+            self.shared.doubt(&peer);
+        }
+    }
+
+    /// Believes a peer again, after it has shown a block above our head.
+    pub fn believe(&self, id: PeerId) {
+        if let Some(peer) = self.shared.table.get(&id) {
+            peer.believe();
+        }
     }
 
     /// Asks for up to `amount` headers from `origin` upward, at most 192 in one request.

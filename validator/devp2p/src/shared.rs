@@ -1,11 +1,13 @@
 //! State that all tasks of the network share.
 
 use crate::{
-    ChainReader, Event, NetworkOptions, PeerId,
+    ChainReader, NetworkOptions, PeerId,
     counters::Counters,
     eth::{EthVersion, Status},
-    peers::{seen::HashMemory, table::Table},
+    event::Weighed,
+    peers::{peer::Peer, seen::HashMemory, table::Table},
 };
+use alloy_primitives::U256;
 use parking_lot::Mutex;
 use std::{
     collections::HashSet,
@@ -15,12 +17,23 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::{SystemTime, UNIX_EPOCH},
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Consensus payloads remembered as delivered.
 const DELIVERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+
+/// Bytes of messages that may wait for the owner, in KiB: several of the longest, and no more memory than a pod has.
+pub(crate) const EVENT_KIB: u32 = 64 * 1024;
+/// Blocks beyond what the clock allows that a claim may be ahead: clocks differ by some seconds.
+const CLOCK_SLACK: u64 = 16;
+/// Blocks above our head that the announcements of a doubted peer count for: enough to be asked again.
+const DOUBTED_LEAD: u64 = 2;
 
 /// State that all tasks of the network share.
 pub(crate) struct Shared {
@@ -30,7 +43,8 @@ pub(crate) struct Shared {
     pub(crate) static_ids: HashSet<PeerId>,
     pub(crate) reader: Arc<dyn ChainReader>,
     pub(crate) table: Table,
-    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) events: mpsc::Sender<Weighed>,
+    pub(crate) event_kib: Arc<Semaphore>,
     pub(crate) counters: Counters,
     pub(crate) delivered: Mutex<HashMemory>,
     pub(crate) stop: CancellationToken,
@@ -44,7 +58,7 @@ impl Shared {
         options: NetworkOptions,
         local_address: SocketAddr,
         reader: Arc<dyn ChainReader>,
-        events: mpsc::Sender<Event>,
+        events: mpsc::Sender<Weighed>,
     ) -> Self {
         let local_id = options.key.id();
         Self {
@@ -54,6 +68,7 @@ impl Shared {
             reader,
             table: Table::new(local_id, options.max_peers),
             events,
+            event_kib: Arc::new(Semaphore::new(EVENT_KIB as usize)),
             counters: Counters::new(),
             delivered: Mutex::new(HashMemory::new(DELIVERED)),
             stop: CancellationToken::new(),
@@ -67,6 +82,33 @@ impl Shared {
     /// Number for a new session.
     pub(crate) fn next_session(&self) -> u64 {
         self.sessions.fetch_add(1, Relaxed)
+    }
+
+    /// Blocks that can have been made since our head: timestamps rise by a second at least.
+    fn possible_lead(head_timestamp: u64) -> u64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        now.saturating_sub(head_timestamp).saturating_add(CLOCK_SLACK)
+    }
+
+    /// The highest number that an announcement of this peer can prove.
+    pub(crate) fn believable(&self, peer: &Peer) -> u64 {
+        let chain = self.reader.status();
+        let lead = if peer.is_doubted() { DOUBTED_LEAD } else { Self::possible_lead(chain.head_timestamp) };
+        chain.head_number.saturating_add(lead)
+    }
+
+    /// The claimed total difficulty if the clock allows it, our own otherwise.
+    pub(crate) fn believable_difficulty(&self, claimed: U256) -> U256 {
+        let chain = self.reader.status();
+        let most =
+            chain.total_difficulty.saturating_add(U256::from(Self::possible_lead(chain.head_timestamp)));
+        if claimed > most { chain.total_difficulty } else { claimed }
+    }
+
+    /// Takes a peer's claim back to our head.
+    pub(crate) fn doubt(&self, peer: &Peer) {
+        let chain = self.reader.status();
+        peer.doubt(chain.head_number, chain.total_difficulty);
     }
 
     /// Status to send, and the head time that its fork id was made with.

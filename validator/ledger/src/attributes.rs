@@ -71,7 +71,7 @@ pub enum SkipReason {
         /// Of the state.
         want: u64,
     },
-    /// No later block of this state can take it.
+    /// The state or the rules of this block refuse it; see [`SkipReason::is_permanent`] for whether others may take it.
     #[error("invalid: {0}")]
     Invalid(InvalidTransaction),
     /// Blob transactions do not exist on this chain.
@@ -80,11 +80,42 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
-    /// Whether the pool should drop the transaction rather than offer it again.
+    /// Whether no later state can take the transaction, so that the pool should drop it rather than offer it again.
+    /// Lack of funds, the base fee and the block's gas pass: an account may be funded, fees may fall.
     #[must_use]
     pub const fn is_permanent(&self) -> bool {
-        matches!(self, Self::Invalid(_) | Self::Type(_))
+        match self {
+            Self::Type(_) => true,
+            Self::Invalid(reason) => no_state_takes(reason),
+            Self::NoGasLeft { .. } | Self::NoBytesLeft { .. } | Self::NonceGap { .. } => false,
+        }
     }
+}
+
+/// Reasons that lie in the transaction itself, or in a nonce that was used; a reason not listed passes.
+const fn no_state_takes(reason: &InvalidTransaction) -> bool {
+    use InvalidTransaction as Reason;
+    matches!(
+        reason,
+        Reason::NonceTooLow { .. }
+            | Reason::NonceOverflowInTransaction
+            | Reason::InvalidChainId
+            | Reason::MissingChainId
+            | Reason::PriorityFeeGreaterThanMaxFee
+            | Reason::OverflowPaymentInTransaction
+            | Reason::CallGasCostMoreThanGasLimit { .. }
+            | Reason::GasFloorMoreThanGasLimit { .. }
+            | Reason::TxGasLimitGreaterThanCap { .. }
+            | Reason::CreateInitCodeSizeLimit
+            | Reason::EmptyAuthorizationList
+            | Reason::AuthorizationListInvalidFields
+            | Reason::AccessListNotSupported
+            | Reason::AuthorizationListNotSupported
+            | Reason::Eip2930NotSupported
+            | Reason::Eip1559NotSupported
+            | Reason::Eip4844NotSupported
+            | Reason::Eip7702NotSupported
+    )
 }
 
 /// Network parameters in force for the next height.

@@ -1,6 +1,6 @@
 //! The status document, put together on request.
 
-use super::{Health, Standing, live_seats, readiness};
+use super::{Health, Standing, judged_head, live_seats, readiness};
 use crate::{clock::unix_ms, metrics::gauge, sync::claim};
 use chain::status::{Head, Identity, Journal, NodeStatus, Peer, Pool, STATUS_VERSION};
 use devp2p::PeerInfo;
@@ -18,10 +18,21 @@ impl Health {
         let view = self.driver.view.borrow().clone();
         Standing {
             head: self.importer.head().number,
-            best_peer_head: peers.iter().map(|peer| claim(peer).head).max().unwrap_or(0),
+            best_peer_head: judged_head(peers.iter().map(|peer| claim(peer).head)),
             peers: peers.len(),
             sole_seat: view.seated && view.seats.len() == 1,
+            fault: self.fault(),
         }
+    }
+
+    /// What stopped this node from taking part. The pool's journal fails on its own thread, so its fault is told here.
+    fn fault(&self) -> Option<String> {
+        let pool = self.pool.fault();
+        if let Some(fault) = &pool {
+            self.faults.stopped(fault.clone());
+        }
+        let import = self.importer.is_broken().then(|| "imports have stopped".to_string());
+        import.or_else(|| self.faults.stopping()).or(pool)
     }
 
     /// Gauges that nobody sets as things happen.

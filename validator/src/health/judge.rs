@@ -8,22 +8,35 @@ const READY_LAG: u64 = 2;
 const LIVE_MS: u64 = 15_000;
 
 /// What readiness is judged by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Own head.
     pub head: u64,
-    /// Highest head that peers claim.
+    /// The head of the network as peers claim it: [`judged_head`].
     pub best_peer_head: u64,
     /// Connected peers.
     pub peers: usize,
     /// Whether this node's identity holds the only seat.
     pub sole_seat: bool,
+    /// What stopped this node from taking part, if anything did.
+    pub fault: Option<String>,
 }
 
-/// Caught up with the best head that peers claim, and has peers unless it is the sole seat. A halted network is not
+/// The highest head that an honest peer claims, when as many lie as a network of these peers and this node bears: a
+/// third. One liar among three peers cannot make a node unready.
+pub fn judged_head(claims: impl IntoIterator<Item = u64>) -> u64 {
+    let mut claims: Vec<u64> = claims.into_iter().collect();
+    claims.sort_unstable_by(|a, b| b.cmp(a));
+    claims.get(claims.len() / 3).copied().unwrap_or(0)
+}
+
+/// Without a fault, caught up with the head that peers claim, and with peers unless it is the sole seat. A halted network is not
 /// an unready node.
 pub fn readiness(standing: &Standing) -> Result<(), String> {
-    let Standing { head, best_peer_head, peers, sole_seat } = *standing;
+    let Standing { head, best_peer_head, peers, sole_seat, ref fault } = *standing;
+    if let Some(fault) = fault {
+        return Err(format!("local fault: {fault}"));
+    }
     if peers == 0 && !sole_seat {
         return Err("no peers".to_string());
     }
@@ -50,7 +63,31 @@ mod tests {
     use super::*;
     use alloy_primitives::Address;
 
-    const READY: Standing = Standing { head: 10, best_peer_head: 12, peers: 3, sole_seat: false };
+    const READY: Standing =
+        Standing { head: 10, best_peer_head: 12, peers: 3, sole_seat: false, fault: None };
+
+    #[test]
+    fn a_node_with_a_fault_is_not_ready_and_says_why() {
+        let reason = readiness(&Standing { fault: Some("disk".into()), ..READY }).unwrap_err();
+        assert_eq!(reason, "local fault: disk");
+    }
+
+    #[test]
+    fn one_lying_peer_of_three_does_not_make_a_node_unready() {
+        let table: [(&[u64], u64); 6] = [
+            (&[], 0),
+            (&[7], 7),
+            (&[7, 9], 9),
+            (&[12, u64::MAX, 11], 12),
+            (&[12, 12, 12, 12, 12], 12),
+            (&[u64::MAX, u64::MAX, 5, 5, 5, 5], 5),
+        ];
+        for (claims, want) in table {
+            assert_eq!(judged_head(claims.iter().copied()), want, "{claims:?}");
+        }
+        let judged = judged_head([12, u64::MAX, 11]);
+        assert_eq!(readiness(&Standing { best_peer_head: judged, ..READY }), Ok(()));
+    }
 
     #[test]
     fn a_node_level_with_its_peers_is_ready_even_when_the_chain_stands() {

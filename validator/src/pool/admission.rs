@@ -65,6 +65,14 @@ impl Rules {
     }
 }
 
+impl Rules {
+    /// The rules without those that may be otherwise tomorrow: for what was accepted before and promised to be kept.
+    #[must_use]
+    pub fn without_passing(self) -> Self {
+        Self { base_fee: 0, block_gas_limit: u64::MAX, ..self }
+    }
+}
+
 /// Decodes an EIP-2718 transaction; trailing bytes are refused.
 pub fn decode(raw: &Bytes) -> Result<TxEnvelope, PoolError> {
     if raw.len() > MAX_TRANSACTION_BYTES {

@@ -35,6 +35,8 @@ pub struct Stats {
     pub bytes: usize,
     /// Of both, those submitted to this node.
     pub local: usize,
+    /// Encoded bytes of those.
+    pub local_bytes: usize,
 }
 
 /// One sender's transactions, each list in nonce order.
@@ -57,7 +59,11 @@ pub struct Core {
     sources: HashMap<Source, usize>,
     bytes: usize,
     local: usize,
+    local_bytes: usize,
+    /// Of peers' transactions, those that wait for an earlier nonce.
+    gapped_peers: usize,
     arrivals: u64,
+    heads: u64,
 }
 
 impl Core {
@@ -70,7 +76,10 @@ impl Core {
             sources: HashMap::new(),
             bytes: 0,
             local: 0,
+            local_bytes: 0,
+            gapped_peers: 0,
             arrivals: 0,
+            heads: 0,
         }
     }
 
@@ -86,30 +95,54 @@ impl Core {
         }
         self.check_funds(&pooled, state)?;
         let replaced = self.senders.get(&sender).and_then(|queue| queue.at(tx.nonce())).map(Arc::clone);
-        match &replaced {
-            Some(old) => self.check_replacement(old, &pooled)?,
-            None => self.check_room(&pooled, state)?,
+        if let Some(old) = &replaced {
+            self.check_replacement(old, &pooled)?;
+        }
+        self.check_room(&pooled, replaced.as_deref())?;
+        if replaced.is_none() {
+            self.check_sender(&pooled, state)?;
         }
         if let Some(old) = replaced {
             self.forget(&old);
         }
         self.arrivals += 1;
-        let entry = Entry { pooled: Arc::clone(&pooled), arrival: self.arrivals, arrived_s: now_s };
-        self.senders.entry(sender).or_insert_with(|| Queue::new(state)).insert(entry);
+        let entry =
+            Entry { pooled: Arc::clone(&pooled), arrival: self.arrivals, arrived_s: now_s, told: self.heads };
+        self.senders.entry(sender).or_insert_with(|| Queue::new(state));
+        self.change(&sender, |queue| queue.insert(entry));
         self.remember(pooled);
         Ok(())
     }
 
     /// After a block: what was mined leaves, and each given sender's queue follows its new state.
     pub fn on_new_head(&mut self, mined: &[B256], touched: &[(Address, Sender)]) {
+        self.heads += 1;
         for hash in mined {
             self.remove(hash);
         }
         for (address, state) in touched {
-            let Some(queue) = self.senders.get_mut(address) else { continue };
-            let dropped = queue.advance(*state);
+            let Some(dropped) = self.change(address, |queue| queue.advance(*state)) else { continue };
             self.settle(*address, &dropped);
         }
+    }
+
+    /// Submitted transactions that are executable and that peers were not told of for `heads` blocks: at most `most`,
+    /// longest untold first. They count as told now.
+    pub fn untold(&mut self, heads: u64, most: usize) -> Vec<Arc<Pooled>> {
+        if self.local == 0 {
+            return Vec::new();
+        }
+        let now = self.heads;
+        let due = |entry: &&mut Entry| entry.pooled.is_local() && entry.told.saturating_add(heads) <= now;
+        let mut due: Vec<&mut Entry> =
+            self.senders.values_mut().flat_map(Queue::ready_entries).filter(due).collect();
+        due.sort_unstable_by_key(|entry| (entry.told, entry.arrival));
+        due.truncate(most);
+        let tell = |entry: &mut Entry| {
+            entry.told = now;
+            Arc::clone(&entry.pooled)
+        };
+        due.into_iter().map(tell).collect()
     }
 
     /// Drops transactions that waited too long for an earlier nonce.
@@ -117,23 +150,33 @@ impl Core {
         let limits = self.limits;
         let addresses: Vec<Address> = self.senders.keys().copied().collect();
         for address in addresses {
-            let Some(queue) = self.senders.get_mut(&address) else { continue };
-            let dropped = queue.expire(|entry| {
+            let too_old = |entry: &Entry| {
                 let life =
                     if entry.pooled.is_local() { limits.gapped_life_local_s } else { limits.gapped_life_s };
                 now_s.saturating_sub(entry.arrived_s) > life
-            });
+            };
+            let Some(dropped) = self.change(&address, |queue| queue.expire(too_old)) else { continue };
             self.settle(address, &dropped);
         }
+    }
+
+    /// Books a peer's transaction as submitted here; false when it is not one.
+    pub fn adopt(&mut self, hash: &B256, origin: Origin) -> bool {
+        let Some(old) = self.by_hash.get(hash).filter(|pooled| !pooled.is_local()).map(Arc::clone) else {
+            return false;
+        };
+        let new = Arc::new(Pooled { origin, ..Pooled::clone(&old) });
+        self.change(&old.recovered.sender, |queue| queue.exchange(Arc::clone(&new)));
+        self.forget(&old);
+        self.remember(new);
+        true
     }
 
     /// Takes one out, whatever its place.
     pub fn remove(&mut self, hash: &B256) -> Option<Arc<Pooled>> {
         let pooled = Arc::clone(self.by_hash.get(hash)?);
         let sender = pooled.recovered.sender;
-        if let Some(queue) = self.senders.get_mut(&sender) {
-            queue.remove(pooled.recovered.tx.nonce());
-        }
+        self.change(&sender, |queue| queue.remove(pooled.recovered.tx.nonce()));
         self.settle(sender, std::slice::from_ref(&pooled));
         Some(pooled)
     }
@@ -170,7 +213,18 @@ impl Core {
     /// How many wait.
     pub fn stats(&self) -> Stats {
         let pending = self.senders.values().map(Queue::ready_len).sum();
-        Stats { pending, queued: self.by_hash.len() - pending, bytes: self.bytes, local: self.local }
+        Stats {
+            pending,
+            queued: self.by_hash.len() - pending,
+            bytes: self.bytes,
+            local: self.local,
+            local_bytes: self.local_bytes,
+        }
+    }
+
+    /// Submitted transactions that wait: how many, and their encoded bytes.
+    pub fn local(&self) -> (usize, usize) {
+        (self.local, self.local_bytes)
     }
 
     fn check_replacement(&self, old: &Pooled, new: &Pooled) -> Result<(), PoolError> {
@@ -188,32 +242,55 @@ impl Core {
         }
     }
 
-    /// Each must be affordable, and all that a sender was promised for together.
+    /// Each must be affordable, and all that a sender was promised for together. What was accepted before a restart
+    /// is kept whatever the balance is now.
     fn check_funds(&self, new: &Pooled, state: Sender) -> Result<(), PoolError> {
+        if new.origin == Origin::Journal {
+            return Ok(());
+        }
         let (balance, cost) = (state.balance, admission::cost(&new.recovered.tx));
         if cost > balance {
             return Err(PoolError::InsufficientFunds { balance, cost });
         }
         let queue = self.senders.get(&new.recovered.sender);
         let queued = queue.map_or(U256::ZERO, |queue| queue.cost_without(new.recovered.tx.nonce()));
-        if new.origin != Origin::Journal && queued.saturating_add(cost) > balance {
+        if queued.saturating_add(cost) > balance {
             return Err(PoolError::InsufficientFundsQueued { balance, queued, cost });
         }
         Ok(())
     }
 
-    fn check_room(&self, new: &Pooled, state: Sender) -> Result<(), PoolError> {
+    /// Room in the whole pool and for the source, `old` being replaced. Part of the room is kept for submissions.
+    fn check_room(&self, new: &Pooled, old: Option<&Pooled>) -> Result<(), PoolError> {
         let limits = &self.limits;
-        if self.by_hash.len() >= limits.transactions || self.bytes + new.raw.len() > limits.bytes {
+        let freed =
+            |of: fn(&Pooled) -> bool| old.filter(|old| of(old)).map_or((0, 0), |old| (1, old.raw.len()));
+        let exceeds = |(places, bytes): (usize, usize), freed: (usize, usize), most: (usize, usize)| {
+            places - freed.0 + 1 > most.0 || bytes - freed.1 + new.raw.len() > most.1
+        };
+        let most = (limits.transactions, limits.bytes);
+        let full = exceeds((self.by_hash.len(), self.bytes), freed(|_| true), most);
+        let kept = |all: usize| all - all.checked_div(limits.local_share).unwrap_or(0);
+        let peers = (self.by_hash.len() - self.local, self.bytes - self.local_bytes);
+        let peers_full = exceeds(peers, freed(|old| !old.is_local()), (kept(most.0), kept(most.1)));
+        if full || (!new.is_local() && peers_full) {
             return Err(PoolError::Full);
         }
-        if new.origin == Origin::Journal {
-            // Accepted before, within the limits of then: a restart must not turn it away.
-            return Ok(());
-        }
-        let have = self.sources.get(&new.origin.source()).copied().unwrap_or(0);
-        if have >= limits.per_source {
+        let source = new.origin.source();
+        let have = self.sources.get(&source).copied().unwrap_or(0);
+        let freed = usize::from(old.is_some_and(|old| old.origin.source() == source));
+        // Accepted before, within the limits of then: a restart must not turn it away.
+        if new.origin != Origin::Journal && have - freed >= limits.per_source {
             return Err(PoolError::SourceLimit { have, limit: limits.per_source });
+        }
+        Ok(())
+    }
+
+    /// Room for one more of the sender.
+    fn check_sender(&self, new: &Pooled, state: Sender) -> Result<(), PoolError> {
+        let limits = &self.limits;
+        if new.origin == Origin::Journal {
+            return Ok(());
         }
         let queue = self.senders.get(&new.recovered.sender);
         let have = queue.map_or(0, Queue::len);
@@ -222,15 +299,31 @@ impl Core {
         }
         let next = queue.map_or(state.nonce, Queue::next_nonce);
         let have = queue.map_or(0, Queue::gapped_len);
-        if new.recovered.tx.nonce() > next && have >= limits.gapped_per_sender {
+        let gapped = new.recovered.tx.nonce() > next;
+        if gapped && have >= limits.gapped_per_sender {
             return Err(PoolError::AccountLimit { have, limit: limits.gapped_per_sender });
+        }
+        if gapped && !new.is_local() && self.gapped_peers >= limits.gapped_peers {
+            return Err(PoolError::Full);
         }
         Ok(())
     }
 
+    /// Changes a sender's queue and keeps count of what waits in it for an earlier nonce.
+    fn change<T>(&mut self, sender: &Address, change: impl FnOnce(&mut Queue) -> T) -> Option<T> {
+        let queue = self.senders.get_mut(sender)?;
+        let before = queue.gapped_peers();
+        let result = change(queue);
+        self.gapped_peers = self.gapped_peers + queue.gapped_peers() - before;
+        Some(result)
+    }
+
     fn remember(&mut self, pooled: Arc<Pooled>) {
         self.bytes += pooled.raw.len();
-        self.local += usize::from(pooled.is_local());
+        if pooled.is_local() {
+            self.local += 1;
+            self.local_bytes += pooled.raw.len();
+        }
         *self.sources.entry(pooled.origin.source()).or_default() += 1;
         self.by_hash.insert(pooled.recovered.hash, pooled);
     }
@@ -240,7 +333,10 @@ impl Core {
             return;
         }
         self.bytes -= pooled.raw.len();
-        self.local -= usize::from(pooled.is_local());
+        if pooled.is_local() {
+            self.local -= 1;
+            self.local_bytes -= pooled.raw.len();
+        }
         let source = pooled.origin.source();
         if let Some(count) = self.sources.get_mut(&source) {
             *count -= 1;

@@ -23,7 +23,9 @@ use writer::{Command, Writer};
 const QUEUE: usize = 4096;
 /// Entries below which rewriting the file is not worth it.
 const COMPACT_FROM: usize = 4096;
-/// Largest journal that is read at start; the pool's own bounds keep it far below.
+/// Bytes below which it is not worth it either.
+const COMPACT_FROM_BYTES: usize = 4 << 20;
+/// Largest journal that is read at start; the pool's own bounds and compaction keep it far below.
 const MAX_BYTES: u64 = 1 << 30;
 
 /// Why the journal cannot be used.
@@ -82,8 +84,27 @@ pub struct Replay {
 #[derive(Clone, Debug)]
 pub struct Journal {
     commands: mpsc::Sender<Command>,
-    entries: Arc<AtomicUsize>,
+    size: Arc<Size>,
     fault: Fault,
+}
+
+/// What the file holds once everything queued is written; changed under the lock that orders the queue.
+#[derive(Debug, Default)]
+struct Size {
+    entries: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Size {
+    fn add(&self, raw: &Bytes) {
+        self.entries.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(frames::size(raw), Ordering::Relaxed);
+    }
+
+    fn set<'a>(&self, living: impl ExactSizeIterator<Item = &'a Bytes>) {
+        self.entries.store(living.len(), Ordering::Relaxed);
+        self.bytes.store(living.map(frames::size).sum(), Ordering::Relaxed);
+    }
 }
 
 /// Set once, by the first write that fails.
@@ -91,7 +112,10 @@ type Fault = Arc<OnceLock<JournalError>>;
 
 /// Room for one append, taken before the pool is locked so that nobody waits for the disk under the lock.
 #[derive(Debug)]
-pub struct Slot<'a>(mpsc::Permit<'a, Command>);
+pub struct Slot<'a> {
+    place: mpsc::Permit<'a, Command>,
+    size: &'a Size,
+}
 
 impl Journal {
     /// Opens `<dir>/pool.journal`, or makes it, and reads it.
@@ -99,20 +123,22 @@ impl Journal {
         std::fs::create_dir_all(dir).map_err(|error| io(dir, "create directory", error))?;
         let path = dir.join("pool.journal");
         let (file, replay) = open_file(&path)?;
-        let entries = Arc::new(AtomicUsize::new(replay.transactions.len()));
+        let size = Arc::new(Size::default());
+        size.set(replay.transactions.iter());
         let (commands, queue) = mpsc::channel(QUEUE);
         let fault = Fault::default();
-        let writer = Writer::new(file, path.clone(), Arc::clone(&entries), Arc::clone(&fault));
+        let writer = Writer::new(file, path.clone(), Arc::clone(&fault));
         std::thread::Builder::new()
             .name("pool-journal".into())
             .spawn(move || writer.run(queue))
             .map_err(|error| io(&path, "start writer thread", error))?;
-        Ok((Self { commands, entries, fault }, replay))
+        Ok((Self { commands, size, fault }, replay))
     }
 
     /// Waits for room in the queue.
     pub async fn slot(&self) -> Result<Slot<'_>, JournalError> {
-        self.commands.reserve().await.map(Slot).map_err(|_| JournalError::Closed)
+        let place = self.commands.reserve().await.map_err(|_| JournalError::Closed)?;
+        Ok(Slot { place, size: &self.size })
     }
 
     /// Why nothing is accepted any more, once a write failed.
@@ -120,18 +146,24 @@ impl Journal {
         self.fault.get()
     }
 
-    /// Whether most of the file is about transactions that no longer wait.
-    pub fn should_compact(&self, living: usize) -> bool {
-        let entries = self.entries.load(Ordering::Relaxed);
-        entries >= COMPACT_FROM && entries >= living.saturating_mul(2)
+    /// Whether most of the file is about transactions that no longer wait, by their number or their bytes.
+    pub fn should_compact(&self, (living, living_bytes): (usize, usize)) -> bool {
+        let entries = self.size.entries.load(Ordering::Relaxed);
+        let bytes = self.size.bytes.load(Ordering::Relaxed);
+        (entries >= COMPACT_FROM && entries >= living.saturating_mul(2))
+            || (bytes >= COMPACT_FROM_BYTES && bytes >= living_bytes.saturating_mul(2))
     }
 
     /// Asks for a new file with only these; must be called under the lock that orders appends. A full queue means
-    /// that it is tried again after the next block.
-    pub fn compact(&self, living: Vec<Bytes>) {
-        if self.commands.try_send(Command::Compact { living }).is_err() {
-            tracing::debug!("pool journal is busy, compaction waits for the next block");
-        }
+    /// that it is tried again with the next submission or block.
+    pub fn compact(&self, living: impl FnOnce() -> Vec<Bytes>) {
+        let Ok(place) = self.commands.try_reserve() else {
+            tracing::debug!("pool journal is busy, compaction waits for the next submission or block");
+            return;
+        };
+        let living = living();
+        self.size.set(living.iter());
+        place.send(Command::Compact { living });
     }
 }
 
@@ -139,7 +171,15 @@ impl Slot<'_> {
     /// Queues the transaction; the answer comes once it is on disk.
     pub fn append(self, raw: Bytes) -> oneshot::Receiver<Result<(), JournalError>> {
         let (done, durable) = oneshot::channel();
-        self.0.send(Command::Append { raw, done });
+        self.size.add(&raw);
+        self.place.send(Command::Append { raw, done });
+        durable
+    }
+
+    /// The answer comes once everything queued before is on disk.
+    pub fn barrier(self) -> oneshot::Receiver<Result<(), JournalError>> {
+        let (done, durable) = oneshot::channel();
+        self.place.send(Command::Sync { done });
         durable
     }
 }
@@ -168,8 +208,9 @@ fn open_file(path: &Path) -> Result<(File, Replay), JournalError> {
     let file = OpenOptions::new().append(true).open(path).map_err(|error| io(path, "open", error))?;
     if torn_bytes > 0 {
         file.set_len((frames::MAGIC.len() + good) as u64).map_err(|error| io(path, "truncate", error))?;
-        file.sync_all().map_err(|error| io(path, "sync", error))?;
     }
+    // What was read may be in memory only: a process that was killed between write and sync leaves it so.
+    file.sync_all().map_err(|error| io(path, "sync", error))?;
     Ok((file, Replay { transactions, torn_bytes }))
 }
 

@@ -11,6 +11,10 @@ pub struct Limits {
     pub per_sender: usize,
     /// Transactions of one sender that wait for an earlier nonce.
     pub gapped_per_sender: usize,
+    /// The share of places and bytes that only transactions submitted here may take: one in so many.
+    pub local_share: usize,
+    /// Transactions of peers that wait for an earlier nonce, in all.
+    pub gapped_peers: usize,
     /// Transactions that came from one RPC client or one peer.
     pub per_source: usize,
     /// Seconds that a peer's transaction may wait for an earlier nonce.
@@ -19,8 +23,10 @@ pub struct Limits {
     pub gapped_life_local_s: u64,
     /// Percent by which a replacement must raise both fee caps; it must be strictly higher too.
     pub price_bump_percent: u128,
-    /// Admissions worked on at once (signature recovery and state reads).
+    /// Submissions worked on at once (signature recovery and state reads).
     pub concurrent_admissions: usize,
+    /// The same for transactions of peers, apart, so that peers cannot make clients wait.
+    pub concurrent_peer_admissions: usize,
     /// Accepted transactions that a slow subscriber may lag behind.
     pub accepted_backlog: usize,
 }
@@ -32,11 +38,14 @@ impl Default for Limits {
             bytes: 64 << 20,
             per_sender: 1024,
             gapped_per_sender: 64,
+            local_share: 4,
+            gapped_peers: 4096,
             per_source: 24_576,
             gapped_life_s: 600,
             gapped_life_local_s: 3 * 3600,
             price_bump_percent: 10,
             concurrent_admissions: 8,
+            concurrent_peer_admissions: 4,
             accepted_backlog: 4096,
         }
     }

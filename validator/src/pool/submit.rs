@@ -15,7 +15,32 @@ const HEAD_RACES: usize = 8;
 impl Pool {
     /// Takes a transaction in. For [`Origin::Rpc`] it returns once the transaction is durable.
     pub async fn submit(&self, raw: Bytes, origin: Origin) -> Result<B256, PoolError> {
-        let permit = Arc::clone(&self.shared.admissions).acquire_owned().await;
+        let outcome = self.take_in(raw.clone(), origin).await;
+        if matches!((&outcome, origin), (Err(PoolError::AlreadyKnown), Origin::Rpc(_))) {
+            self.keep_known(raw, origin).await?;
+        }
+        outcome
+    }
+
+    /// Who is told that a transaction is here already relies on it as much as who sent it first: one that a peer sent
+    /// is kept from now on as if it had come from the client, and the answer waits for the disk.
+    async fn keep_known(&self, raw: Bytes, origin: Origin) -> Result<(), PoolError> {
+        let hash = keccak256(&raw);
+        let slot = self.shared.journal.slot().await?;
+        let durable = {
+            let mut state = self.shared.core.lock();
+            if state.core.adopt(&hash, origin) { slot.append(raw) } else { slot.barrier() }
+        };
+        durable.await.unwrap_or(Err(super::JournalError::Closed))?;
+        Ok(())
+    }
+
+    async fn take_in(&self, raw: Bytes, origin: Origin) -> Result<B256, PoolError> {
+        let admissions = match origin {
+            Origin::Peer(_) => &self.shared.peer_admissions,
+            Origin::Rpc(_) | Origin::Journal => &self.shared.admissions,
+        };
+        let permit = Arc::clone(admissions).acquire_owned().await;
         let permit = permit.map_err(|_| PoolError::Stopping)?;
         let pool = self.clone();
         let admit = move || {
@@ -49,6 +74,7 @@ impl Pool {
             let state = self.insert(&pooled, sender, head)?;
             // Queued under the lock: a compaction queued later has seen this entry, an earlier one comes first.
             let durable = slot.append(pooled.raw.clone());
+            self.compact_if_due(&state.core);
             drop(state);
             durable
         };
@@ -85,7 +111,10 @@ impl Pool {
             return Err(PoolError::AlreadyKnown);
         }
         let tx = admission::decode(&raw)?;
-        let rules = *self.shared.rules.read();
+        let mut rules = *self.shared.rules.read();
+        if origin == Origin::Journal {
+            rules = rules.without_passing();
+        }
         admission::check(&tx, &rules)?;
         let recovered = recovered(tx)?;
         Ok(Arc::new(Pooled { recovered, raw, origin }))

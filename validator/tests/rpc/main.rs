@@ -1,7 +1,6 @@
 //! Pool and JSON-RPC over a real ledger; the tests themselves build, seal and commit the blocks.
 
 mod chain_of_one;
-mod clients;
 mod contract;
 mod fields;
 mod filters;

@@ -1,6 +1,6 @@
 use crate::chain_of_one::{CONTRACT, Chain, Key, set};
 use alloy_primitives::{B512, TxKind};
-use validator::pool::Origin;
+use validator::pool::{Limits, Origin, Pool};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_rpc_accepted_survives_a_crash_and_what_a_peer_sent_does_not() {
@@ -77,4 +77,51 @@ async fn many_submissions_at_once_are_all_durable() {
     assert_eq!(chain.pool.stats().pending, 64);
     assert_eq!(chain.next().transaction_hashes.len(), 64);
     assert_eq!(chain.pool.stats().pending, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journal_stays_small_while_no_block_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = Chain::open(dir.path());
+    let user = Key::new("user");
+    // Ten MiB pass through; what leaves the pool leaves the file, without any block.
+    for nonce in 0..256 {
+        let raw = user.dynamic(nonce, TxKind::Call(user.address), vec![0; 40_000]);
+        let hash = chain.submit(raw).await;
+        chain.pool.discard(&hash);
+    }
+    let size = std::fs::metadata(dir.path().join("pool/pool.journal")).unwrap().len();
+    assert!(size < 5 << 20, "{size} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_that_send_much_do_not_keep_clients_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = Chain::open(dir.path());
+    let limits = Limits { concurrent_peer_admissions: 0, ..Limits::default() };
+    let pool = Pool::open(&dir.path().join("other"), chain.ledger.clone(), limits).unwrap();
+    let (user, stranger) = (Key::new("user"), Key::new("stranger"));
+    let from_peer = pool.submit(stranger.dynamic(0, TxKind::Create, CONTRACT), Origin::Peer(B512::ZERO));
+    // Peers' admissions are all taken, for ever; a client's is not.
+    let client = pool.submit(user.dynamic(0, TxKind::Create, CONTRACT), Origin::Rpc([127, 0, 0, 1].into()));
+    tokio::select! {
+        biased;
+        _ = from_peer => panic!("there is no place for it"),
+        accepted = client => { accepted.unwrap(); }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_peer_sent_first_survives_a_crash_once_a_client_sent_it_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let user = Key::new("user");
+    let raw = user.dynamic(0, TxKind::Create, CONTRACT);
+    let hash = {
+        let chain = Chain::open(dir.path());
+        let hash = chain.pool.submit(raw.clone(), Origin::Peer(B512::ZERO)).await.unwrap();
+        let known = chain.pool.submit(raw, Origin::Rpc([127, 0, 0, 1].into())).await.unwrap_err();
+        assert_eq!(known.to_string(), "already known");
+        hash
+    };
+    assert!(Chain::open(dir.path()).pool.contains(&hash));
 }

@@ -11,9 +11,15 @@ use crate::{
     eth::{Reply, message::Query},
     rlpx::{capability::Shared as Capabilities, compression::compress},
 };
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, U256};
 use parking_lot::Mutex;
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +37,7 @@ pub(crate) struct Peer {
     pub(crate) pending: Pending,
     pub(crate) activity: Activity,
     pub(crate) outbound: Outbound,
+    doubted: AtomicBool,
     reason: OnceLock<DownReason>,
     stop: CancellationToken,
 }
@@ -47,6 +54,7 @@ impl Peer {
             pending: Pending::new(),
             activity: Activity::new(),
             outbound,
+            doubted: AtomicBool::new(false),
             reason: OnceLock::new(),
             stop: CancellationToken::new(),
         };
@@ -94,11 +102,29 @@ impl Peer {
         sent
     }
 
-    /// Notes a block that the peer has; the info keeps the highest.
-    pub(crate) fn has_block(&self, hash: B256, number: u64) {
+    /// Whether it claimed a head that it could not show.
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.doubted.load(Relaxed)
+    }
+
+    /// Caps what it claims, and doubts what it announces from now on.
+    pub(crate) fn doubt(&self, head: u64, total_difficulty: U256) {
+        self.doubted.store(true, Relaxed);
+        let mut info = self.info.lock();
+        info.head_number = info.head_number.min(head);
+        info.total_difficulty = info.total_difficulty.min(total_difficulty);
+    }
+
+    /// Ends the doubt.
+    pub(crate) fn believe(&self) {
+        self.doubted.store(false, Relaxed);
+    }
+
+    /// Notes a block that the peer has; the info keeps the highest number that is no more than `most`.
+    pub(crate) fn has_block(&self, hash: B256, number: u64, most: u64) {
         self.seen.lock().blocks.insert(hash);
         let mut info = self.info.lock();
-        if number > info.head_number {
+        if number > info.head_number && number <= most {
             info.head_number = number;
             info.head_hash = hash;
         }

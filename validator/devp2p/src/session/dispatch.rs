@@ -5,13 +5,15 @@ use crate::{
     DisconnectReason, DownReason, Event,
     counters::Count,
     eth::{self, message::Query},
+    event::Weighed,
     istanbul::CONSENSUS_CODES,
     peers::{peer::Peer, pending::Settled, seen::consensus_hash},
     rlpx::{capability::Protocol, connection::Message, message_id},
-    shared::Shared,
+    shared::{EVENT_KIB, Shared},
 };
 use alloy_primitives::{B256, Bytes, keccak256};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 /// Questions of a peer that may wait for their answers.
 pub(crate) const MAX_QUERIES: usize = 32;
@@ -47,9 +49,10 @@ pub(crate) async fn dispatch(
         // 0x11 and others belong to protocols before QBFT: of no use, and no harm.
         Protocol::Istanbul(_) => Ok(()),
         Protocol::Eth(id) => {
+            let bytes = message.data.len();
             let message = eth::Message::decode(peer.capabilities.eth, id, &message.data)
                 .map_err(|error| DownReason::Breach(format!("eth message {id:#04x}: {error}")))?;
-            eth_message(shared, peer, queries, message).await
+            eth_message(shared, peer, queries, message, bytes).await
         }
     }
 }
@@ -58,7 +61,7 @@ async fn consensus(shared: &Shared, peer: &Peer, code: u8, payload: Bytes) -> Re
     let hash = consensus_hash(code, &payload);
     peer.seen.lock().consensus.insert(hash);
     // The place is taken first: a payload marked as delivered must not be lost if this session ends while it waits.
-    let place = room(shared, peer).await?;
+    let place = room(shared, peer, payload.len()).await?;
     if shared.delivered.lock().insert(hash) {
         shared.counters.add(Count::ConsensusDelivered);
         place.send(Event::Consensus { from: peer.id, code, payload });
@@ -73,6 +76,7 @@ async fn eth_message(
     peer: &Peer,
     queries: &mpsc::Sender<NumberedQuery>,
     message: eth::Message,
+    bytes: usize,
 ) -> Result<(), DownReason> {
     let from = peer.id;
     let event = match message {
@@ -83,18 +87,16 @@ async fn eth_message(
         }
         eth::Message::Reply(id, reply) => return settle(shared, peer, id, reply),
         eth::Message::NewBlockHashes(hashes) => {
+            let most = shared.believable(peer);
             for (hash, number) in &hashes {
-                peer.has_block(*hash, *number);
+                peer.has_block(*hash, *number, most);
             }
             Event::NewBlockHashes { from, hashes }
         }
         eth::Message::NewBlock(block, total_difficulty) => {
             let hash = chain::hash::block_hash(&block.header)
                 .map_err(|error| DownReason::Breach(format!("extraData of a new block: {error}")))?;
-            peer.has_block(hash, block.header.number);
-            let mut info = peer.info.lock();
-            info.total_difficulty = info.total_difficulty.max(total_difficulty);
-            drop(info);
+            peer.has_block(hash, block.header.number, shared.believable(peer));
             Event::NewBlock { from, block, total_difficulty }
         }
         eth::Message::Transactions(raw) => {
@@ -107,7 +109,7 @@ async fn eth_message(
             Event::TransactionHashes { from, hashes }
         }
     };
-    room(shared, peer).await?.send(event);
+    room(shared, peer, bytes).await?.send(event);
     Ok(())
 }
 
@@ -122,7 +124,7 @@ fn settle(shared: &Shared, peer: &Peer, id: u64, reply: eth::Reply) -> Result<()
     if let eth::Reply::Headers(headers) = &reply {
         let highest = headers.iter().max_by_key(|header| header.number);
         if let Some((header, hash)) = highest.and_then(|h| Some((h, chain::hash::block_hash(h).ok()?))) {
-            peer.has_block(hash, header.number);
+            peer.has_block(hash, header.number, shared.believable(peer));
         }
     }
     match peer.pending.settle(id, reply) {
@@ -138,10 +140,27 @@ fn settle(shared: &Shared, peer: &Peer, id: u64, reply: eth::Reply) -> Result<()
     }
 }
 
-/// A place in the owner's queue. While it is awaited nothing is read from this peer.
-async fn room<'a>(shared: &'a Shared, peer: &Peer) -> Result<mpsc::Permit<'a, Event>, DownReason> {
+/// A place in the owner's queue, and the bytes that the event takes of the budget.
+struct Place<'a> {
+    place: mpsc::Permit<'a, Weighed>,
+    weight: OwnedSemaphorePermit,
+}
+
+impl Place<'_> {
+    fn send(self, event: Event) {
+        self.place.send(Weighed::new(event, self.weight));
+    }
+}
+
+/// Waits for a place for so many bytes. Meanwhile nothing is read from this peer.
+async fn room<'a>(shared: &'a Shared, peer: &Peer, bytes: usize) -> Result<Place<'a>, DownReason> {
     peer.activity.owner_busy(true);
-    let place = shared.events.reserve().await;
+    let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(EVENT_KIB);
+    let place = async {
+        let weight = Arc::clone(&shared.event_kib).acquire_many_owned(kib).await.ok()?;
+        Some(Place { place: shared.events.reserve().await.ok()?, weight })
+    };
+    let place = place.await;
     peer.activity.owner_busy(false);
-    place.map_err(|_| DownReason::Shutdown)
+    place.ok_or(DownReason::Shutdown)
 }

@@ -147,7 +147,7 @@ pub(crate) async fn establish(
                 istanbul: capabilities.istanbul_base.is_some(),
                 head_hash: status.head_hash,
                 head_number: 0,
-                total_difficulty: status.total_difficulty,
+                total_difficulty: shared.believable_difficulty(status.total_difficulty),
             };
             Ok(Established { incoming, outgoing, info, capabilities })
         }

@@ -11,6 +11,7 @@ use crate::{
     DisconnectReason, DownReason, Event,
     counters::Count,
     eth::limits::MAX_MESSAGE,
+    event::Weighed,
     peers::{outbound::OutboundReader, peer::Peer, table::Refusal},
     rlpx::connection::{ConnectionError, Incoming, Outgoing},
     shared::Shared,
@@ -71,7 +72,7 @@ async fn admit(shared: &Shared, peer: &Arc<Peer>) -> Result<(), Refusal> {
     };
     let mut send = |event| {
         if let Some(place) = places.next() {
-            place.send(event);
+            place.send(Weighed::light(event));
         }
     };
     shared.table.admit(peer, |replaced| {
@@ -98,7 +99,7 @@ async fn leave(shared: &Shared, peer: &Peer, reason: &DownReason) {
     };
     shared.table.remove(peer, || {
         if let Some(place) = place {
-            place.send(Event::PeerDown { id: peer.id, reason: reason.clone() });
+            place.send(Weighed::light(Event::PeerDown { id: peer.id, reason: reason.clone() }));
         }
     });
 }

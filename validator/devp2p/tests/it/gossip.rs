@@ -4,12 +4,14 @@ use crate::{
     client::{Client, Story},
     node::{Node, block, transaction},
 };
-use alloy_primitives::{Bytes, U256, keccak256};
+use alloy_primitives::{B256, Bytes, U256, keccak256};
 use devp2p::{
     Event,
     eth::{
         EthVersion, Message,
-        message::{encode_new_block, encode_transaction_hashes, encode_transactions, id},
+        message::{
+            encode_new_block, encode_new_block_hashes, encode_transaction_hashes, encode_transactions, id,
+        },
     },
 };
 
@@ -133,4 +135,92 @@ async fn announced_hashes_reach_the_owner() {
         _ => None,
     });
     assert_eq!(received.await, entries);
+}
+
+#[tokio::test]
+async fn what_a_peer_cannot_have_or_could_not_show_does_not_count_as_its_head() {
+    let mut node = Node::with_peers(vec![]).await;
+    let mut story = Story::honest();
+    story.status.total_difficulty = U256::MAX;
+    let mut client = Client::connected(&node.enode(), &story).await;
+    let id = node.peer_up().await.id;
+    let claim = |node: &Node| {
+        let info = node.network.peers().remove(0);
+        (info.head_number, info.total_difficulty)
+    };
+    // The node's own: five blocks, numbers 0 to 4. No chain of a block per second has the other one yet.
+    assert_eq!(claim(&node), (0, U256::from(5)));
+    for (number, counts) in [(u64::MAX, 0), (900, 900)] {
+        client
+            .send_eth(id::NEW_BLOCK_HASHES, &encode_new_block_hashes(&[(B256::repeat_byte(9), number)]))
+            .await;
+        client.until_pong().await;
+        assert_eq!(claim(&node).0, counts);
+    }
+    node.network.doubt(id);
+    assert_eq!(claim(&node), (4, U256::from(5)));
+    for (number, counts) in [(900, 4), (6, 6), (7, 6)] {
+        client
+            .send_eth(id::NEW_BLOCK_HASHES, &encode_new_block_hashes(&[(B256::repeat_byte(9), number)]))
+            .await;
+        client.until_pong().await;
+        assert_eq!(claim(&node).0, counts);
+    }
+    node.network.believe(id);
+    client.send_eth(id::NEW_BLOCK_HASHES, &encode_new_block_hashes(&[(B256::repeat_byte(9), 900)])).await;
+    client.until_pong().await;
+    assert_eq!(claim(&node).0, 900);
+}
+
+#[tokio::test]
+async fn long_messages_wait_with_their_senders_and_not_in_memory() {
+    let mut node = Node::with_peers(vec![]).await;
+    let mut client = Client::connected(&node.enode(), &Story::honest()).await;
+    node.peer_up().await;
+    // Nobody takes events meanwhile. Eight of 8 MiB and a little are more than 64 MiB.
+    let send = async {
+        for n in 0..9 {
+            client.send_istanbul(0x12, &vec![n; 8 << 20]).await;
+        }
+        client.until_pong().await;
+    };
+    let waits = async {
+        node.counted("consensus_delivered", 7).await;
+        // Time for the ninth to arrive if it could.
+        for _ in 0..100_000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::pin!(send);
+    tokio::select! {
+        () = &mut send => panic!("all was read though nobody took it"),
+        () = waits => {}
+    }
+    let take = async {
+        for _ in 0..9 {
+            node.consensus().await;
+        }
+    };
+    tokio::join!(send, take);
+}
+
+#[tokio::test]
+async fn peers_are_reminded_by_hash_of_what_they_were_sent() {
+    let mut node = Node::with_peers(vec![]).await;
+    let mut client = Client::connected(&node.enode(), &Story::honest()).await;
+    node.peer_up().await;
+    let raw = transaction(7);
+    node.network.broadcast_transactions(vec![raw.clone()], None);
+    client.eth(id::TRANSACTIONS).await;
+    node.network.remind_transactions(vec![raw.clone()]);
+    let announced = loop {
+        let message = client.eth(id::TRANSACTION_HASHES).await;
+        let decoded = Message::decode(EthVersion::V68, id::TRANSACTION_HASHES, &message.data).unwrap();
+        let Message::TransactionHashes(hashes) = decoded else { panic!("{decoded:?}") };
+        // The pool's own announcement to whoever connects may come first.
+        if hashes[0].0 == keccak256(&raw) {
+            break hashes;
+        }
+    };
+    assert_eq!(announced, [(keccak256(&raw), 2, 110)]);
 }

@@ -4,11 +4,11 @@ use alloy_consensus::{Header, ReceiptEnvelope, ReceiptWithBloom};
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 use chain::enode::Enode;
 use devp2p::{
-    Block, BlockBody, BlockId, ChainReader, ChainStatus, Event, ForkSchedule, Network, NetworkOptions,
-    NodeKey, PeerId, start,
+    Block, BlockBody, BlockId, ChainReader, ChainStatus, Event, Events, ForkSchedule, Network,
+    NetworkOptions, NodeKey, PeerId, start,
 };
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::time::timeout;
 
 /// A test that has to wait longer than this has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
@@ -129,7 +129,7 @@ pub(crate) fn options(key: NodeKey, peers: Vec<Enode>) -> NetworkOptions {
 /// A running node and what it reports.
 pub(crate) struct Node {
     pub(crate) network: Network,
-    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) events: Events,
 }
 
 impl Node {

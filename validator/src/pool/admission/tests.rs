@@ -115,6 +115,9 @@ fn each_rule_has_its_words() {
             Rules { base_fee: 7, ..RULES },
             "max fee per gas less than block base fee: maxFeePerGas: 0, baseFee: 7",
         ),
+        (signed(dynamic()), Rules { base_fee: 7, ..RULES }.without_passing(), ""),
+        (signed(dynamic()), Rules { block_gas_limit: 20_000, ..RULES }, "exceeds block gas limit"),
+        (signed(dynamic()), Rules { block_gas_limit: 20_000, ..RULES }.without_passing(), ""),
         (signed(create(49_152, 1_000_000)), RULES, ""),
         (
             signed(create(49_153, 1_000_000)),

@@ -13,6 +13,8 @@ pub(super) struct Entry {
     /// Order of arrival in the whole pool.
     pub(super) arrival: u64,
     pub(super) arrived_s: u64,
+    /// Head counter of the pool when peers were last told of it.
+    pub(super) told: u64,
 }
 
 /// Nonces at or above the state's; those contiguous from it are ready.
@@ -42,6 +44,17 @@ impl Queue {
 
     pub(super) fn gapped_len(&self) -> usize {
         self.entries.len() - self.ready
+    }
+
+    /// Of those that wait for an earlier nonce, the ones that peers sent.
+    pub(super) fn gapped_peers(&self) -> usize {
+        let gapped = self.entries.range(self.next_nonce()..);
+        gapped.filter(|(_, entry)| !entry.pooled.is_local()).count()
+    }
+
+    /// The ready ones, to be marked as told.
+    pub(super) fn ready_entries(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.entries.values_mut().take(self.ready)
     }
 
     /// The first nonce that nothing ready has.
@@ -79,6 +92,13 @@ impl Queue {
         self.extend_ready();
     }
 
+    /// The same transaction, booked otherwise.
+    pub(super) fn exchange(&mut self, pooled: Arc<Pooled>) {
+        if let Some(entry) = self.entries.get_mut(&pooled.recovered.tx.nonce()) {
+            entry.pooled = pooled;
+        }
+    }
+
     pub(super) fn remove(&mut self, nonce: u64) {
         if self.entries.remove(&nonce).is_some() {
             self.ready = 0;
@@ -86,11 +106,14 @@ impl Queue {
         }
     }
 
-    /// Follows new state; returns what became stale or unaffordable.
+    /// Follows new state; returns what became stale, and what a peer sent and became unaffordable. A submitted one was
+    /// promised to be kept: its sender may be funded.
     pub(super) fn advance(&mut self, state: Sender) -> Vec<Arc<Pooled>> {
         self.state = state;
         let stale = |nonce: u64, entry: &Entry| {
-            nonce < state.nonce || admission::cost(&entry.pooled.recovered.tx) > state.balance
+            let pooled = &entry.pooled;
+            nonce < state.nonce
+                || (!pooled.is_local() && admission::cost(&pooled.recovered.tx) > state.balance)
         };
         self.drop_where(stale)
     }

@@ -47,7 +47,7 @@ fn filled(limits: Limits, rows: &[(u8, u64, u8)]) -> Core {
 fn nonces_are_offered_in_order_and_only_without_a_gap() {
     let core = filled(Limits::default(), &[(1, 2, 1), (1, 0, 1), (1, 1, 1), (2, 1, 1)]);
     assert_eq!(order(&core), [(1, 0), (1, 1), (1, 2)]);
-    assert_eq!(core.stats(), Stats { pending: 3, queued: 1, bytes: 400, local: 0 });
+    assert_eq!(core.stats(), Stats { pending: 3, queued: 1, bytes: 400, ..Stats::default() });
     assert_eq!(core.pending_nonce(&address(1)), Some(3));
     assert_eq!(core.pending_nonce(&address(2)), Some(0));
 }
@@ -75,6 +75,7 @@ fn refusals_name_their_reason_and_change_nothing() {
         gapped_per_sender: 1,
         per_source: 4,
         bytes: 550,
+        local_share: 0,
         ..Limits::default()
     };
     let state = Sender { nonce: 5, balance: U256::from(4) };
@@ -161,7 +162,7 @@ fn a_new_head_takes_out_mined_stale_and_unaffordable_transactions() {
     core.on_new_head(&[mined], &[(address(1), Sender { nonce: 2, ..RICH }), (address(3), poor)]);
     assert_eq!(order(&core), [(1, 2), (2, 0)]);
     assert_eq!(core.pending_nonce(&address(3)), None);
-    assert_eq!(core.stats(), Stats { pending: 2, queued: 0, bytes: 200, local: 0 });
+    assert_eq!(core.stats(), Stats { pending: 2, queued: 0, bytes: 200, ..Stats::default() });
 }
 
 #[test]
@@ -173,9 +174,9 @@ fn only_gapped_transactions_expire_and_local_ones_later() {
     core.insert(transaction(2, 1, 0, peer(1)), RICH, 0).unwrap();
     core.insert(transaction(3, 1, 0, client), RICH, 0).unwrap();
     core.expire(11);
-    assert_eq!(core.stats(), Stats { pending: 1, queued: 1, bytes: 200, local: 1 });
+    assert_eq!(core.stats(), Stats { pending: 1, queued: 1, bytes: 200, local: 1, local_bytes: 100 });
     core.expire(21);
-    assert_eq!(core.stats(), Stats { pending: 1, queued: 0, bytes: 100, local: 0 });
+    assert_eq!(core.stats(), Stats { pending: 1, queued: 0, bytes: 100, ..Stats::default() });
 }
 
 #[test]
@@ -186,4 +187,113 @@ fn journalled_transactions_come_back_whatever_the_limits_per_sender_and_source()
         core.insert(transaction(1, nonce, 0, Origin::Journal), RICH, 0).unwrap();
     }
     assert_eq!(order(&core), [(1, 0), (1, 1), (1, 2)]);
+}
+
+fn client(n: u8) -> Origin {
+    Origin::Rpc([127, 0, 0, n].into())
+}
+
+fn sized(bytes: usize, pooled: &Arc<Pooled>) -> Arc<Pooled> {
+    Arc::new(Pooled { raw: Bytes::from(vec![0; bytes]), ..Pooled::clone(pooled) })
+}
+
+#[test]
+fn a_replacement_must_find_room_for_its_bytes_and_with_its_source() {
+    let limits = Limits { bytes: 1000, per_source: 2, local_share: 0, ..Limits::default() };
+    let mut core = Core::new(limits);
+    core.insert(transaction(1, 0, 10, client(1)), RICH, 0).unwrap();
+    core.insert(transaction(2, 0, 10, client(2)), RICH, 0).unwrap();
+    core.insert(transaction(3, 0, 10, client(2)), RICH, 0).unwrap();
+    let before = core.stats();
+    let large = sized(801, &transaction(1, 0, 20, client(1)));
+    assert_eq!(core.insert(large, RICH, 0).unwrap_err().to_string(), "txpool is full");
+    let moved = core.insert(transaction(1, 0, 20, client(2)), RICH, 0).unwrap_err().to_string();
+    assert!(moved.contains("this client has 2"), "{moved}");
+    assert_eq!(core.stats(), before);
+    core.insert(transaction(2, 0, 20, client(2)), RICH, 0).unwrap();
+    core.insert(sized(800, &transaction(1, 0, 20, client(1))), RICH, 0).unwrap();
+    assert_eq!(core.stats().bytes, 1000);
+}
+
+#[test]
+fn peers_leave_a_share_of_places_and_bytes_to_submissions() {
+    for limits in [
+        Limits { transactions: 4, local_share: 4, ..Limits::default() },
+        Limits { bytes: 400, local_share: 4, ..Limits::default() },
+    ] {
+        let mut core = filled(limits, &[(1, 0, 1), (2, 0, 1), (3, 0, 2)]);
+        let refused = core.insert(transaction(4, 0, 0, peer(3)), RICH, 0).unwrap_err();
+        assert_eq!(refused.to_string(), "txpool is full");
+        core.insert(transaction(5, 0, 0, client(1)), RICH, 0).unwrap();
+        assert_eq!(
+            core.insert(transaction(6, 0, 0, client(1)), RICH, 0).unwrap_err().to_string(),
+            "txpool is full"
+        );
+    }
+}
+
+#[test]
+fn gapped_transactions_of_peers_have_a_cap_of_their_own() {
+    let limits = Limits { gapped_peers: 2, ..Limits::default() };
+    let mut core = filled(limits, &[(1, 1, 1), (2, 1, 2)]);
+    assert_eq!(
+        core.insert(transaction(3, 1, 0, peer(3)), RICH, 0).unwrap_err().to_string(),
+        "txpool is full"
+    );
+    core.insert(transaction(3, 1, 0, client(1)), RICH, 0).unwrap();
+    core.insert(transaction(4, 0, 0, peer(3)), RICH, 0).unwrap();
+    // The gap closes, and so there is room for another one.
+    core.insert(transaction(1, 0, 0, peer(1)), RICH, 0).unwrap();
+    core.insert(transaction(5, 1, 0, peer(3)), RICH, 0).unwrap();
+    core.on_new_head(&[], &[(address(2), Sender { nonce: 2, ..RICH })]);
+    core.insert(transaction(6, 1, 0, peer(3)), RICH, 0).unwrap();
+}
+
+#[test]
+fn a_submitted_transaction_stays_when_its_sender_cannot_pay_now() {
+    let poor = Sender { nonce: 0, balance: U256::ZERO };
+    let mut core = Core::new(Limits::default());
+    core.insert(transaction(1, 0, 5, client(1)), RICH, 0).unwrap();
+    core.insert(transaction(2, 0, 5, Origin::Journal), poor, 0).unwrap();
+    core.on_new_head(&[], &[(address(1), poor), (address(2), poor)]);
+    assert_eq!(core.stats().pending, 2);
+    core.on_new_head(&[], &[(address(1), Sender { nonce: 1, ..poor })]);
+    assert_eq!(order(&core), [(2, 0)], "a used nonce can never come in");
+}
+
+#[test]
+fn peers_are_told_again_of_submissions_that_still_wait_the_longest_untold_first() {
+    let mut core = Core::new(Limits::default());
+    for sender in 1..=3 {
+        core.insert(transaction(sender, 0, 0, client(1)), RICH, 0).unwrap();
+    }
+    core.insert(transaction(4, 0, 0, peer(1)), RICH, 0).unwrap();
+    core.insert(transaction(5, 7, 0, client(1)), RICH, 0).unwrap();
+    let told = |core: &mut Core| -> Vec<u8> {
+        core.untold(3, 2).iter().map(|pooled| pooled.recovered.sender[19]).collect()
+    };
+    core.on_new_head(&[], &[]);
+    core.on_new_head(&[], &[]);
+    assert_eq!(told(&mut core), [0; 0]);
+    core.on_new_head(&[], &[]);
+    assert_eq!(told(&mut core), [1, 2]);
+    assert_eq!(told(&mut core), [3]);
+    core.on_new_head(&[], &[]);
+    assert_eq!(told(&mut core), [0; 0]);
+}
+
+#[test]
+fn a_transaction_of_a_peer_is_booked_as_submitted_once_a_client_sends_it_too() {
+    let mut core = filled(Limits::default(), &[(1, 0, 1), (2, 3, 1)]);
+    let hashes =
+        [(1, 0), (2, 3)].map(|(sender, nonce)| transaction(sender, nonce, 0, peer(1)).recovered.hash);
+    for hash in hashes {
+        assert!(core.adopt(&hash, client(1)));
+        assert!(!core.adopt(&hash, client(2)), "it is one already");
+    }
+    assert!(!core.adopt(&B256::ZERO, client(1)));
+    assert_eq!(core.stats(), Stats { pending: 1, queued: 1, bytes: 200, local: 2, local_bytes: 200 });
+    assert_eq!((core.gapped_peers, core.sources.len()), (0, 1));
+    core.on_new_head(&hashes, &[]);
+    assert_eq!(core.stats(), Stats::default());
 }

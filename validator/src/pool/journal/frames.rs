@@ -7,6 +7,11 @@ use alloy_primitives::Bytes;
 pub(super) const MAGIC: &[u8] = b"QPOOL\0\0\x01";
 const HEAD: usize = 8;
 
+/// Bytes that a transaction takes in the file.
+pub(super) fn size(raw: &Bytes) -> usize {
+    HEAD + raw.len()
+}
+
 /// Appends one frame. Transactions are at most 128 KiB, so the length always fits.
 pub(super) fn write(raw: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(raw.len()).unwrap_or(u32::MAX);

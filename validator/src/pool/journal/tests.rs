@@ -65,7 +65,7 @@ async fn compaction_keeps_the_living_and_what_came_after() {
     for payload in [b"a".as_slice(), b"b", b"c"] {
         append(&journal, payload).await;
     }
-    journal.compact(vec![Bytes::from_static(b"b")]);
+    journal.compact(|| vec![Bytes::from_static(b"b")]);
     append(&journal, b"d").await;
     assert_eq!(texts(&reopened(dir.path())), [b"b".as_slice(), b"d"]);
 }
@@ -93,7 +93,6 @@ fn many_waiters_share_a_sync() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("pool.journal");
     let (file, _) = open_file(&path).unwrap();
-    let entries = Arc::new(AtomicUsize::new(0));
     let (commands, queue) = mpsc::channel(QUEUE);
     let mut waiting = Vec::new();
     for n in 0..1000_u32 {
@@ -104,11 +103,10 @@ fn many_waiters_share_a_sync() {
     }
     drop(commands);
     // Everything is queued before the writer starts, so one batch takes it all.
-    Writer::new(file, path, Arc::clone(&entries), Fault::default()).run(queue);
+    Writer::new(file, path, Fault::default()).run(queue);
     for durable in waiting {
         durable.blocking_recv().unwrap().unwrap();
     }
-    assert_eq!(entries.load(Ordering::Relaxed), 1000);
     assert_eq!(reopened(dir.path()).transactions.len(), 1000);
 }
 
@@ -121,7 +119,7 @@ fn after_a_failed_write_nothing_is_accepted_any_more() {
     let broken = File::open(&path).unwrap();
     let (commands, queue) = mpsc::channel(QUEUE);
     let fault = Fault::default();
-    let writer = Writer::new(broken, path, Arc::default(), Arc::clone(&fault));
+    let writer = Writer::new(broken, path, Arc::clone(&fault));
     let writer = std::thread::spawn(move || writer.run(queue));
     for want in ["write failed", "failed earlier"] {
         let (done, durable) = oneshot::channel();
@@ -129,6 +127,9 @@ fn after_a_failed_write_nothing_is_accepted_any_more() {
         let error = durable.blocking_recv().unwrap().unwrap_err().to_string();
         assert!(error.contains(want), "{error}");
     }
+    let (done, durable) = oneshot::channel();
+    commands.blocking_send(Command::Sync { done }).unwrap();
+    assert!(durable.blocking_recv().unwrap().is_err(), "what was queued before is not on disk");
     assert!(fault.get().is_some());
     drop(commands);
     writer.join().unwrap();

@@ -2,15 +2,7 @@
 
 use super::{Fault, JournalError, create_file, frames, io};
 use alloy_primitives::Bytes;
-use std::{
-    fs::File,
-    io::Write,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{fs::File, io::Write, path::PathBuf};
 use tokio::sync::{mpsc, oneshot};
 
 /// Bytes written between two syncs at most, so that one waiter's delay is bounded.
@@ -23,6 +15,8 @@ type Done = oneshot::Sender<Result<(), JournalError>>;
 pub(super) enum Command {
     /// Write, sync, answer.
     Append { raw: Bytes, done: Done },
+    /// Sync what came before, answer.
+    Sync { done: Done },
     /// Replace the file by one with these.
     Compact { living: Vec<Bytes> },
 }
@@ -30,14 +24,13 @@ pub(super) enum Command {
 pub(super) struct Writer {
     file: File,
     path: PathBuf,
-    entries: Arc<AtomicUsize>,
     /// After a failed write or sync the page cache can no longer be trusted, so nothing is accepted any more.
     fault: Fault,
 }
 
 impl Writer {
-    pub(super) fn new(file: File, path: PathBuf, entries: Arc<AtomicUsize>, fault: Fault) -> Self {
-        Self { file, path, entries, fault }
+    pub(super) fn new(file: File, path: PathBuf, fault: Fault) -> Self {
+        Self { file, path, fault }
     }
 
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Command>) {
@@ -51,6 +44,7 @@ impl Writer {
                         frames::write(&raw, &mut batch);
                         waiting.push(done);
                     }
+                    Command::Sync { done } => waiting.push(done),
                     Command::Compact { living } => {
                         self.commit(&mut batch, &mut waiting);
                         self.compact(&living);
@@ -70,9 +64,6 @@ impl Writer {
             return;
         }
         let result = self.write(batch);
-        if result.is_ok() {
-            self.entries.fetch_add(waiting.len(), Ordering::Relaxed);
-        }
         batch.clear();
         for done in waiting.drain(..) {
             // A caller that no longer waits has lost nothing: the transaction is stored.
@@ -99,7 +90,6 @@ impl Writer {
         self.note(&result);
         if let Ok(file) = result {
             self.file = file;
-            self.entries.store(living.len(), Ordering::Relaxed);
         }
     }
 
