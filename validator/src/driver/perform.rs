@@ -68,10 +68,11 @@ impl Driver {
                 Err(refusal @ (Refusal::Decided { .. } | Refusal::Inactive)) => {
                     tracing::debug!(%refusal, "vote not sent");
                 }
-                Err(refusal) => {
-                    broken.fetch_or(matches!(refusal, Refusal::Broken(_)), Ordering::AcqRel);
-                    faults.report(format!("vote not sent: {refusal}"));
+                Err(refusal @ Refusal::Broken(_)) => {
+                    broken.store(true, Ordering::Release);
+                    faults.stopped(format!("vote journal: {refusal}"));
                 }
+                Err(refusal) => faults.report(format!("vote not sent: {refusal}")),
             }
         });
     }
