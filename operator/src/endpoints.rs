@@ -1,6 +1,7 @@
 //! `/livez`, `/readyz` and `/metrics` of the operator, over few connections that must say what they want soon.
 
 use crate::context::Context;
+use anyhow::Context as _;
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -46,7 +47,9 @@ pub(crate) async fn serve(listen: SocketAddr, context: Arc<Context>) -> anyhow::
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(context);
-    let listener = TcpListener::bind(listen).await?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))?;
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         // One more waits in the kernel's queue until another ends.

@@ -60,8 +60,9 @@ impl World {
         let config =
             Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a config");
         let client = Client::try_from(config).expect("a client");
+        // Below the ports that the kernel lends to outgoing connections.
         let port = 20_000
-            + u16::try_from(std::process::id() % 20_000).expect("small")
+            + u16::try_from(std::process::id() % 12_000).expect("small")
             + NEXT.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("{test}-{}", std::process::id());
         let world = Self {
