@@ -84,7 +84,7 @@ generated: crds ## regenerate everything that is generated, and show what change
 .PHONY: soak
 soak: ## four nodes for MINUTES=10; ends with the interval error and round changes
 	cargo build --locked --release -p validator --bin quorate-validator --example soak
-	@$${CARGO_TARGET_DIR:-target}/release/examples/soak --minutes $(MINUTES)
+	@$${CARGO_TARGET_DIR:-target}/release/examples/soak --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator --minutes $(MINUTES)
 
 ## The embedded cluster
 .PHONY: cluster-up cluster-down cluster-status
