@@ -13,7 +13,18 @@ use operator_core::{
     names::{MANAGER, NodeName},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::marker::PhantomData;
+use std::{fmt::Debug, marker::PhantomData};
+
+/// A namespaced kind that is known when compiling, as every object of ours is.
+pub(crate) trait Child:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug
+{
+}
+
+impl<K> Child for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug
+{
+}
 
 /// Applies a fleet's objects in their order: what a pod mounts is there before the pod.
 pub(crate) async fn fleet(
@@ -68,11 +79,7 @@ pub(crate) async fn fleet(
 /// Applies one object unless it already is as wanted.
 pub(crate) async fn apply<K>(context: &Context, desired: K) -> Result<K, Error>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Serialize
-        + DeserializeOwned
-        + Clone
-        + std::fmt::Debug,
+    K: Child + Serialize,
 {
     let namespace = desired.namespace().ok_or(Error::Incomplete("namespace"))?;
     let name = desired.name_any();
@@ -94,11 +101,7 @@ where
 /// Creates one object unless there is one of its name, which is then left as it is.
 pub(crate) async fn create_once<K>(context: &Context, desired: K) -> Result<K, Error>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Serialize
-        + DeserializeOwned
-        + Clone
-        + std::fmt::Debug,
+    K: Child + Serialize,
 {
     let namespace = desired.namespace().ok_or(Error::Incomplete("namespace"))?;
     let name = desired.name_any();
@@ -125,10 +128,7 @@ pub(crate) async fn stop(context: &Context, namespace: &str, node: &NodeName) ->
 /// Deletes an object that may be gone already. Never called for keys, disks and genesis.
 pub(crate) async fn delete<K>(context: &Context, namespace: &str, name: &str) -> Result<(), Error>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + DeserializeOwned
-        + Clone
-        + std::fmt::Debug,
+    K: Child,
 {
     let api = context.api::<K>(namespace);
     match call("delete object", api.delete(name, &DeleteParams::background())).await {
