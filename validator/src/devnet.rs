@@ -3,6 +3,8 @@
 //! For trying things out without Kubernetes, for tests and for the soak. Keys lie in plain files; use it for nothing
 //! of value.
 
+mod foreign;
+
 use crate::signer::key_file::write_key;
 use alloy_primitives::{Address, U256};
 use chain::{
@@ -16,6 +18,7 @@ use chain::{
         GOVERNANCE, GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, Label, predeploys,
     },
     hash::ProposalRound,
+    profile::{ClientProfile, WireRules},
 };
 use devp2p::NodeKey;
 use k256::ecdsa::SigningKey;
@@ -62,6 +65,8 @@ pub struct DevnetSpec {
     pub nodes: Vec<Ports>,
     /// How many of the nodes hold a seat; the rest start unseated.
     pub seats: usize,
+    /// Clients that the network is like: how its nodes speak, and its genesis.
+    pub profile: ClientProfile,
 }
 
 /// What was made.
@@ -143,6 +148,11 @@ impl NewKey {
             return Ok(Self { address: Address::from_private_key(&key), node_id: node.id(), secret });
         }
     }
+
+    /// The same key, for a second use.
+    fn again(&self) -> Self {
+        Self { secret: self.secret.clone(), address: self.address, node_id: self.node_id }
+    }
 }
 
 struct NodeKeys {
@@ -162,18 +172,21 @@ pub fn create(spec: &DevnetSpec) -> Result<Devnet, DevnetError> {
     let (admin, operator) = (NewKey::random()?, NewKey::random()?);
     save_key(&spec.dir.join("admin.key"), &admin)?;
     save_key(&spec.dir.join("operator.key"), &operator)?;
-    let keys = spec
-        .nodes
-        .iter()
-        .map(|_| Ok(NodeKeys { identity: NewKey::random()?, p2p: NewKey::random()? }))
-        .collect::<Result<Vec<_>, DevnetError>>()?;
+    let one_key = WireRules::of(spec.profile).one_key;
+    let node_keys = |_| {
+        let identity = NewKey::random()?;
+        let p2p = if one_key { identity.again() } else { NewKey::random()? };
+        Ok(NodeKeys { identity, p2p })
+    };
+    let keys = spec.nodes.iter().map(node_keys).collect::<Result<Vec<_>, DevnetError>>()?;
     let path = spec.dir.join("genesis.json");
     let text = genesis_text(spec, &admin, &operator, &keys)?;
     write(&path, &text)?;
     let genesis = Genesis::from_json(&text)?;
     let mut configs = Vec::new();
     for node in 0..spec.nodes.len() {
-        configs.push(write_node(spec, &genesis, &path, admin.address, &keys, node)?);
+        let member = (spec.profile == ClientProfile::Quorate).then_some(admin.address);
+        configs.push(write_node(spec, &genesis, &path, member, &keys, node)?);
     }
     Ok(Devnet { configs, genesis: path, admin: admin.address, operator: operator.address })
 }
@@ -185,6 +198,12 @@ fn genesis_text(
     keys: &[NodeKeys],
 ) -> Result<String, DevnetError> {
     let seats = keys.iter().take(spec.seats);
+    let funds = U256::from(1_000_000) * U256::from(10).pow(U256::from(18));
+    if spec.profile != ClientProfile::Quorate {
+        let validators = seats.map(|k| k.identity.address).collect();
+        let accounts = [(admin.address, funds), (operator.address, funds)];
+        return Ok(foreign::genesis_text(spec, validators, &accounts)?);
+    }
     let governance = GenesisGovernance {
         members: vec![GenesisMember {
             alias: Label::new("devnet")?,
@@ -201,7 +220,6 @@ fn genesis_text(
             voting_blocks: 1000,
         },
     };
-    let funds = U256::from(1_000_000) * U256::from(10).pow(U256::from(18));
     Ok(render(&GenesisSpec {
         chain_id: spec.chain_id,
         gas_limit: spec.gas_limit,
@@ -223,7 +241,7 @@ fn write_node(
     spec: &DevnetSpec,
     genesis: &Genesis,
     genesis_path: &Path,
-    member: Address,
+    member: Option<Address>,
     keys: &[NodeKeys],
     node: usize,
 ) -> Result<PathBuf, DevnetError> {
@@ -244,9 +262,8 @@ fn write_node(
     let config = NodeConfig {
         version: CONFIG_VERSION,
         network: NetworkConfig {
-            chain_id: spec.chain_id,
-            genesis_hash: genesis.hash,
-            genesis: text(genesis_path),
+            profile: (spec.profile != ClientProfile::Quorate).then_some(spec.profile),
+            ..NetworkConfig::new(spec.chain_id, genesis.hash, text(genesis_path))
         },
         identity: Some(IdentityConfig {
             address: own.identity.address,

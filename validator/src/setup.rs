@@ -4,9 +4,12 @@ use crate::signer::{
     FileSigner, Signer,
     key_file::{KeyFileError, read_key},
 };
+use alloy_primitives::Address;
 use chain::{
-    config::{ConfigError, NodeConfig, SignerConfig},
+    config::{ConfigError, IdentityConfig, NodeConfig, SignerConfig},
     genesis::{Genesis, GenesisError},
+    governance::GOVERNANCE,
+    profile::{ClientProfile, ProfileError, WireRules},
 };
 use devp2p::{IdentityError, NodeKey};
 use std::{
@@ -28,6 +31,8 @@ pub struct Setup {
     pub signer: Option<Arc<dyn Signer>>,
     /// Where to listen.
     pub listen: Listen,
+    /// How the network's nodes speak.
+    pub rules: WireRules,
 }
 
 /// Addresses to listen on.
@@ -84,16 +89,26 @@ pub enum SetupError {
     /// RPC names a namespace that does not exist.
     #[error(transparent)]
     Rpc(#[from] crate::rpc::RpcError),
-    /// A profile of another client that this version does not speak.
-    #[error("genesis config.qbft.{field} is {got}, this version speaks only {want}")]
-    Profile {
-        /// Field of the genesis.
-        field: &'static str,
-        /// Found.
-        got: String,
-        /// Spoken.
-        want: String,
+    /// Settings that no network has.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The network knows validators by their p2p keys.
+    #[error(
+        "p2p.key is the key of {p2p}, the identity is {identity}: in a {profile} network nodes know a validator by its p2p key; name the identity's key file in p2p.key too, or set network.overrides.oneKey to false where all nodes are told otherwise"
+    )]
+    TwoKeys {
+        /// Account of the p2p key.
+        p2p: Address,
+        /// The identity.
+        identity: Address,
+        /// Of the network.
+        profile: ClientProfile,
     },
+    /// Seats are held by members.
+    #[error(
+        "identity.member is missing; networks with the governance contract need the admin account of the identity's member"
+    )]
+    Member,
     /// Not an address to listen on.
     #[error("{field} is {got:?}, expected an IP address and a port such as 0.0.0.0:30303")]
     Listen {
@@ -119,10 +134,13 @@ impl Setup {
             crate::rpc::check_namespaces(&rpc.namespaces)?;
         }
         let genesis = genesis(&config)?;
-        check_profile(&genesis)?;
+        let rules = WireRules::resolve(&config.network, &genesis)?;
         let node_key = node_key(Path::new(&config.p2p.key))?;
         let signer = signer(&config)?;
-        Ok(Self { config, genesis, node_key, signer, listen })
+        if let Some(identity) = &config.identity {
+            check_identity(identity, &node_key, &genesis, rules)?;
+        }
+        Ok(Self { config, genesis, node_key, signer, listen, rules })
     }
 }
 
@@ -134,12 +152,18 @@ fn genesis(config: &NodeConfig) -> Result<Genesis, SetupError> {
         .map_err(|source| SetupError::Genesis { path: path.to_path_buf(), source })
 }
 
-fn check_profile(genesis: &Genesis) -> Result<(), SetupError> {
-    let (got, want) = (genesis.qbft.proposalround, crate::driver::PROPOSAL_ROUND);
-    if got == want {
-        return Ok(());
+fn check_identity(
+    identity: &IdentityConfig,
+    node_key: &NodeKey,
+    genesis: &Genesis,
+    rules: WireRules,
+) -> Result<(), SetupError> {
+    let p2p = node_key.address();
+    if rules.one_key && p2p != identity.address {
+        return Err(SetupError::TwoKeys { p2p, identity: identity.address, profile: rules.profile });
     }
-    Err(SetupError::Profile { field: "proposalround", got: format!("{got:?}"), want: format!("{want:?}") })
+    let governed = genesis.qbft.validatorcontractaddress == Some(GOVERNANCE);
+    if governed && identity.member.is_none() { Err(SetupError::Member) } else { Ok(()) }
 }
 
 fn node_key(path: &Path) -> Result<NodeKey, SetupError> {

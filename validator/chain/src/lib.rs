@@ -28,6 +28,7 @@ pub mod governance;
 pub mod hash;
 pub mod metrics;
 pub mod network_info;
+pub mod profile;
 pub mod quorum;
 pub mod signature;
 pub mod status;

@@ -1,11 +1,8 @@
 //! Making a block: work starts ahead of the tick and transactions are taken until shortly before it; the core proposes
 //! the block at the tick.
 
-use super::block::{PROPOSAL_ROUND, ProposedBlock};
-use crate::{
-    clock::{unix_ms, until_ms},
-    pool::Pool,
-};
+use super::block::ProposedBlock;
+use crate::{clock::Clock, pool::Pool};
 use alloy_primitives::{Address, B256};
 use chain::{Extra, hash::ProposalRound};
 use ledger::{BuildAttributes, Ledger, LedgerError, Recovered};
@@ -31,6 +28,7 @@ pub(super) struct Order {
     pub(super) due_ms: u64,
     pub(super) period_ms: u64,
     pub(super) beneficiary: Address,
+    pub(super) proposal_round: ProposalRound,
 }
 
 /// Why there is no block.
@@ -47,14 +45,24 @@ pub(super) enum BuildError {
 }
 
 /// Builds; done shortly before the tick.
-pub(super) async fn build(ledger: Ledger, pool: Pool, order: Order) -> Result<ProposedBlock, BuildError> {
+pub(super) async fn build(
+    ledger: Ledger,
+    pool: Pool,
+    order: Order,
+    clock: Clock,
+) -> Result<ProposedBlock, BuildError> {
     let lead_ms = LEAD_MS.min(order.period_ms / 2);
-    tokio::time::sleep(until_ms(order.due_ms.saturating_sub(lead_ms))).await;
-    let work = tokio::task::spawn_blocking(move || build_now(&ledger, &pool, order));
+    clock.sleep_until_ms(order.due_ms.saturating_sub(lead_ms)).await;
+    let work = tokio::task::spawn_blocking(move || build_now(&ledger, &pool, order, &clock));
     work.await.map_err(|_| BuildError::CutShort)?
 }
 
-fn build_now(ledger: &Ledger, pool: &Pool, order: Order) -> Result<ProposedBlock, BuildError> {
+fn build_now(
+    ledger: &Ledger,
+    pool: &Pool,
+    order: Order,
+    clock: &Clock,
+) -> Result<ProposedBlock, BuildError> {
     let head = ledger.head();
     if head.number.checked_add(1) != Some(order.height) {
         return Err(BuildError::Head { got: head.number, want: order.height.saturating_sub(1) });
@@ -62,24 +70,24 @@ fn build_now(ledger: &Ledger, pool: &Pool, order: Order) -> Result<ProposedBlock
     let attributes = BuildAttributes {
         timestamp: order.timestamp,
         beneficiary: order.beneficiary,
-        extra_data: extra(ledger, order.round)?.to_bytes(),
+        extra_data: extra(ledger, order)?.to_bytes(),
         gas_limit_target: ledger.parameters()?.gas_limit_target,
     };
-    let mut source = Source::new(pool, order.due_ms, unix_ms());
+    let mut source = Source::new(pool, order.due_ms, clock);
     let end_ms = source.end_ms;
-    let built = ledger.build(&attributes, || source.next(), || unix_ms() >= end_ms)?;
+    let built = ledger.build(&attributes, || source.next(), || clock.unix_ms() >= end_ms)?;
     for (hash, reason) in &built.skipped {
         if reason.is_permanent() {
             tracing::debug!(%hash, %reason, "transaction can never be included, dropped");
             pool.discard(hash);
         }
     }
-    Ok(ProposedBlock::new(Arc::clone(&built.block))?)
+    Ok(ProposedBlock::new(Arc::clone(&built.block), order.proposal_round)?)
 }
 
-fn extra(ledger: &Ledger, round: u32) -> Result<Extra, LedgerError> {
-    let round = match PROPOSAL_ROUND {
-        ProposalRound::Real => round,
+fn extra(ledger: &Ledger, order: Order) -> Result<Extra, LedgerError> {
+    let round = match order.proposal_round {
+        ProposalRound::Real => order.round,
         ProposalRound::Zero => 0,
     };
     let mut extra = Extra::unsealed(round);
@@ -92,6 +100,7 @@ fn extra(ledger: &Ledger, round: u32) -> Result<Extra, LedgerError> {
 /// Offers what the pool has, then what comes in, until it is time to finish.
 struct Source<'a> {
     pool: &'a Pool,
+    clock: &'a Clock,
     ready: Box<dyn Iterator<Item = Recovered> + Send>,
     offered: HashSet<B256>,
     /// When the block must be finished.
@@ -101,15 +110,16 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn new(pool: &'a Pool, due_ms: u64, now_ms: u64) -> Self {
+    fn new(pool: &'a Pool, due_ms: u64, clock: &'a Clock) -> Self {
+        let now_ms = clock.unix_ms();
         let patient = now_ms.saturating_add(FINISH_MS) < due_ms;
         let end_ms = if patient { due_ms } else { now_ms.saturating_add(OVERDUE_MS) };
-        Self { pool, ready: Box::new(pool.best()), offered: HashSet::new(), end_ms, patient }
+        Self { pool, clock, ready: Box::new(pool.best()), offered: HashSet::new(), end_ms, patient }
     }
 
     fn next(&mut self) -> Option<Recovered> {
         loop {
-            if unix_ms() >= self.freeze_ms() {
+            if self.clock.unix_ms() >= self.freeze_ms() {
                 return None;
             }
             let offered = &mut self.offered;

@@ -34,7 +34,7 @@ impl Driver {
                 Output::Validate { height, round, digest, block } => {
                     self.validate(height, round, digest, block);
                 }
-                Output::SetTimer { timer, at_ms } => self.timers.set(timer, at_ms, Now::read()),
+                Output::SetTimer { timer, at_ms } => self.timers.set(timer, at_ms, Now::read(&self.parts.clock)),
                 Output::Finalise { block, round, seals } => self.finalise(&block, round, seals),
                 Output::Behind { height } => self.parts.sync.hint(Hint::Behind(height)),
                 Output::RoundChanged { height, round } => self.round_changed(height, round),
@@ -116,12 +116,15 @@ impl Driver {
 
     fn build(&self, height: u64, round: u32, timestamp: u64, due_ms: u64) {
         let Some(beneficiary) = self.identity() else { return };
-        let order = Order { height, round, timestamp, due_ms, period_ms: self.head.period_ms, beneficiary };
+        let period_ms = self.head.period_ms;
+        let proposal_round = self.parts.rules.proposal_round;
+        let order = Order { height, round, timestamp, due_ms, period_ms, beneficiary, proposal_round };
         let (ledger, pool, effects) =
             (self.parts.ledger.clone(), self.parts.pool.clone(), self.effects.clone());
+        let clock = self.parts.clock.clone();
         self.tasks.spawn(async move {
             let built = tokio::select! {
-                built = build(ledger, pool, order) => built,
+                built = build(ledger, pool, order, clock) => built,
                 // The driver has ended: nobody waits for the block.
                 () = effects.closed() => return,
             };

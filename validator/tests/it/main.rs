@@ -6,5 +6,6 @@ mod hostile;
 mod journal;
 mod live;
 mod membership;
+mod profiles;
 mod restart;
 mod support;

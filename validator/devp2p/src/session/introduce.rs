@@ -74,12 +74,12 @@ pub(crate) async fn status<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     outgoing: &mut Outgoing<W>,
 ) -> Result<Status, EstablishError> {
     let (ours, head_number, head_time) = shared.status(capabilities.eth);
-    send_compressed(outgoing, capabilities.eth_base + id::STATUS, &alloy_rlp::encode(&ours)).await?;
+    send_compressed(outgoing, capabilities.eth_base + id::STATUS, &ours.encode()).await?;
     loop {
         let message = incoming.read(MAX_BEFORE_STATUS).await?;
         match capabilities.protocol(message.id) {
             Protocol::Eth(id::STATUS) => {
-                let theirs: Status = alloy_rlp::decode_exact(&message.data).map_err(StatusError::from)?;
+                let theirs = Status::decode(capabilities.eth, &message.data)?;
                 theirs.check(&ours)?;
                 let forks = &shared.options.forks;
                 forks.check(head_number, head_time, theirs.fork_id).map_err(StatusError::from)?;

@@ -2,7 +2,7 @@
 
 use super::{http, wait_for};
 use alloy_primitives::B256;
-use chain::{config::NodeConfig, status::NodeStatus};
+use chain::{config::NodeConfig, profile::ClientProfile, status::NodeStatus};
 use std::{
     collections::BTreeSet,
     fs::File,
@@ -33,6 +33,11 @@ pub(crate) struct Node {
 impl TestNetwork {
     /// Writes a network of `nodes`, the first `seats` of them seated, with blocks every second; starts nothing.
     pub(crate) fn create(nodes: usize, seats: usize) -> Self {
+        Self::like(ClientProfile::Quorate, nodes, seats)
+    }
+
+    /// The same as another client's network.
+    pub(crate) fn like(profile: ClientProfile, nodes: usize, seats: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ports = free_ports(nodes * 3);
         let ports: Vec<Ports> =
@@ -45,6 +50,7 @@ impl TestNetwork {
             gas_limit: 250_000_000,
             nodes: ports.clone(),
             seats,
+            profile,
         })
         .unwrap();
         let node = |(config, ports): (&PathBuf, Ports)| Node {
