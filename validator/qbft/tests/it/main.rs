@@ -4,6 +4,7 @@
 
 mod bench;
 mod decide;
+mod digests;
 mod real;
 mod rejected;
 mod restart;
