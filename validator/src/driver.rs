@@ -147,8 +147,7 @@ impl Driver {
         let identity = parts.voter.as_ref().map(|voter| voter.signer.address());
         let sitting_out = parts.voter.as_ref().is_some_and(|voter| !voter.active);
         let records = parts.voter.as_ref().map_or(&[][..], |voter| &voter.records);
-        let (recovered, votes_from) =
-            recover::recovered(records, parts.rules.proposal_round, &parts.faults);
+        let (recovered, votes_from) = recover::recovered(records, parts.rules.proposal_round, &parts.faults);
         let mut config = qbft::Config::new(identity);
         config.votes_from = if sitting_out { u64::MAX } else { votes_from };
         config.proposer_rule = parts.rules.proposer_rule;

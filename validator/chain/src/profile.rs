@@ -258,7 +258,8 @@ impl WireRules {
             return excluded("messageEncoding fourItem", "proposerRule other than besu", why);
         }
         if self.mixed_digests && self.proposal_round == ProposalRound::Real {
-            let why = "where blocks carry their round there is one digest; a proposal with round 0 has both equal";
+            let why =
+                "where blocks carry their round there is one digest; a proposal with round 0 has both equal";
             return excluded("mixedDigests", "proposalRound real", why);
         }
         match self.timeout_cap_ms {

@@ -39,14 +39,12 @@ impl ForkSchedule {
     #[must_use]
     pub fn from_genesis(genesis: &Genesis, profile: ClientProfile) -> Self {
         let goquorum = profile == ClientProfile::GoQuorum;
-        let (blocks, times) =
-            if goquorum { (goquorum_blocks(genesis), Vec::new()) } else { (besu_blocks(genesis), times(genesis)) };
-        Self {
-            genesis_hash: genesis.hash,
-            genesis_time: genesis.header.timestamp,
-            blocks,
-            times,
-        }
+        let (blocks, times) = if goquorum {
+            (goquorum_blocks(genesis), Vec::new())
+        } else {
+            (besu_blocks(genesis), times(genesis))
+        };
+        Self { genesis_hash: genesis.hash, genesis_time: genesis.header.timestamp, blocks, times }
     }
 
     /// Fork id to announce with this head.
@@ -141,8 +139,9 @@ fn goquorum_blocks(genesis: &Genesis) -> Vec<u64> {
         c.muir_glacier_block,
         c.berlin_block,
     ];
-    let own = c.extra_fields.iter().filter(|(key, _)| {
-        GOQUORUM_BLOCKS.iter().any(|name| name.eq_ignore_ascii_case(key))
-    });
+    let own = c
+        .extra_fields
+        .iter()
+        .filter(|(key, _)| GOQUORUM_BLOCKS.iter().any(|name| name.eq_ignore_ascii_case(key)));
     known.into_iter().flatten().chain(own.filter_map(|(_, block)| block.as_u64())).collect()
 }

@@ -87,9 +87,8 @@ impl Rules<'_> {
         round_changes: &[Verified<RoundChange>],
     ) -> Result<(), BadJustification> {
         let claims = round_changes.iter().filter_map(|part| part.payload().prepared);
-        let mut rivals = claims.filter(|claim| {
-            claim.round == highest.round && !self.is_named(block, claim.round, claim.digest)
-        });
+        let mut rivals = claims
+            .filter(|claim| claim.round == highest.round && !self.is_named(block, claim.round, claim.digest));
         match rivals.next() {
             None => Ok(()),
             Some(claim) => Err(BadJustification::NotHighestPrepared {

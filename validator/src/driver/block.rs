@@ -131,7 +131,8 @@ mod tests {
 
     fn block(round: u32) -> ProposedBlock {
         let header = Header { number: 3, extra_data: Extra::unsealed(round).to_bytes(), ..Header::default() };
-        ProposedBlock::new(Arc::new(Block { header, body: BlockBody::default() }), ProposalRound::Real).unwrap()
+        ProposedBlock::new(Arc::new(Block { header, body: BlockBody::default() }), ProposalRound::Real)
+            .unwrap()
     }
 
     #[test]

@@ -57,12 +57,7 @@ pub(super) async fn build(
     work.await.map_err(|_| BuildError::CutShort)?
 }
 
-fn build_now(
-    ledger: &Ledger,
-    pool: &Pool,
-    order: Order,
-    clock: &Clock,
-) -> Result<ProposedBlock, BuildError> {
+fn build_now(ledger: &Ledger, pool: &Pool, order: Order, clock: &Clock) -> Result<ProposedBlock, BuildError> {
     let head = ledger.head();
     if head.number.checked_add(1) != Some(order.height) {
         return Err(BuildError::Head { got: head.number, want: order.height.saturating_sub(1) });

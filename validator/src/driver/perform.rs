@@ -34,7 +34,9 @@ impl Driver {
                 Output::Validate { height, round, digest, block } => {
                     self.validate(height, round, digest, block);
                 }
-                Output::SetTimer { timer, at_ms } => self.timers.set(timer, at_ms, Now::read(&self.parts.clock)),
+                Output::SetTimer { timer, at_ms } => {
+                    self.timers.set(timer, at_ms, Now::read(&self.parts.clock))
+                }
                 Output::Finalise { block, round, seals } => self.finalise(&block, round, seals),
                 Output::Behind { height } => self.parts.sync.hint(Hint::Behind(height)),
                 Output::RoundChanged { height, round } => self.round_changed(height, round),

@@ -118,7 +118,11 @@ enum Blame {
 
 impl Verifier {
     /// Starts the thread; what it lets through comes out of the inbox.
-    pub fn start(network: Network, metrics: Arc<Metrics>, rules: WireRules) -> std::io::Result<(Self, Inbox)> {
+    pub fn start(
+        network: Network,
+        metrics: Arc<Metrics>,
+        rules: WireRules,
+    ) -> std::io::Result<(Self, Inbox)> {
         Self::start_with(metrics, rules, move |peer| network.penalise(peer, Misbehaviour::InvalidConsensus))
     }
 

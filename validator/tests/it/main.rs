@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod catch_up;
+mod conformance;
 mod hostile;
 mod journal;
 mod live;

@@ -55,7 +55,13 @@ fn every_profile_speaks_as_its_clients_do() {
     use {MessageEncoding::*, ProposalRound::*};
     let told = |name: &str| {
         let rules = resolve(json!({ "profile": name }), &plain()).unwrap();
-        (rules.message_encoding, rules.proposal_round, rules.proposer_rule, rules.one_key, rules.mixed_digests)
+        (
+            rules.message_encoding,
+            rules.proposal_round,
+            rules.proposer_rule,
+            rules.one_key,
+            rules.mixed_digests,
+        )
     };
     assert_eq!(told("quorate"), (FourItem, Real, ProposerRule::Besu, false, false));
     assert_eq!(told("besu"), (FourItem, Real, ProposerRule::Besu, true, false));
@@ -90,7 +96,10 @@ fn goquorum_s_genesis_sets_its_proposer_policy_and_its_longest_timeout() {
 fn settings_that_no_network_has_are_refused_and_named() {
     let four_zero = json!({ "profile": "besu", "overrides": { "proposalRound": "zero" } });
     for (settings, names) in [
-        (json!({ "profile": "goquorum", "overrides": { "messageEncoding": "fourItem" } }), "GoQuorum does not"),
+        (
+            json!({ "profile": "goquorum", "overrides": { "messageEncoding": "fourItem" } }),
+            "GoQuorum does not",
+        ),
         (four_zero, "proposalRound zero"),
         (json!({ "profile": "besu", "overrides": { "proposerRule": "goQuorum" } }), "proposerRule"),
         (json!({ "profile": "besu24", "overrides": { "mixedDigests": true } }), "mixedDigests"),
@@ -114,13 +123,17 @@ fn settings_that_no_network_has_are_refused_and_named() {
 fn a_genesis_of_ours_with_another_encoding_is_followed_without_being_told() {
     let legacy = genesis(json!({}), json!({ "proposalround": "zero", "messageencoding": "legacy" }));
     let rules = resolve(json!({}), &legacy).unwrap();
-    assert_eq!((rules.message_encoding, rules.proposal_round), (MessageEncoding::Legacy, ProposalRound::Zero));
+    assert_eq!(
+        (rules.message_encoding, rules.proposal_round),
+        (MessageEncoding::Legacy, ProposalRound::Zero)
+    );
     assert!(!rules.one_key, "{rules:?}");
 }
 
 #[test]
 fn an_unknown_override_is_refused_by_name() {
-    let json = json!({ "chainId": 7, "genesisHash": B256::ZERO, "genesis": "g", "overrides": { "oneKay": true } });
+    let json =
+        json!({ "chainId": 7, "genesisHash": B256::ZERO, "genesis": "g", "overrides": { "oneKay": true } });
     let error = serde_json::from_value::<NetworkConfig>(json).unwrap_err();
     assert!(format!("{error}").contains("unknown field `oneKay`"));
 }

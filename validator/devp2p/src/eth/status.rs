@@ -130,7 +130,8 @@ impl Status {
     pub fn decode(version: EthVersion, data: &[u8]) -> Result<Self, StatusError> {
         if version.has_ranges() {
             let status: Status69 = exactly(data)?;
-            let Status69 { version, network_id, genesis_hash, fork_id, earliest, latest, latest_hash } = status;
+            let Status69 { version, network_id, genesis_hash, fork_id, earliest, latest, latest_hash } =
+                status;
             let head = ClaimedHead::Range(BlockRange { earliest, latest, latest_hash }.check()?);
             return Ok(Self { version, network_id, genesis_hash, fork_id, head });
         }

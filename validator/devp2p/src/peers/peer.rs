@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     DownReason, PeerId, PeerInfo, RequestError,
-    identity::address,
     eth::{Reply, message::Query},
+    identity::address,
     rlpx::{capability::Shared as Capabilities, compression::compress},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};

@@ -50,8 +50,11 @@ impl Story {
             fork_id: forks().current(0, 1000),
             head: ClaimedHead::Difficulty { total_difficulty: U256::from(1), hash: chain.head_hash },
         };
-        Self { hello_id: key.id(), key, capabilities: Vec::new(), status }
-            .speaking(&[("eth", 66), ("eth", 68), ("istanbul", 100)])
+        Self { hello_id: key.id(), key, capabilities: Vec::new(), status }.speaking(&[
+            ("eth", 66),
+            ("eth", 68),
+            ("istanbul", 100),
+        ])
     }
 
     pub(crate) fn speaking(mut self, capabilities: &[(&str, u64)]) -> Self {

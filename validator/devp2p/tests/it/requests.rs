@@ -7,8 +7,8 @@ use crate::{
 use alloy_primitives::{B256, keccak256};
 use devp2p::{
     BlockId, DisconnectReason, DownReason, RequestError,
-    eth::{EthVersion, 
-        HeadersQuery, Reply,
+    eth::{
+        EthVersion, HeadersQuery, Reply,
         message::{Query, id},
     },
 };
@@ -63,7 +63,12 @@ async fn an_answer_with_too_many_items_ends_the_session() {
     let peer = node.peer_up().await.id;
     let answering = async {
         client.eth(id::GET_HEADERS).await;
-        client.send_eth(id::HEADERS, &Reply::Headers([1, 2, 3].map(header).to_vec()).encode(EthVersion::V68, 0).1).await;
+        client
+            .send_eth(
+                id::HEADERS,
+                &Reply::Headers([1, 2, 3].map(header).to_vec()).encode(EthVersion::V68, 0).1,
+            )
+            .await;
         client.goodbye().await
     };
     let (answer, told) = tokio::join!(node.network.headers(peer, BlockId::Number(1), 2), answering);

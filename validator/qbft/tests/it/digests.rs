@@ -82,8 +82,7 @@ fn proposal(
 }
 
 fn start(mixed_digests: bool) -> Instance<Zero> {
-    let config =
-        Config { proposal_round: ProposalRound::Zero, mixed_digests, ..Config::new(Some(seat(3))) };
+    let config = Config { proposal_round: ProposalRound::Zero, mixed_digests, ..Config::new(Some(seat(3))) };
     Instance::new(config, head(0), Recovered::default(), DUE).0
 }
 

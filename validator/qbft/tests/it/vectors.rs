@@ -11,10 +11,7 @@ use alloy_rlp::Decodable;
 use chain::hash::{ProposalRound, with_round_and_seals};
 use qbft::{
     Config, Encoding, Input, Instance, Message, NewHead, Output, Proposal, ProposerRule, Recovered, Signed,
-    Unverified, Verdict,
-    config::capped_timeout_ms,
-    proposer::proposer,
-    wire,
+    Unverified, Verdict, config::capped_timeout_ms, proposer::proposer, wire,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;

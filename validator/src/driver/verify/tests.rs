@@ -71,7 +71,10 @@ fn refusal(incoming: Incoming) -> (&'static str, Blame) {
 #[test]
 fn votes_of_seats_pass_late_ones_of_the_last_heights_too() {
     for height in [100 - LATE, 100, 101] {
-        assert_eq!(check(prepare(1, height, 0), &window(), WireRules::QUORATE).unwrap().message.author(), address(1));
+        assert_eq!(
+            check(prepare(1, height, 0), &window(), WireRules::QUORATE).unwrap().message.author(),
+            address(1)
+        );
     }
 }
 
