@@ -276,6 +276,7 @@ fn write_node(
             listen: listen(ports.p2p),
             peers: peers.collect(),
             max_peers: 50,
+            eth_versions: Vec::new(),
         },
         rpc: Some(RpcConfig {
             listen: listen(ports.rpc),

@@ -231,6 +231,7 @@ fn network_options(setup: &Setup) -> NetworkOptions {
         max_peers: setup.config.p2p.max_peers,
         network_id: setup.config.network.eth_network_id(),
         forks: ForkSchedule::from_genesis(&setup.genesis, setup.rules.profile),
+        eth_versions: setup.eth_versions.clone(),
         client: format!("quorate/{}", env!("CARGO_PKG_VERSION")),
     }
 }

@@ -11,7 +11,7 @@ use chain::{
     governance::GOVERNANCE,
     profile::{ClientProfile, ProfileError, WireRules},
 };
-use devp2p::{IdentityError, NodeKey};
+use devp2p::{IdentityError, NodeKey, eth::EthVersion};
 use std::{
     fs, io,
     net::SocketAddr,
@@ -33,6 +33,8 @@ pub struct Setup {
     pub listen: Listen,
     /// How the network's nodes speak.
     pub rules: WireRules,
+    /// Versions of eth to offer.
+    pub eth_versions: Vec<EthVersion>,
 }
 
 /// Addresses to listen on.
@@ -104,6 +106,12 @@ pub enum SetupError {
         /// Of the network.
         profile: ClientProfile,
     },
+    /// A version of eth that nobody here speaks.
+    #[error("p2p.ethVersions names {got}, this node speaks 66, 68 and 69")]
+    EthVersion {
+        /// Named.
+        got: u8,
+    },
     /// Seats are held by members.
     #[error(
         "identity.member is missing; networks with the governance contract need the admin account of the identity's member"
@@ -140,7 +148,8 @@ impl Setup {
         if let Some(identity) = &config.identity {
             check_identity(identity, &node_key, &genesis, rules)?;
         }
-        Ok(Self { config, genesis, node_key, signer, listen, rules })
+        let eth_versions = eth_versions(&config.p2p.eth_versions)?;
+        Ok(Self { config, genesis, node_key, signer, listen, rules, eth_versions })
     }
 }
 
@@ -150,6 +159,14 @@ fn genesis(config: &NodeConfig) -> Result<Genesis, SetupError> {
     Genesis::from_json(&text)
         .and_then(|genesis| genesis.expect(config.network.chain_id, config.network.genesis_hash))
         .map_err(|source| SetupError::Genesis { path: path.to_path_buf(), source })
+}
+
+fn eth_versions(named: &[u8]) -> Result<Vec<EthVersion>, SetupError> {
+    if named.is_empty() {
+        return Ok(EthVersion::ALL.to_vec());
+    }
+    let spoken = |got: u8| EthVersion::ALL.into_iter().find(|version| version.number() == got);
+    named.iter().map(|got| spoken(*got).ok_or(SetupError::EthVersion { got: *got })).collect()
 }
 
 fn check_identity(

@@ -144,6 +144,9 @@ pub struct P2pConfig {
     /// Peers beside those, at most.
     #[serde(default = "default_max_peers")]
     pub max_peers: u16,
+    /// Versions of `eth` to offer; every one that the node speaks when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub eth_versions: Vec<u8>,
 }
 
 const fn default_max_peers() -> u16 {

@@ -18,6 +18,19 @@ fn lives(profile: ClientProfile) {
 }
 
 #[test]
+fn nodes_that_speak_different_versions_of_eth_make_blocks_together() {
+    let mut network = TestNetwork::like(ClientProfile::Besu24, 4, 4);
+    for (node, versions) in network.nodes.iter().zip([vec![66], vec![66, 68], vec![68, 66, 69], vec![69, 66]])
+    {
+        node.edit_config(|config| config.p2p.eth_versions = versions);
+    }
+    network.nodes.iter_mut().for_each(Node::start);
+    network.wait_height(5);
+    let peers = network.nodes[0].status().unwrap().peers;
+    assert_eq!(peers.len(), 3);
+}
+
+#[test]
 fn four_nodes_make_blocks_and_change_rounds_as_goquorum_does() {
     lives(ClientProfile::GoQuorum);
 }

@@ -57,6 +57,7 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
             listen: format!("0.0.0.0:{P2P_PORT}"),
             peers: others.map(|peer| enode(&fleet.namespace, peer)).collect(),
             max_peers: MAX_PEERS,
+            eth_versions: Vec::new(),
         },
         rpc: Some(RpcConfig { listen: format!("0.0.0.0:{RPC_PORT}"), namespaces: fleet.namespaces.clone() }),
         metrics: MetricsConfig { listen: format!("0.0.0.0:{METRICS_PORT}") },

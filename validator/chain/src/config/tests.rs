@@ -22,6 +22,7 @@ fn full(journal: JournalConfig) -> NodeConfig {
             listen: format!("0.0.0.0:{P2P_PORT}"),
             peers: vec![Enode { id: B512::repeat_byte(0x44), host: "::1".into(), port: P2P_PORT }],
             max_peers: 7,
+            eth_versions: vec![66, 68],
         },
         rpc: Some(RpcConfig {
             listen: format!("[::]:{RPC_PORT}"),

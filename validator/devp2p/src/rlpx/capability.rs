@@ -58,10 +58,10 @@ pub enum Protocol {
     Unknown(u8),
 }
 
-/// What this node offers.
+/// What a node with these versions of eth offers.
 #[must_use]
-pub fn offered() -> Vec<Capability> {
-    let eth = EthVersion::ALL.iter().map(|v| (ETH, u64::from(v.number())));
+pub fn offered(versions: &[EthVersion]) -> Vec<Capability> {
+    let eth = versions.iter().map(|v| (ETH, u64::from(v.number())));
     let all = eth.chain([(ISTANBUL.0, ISTANBUL.1)]);
     all.map(|(name, version)| Capability { name: name.to_owned(), version }).collect()
 }
@@ -69,9 +69,10 @@ pub fn offered() -> Vec<Capability> {
 /// Picks the highest common version of each protocol; ids follow in the order of names, so eth comes before istanbul.
 /// `None` without a common eth version: nothing works without it.
 #[must_use]
-pub fn negotiate(theirs: &[Capability]) -> Option<Shared> {
+pub fn negotiate(versions: &[EthVersion], theirs: &[Capability]) -> Option<Shared> {
     let speaks = |name: &str, version: u64| theirs.iter().any(|c| c.name == name && c.version == version);
-    let eth = EthVersion::ALL.into_iter().rev().find(|v| speaks(ETH, u64::from(v.number())))?;
+    let spoken = versions.iter().copied().filter(|version| speaks(ETH, u64::from(version.number())));
+    let eth = spoken.max()?;
     let mut shared = vec![Capability { name: ETH.to_owned(), version: eth.number().into() }];
     if speaks(ISTANBUL.0, ISTANBUL.1) {
         shared.push(Capability { name: ISTANBUL.0.to_owned(), version: ISTANBUL.1 });

@@ -29,7 +29,7 @@ pub(crate) async fn hello<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     let ours = Hello {
         version: P2P_VERSION,
         client: shared.options.client.clone(),
-        capabilities: offered(),
+        capabilities: offered(&shared.options.eth_versions),
         port: shared.local_address.port(),
         id: shared.local_id,
     };
@@ -59,7 +59,7 @@ fn check(shared: &Shared, remote: PeerId, hello: &Hello) -> Result<capability::S
     if hello.version < P2P_VERSION {
         return Err(EstablishError::P2pVersion { got: hello.version, want: P2P_VERSION });
     }
-    negotiate(&hello.capabilities).ok_or_else(|| {
+    negotiate(&shared.options.eth_versions, &hello.capabilities).ok_or_else(|| {
         let offered: Vec<_> =
             hello.capabilities.iter().map(|c| format!("{}/{}", c.name, c.version)).collect();
         EstablishError::NothingShared { offered: offered.join(" ") }

@@ -5,7 +5,7 @@ use alloy_primitives::U256;
 use chain::enode::Enode;
 use devp2p::{
     ChainReader, DisconnectReason, NodeKey, PeerId,
-    eth::{ClaimedHead, Status, message::id},
+    eth::{ClaimedHead, EthVersion, Status, message::id},
     rlpx::{
         capability::{Shared, negotiate, offered},
         compression::compress,
@@ -96,7 +96,8 @@ impl Client {
         let theirs = within("Hello", incoming.read(2048)).await.unwrap();
         assert_eq!(theirs.id, message_id::HELLO);
         incoming.compressed();
-        let shared = negotiate(&story.capabilities).unwrap_or_else(|| negotiate(&offered()).unwrap());
+        let shared = negotiate(&EthVersion::ALL, &story.capabilities)
+            .unwrap_or_else(|| negotiate(&EthVersion::ALL, &offered(&EthVersion::ALL)).unwrap());
         let mut client = Self { incoming, outgoing, shared };
         client.send_eth(id::STATUS, &story.status.encode()).await;
         client

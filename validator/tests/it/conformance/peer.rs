@@ -88,7 +88,7 @@ impl Peer {
         let theirs = within("Hello", incoming.read(2048)).await.unwrap();
         assert_eq!(theirs.id, message_id::HELLO);
         incoming.compressed();
-        let shared = negotiate(&capabilities).unwrap();
+        let shared = negotiate(&EthVersion::ALL, &capabilities).unwrap();
         let (out, queue) = mpsc::unbounded_channel();
         let (tell, heard) = mpsc::unbounded_channel();
         tokio::spawn(write_all(outgoing, queue));

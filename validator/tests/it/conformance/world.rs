@@ -356,6 +356,7 @@ fn config(dir: &Path, plan: &Plan, genesis: &Genesis, secret: B256) -> (NodeConf
             listen: format!("127.0.0.1:{}", ports[0]),
             peers: vec![],
             max_peers: 10,
+            eth_versions: vec![],
         },
         rpc: None,
         metrics: MetricsConfig { listen: format!("127.0.0.1:{}", ports[1]) },

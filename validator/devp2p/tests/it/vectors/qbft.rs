@@ -4,6 +4,7 @@
 use alloy_primitives::{B256, hex};
 use devp2p::{
     CONSENSUS_CODES, ForkSchedule,
+    eth::EthVersion,
     rlpx::{
         capability::{first_ids, negotiate},
         hello::Capability,
@@ -50,7 +51,7 @@ fn message_ids(case: &Value) {
         }
     }
     // What this node speaks it finds in the same place; of what it does not speak it shares nothing.
-    let own = negotiate(&shared).map(|own| (Some(own.eth_base), own.istanbul_base));
+    let own = negotiate(&EthVersion::ALL, &shared).map(|own| (Some(own.eth_base), own.istanbul_base));
     let spoken = !shared.iter().any(|capability| capability.version == 71);
     assert_eq!(own, spoken.then_some((Some(0x10), Some(istanbul))));
 }
