@@ -6,7 +6,7 @@ use crate::{
     setup::{Setup, SetupError},
     signer::key_file::write_key,
 };
-use chain::profile::ClientProfile;
+use chain::client::ClientProfile;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 use tokio_util::sync::CancellationToken;

@@ -8,6 +8,7 @@ mod foreign;
 use crate::signer::key_file::write_key;
 use alloy_primitives::{Address, U256};
 use chain::{
+    client::{ClientProfile, WireRules},
     config::{
         CONFIG_VERSION, IdentityConfig, JournalConfig, MetricsConfig, NetworkConfig, NodeConfig, P2pConfig,
         RpcConfig, SignerConfig,
@@ -18,7 +19,6 @@ use chain::{
         GOVERNANCE, GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, Label, predeploys,
     },
     hash::ProposalRound,
-    profile::{ClientProfile, WireRules},
 };
 use devp2p::NodeKey;
 use k256::ecdsa::SigningKey;

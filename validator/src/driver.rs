@@ -29,9 +29,10 @@ use crate::{
     pool::Pool,
     signer::Signer,
     sync::SyncHandle,
+    votes::PendingVotes,
 };
 use alloy_primitives::{Address, B256};
-use chain::{genesis::MessageEncoding, profile::WireRules};
+use chain::{client::WireRules, genesis::MessageEncoding};
 use devp2p::{Audience, Misbehaviour, Network, PeerId};
 use heard::Heard;
 use ledger::{HeadInfo, Ledger, LedgerError};
@@ -94,6 +95,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Where faults are told.
     pub faults: Faults,
+    /// Validators that the operator wants in or out.
+    pub votes: PendingVotes,
     /// The identity; none for observers.
     pub voter: Option<Voter>,
     /// How the network's nodes speak.
@@ -373,6 +376,7 @@ async fn next_height(ledger: &Ledger) -> Result<NewHead, LedgerError> {
             proposer: head.header.beneficiary,
             validators: validators.into(),
             period_ms: parameters.block_period_s.saturating_mul(1000),
+            empty_period_ms: parameters.empty_block_period_s.saturating_mul(1000),
             request_timeout_ms: parameters.request_timeout_ms,
         });
     };

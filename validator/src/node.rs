@@ -18,6 +18,7 @@ use crate::{
     setup::Setup,
     signer::Signer,
     sync::Sync,
+    votes::PendingVotes,
 };
 use chain::config::IdentityConfig;
 use devp2p::{ForkSchedule, Network, NetworkOptions};
@@ -121,7 +122,8 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
     let (sync, sync_handle) = Sync::new(Arc::clone(&importer), network.clone(), clock.clone());
     let tasks = TaskTracker::new();
     // Before anything is voted on: what can fail at a start fails here, and leaves nothing half done.
-    let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network, &metrics).await?;
+    let votes = PendingVotes::default();
+    let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network, &metrics, &votes).await?;
     let parts = Parts {
         ledger: ledger.clone(),
         pool: pool.clone(),
@@ -130,6 +132,7 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
         sync: sync_handle.clone(),
         metrics: Arc::clone(&metrics),
         faults: faults.clone(),
+        votes,
         voter,
         rules: setup.rules,
         clock,
@@ -243,6 +246,7 @@ async fn serve_rpc(
     importer: &Arc<Importer>,
     network: &Network,
     metrics: &Arc<Metrics>,
+    votes: &PendingVotes,
 ) -> Result<Option<ServerHandle>, NodeError> {
     let (Some(config), Some(listen)) = (&setup.config.rpc, setup.listen.rpc) else { return Ok(None) };
     let view = View {
@@ -259,6 +263,7 @@ async fn serve_rpc(
         ledger: ledger.clone(),
         pool: pool.clone(),
         heads: importer.subscribe(),
+        votes: votes.clone(),
         node: Arc::new(view),
     });
     Ok(Some(server.await?))

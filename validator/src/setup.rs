@@ -6,10 +6,10 @@ use crate::signer::{
 };
 use alloy_primitives::Address;
 use chain::{
+    client::{ClientProfile, ProfileError, WireRules},
     config::{ConfigError, IdentityConfig, NodeConfig, SignerConfig},
     genesis::{Genesis, GenesisError},
     governance::GOVERNANCE,
-    profile::{ClientProfile, ProfileError, WireRules},
 };
 use devp2p::{IdentityError, NodeKey, eth::EthVersion};
 use std::{
@@ -156,7 +156,12 @@ impl Setup {
 fn genesis(config: &NodeConfig) -> Result<Genesis, SetupError> {
     let path = Path::new(&config.network.genesis);
     let text = read("genesis", path)?;
-    Genesis::from_json(&text)
+    let genesis = match config.network.profile {
+        // On a network of several clients the file may be another one's than the one whose rules hold.
+        Some(profile) => Genesis::from_json_as(&text, profile.family()),
+        None => Genesis::from_json(&text),
+    };
+    genesis
         .and_then(|genesis| genesis.expect(config.network.chain_id, config.network.genesis_hash))
         .map_err(|source| SetupError::Genesis { path: path.to_path_buf(), source })
 }

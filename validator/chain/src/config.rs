@@ -4,8 +4,8 @@
 //! it: keys are named by the path of the file that holds them.
 
 use crate::{
+    client::{ClientProfile, ProfileOverrides},
     enode::Enode,
-    profile::{ClientProfile, ProfileOverrides},
 };
 use alloc::{string::String, vec::Vec};
 use alloy_primitives::{Address, B256};
@@ -159,7 +159,7 @@ const fn default_max_peers() -> u16 {
 pub struct RpcConfig {
     /// `address:port` to listen on.
     pub listen: String,
-    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `qbft`.
+    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `qbft`, `istanbul`.
     pub namespaces: Vec<String>,
 }
 

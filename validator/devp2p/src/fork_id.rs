@@ -2,7 +2,7 @@
 
 use alloy_eip2124::{ForkFilter, ForkFilterKey, ForkId, Head};
 use alloy_primitives::B256;
-use chain::{genesis::Genesis, profile::ClientProfile};
+use chain::{client::ClientProfile, genesis::Genesis};
 
 /// Genesis and forks of the chain, the input of every fork id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,17 +113,7 @@ fn times(genesis: &Genesis) -> Vec<u64> {
     times.into_iter().flatten().collect()
 }
 
-/// Keys of GoQuorum's own that end in `Block`: it counts them all but `qip714Block`, and no fork after Berlin.
-const GOQUORUM_BLOCKS: [&str; 7] = [
-    "maxCodeSizeChangeBlock",
-    "privacyEnhancementsBlock",
-    "privacyPrecompileBlock",
-    "enableGasPriceBlock",
-    "yoloV3Block",
-    "ewasmBlock",
-    "catalystBlock",
-];
-
+/// GoQuorum counts every key that ends in `Block`, its own but `qip714Block` included, and no fork after Berlin.
 fn goquorum_blocks(genesis: &Genesis) -> Vec<u64> {
     let c = &genesis.config;
     let known = [
@@ -139,9 +129,5 @@ fn goquorum_blocks(genesis: &Genesis) -> Vec<u64> {
         c.muir_glacier_block,
         c.berlin_block,
     ];
-    let own = c
-        .extra_fields
-        .iter()
-        .filter(|(key, _)| GOQUORUM_BLOCKS.iter().any(|name| name.eq_ignore_ascii_case(key)));
-    known.into_iter().flatten().chain(own.filter_map(|(_, block)| block.as_u64())).collect()
+    known.into_iter().flatten().chain(genesis.quorum_forks.iter().copied()).collect()
 }

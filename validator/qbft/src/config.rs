@@ -2,7 +2,7 @@
 
 use crate::proposer::ProposerRule;
 use alloy_primitives::Address;
-use chain::{hash::ProposalRound, profile::TIMEOUT_CAP_MS};
+use chain::{client::TIMEOUT_CAP_MS, hash::ProposalRound};
 
 /// Re-sending of own messages from round 1 on, milliseconds.
 pub const RESEND_MS: u64 = 1_000;

@@ -1,7 +1,7 @@
 //! Whose turn it is.
 
 use alloy_primitives::Address;
-pub use chain::profile::ProposerRule;
+pub use chain::client::ProposerRule;
 
 /// The proposer of `round` among `validators` (ascending) after a block of `parent`; `None` for an empty set.
 ///

@@ -2,7 +2,7 @@
 
 use super::DevnetSpec;
 use alloy_primitives::{Address, U256};
-use chain::{Extra, genesis::QBFT_MIX_HASH, profile::ClientProfile};
+use chain::{Extra, client::ClientProfile, genesis::QBFT_MIX_HASH};
 use serde_json::{Map, Value, json};
 
 const UP_TO_BERLIN: [&str; 10] = [

@@ -7,7 +7,7 @@ use super::{ProposedBlock, strikes::Strikes, waiting::Waiting};
 use crate::metrics::Metrics;
 use alloy_primitives::{Address, Bytes};
 use chain::{
-    profile::{ClientProfile, WireRules},
+    client::{ClientProfile, WireRules},
     signature::{SignatureError, recover},
 };
 use devp2p::{Misbehaviour, Network, PeerId};

@@ -2,7 +2,7 @@
 
 use crate::support::network::{TestNetwork, command, finish};
 use alloy_primitives::{Address, B256};
-use chain::profile::ClientProfile;
+use chain::client::ClientProfile;
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 /// The last line of standard error after a refused start.
@@ -100,7 +100,7 @@ fn identity(network: &TestNetwork, node: usize) -> String {
 fn settings_that_no_network_has_are_refused_by_name() {
     let network = TestNetwork::create(1, 1);
     let config = &network.nodes[0].config;
-    network.nodes[0].edit_config(|config| config.network.profile = Some(ClientProfile::GoQuorum));
+    network.nodes[0].edit_config(|config| config.network.profile = Some(ClientProfile::Besu24));
     let line = refusal("check", config);
     assert!(line.contains("messageencoding") && line.contains("genesis says FourItem"), "{line}");
     network.nodes[0].edit_config(|config| {

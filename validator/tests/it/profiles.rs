@@ -1,7 +1,7 @@
 //! Networks that speak as other clients do, of real processes.
 
 use crate::support::network::{Node, TestNetwork};
-use chain::profile::ClientProfile;
+use chain::client::ClientProfile;
 
 /// Five blocks, then a dead proposer, whose heights go through a round change.
 fn lives(profile: ClientProfile) {

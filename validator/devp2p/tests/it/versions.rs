@@ -4,8 +4,8 @@ use crate::{
     client::{Client, Story},
     node::{Node, SmallChain, options},
 };
-use alloy_primitives::{B256, Bytes, U256};
-use chain::{genesis::Genesis, profile::ClientProfile};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use chain::{client::ClientProfile, genesis::Genesis};
 use devp2p::{
     Audience, ChainReader as _, DisconnectReason, ForkSchedule, NodeKey,
     eth::{
@@ -148,16 +148,17 @@ fn an_address_is_that_of_the_key() {
 
 #[test]
 fn fork_ids_count_the_forks_that_each_family_counts() {
+    let extra = chain::Extra { validators: vec![Address::repeat_byte(1)], ..chain::Extra::unsealed(0) };
     let file = json!({
         "config": {
             "chainId": 7, "homesteadBlock": 0, "eip150Block": 0, "eip155Block": 10, "eip158Block": 0,
             "byzantiumBlock": 0, "constantinopleBlock": 0, "petersburgBlock": 0, "istanbulBlock": 0,
-            "berlinBlock": 20, "isQuorum": true, "qip714Block": 30, "maxCodeSizeChangeBlock": 40,
-            "privacyEnhancementsBlock": 0, "enableGasPriceBlock": 50,
+            "berlinBlock": 20, "isQuorum": true, "qip714Block": 0, "maxCodeSizeChangeBlock": 40,
+            "enableGasPriceBlock": 50,
             "qbft": { "blockperiodseconds": 1, "requesttimeoutseconds": 2 },
         },
         "nonce": "0x0", "timestamp": "0x0", "gasLimit": "0x29b92700", "difficulty": "0x1",
-        "extraData": chain::Extra::unsealed(0).to_bytes(),
+        "extraData": extra.to_bytes(),
         "mixHash": chain::genesis::QBFT_MIX_HASH,
         "coinbase": "0x0000000000000000000000000000000000000000",
         "alloc": {},
@@ -176,6 +177,6 @@ fn fork_ids_count_the_forks_that_each_family_counts() {
             head = next;
         }
     };
-    assert_eq!(counted(ClientProfile::GoQuorum), [10, 20, 40, 50], "every key of its own but qip714Block");
+    assert_eq!(counted(ClientProfile::GoQuorum), [10, 20, 40, 50], "every key of its own that changes rules");
     assert_eq!(counted(ClientProfile::Besu), [20], "no eip155Block");
 }

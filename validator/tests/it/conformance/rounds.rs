@@ -2,7 +2,7 @@
 
 use super::world::{Case, TIMEOUT_MS, World, for_every_profile};
 use alloy_primitives::Bytes;
-use chain::profile::ClientProfile;
+use chain::client::ClientProfile;
 use qbft::Unverified;
 use validator::driver::ProposedBlock;
 

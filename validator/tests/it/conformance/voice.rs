@@ -1,7 +1,7 @@
 //! What a validator says, in the bytes of its profile.
 
 use alloy_primitives::{Address, B256, Bytes};
-use chain::{Seal, genesis::MessageEncoding, profile::WireRules};
+use chain::{Seal, client::WireRules, genesis::MessageEncoding};
 use k256::ecdsa::SigningKey;
 use qbft::{
     Encoding, Proposal as _, Signatures, Signed, Unsigned, Unverified,

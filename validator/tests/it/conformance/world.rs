@@ -10,6 +10,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rlp::Decodable as _;
 use chain::{
     Extra, Seal,
+    client::{ClientProfile, WireRules},
     config::{
         CONFIG_VERSION, IdentityConfig, JournalConfig, MetricsConfig, NetworkConfig, NodeConfig, P2pConfig,
         SignerConfig,
@@ -17,7 +18,6 @@ use chain::{
     enode::Enode,
     genesis::Genesis,
     hash::{block_hash, commit_hash, with_round_and_seals},
-    profile::{ClientProfile, WireRules},
 };
 use devp2p::{
     ForkSchedule, NodeKey,

@@ -2,7 +2,7 @@
 
 use super::{http, wait_for};
 use alloy_primitives::B256;
-use chain::{config::NodeConfig, profile::ClientProfile, status::NodeStatus};
+use chain::{client::ClientProfile, config::NodeConfig, status::NodeStatus};
 use std::{
     collections::BTreeSet,
     fs::File,

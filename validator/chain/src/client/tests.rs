@@ -1,14 +1,15 @@
 use super::*;
-use alloc::{format, string::ToString};
-use alloy_primitives::B256;
-use serde_json::json;
+use alloc::{format, string::ToString, vec};
+use alloy_primitives::{Address, B256};
+use serde_json::{Value, json};
 
 /// A genesis without accounts, with these additions to `config` and `config.qbft`.
 fn genesis(config: Value, qbft: Value) -> Genesis {
+    let extra = crate::Extra { validators: vec![Address::repeat_byte(1)], ..crate::Extra::unsealed(0) };
     let mut file = json!({
         "config": { "chainId": 7, "berlinBlock": 0, "qbft": { "blockperiodseconds": 1, "requesttimeoutseconds": 10 } },
         "nonce": "0x0", "timestamp": "0x0", "gasLimit": "0x29b92700", "difficulty": "0x1",
-        "extraData": crate::Extra::unsealed(0).to_bytes(),
+        "extraData": extra.to_bytes(),
         "mixHash": crate::genesis::QBFT_MIX_HASH,
         "coinbase": "0x0000000000000000000000000000000000000000",
         "alloc": {},
