@@ -4,6 +4,8 @@ use alloy_eips::{eip2718::Encodable2718, eip2930::AccessListItem, eip7702::Autho
 use alloy_primitives::{B256, Signature, TxKind};
 
 const RULES: Rules = Rules {
+    max_bytes: MAX_TRANSACTION_BYTES,
+    gas_price_allowed: true,
     chain_id: 7,
     block_gas_limit: 30_000_000,
     base_fee: 0,
