@@ -162,6 +162,30 @@ struct NodeKeys {
 
 /// Writes the network; nothing is started.
 pub fn create(spec: &DevnetSpec) -> Result<Devnet, DevnetError> {
+    let accounts = prepare(spec, WireRules::of(spec.profile).one_key)?;
+    let text = genesis_text(spec, &accounts)?;
+    finish(spec, &accounts, &text)
+}
+
+/// The same with a genesis file of another client: `text` makes it from the identities, in order of the nodes. The chain
+/// id is the file's; of `spec` only folder and nodes count. Each node has one key, as on such networks.
+pub fn create_foreign(
+    spec: &DevnetSpec,
+    text: impl FnOnce(&[Address]) -> String,
+) -> Result<Devnet, DevnetError> {
+    let accounts = prepare(spec, true)?;
+    let identities: Vec<_> = accounts.keys.iter().map(|keys| keys.identity.address).collect();
+    finish(spec, &accounts, &text(&identities))
+}
+
+/// Everybody's keys.
+struct Accounts {
+    admin: NewKey,
+    operator: NewKey,
+    keys: Vec<NodeKeys>,
+}
+
+fn prepare(spec: &DevnetSpec, one_key: bool) -> Result<Accounts, DevnetError> {
     if spec.seats == 0 || spec.seats > spec.nodes.len() {
         return Err(DevnetError::Seats { seats: spec.seats, nodes: spec.nodes.len() });
     }
@@ -172,31 +196,31 @@ pub fn create(spec: &DevnetSpec) -> Result<Devnet, DevnetError> {
     let (admin, operator) = (NewKey::random()?, NewKey::random()?);
     save_key(&spec.dir.join("admin.key"), &admin)?;
     save_key(&spec.dir.join("operator.key"), &operator)?;
-    let one_key = WireRules::of(spec.profile).one_key;
     let node_keys = |_| {
         let identity = NewKey::random()?;
         let p2p = if one_key { identity.again() } else { NewKey::random()? };
         Ok(NodeKeys { identity, p2p })
     };
     let keys = spec.nodes.iter().map(node_keys).collect::<Result<Vec<_>, DevnetError>>()?;
+    Ok(Accounts { admin, operator, keys })
+}
+
+fn finish(spec: &DevnetSpec, accounts: &Accounts, text: &str) -> Result<Devnet, DevnetError> {
+    let Accounts { admin, operator, keys } = accounts;
     let path = spec.dir.join("genesis.json");
-    let text = genesis_text(spec, &admin, &operator, &keys)?;
-    write(&path, &text)?;
-    let genesis = Genesis::from_json(&text)?;
+    write(&path, text)?;
+    let genesis = Genesis::from_json(text)?;
+    let governed = genesis.qbft.validatorcontractaddress == Some(GOVERNANCE);
+    let member = governed.then_some(admin.address);
     let mut configs = Vec::new();
     for node in 0..spec.nodes.len() {
-        let member = (spec.profile == ClientProfile::Quorate).then_some(admin.address);
-        configs.push(write_node(spec, &genesis, &path, member, &keys, node)?);
+        configs.push(write_node(spec, &genesis, &path, member, keys, node)?);
     }
     Ok(Devnet { configs, genesis: path, admin: admin.address, operator: operator.address })
 }
 
-fn genesis_text(
-    spec: &DevnetSpec,
-    admin: &NewKey,
-    operator: &NewKey,
-    keys: &[NodeKeys],
-) -> Result<String, DevnetError> {
+fn genesis_text(spec: &DevnetSpec, accounts: &Accounts) -> Result<String, DevnetError> {
+    let Accounts { admin, operator, keys } = accounts;
     let seats = keys.iter().take(spec.seats);
     let funds = U256::from(1_000_000) * U256::from(10).pow(U256::from(18));
     if spec.profile != ClientProfile::Quorate {
@@ -263,7 +287,7 @@ fn write_node(
         version: CONFIG_VERSION,
         network: NetworkConfig {
             profile: (spec.profile != ClientProfile::Quorate).then_some(spec.profile),
-            ..NetworkConfig::new(spec.chain_id, genesis.hash, text(genesis_path))
+            ..NetworkConfig::new(genesis.config.chain_id, genesis.hash, text(genesis_path))
         },
         identity: Some(IdentityConfig {
             address: own.identity.address,
@@ -280,7 +304,7 @@ fn write_node(
         },
         rpc: Some(RpcConfig {
             listen: listen(ports.rpc),
-            namespaces: ["eth", "net", "web3", "txpool", "qbft"].map(String::from).to_vec(),
+            namespaces: ["eth", "net", "web3", "txpool", "qbft", "istanbul"].map(String::from).to_vec(),
         }),
         metrics: MetricsConfig { listen: listen(ports.metrics) },
         data_dir: text(&dir.join("data")),

@@ -277,3 +277,30 @@ fn goquorum_forks_of_its_own_are_told() {
     );
     assert_eq!(genesis.unwrap().quorum_forks, [4, 9]);
 }
+
+#[test]
+fn the_tables_of_the_documentation_are_those_of_the_code() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/networks.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    for (title, section) in [
+        ("`config`", keys::CONFIG),
+        ("`config.qbft`", keys::QBFT),
+        ("Besu's `config.transitions.qbft[]`", keys::BESU_TRANSITION),
+        ("GoQuorum's `config.transitions[]`", keys::GOQUORUM_TRANSITION),
+    ] {
+        let mut wanted = format!("### {title}\n");
+        for (label, treatment) in [
+            ("understood", keys::Treatment::Understood),
+            ("ignored", keys::Treatment::Ignored),
+            ("only as 0", keys::Treatment::OnlyZero),
+            ("refused", keys::Treatment::Refused),
+        ] {
+            let of: Vec<_> = section.iter().filter(|(_, is)| *is == treatment).collect();
+            let names: Vec<_> = of.iter().map(|(key, _)| format!("`{key}`")).collect();
+            if !names.is_empty() {
+                wanted.push_str(&format!("- {label}: {}\n", names.join(", ")));
+            }
+        }
+        assert!(text.contains(&wanted), "docs/networks.md lacks, or differs from:\n{wanted}");
+    }
+}
