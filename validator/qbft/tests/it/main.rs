@@ -4,6 +4,7 @@
 
 mod bench;
 mod decide;
+mod digests;
 mod empty_period;
 mod real;
 mod rejected;
