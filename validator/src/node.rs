@@ -161,7 +161,7 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
     });
     tasks.spawn(health::serve(health, health_port, stop.clone()));
     let head = ledger.head();
-    tracing::info!(head = head.number, genesis = %setup.genesis.hash, "node is running");
+    tracing::info!(head = head.number, genesis = %setup.genesis.hash, family = ?setup.genesis.family, "node is running");
     stop.cancelled().await;
     shut_down(rpc, network, tasks, ledger, journal_thread).await
 }

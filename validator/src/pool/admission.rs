@@ -18,6 +18,8 @@ const BASE_GAS: u64 = 21_000;
 const CREATE_GAS: u64 = 32_000;
 const ZERO_BYTE_GAS: u64 = 4;
 const NONZERO_BYTE_GAS: u64 = 16;
+/// Before EIP-2028.
+const OLD_NONZERO_BYTE_GAS: u64 = 68;
 const ACCESS_ADDRESS_GAS: u64 = 2_400;
 const ACCESS_SLOT_GAS: u64 = 1_900;
 const INIT_CODE_WORD_GAS: u64 = 2;
@@ -39,6 +41,8 @@ pub struct Rules {
     pub max_bytes: usize,
     /// Whether gas may have a price.
     pub gas_price_allowed: bool,
+    /// Calldata is cheap.
+    pub istanbul: bool,
     /// Type 1 exists.
     pub berlin: bool,
     /// Type 2 exists.
@@ -66,6 +70,7 @@ impl Rules {
             chain_id: genesis.config.chain_id,
             block_gas_limit: head.gas_limit,
             base_fee: if genesis.zero_base_fee { 0 } else { head.base_fee_per_gas.unwrap_or(0) },
+            istanbul: genesis.config.is_istanbul_active_at_block(number),
             berlin: genesis.config.is_berlin_active_at_block(number),
             london: genesis.config.is_london_active_at_block(number),
             shanghai: by_time(genesis.config.shanghai_time),
@@ -197,7 +202,8 @@ fn check_gas(tx: &TxEnvelope, rules: &Rules) -> Result<(), PoolError> {
 /// Gas that is charged before the first instruction. Sizes are bounded by 128 KiB, so nothing here can overflow.
 fn intrinsic_gas(tx: &TxEnvelope, rules: &Rules) -> u64 {
     let (zeros, others) = byte_counts(tx.input());
-    let mut gas = BASE_GAS + zeros * ZERO_BYTE_GAS + others * NONZERO_BYTE_GAS;
+    let nonzero_byte = if rules.istanbul { NONZERO_BYTE_GAS } else { OLD_NONZERO_BYTE_GAS };
+    let mut gas = BASE_GAS + zeros * ZERO_BYTE_GAS + others * nonzero_byte;
     if tx.is_create() {
         gas += CREATE_GAS;
         if rules.shanghai {

@@ -6,6 +6,7 @@
 
 mod contract;
 mod dial;
+mod empty;
 mod future;
 mod gossip;
 mod peer;

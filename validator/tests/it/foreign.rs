@@ -112,7 +112,9 @@ fn a_besu_network_votes_a_validator_in_and_another_out_across_epochs() {
 /// Code that answers every call with these addresses.
 fn answering(set: &[Address]) -> String {
     let mut answer = [U256::from(32), U256::from(set.len())].map(|word| word.to_be_bytes::<32>()).concat();
-    set.iter().for_each(|address| answer.extend_from_slice(address.into_word().as_slice()));
+    for address in set {
+        answer.extend_from_slice(address.into_word().as_slice());
+    }
     let size = u8::try_from(answer.len()).unwrap();
     let copy = [0x60, size, 0x60, 0x0c, 0x60, 0, 0x39, 0x60, size, 0x60, 0, 0xf3];
     hex::encode_prefixed([&copy[..], &answer].concat())

@@ -190,6 +190,6 @@ pub(super) const GOQUORUM_QBFT: [&str; 8] = [
     "beneficiarylist",
     "maxrequesttimeoutseconds",
 ];
-/// Keys of `config` that only Besu knows and that change rules.
-pub(super) const BESU_CONFIG: [&str; 6] =
-    ["londonBlock", "zeroBaseFee", "contractSizeLimit", "shanghaiTime", "cancunTime", "pragueTime"];
+/// Keys of `config` that GoQuorum does not know and that would change its rules.
+pub(super) const BESU_CONFIG: [&str; 5] =
+    ["londonBlock", "shanghaiTime", "cancunTime", "pragueTime", "osakaTime"];

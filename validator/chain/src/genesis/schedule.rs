@@ -44,6 +44,23 @@ pub struct Settings {
     pub gas_limit_target: Option<u64>,
 }
 
+/// Whom a block pays.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Payee {
+    /// Its beneficiary.
+    Author,
+    Fixed(Address),
+}
+
+impl Payee {
+    pub(super) const fn fixed(self) -> Option<Address> {
+        match self {
+            Self::Author => None,
+            Self::Fixed(address) => Some(address),
+        }
+    }
+}
+
 /// What changes at one height; a field that is `None` stays.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Change {
@@ -54,7 +71,7 @@ pub(super) struct Change {
     pub(super) empty_block_period_s: Option<u64>,
     pub(super) request_timeout_ms: Option<u64>,
     pub(super) block_reward: Option<U256>,
-    pub(super) reward_beneficiary: Option<Option<Address>>,
+    pub(super) reward_beneficiary: Option<Payee>,
     pub(super) max_code_size: Option<usize>,
     pub(super) max_transaction_size: Option<usize>,
     pub(super) gas_price_allowed: Option<bool>,
@@ -76,7 +93,7 @@ impl Change {
         set(&mut settings.empty_block_period_s, self.empty_block_period_s);
         set(&mut settings.request_timeout_ms, self.request_timeout_ms);
         set(&mut settings.block_reward, self.block_reward);
-        set(&mut settings.reward_beneficiary, self.reward_beneficiary);
+        set(&mut settings.reward_beneficiary, self.reward_beneficiary.map(Payee::fixed));
         set(&mut settings.max_code_size, self.max_code_size);
         set(&mut settings.max_transaction_size, self.max_transaction_size.map(Some));
         set(&mut settings.gas_price_allowed, self.gas_price_allowed);
@@ -103,7 +120,9 @@ impl Schedule {
         let mut settings = genesis.clone();
         let mut later = BTreeMap::new();
         for (height, changes) in changes {
-            changes.into_iter().for_each(|change| change.apply(&mut settings));
+            for change in changes {
+                change.apply(&mut settings);
+            }
             later.insert(height, settings.clone());
         }
         Self { genesis, later, validators }

@@ -4,7 +4,7 @@ use super::{
     Family, GenesisError,
     fields::Fields,
     keys,
-    schedule::{Change, MAX_CODE_SIZE, Schedule, Selection, Settings},
+    schedule::{Change, MAX_CODE_SIZE, Payee, Schedule, Selection, Settings},
 };
 use alloc::{collections::BTreeMap, format, string::ToString, vec::Vec};
 use alloy_primitives::{Address, U256};
@@ -66,6 +66,13 @@ pub(super) fn schedule(sections: &Sections<'_>) -> Result<Schedule, GenesisError
 
 /// GoQuorum pays fees to the fixed beneficiary and shows contracts the header's; one environment cannot do both.
 fn check(sections: &Sections<'_>, schedule: &Schedule) -> Result<(), GenesisError> {
+    // A file for both clients may name Besu's key too, but not another size.
+    let limit = sections.config.uint("contractSizeLimit")?.map(|bytes| size(bytes, 1));
+    if limit.is_some_and(|limit| limit != schedule.at(1).max_code_size) {
+        return Err(sections
+            .config
+            .bad("contractSizeLimit", "the size in maxCodeSizeConfig, or no such key"));
+    }
     let mixed = core::iter::once(0).chain(schedule.heights()).find(|height| {
         let settings = schedule.at(*height);
         settings.gas_price_allowed && settings.reward_beneficiary.is_some()
@@ -96,13 +103,8 @@ fn genesis_settings(sections: &Sections<'_>, timeline: &mut Timeline) -> Result<
         timeline.add(at, Change { gas_price_allowed: Some(true), ..Change::default() });
     }
     let max_code_size = match config.uint("contractSizeLimit")? {
-        Some(_) if is_goquorum => {
-            return Err(
-                config.bad("contractSizeLimit", "maxCodeSizeConfig: GoQuorum knows no contractSizeLimit")
-            );
-        }
-        Some(bytes) => size(bytes, 1),
-        None => MAX_CODE_SIZE,
+        Some(bytes) if !is_goquorum => size(bytes, 1),
+        _ => MAX_CODE_SIZE,
     };
     Ok(Settings {
         selection: genesis_selection(qbft, *family)?,
@@ -115,7 +117,7 @@ fn genesis_settings(sections: &Sections<'_>, timeline: &mut Timeline) -> Result<
             None => timeout_s.saturating_mul(1000),
         },
         block_reward: qbft.amount("blockreward")?.unwrap_or(U256::ZERO),
-        reward_beneficiary: beneficiary(qbft, *family)?.flatten(),
+        reward_beneficiary: beneficiary(qbft, *family)?.and_then(Payee::fixed),
         max_code_size,
         max_transaction_size: config
             .uint("txnSizeLimit")?
@@ -176,10 +178,9 @@ fn genesis_selection(qbft: &Fields<'_>, family: Family) -> Result<Selection, Gen
     let contract = qbft.address("validatorcontractaddress")?;
     let mode = mode(qbft)?;
     match (family, mode, contract) {
-        (Family::GoQuorum, Some(Mode::Contract), Some(contract)) => Ok(Selection::Contract(contract)),
         (Family::GoQuorum, Some(Mode::Contract), None) => Err(no_contract(qbft)),
-        (Family::GoQuorum, _, Some(_)) => Err(no_mode(qbft)),
-        (Family::Besu | Family::Quorate, _, Some(contract)) => Ok(Selection::Contract(contract)),
+        (Family::GoQuorum, None | Some(Mode::Header), Some(_)) => Err(no_mode(qbft)),
+        (_, _, Some(contract)) => Ok(Selection::Contract(contract)),
         (_, _, None) => Ok(Selection::Header),
     }
 }
@@ -207,18 +208,18 @@ fn no_mode(fields: &Fields<'_>) -> GenesisError {
     fields.bad("validatorselectionmode", "\"contract\", since there is a validatorcontractaddress")
 }
 
-/// Who gets rewards: `None` when nothing is said, `Some(None)` for the header's beneficiary.
-fn beneficiary(fields: &Fields<'_>, family: Family) -> Result<Option<Option<Address>>, GenesisError> {
-    let fixed = fields.address("miningbeneficiary")?;
+/// Who gets rewards; `None` when nothing is said.
+fn beneficiary(fields: &Fields<'_>, family: Family) -> Result<Option<Payee>, GenesisError> {
+    let fixed = fields.address("miningbeneficiary")?.map(Payee::Fixed);
     let said = fields.get("miningbeneficiary").is_some();
     if family != Family::GoQuorum {
-        return Ok(said.then_some(fixed));
+        return Ok(said.then_some(fixed.unwrap_or(Payee::Author)));
     }
     match fields.text("beneficiarymode")?.map(str::to_lowercase).as_deref() {
-        None => Ok(fixed.map(Some)),
-        Some("fixed") if fixed.is_some() => Ok(Some(fixed)),
+        None => Ok(fixed),
+        Some("fixed") if fixed.is_some() => Ok(fixed),
         Some("fixed") => Err(fields.bad("miningbeneficiary", "an address, since beneficiarymode is fixed")),
-        Some("validator" | "validators") => Ok(Some(None)),
+        Some("validator" | "validators") => Ok(Some(Payee::Author)),
         Some(_) => Err(fields.bad("beneficiarymode", "\"fixed\" or \"validator\"")),
     }
 }
@@ -272,8 +273,8 @@ fn goquorum(entries: &[Value], genesis: &Settings, timeline: &mut Timeline) -> R
         Selection::Header => None,
     };
     let read = read("config.transitions", entries, keys::GOQUORUM_TRANSITION)?;
-    if let Some(pair) = read.windows(2).find(|pair| pair[0].0 > pair[1].0) {
-        return Err(pair[1].1.bad("block", "a block not before that of the entry above"));
+    if let Some((_, (_, entry))) = read.iter().zip(read.iter().skip(1)).find(|(one, next)| one.0 > next.0) {
+        return Err(entry.bad("block", "a block not before that of the entry above"));
     }
     for (index, (block, entry)) in read.iter().enumerate() {
         if entry.text("algorithm")?.is_some_and(|name| !name.is_empty() && !name.eq_ignore_ascii_case("qbft"))
@@ -342,7 +343,7 @@ fn read<'a>(
         let got = super::fields::shown(entry);
         let object = entry.as_object();
         let object =
-            object.ok_or(GenesisError::Value { key: path.to_string(), got, want: "a transition object" })?;
+            object.ok_or(GenesisError::Value { key: path.clone(), got, want: "a transition object" })?;
         let fields = Fields::new(&path, object, section)?;
         let block =
             fields.uint("block")?.ok_or_else(|| fields.bad("block", "the block it takes effect at"))?;

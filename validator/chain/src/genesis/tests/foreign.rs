@@ -164,6 +164,7 @@ fn what_is_not_implemented_is_refused_by_the_name_of_its_key() {
 fn keys_that_say_nothing_are_no_reason_to_refuse() {
     for config in [
         json!({"qbft": {"ceil2Nby3Block": 0, "policy": 0, "epoch": 5, "gossipedHistoryLimit": 7}}),
+        json!({"isQuorum": true, "zeroBaseFee": true, "contractSizeLimit": 24576}),
         json!({"isQuorum": true, "qip714Block": 0, "isMPS": false, "txnSizeLimit": 64, "eip150Hash": B256::ZERO}),
         json!({"fixedBaseFee": false, "amsterdamTime": null, "discovery": {"bootnodes": []}}),
         json!({"transitions": [{"block": 9, "2FPlus1Enabled": false, "algorithm": "QBFT"}]}),
@@ -298,7 +299,7 @@ fn the_tables_of_the_documentation_are_those_of_the_code() {
             let of: Vec<_> = section.iter().filter(|(_, is)| *is == treatment).collect();
             let names: Vec<_> = of.iter().map(|(key, _)| format!("`{key}`")).collect();
             if !names.is_empty() {
-                wanted.push_str(&format!("- {label}: {}\n", names.join(", ")));
+                wanted = format!("{wanted}- {label}: {}\n", names.join(", "));
             }
         }
         assert!(text.contains(&wanted), "docs/networks.md lacks, or differs from:\n{wanted}");
