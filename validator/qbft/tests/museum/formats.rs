@@ -1,0 +1,1 @@
+//! Bytes and hashes that two clients must agree on.

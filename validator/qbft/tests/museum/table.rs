@@ -1,0 +1,1 @@
+//! `mutants/table.md`, the tests and the patches agree.
