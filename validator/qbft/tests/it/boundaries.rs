@@ -337,3 +337,18 @@ fn a_head_says_which_validators_there_are_and_an_empty_set_has_no_turn() {
     assert_eq!(bench.tell(prepare_at(2, 0, 2)), ["rejected not_validator"]);
     assert_eq!(bench.now_ms, DUE);
 }
+
+#[test]
+fn a_vote_that_becomes_durable_after_its_round_was_left_is_still_sent() {
+    let (mut bench, _) = Bench::start(4);
+    let old = block(1, 0);
+    bench.tell(proposal(1, 0, &old));
+    bench.answers = false;
+    bench.tell(prepare_message(1, &old));
+    assert_eq!(bench.tell(prepare_message(2, &old)), ["persist commit r0"]);
+    bench.tell(timeout(TimerKind::Round, 0));
+    // The ROUND-CHANGE says what was locked, so the COMMIT contradicts nothing.
+    bench.answers = true;
+    let lines = bench.tell(Input::Persisted { ticket: qbft::Ticket(2) });
+    assert_eq!(lines, ["sign commit r0", "send commit r0"]);
+}
