@@ -152,6 +152,30 @@ struct NodeKeys {
 
 /// Writes the network; nothing is started.
 pub fn create(spec: &DevnetSpec) -> Result<Devnet, DevnetError> {
+    let accounts = prepare(spec)?;
+    let text = genesis_text(spec, &accounts)?;
+    finish(spec, &accounts, &text)
+}
+
+/// The same with a genesis file of another client: `text` makes it from the identities, in order of the nodes. The chain
+/// id is the file's; of `spec` only folder and nodes count.
+pub fn create_foreign(
+    spec: &DevnetSpec,
+    text: impl FnOnce(&[Address]) -> String,
+) -> Result<Devnet, DevnetError> {
+    let accounts = prepare(spec)?;
+    let identities: Vec<_> = accounts.keys.iter().map(|keys| keys.identity.address).collect();
+    finish(spec, &accounts, &text(&identities))
+}
+
+/// Everybody's keys.
+struct Accounts {
+    admin: NewKey,
+    operator: NewKey,
+    keys: Vec<NodeKeys>,
+}
+
+fn prepare(spec: &DevnetSpec) -> Result<Accounts, DevnetError> {
     if spec.seats == 0 || spec.seats > spec.nodes.len() {
         return Err(DevnetError::Seats { seats: spec.seats, nodes: spec.nodes.len() });
     }
@@ -167,23 +191,23 @@ pub fn create(spec: &DevnetSpec) -> Result<Devnet, DevnetError> {
         .iter()
         .map(|_| Ok(NodeKeys { identity: NewKey::random()?, p2p: NewKey::random()? }))
         .collect::<Result<Vec<_>, DevnetError>>()?;
+    Ok(Accounts { admin, operator, keys })
+}
+
+fn finish(spec: &DevnetSpec, accounts: &Accounts, text: &str) -> Result<Devnet, DevnetError> {
+    let Accounts { admin, operator, keys } = accounts;
     let path = spec.dir.join("genesis.json");
-    let text = genesis_text(spec, &admin, &operator, &keys)?;
-    write(&path, &text)?;
-    let genesis = Genesis::from_json(&text)?;
+    write(&path, text)?;
+    let genesis = Genesis::from_json(text)?;
     let mut configs = Vec::new();
     for node in 0..spec.nodes.len() {
-        configs.push(write_node(spec, &genesis, &path, admin.address, &keys, node)?);
+        configs.push(write_node(spec, &genesis, &path, admin.address, keys, node)?);
     }
     Ok(Devnet { configs, genesis: path, admin: admin.address, operator: operator.address })
 }
 
-fn genesis_text(
-    spec: &DevnetSpec,
-    admin: &NewKey,
-    operator: &NewKey,
-    keys: &[NodeKeys],
-) -> Result<String, DevnetError> {
+fn genesis_text(spec: &DevnetSpec, accounts: &Accounts) -> Result<String, DevnetError> {
+    let Accounts { admin, operator, keys } = accounts;
     let seats = keys.iter().take(spec.seats);
     let governance = GenesisGovernance {
         members: vec![GenesisMember {
@@ -244,7 +268,7 @@ fn write_node(
     let config = NodeConfig {
         version: CONFIG_VERSION,
         network: NetworkConfig {
-            chain_id: spec.chain_id,
+            chain_id: genesis.config.chain_id,
             genesis_hash: genesis.hash,
             genesis: text(genesis_path),
         },
@@ -262,7 +286,7 @@ fn write_node(
         },
         rpc: Some(RpcConfig {
             listen: listen(ports.rpc),
-            namespaces: ["eth", "net", "web3", "txpool", "qbft"].map(String::from).to_vec(),
+            namespaces: ["eth", "net", "web3", "txpool", "qbft", "istanbul"].map(String::from).to_vec(),
         }),
         metrics: MetricsConfig { listen: listen(ports.metrics) },
         data_dir: text(&dir.join("data")),

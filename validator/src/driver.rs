@@ -29,6 +29,7 @@ use crate::{
     pool::Pool,
     signer::Signer,
     sync::SyncHandle,
+    votes::PendingVotes,
 };
 use alloy_primitives::{Address, B256};
 use devp2p::{Misbehaviour, Network, PeerId};
@@ -93,6 +94,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Where faults are told.
     pub faults: Faults,
+    /// Validators that the operator wants in or out.
+    pub votes: PendingVotes,
     /// The identity; none for observers.
     pub voter: Option<Voter>,
 }
@@ -356,6 +359,7 @@ async fn next_height(ledger: &Ledger) -> Result<NewHead, LedgerError> {
             proposer: head.header.beneficiary,
             validators: validators.into(),
             period_ms: parameters.block_period_s.saturating_mul(1000),
+            empty_period_ms: parameters.empty_block_period_s.saturating_mul(1000),
             request_timeout_ms: parameters.request_timeout_ms,
         });
     };

@@ -18,6 +18,7 @@ use crate::{
     setup::Setup,
     signer::Signer,
     sync::Sync,
+    votes::PendingVotes,
 };
 use chain::config::IdentityConfig;
 use devp2p::{ForkSchedule, Network, NetworkOptions};
@@ -116,7 +117,8 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
     let (sync, sync_handle) = Sync::new(Arc::clone(&importer), network.clone());
     let tasks = TaskTracker::new();
     // Before anything is voted on: what can fail at a start fails here, and leaves nothing half done.
-    let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network, &metrics).await?;
+    let votes = PendingVotes::default();
+    let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network, &metrics, &votes).await?;
     let parts = Parts {
         ledger: ledger.clone(),
         pool: pool.clone(),
@@ -125,6 +127,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
         sync: sync_handle.clone(),
         metrics: Arc::clone(&metrics),
         faults: faults.clone(),
+        votes,
         voter,
     };
     let (driver, handle) = Driver::start(parts, inbox, tasks.clone()).await?;
@@ -151,7 +154,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
     });
     tasks.spawn(health::serve(health, health_port, stop.clone()));
     let head = ledger.head();
-    tracing::info!(head = head.number, genesis = %setup.genesis.hash, "node is running");
+    tracing::info!(head = head.number, genesis = %setup.genesis.hash, family = ?setup.genesis.family, "node is running");
     stop.cancelled().await;
     shut_down(rpc, network, tasks, ledger, journal_thread).await
 }
@@ -235,6 +238,7 @@ async fn serve_rpc(
     importer: &Arc<Importer>,
     network: &Network,
     metrics: &Arc<Metrics>,
+    votes: &PendingVotes,
 ) -> Result<Option<ServerHandle>, NodeError> {
     let (Some(config), Some(listen)) = (&setup.config.rpc, setup.listen.rpc) else { return Ok(None) };
     let view = View {
@@ -251,6 +255,7 @@ async fn serve_rpc(
         ledger: ledger.clone(),
         pool: pool.clone(),
         heads: importer.subscribe(),
+        votes: votes.clone(),
         node: Arc::new(view),
     });
     Ok(Some(server.await?))

@@ -121,7 +121,7 @@ const fn default_max_peers() -> u16 {
 pub struct RpcConfig {
     /// `address:port` to listen on.
     pub listen: String,
-    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `qbft`.
+    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `qbft`, `istanbul`.
     pub namespaces: Vec<String>,
 }
 

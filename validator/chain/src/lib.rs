@@ -28,9 +28,11 @@ pub mod governance;
 pub mod hash;
 pub mod metrics;
 pub mod network_info;
+pub mod profile;
 pub mod quorum;
 pub mod signature;
 pub mod status;
+pub mod voting;
 
 pub use extra::{Extra, Vote};
 pub use signature::Seal;

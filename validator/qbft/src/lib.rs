@@ -85,6 +85,7 @@
 //!     proposer: Address::ZERO,
 //!     validators: [me].into(),
 //!     period_ms: 2_000,
+//!     empty_period_ms: 0,
 //!     request_timeout_ms: 1_000,
 //! };
 //! let (mut core, outputs) = Instance::new(Config::new(Some(me)), genesis, Recovered::default(), 100_000);

@@ -227,6 +227,7 @@ impl World {
             proposer: head.proposer,
             validators: self.validators.clone(),
             period_ms: self.plan.period_ms,
+            empty_period_ms: 0,
             request_timeout_ms: self.plan.request_timeout_ms,
         }
     }

@@ -5,6 +5,7 @@ use super::block::{PROPOSAL_ROUND, ProposedBlock};
 use crate::{
     clock::{unix_ms, until_ms},
     pool::Pool,
+    votes::PendingVotes,
 };
 use alloy_primitives::{Address, B256};
 use chain::{Extra, hash::ProposalRound};
@@ -21,6 +22,10 @@ const FINISH_MS_PER_THOUSAND: u64 = 12;
 const OVERDUE_MS: u64 = 200;
 /// How often the pool is looked at for more while there is time.
 const POLL: Duration = Duration::from_millis(5);
+/// The same, when a block with none has been made and may wait.
+const EMPTY_POLL: Duration = Duration::from_millis(20);
+/// Pause before transactions that no block took are tried again.
+const RETRY: Duration = Duration::from_millis(250);
 
 /// What to build.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +35,8 @@ pub(super) struct Order {
     pub(super) timestamp: u64,
     pub(super) due_ms: u64,
     pub(super) period_ms: u64,
+    /// When the block is wanted even without transactions; not before `due_ms`.
+    pub(super) empty_due_ms: u64,
     pub(super) beneficiary: Address,
 }
 
@@ -46,15 +53,46 @@ pub(super) enum BuildError {
     CutShort,
 }
 
-/// Builds; done shortly before the tick.
-pub(super) async fn build(ledger: Ledger, pool: Pool, order: Order) -> Result<ProposedBlock, BuildError> {
-    let lead_ms = LEAD_MS.min(order.period_ms / 2);
-    tokio::time::sleep(until_ms(order.due_ms.saturating_sub(lead_ms))).await;
-    let work = tokio::task::spawn_blocking(move || build_now(&ledger, &pool, order));
-    work.await.map_err(|_| BuildError::CutShort)?
+/// What a block is made of.
+#[derive(Clone)]
+pub(super) struct Materials {
+    pub(super) ledger: Ledger,
+    pub(super) pool: Pool,
+    pub(super) votes: PendingVotes,
 }
 
-fn build_now(ledger: &Ledger, pool: &Pool, order: Order) -> Result<ProposedBlock, BuildError> {
+/// Builds; done shortly before the tick. With nothing to propose it waits for transactions until an empty block is due.
+pub(super) async fn build(materials: Materials, mut order: Order) -> Result<ProposedBlock, BuildError> {
+    let lead_ms = LEAD_MS.min(order.period_ms / 2);
+    let may_wait = order.empty_due_ms > order.due_ms;
+    tokio::time::sleep(until_ms(order.due_ms.saturating_sub(lead_ms))).await;
+    loop {
+        let again = materials.clone();
+        let work = tokio::task::spawn_blocking(move || build_now(&again, order));
+        let block = work.await.map_err(|_| BuildError::CutShort)??;
+        let is_empty = block.block().body.transactions.is_empty();
+        if !is_empty || !may_wait || unix_ms().saturating_add(FINISH_MS) >= order.empty_due_ms {
+            return Ok(block);
+        }
+        wait_for_transactions(&materials.pool, order.empty_due_ms).await;
+        order.due_ms = unix_ms().max(order.due_ms);
+        order.timestamp = order.timestamp.max(order.due_ms / 1000);
+    }
+}
+
+/// Until something waits, or an empty block is due. What waits may be no good: it is tried less often than looked for.
+async fn wait_for_transactions(pool: &Pool, empty_due_ms: u64) {
+    let pause = if pool.stats().pending == 0 { EMPTY_POLL } else { RETRY };
+    loop {
+        tokio::time::sleep(until_ms(empty_due_ms).min(pause)).await;
+        if pool.stats().pending > 0 || unix_ms() >= empty_due_ms {
+            return;
+        }
+    }
+}
+
+fn build_now(materials: &Materials, order: Order) -> Result<ProposedBlock, BuildError> {
+    let Materials { ledger, pool, votes } = materials;
     let head = ledger.head();
     if head.number.checked_add(1) != Some(order.height) {
         return Err(BuildError::Head { got: head.number, want: order.height.saturating_sub(1) });
@@ -62,7 +100,7 @@ fn build_now(ledger: &Ledger, pool: &Pool, order: Order) -> Result<ProposedBlock
     let attributes = BuildAttributes {
         timestamp: order.timestamp,
         beneficiary: order.beneficiary,
-        extra_data: extra(ledger, order.round)?.to_bytes(),
+        extra_data: extra(ledger, votes, &order)?.to_bytes(),
         gas_limit_target: ledger.parameters()?.gas_limit_target,
     };
     let mut source = Source::new(pool, order.due_ms, unix_ms());
@@ -77,14 +115,17 @@ fn build_now(ledger: &Ledger, pool: &Pool, order: Order) -> Result<ProposedBlock
     Ok(ProposedBlock::new(Arc::clone(&built.block))?)
 }
 
-fn extra(ledger: &Ledger, round: u32) -> Result<Extra, LedgerError> {
+/// Where headers name the validators: their list, and a vote of ours unless the block resets the votes.
+fn extra(ledger: &Ledger, votes: &PendingVotes, order: &Order) -> Result<Extra, LedgerError> {
     let round = match PROPOSAL_ROUND {
-        ProposalRound::Real => round,
+        ProposalRound::Real => order.round,
         ProposalRound::Zero => 0,
     };
     let mut extra = Extra::unsealed(round);
-    if ledger.genesis().qbft.validatorcontractaddress.is_none() {
-        extra.validators = ledger.validators()?;
+    if let Some(tally) = ledger.votes()? {
+        extra.validators = tally.validators().to_vec();
+        let is_epoch = ledger.genesis().schedule.is_epoch(order.height);
+        extra.vote = if is_epoch { None } else { votes.next(order.beneficiary, &tally) };
     }
     Ok(extra)
 }

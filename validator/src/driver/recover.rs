@@ -54,6 +54,7 @@ mod tests {
                 proposer: identity,
                 validators: [identity].into(),
                 period_ms: 1_000,
+                empty_period_ms: 0,
                 request_timeout_ms: 1_000,
             };
             let config = Config { votes_from, ..Config::new(Some(identity)) };

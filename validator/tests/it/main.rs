@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod catch_up;
+mod foreign;
 mod hostile;
 mod journal;
 mod live;

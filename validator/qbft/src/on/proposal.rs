@@ -41,6 +41,8 @@ impl<B: Proposal> Instance<B> {
         let digest = self.state(round).accept(block.clone(), author);
         if round > 0 {
             self.start_round_timer();
+        } else {
+            self.end_empty_wait();
         }
         self.out.push(Output::Validate { height, round, digest, block: block.clone() });
         Ok(())

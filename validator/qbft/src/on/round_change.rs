@@ -117,9 +117,23 @@ impl<B: Proposal> Instance<B> {
             return;
         }
         self.is_timed = true;
-        let from_ms = if self.round == 0 { self.due_ms } else { self.now_ms };
+        let from_ms = if self.round == 0 { self.last_due_ms() } else { self.now_ms };
         let timeout_ms = round_timeout_ms(self.head.request_timeout_ms, self.round);
         self.set_timer(TimerKind::Round, from_ms.saturating_add(timeout_ms));
+    }
+
+    /// When round 0's block is due at the latest: the proposer may wait for transactions beyond the tick.
+    fn last_due_ms(&self) -> u64 {
+        self.due_ms.saturating_add(self.head.empty_period_ms.saturating_sub(self.head.period_ms))
+    }
+
+    /// Round 0 has its proposal before it was due at the latest: what comes now needs no waiting for transactions.
+    pub(crate) fn end_empty_wait(&mut self) {
+        let (from_ms, last_ms) = (self.now_ms.max(self.due_ms), self.last_due_ms());
+        if self.round == 0 && self.is_timed && from_ms < last_ms {
+            let timeout_ms = round_timeout_ms(self.head.request_timeout_ms, 0);
+            self.set_timer(TimerKind::Round, from_ms.saturating_add(timeout_ms));
+        }
     }
 
     /// The proposer of a round above 0 with a quorum of ROUND-CHANGEs for exactly that round proposes at once: the

@@ -5,6 +5,7 @@
 mod bench;
 mod boundaries;
 mod decide;
+mod empty_period;
 mod real;
 mod rejected;
 mod restart;

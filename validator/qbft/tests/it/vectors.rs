@@ -44,6 +44,7 @@ pub fn genesis_head(derived: &Value) -> (NewHead, u64) {
         proposer: header.beneficiary,
         validators,
         period_ms,
+        empty_period_ms: 0,
         request_timeout_ms: 10_000,
     };
     (head, first.timestamp() * 1_000)

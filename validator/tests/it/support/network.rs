@@ -1,7 +1,7 @@
 //! Processes on free ports of the loopback interface, killed when the test ends.
 
 use super::{http, wait_for};
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use chain::{config::NodeConfig, status::NodeStatus};
 use std::{
     collections::BTreeSet,
@@ -33,11 +33,24 @@ pub(crate) struct Node {
 impl TestNetwork {
     /// Writes a network of `nodes`, the first `seats` of them seated, with blocks every second; starts nothing.
     pub(crate) fn create(nodes: usize, seats: usize) -> Self {
+        Self::write(nodes, seats, devnet::create)
+    }
+
+    /// Writes a network of `nodes` with a genesis file of another client, made from their identities; starts nothing.
+    pub(crate) fn create_foreign(nodes: usize, genesis: impl FnOnce(&[Address]) -> String) -> Self {
+        Self::write(nodes, nodes, |spec| devnet::create_foreign(spec, genesis))
+    }
+
+    fn write(
+        nodes: usize,
+        seats: usize,
+        create: impl FnOnce(&DevnetSpec) -> Result<Devnet, devnet::DevnetError>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ports = free_ports(nodes * 3);
         let ports: Vec<Ports> =
             ports.chunks(3).map(|p| Ports { p2p: p[0], rpc: p[1], metrics: p[2] }).collect();
-        let devnet = devnet::create(&DevnetSpec {
+        let devnet = create(&DevnetSpec {
             dir: dir.path().join("net"),
             chain_id: 10101,
             block_period_s: 1,
