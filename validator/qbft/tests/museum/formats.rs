@@ -73,6 +73,7 @@ impl Node {
             proposer: Address::ZERO,
             validators: [1, 2, 3, 4].map(address).into(),
             period_ms: 2_000,
+            empty_period_ms: 0,
             request_timeout_ms: 1_000,
         };
         let config = Config::new(Some(address(seat)));

@@ -19,6 +19,7 @@ pub type Decided = (Block, u32);
 
 enum Event {
     Deliver { to: u8, message: Message<Block> },
+    Built { life: u32, seat: u8, input: Input<Block> },
     Timer { life: u32, generation: u64, seat: u8, timer: qbft::Timer },
 }
 
@@ -44,6 +45,8 @@ struct Node {
 pub struct Net {
     pub now_ms: u64,
     pub loses: Loss,
+    /// The empty-block period as each seat has it; every block is empty.
+    empty_period_ms: fn(u8) -> u64,
     /// Seats that decide a height.
     seats: fn(u64) -> Vec<u8>,
     nodes: BTreeMap<u8, Node>,
@@ -54,10 +57,20 @@ pub struct Net {
 impl Net {
     /// All of `nodes` with empty disks, block 1 due in 100 ms.
     pub fn new(nodes: &[u8], seats: fn(u64) -> Vec<u8>) -> Self {
+        Self::with(nodes, seats, |_| 0)
+    }
+
+    /// Seats 1 to 4 that do not agree on how long to wait before an empty block.
+    pub fn of_waiting_four(empty_period_ms: fn(u8) -> u64) -> Self {
+        Self::with(&[1, 2, 3, 4], |_| vec![1, 2, 3, 4], empty_period_ms)
+    }
+
+    fn with(nodes: &[u8], seats: fn(u64) -> Vec<u8>, empty_period_ms: fn(u8) -> u64) -> Self {
         let now_ms = HEAD * 1_000 + 1_900;
         let mut net = Self {
             now_ms,
             loses: |_, _, _| false,
+            empty_period_ms,
             seats,
             nodes: BTreeMap::new(),
             queue: BTreeMap::new(),
@@ -105,10 +118,10 @@ impl Net {
     fn start_with(&mut self, seat: u8, config: Config) {
         let (head, now_ms) = (self.head(seat), self.now_ms);
         let node = self.node(seat);
+        node.life += 1;
         let recovered = Recovered::new(node.disk.journal.clone());
         let (instance, outputs) = Instance::new(config, head, recovered, now_ms);
         node.instance = Some(instance);
-        node.life += 1;
         self.perform(seat, outputs);
     }
 
@@ -138,6 +151,7 @@ impl Net {
             proposer: last.map_or(crate::bench::seat(0), |block| block.proposer),
             validators: (self.seats)(number + 1).into_iter().map(crate::bench::seat).collect(),
             period_ms: 2_000,
+            empty_period_ms: (self.empty_period_ms)(seat),
             request_timeout_ms: TIMEOUT,
         }
     }
@@ -177,10 +191,16 @@ impl Net {
                 self.broadcast(seat, &message);
                 None
             }
-            Output::Build { height, round, timestamp, .. } => {
-                let (parent, proposer) = (self.head(seat).hash, crate::bench::seat(seat));
-                let block = Block { height, parent, proposer, timestamp, round, content: seat };
-                Some(Input::Built { height, round, block })
+            Output::Build { height, round, timestamp, due_ms } => {
+                let (head, proposer) = (self.head(seat), crate::bench::seat(seat));
+                let wait_ms = if round == 0 { head.empty_period_ms.saturating_sub(head.period_ms) } else { 0 };
+                let timestamp = timestamp + wait_ms / 1_000;
+                let block = Block { height, parent: head.hash, proposer, timestamp, round, content: seat };
+                self.sequence += 1;
+                let (life, input) = (self.nodes[&seat].life, Input::Built { height, round, block });
+                let at_ms = if wait_ms == 0 { self.now_ms } else { due_ms + wait_ms };
+                self.queue.insert((at_ms, self.sequence), Event::Built { life, seat, input });
+                None
             }
             Output::Validate { height, round, digest, .. } => {
                 Some(Input::Validated { height, round, digest, verdict: Verdict::Valid })
@@ -263,6 +283,11 @@ impl Net {
             self.now_ms = next.key().0;
             match next.remove() {
                 Event::Deliver { to, message } => self.tell(to, Input::Message(message)),
+                Event::Built { life, seat, input } => {
+                    if self.node(seat).life == life {
+                        self.tell(seat, input);
+                    }
+                }
                 Event::Timer { life, generation, seat, timer } => {
                     let node = self.node(seat);
                     if node.life == life && node.timers.get(&timer.kind) == Some(&generation) {

@@ -4,6 +4,11 @@ use crate::{
     bench::{Bench, Block, DUE, block, evidenced, head, prepare, prepare_message, proposal, seat},
     net::Net,
 };
+use chain::{
+    Vote,
+    profile::Family,
+    voting::{Cast, VoteTally},
+};
 use qbft::{
     Input, Message, NewHead, Proposal, ProposerRule, Verified,
     message::{Justification, Prepared, ProposalMessage, ProposalPayload, RoundChange},
@@ -101,4 +106,28 @@ fn a_justification_by_members_of_another_set_is_none() {
     bench.tell(evidenced(wants(1, Some(&old)), Some(old), prepares));
     bench.tell(evidenced(wants(3, None), None, Arc::from([])));
     assert_eq!((bench.instance.round(), bench.sent.len()), (0, 0), "one voice is left");
+}
+
+/// Models besu#9870: at an epoch the votes to add were cleared and those to drop were not, so that nodes of two versions,
+/// and a node that synced from the epoch block, had different sets.
+#[test]
+fn no_vote_outlives_its_epoch_whichever_way_it_goes() {
+    for family in [Family::Quorate, Family::Besu, Family::GoQuorum] {
+        for (recipient, add) in [(4, false), (5, true)] {
+            let vote = Some(Vote { recipient: seat(recipient), add });
+            let before = [1, 2, 3, 4].map(seat);
+            let mut tally = VoteTally::new(family, &before);
+            for (block, author) in [(8, 1), (9, 2)] {
+                tally.apply(&Cast { block, author: seat(author), vote, is_epoch: false });
+            }
+            tally.apply(&Cast { block: 10, author: seat(1), vote: None, is_epoch: true });
+            tally.apply(&Cast { block: 11, author: seat(3), vote, is_epoch: false });
+            assert_eq!(tally.validators(), before, "{family:?}: the third voice is the first of its epoch");
+            for (block, author) in [(12, 1), (13, 2)] {
+                tally.apply(&Cast { block, author: seat(author), vote, is_epoch: false });
+            }
+            let is_in = tally.validators().contains(&seat(recipient));
+            assert_eq!(is_in, add, "{family:?}: three of four in one epoch decide");
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! Counting: who said it, about what, and how often.
 
-use crate::bench::{
-    Bench, Block, DUE, block, commit, evidenced, head, prepare_message, prepares, proposal, round_change,
-    round_change_message, sealed_commit, seat, timeout,
+use crate::{
+    bench::{
+        Bench, Block, DUE, block, commit, evidenced, head, prepare_message, prepares, proposal, round_change,
+        round_change_message, sealed_commit, seat, timeout,
+    },
+    net::Net,
 };
 use qbft::{
     Authenticator, Input, Message, NewHead, Phase, Proposal, Symbolic, TimerKind, Verified,
@@ -162,4 +165,24 @@ fn of_a_delayed_empty_block_and_an_early_full_one_a_round_takes_one() {
     proposer.tell(timeout(TimerKind::BlockDue, 0));
     let proposed = proposer.journal.iter().filter(|record| record.phase() == Phase::Proposal);
     assert_eq!(proposed.map(|record| record.digest()).collect::<Vec<_>>(), [empty.digest()]);
+}
+
+/// Models quorum#1630 too: there some validators waited out the empty-block period and some did not. How long to wait is a
+/// proposer's own affair: whoever waits takes the block of who does not, and the other way round.
+#[test]
+fn who_waits_for_transactions_takes_the_block_of_who_does_not() {
+    let waiting = NewHead { empty_period_ms: 10_000, ..head(0) };
+    for (node, view) in [("waits", waiting), ("does not", head(0))] {
+        for (now_ms, timestamp) in [(DUE, 1_002), (DUE + 8_000, 1_010)] {
+            let (mut bench, _) = Bench::start_after(2, view.clone());
+            bench.now_ms = now_ms;
+            bench.tell(proposal(1, 0, &Block { timestamp, ..block(1, 0) }));
+            assert_eq!(phases(&bench), [Phase::Prepare], "one that {node}, timestamp {timestamp}");
+        }
+    }
+
+    let mut net = Net::of_waiting_four(|seat| if seat <= 2 { 10_000 } else { 0 });
+    net.run(120_000, |net| net.have(&[1, 2, 3, 4], 8)).expect("each of them has proposed");
+    net.assert_no_fork();
+    net.assert_no_double_vote();
 }
