@@ -1,13 +1,14 @@
 //! The last value that is still taken, and the first one that is not.
 
 use crate::bench::{
-    Bench, Block, DUE, block, commit, head, justified, prepare_message, prepares, proposal, round_change,
-    round_change_message, seat, timeout,
+    Bench, Block, DUE, block, commit, evidenced, head, justified, prepare_message, prepares, proposal,
+    round_change, round_change_message, sealed_commit, seat, timeout,
 };
 use alloy_primitives::B256;
 use qbft::{
-    Input, Message, NewHead, TimerKind, Verified,
-    message::{Commit, Prepare},
+    Input, Message, NewHead, Rejected, Symbolic, TimerKind, Verified,
+    message::{Commit, Prepare, Prepared, RoundChange},
+    reject::{BadBlock, BadJustification, BadRoundChange},
 };
 
 fn prepare_at(height: u64, round: u32, from: u8) -> Input<Block> {
@@ -184,12 +185,8 @@ fn a_verdict_counts_once_for_the_height_round_and_block_it_was_asked_for() {
     bench.verdict = None;
     let block = block(1, 0);
     bench.tell(proposal(1, 0, &block));
-    let verdict = |height, round, digest| Input::Validated {
-        height,
-        round,
-        digest,
-        verdict: qbft::Verdict::Valid,
-    };
+    let verdict =
+        |height, round, digest| Input::Validated { height, round, digest, verdict: qbft::Verdict::Valid };
     let digest = qbft::Proposal::digest(&block);
     bench.run(vec![
         ("another height", verdict(2, 0, digest), &["rejected stale"]),
@@ -351,4 +348,82 @@ fn a_vote_that_becomes_durable_after_its_round_was_left_is_still_sent() {
     bench.answers = true;
     let lines = bench.tell(Input::Persisted { ticket: qbft::Ticket(2) });
     assert_eq!(lines, ["sign commit r0", "send commit r0"]);
+}
+
+#[test]
+fn only_what_no_honest_author_could_cause_counts_as_misbehaviour() {
+    let author = seat(1);
+    let bad_block = |why| Rejected::BadBlock(why);
+    let misbehaviour = [
+        Rejected::Equivocation { author },
+        Rejected::NotProposer { got: author, want: seat(2) },
+        Rejected::BadSeal { author },
+        Rejected::BadJustification(BadJustification::Superfluous),
+        Rejected::BadRoundChange(BadRoundChange::NoBlock),
+        Rejected::InvalidBlock { author, digest: B256::ZERO },
+        bad_block(BadBlock::Early { got: 1, earliest_ms: 2_000 }),
+        bad_block(BadBlock::Round { got: 1, want: 0 }),
+    ];
+    let honest = [
+        bad_block(BadBlock::Late { got: 2, latest_ms: 1_000 }),
+        Rejected::OldHeight { got: 1, want: 2 },
+        Rejected::FarHeight { got: 99, limit: 12 },
+        Rejected::Backlog { author },
+        Rejected::OldRound { got: 0, want: 1 },
+        Rejected::FarRound { got: 99, limit: 10 },
+        Rejected::Decided { height: 1 },
+        Rejected::NotValidator { author, height: 1 },
+        Rejected::Duplicate { author },
+        Rejected::WrongDigest { got: B256::ZERO, want: B256::ZERO },
+        Rejected::Stale { what: "timer" },
+        Rejected::WrongSigner { identity: author },
+    ];
+    assert!(misbehaviour.iter().all(Rejected::is_misbehaviour));
+    assert!(!honest.iter().any(Rejected::is_misbehaviour));
+}
+
+#[test]
+fn an_early_commit_must_fit_the_proposal_by_digest_and_by_seal() {
+    let block = block(1, 0);
+    let other = Block { content: 1, ..block };
+    let [own_seal, other_seal] = [block, other].map(|block| {
+        let hash = qbft::Proposal::commit_hash(&block, 0);
+        Symbolic::sign(seat(3), hash)
+    });
+    for (named, seal) in [(&other, own_seal), (&block, other_seal)] {
+        let (mut bench, _) = Bench::start(2);
+        bench.tell(sealed_commit(3, named, seal));
+        bench.tell(commit(1, &block));
+        bench.tell(proposal(1, 0, &block));
+        assert_eq!(bench.tell(commit(4, &block)), KEPT, "two fit");
+        assert_eq!(
+            bench.tell(commit(3, &block)),
+            ["finalise r0 seals=3"],
+            "and the third may be said rightly"
+        );
+    }
+}
+
+#[test]
+fn a_claimed_block_is_of_this_height_and_carries_the_round_it_was_prepared_in() {
+    let good = block(1, 0);
+    let cases = [
+        ("another height", Block { height: 2, ..good }, 0),
+        ("another round than claimed", Block { round: 1, ..good }, 0),
+        ("another round than claimed", good, 1),
+    ];
+    for (what, claimed, round) in cases {
+        let digest = qbft::Proposal::digest(&claimed);
+        let prepare = |from| Verified::symbolic(Prepare { height: 1, round, digest }, seat(from));
+        let payload = RoundChange { height: 1, round: 2, prepared: Some(Prepared { round, digest }) };
+        let input = evidenced(
+            Verified::symbolic(payload, seat(3)),
+            Some(claimed),
+            [1, 2, 3].into_iter().map(prepare).collect(),
+        );
+        let (mut bench, _) = Bench::start(2);
+        let rejected = bench.instance.step(input, DUE).unwrap_err();
+        let expected = BadRoundChange::Block { got: digest, want: digest };
+        assert_eq!(rejected, Rejected::BadRoundChange(expected), "{what}");
+    }
 }

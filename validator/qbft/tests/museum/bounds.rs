@@ -4,9 +4,7 @@ use crate::bench::{Bench, Block, block, evidenced, head, prepares, seat, timeout
 use alloy_primitives::B256;
 use qbft::{
     Input, Message, Proposal, Symbolic, TimerKind, Verified,
-    message::{
-        Commit, Justification, Prepare, Prepared, ProposalMessage, ProposalPayload, RoundChange,
-    },
+    message::{Commit, Justification, Prepare, Prepared, ProposalMessage, ProposalPayload, RoundChange},
 };
 use std::sync::Arc;
 

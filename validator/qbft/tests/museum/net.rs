@@ -193,7 +193,8 @@ impl Net {
             }
             Output::Build { height, round, timestamp, due_ms } => {
                 let (head, proposer) = (self.head(seat), crate::bench::seat(seat));
-                let wait_ms = if round == 0 { head.empty_period_ms.saturating_sub(head.period_ms) } else { 0 };
+                let wait_ms =
+                    if round == 0 { head.empty_period_ms.saturating_sub(head.period_ms) } else { 0 };
                 let timestamp = timestamp + wait_ms / 1_000;
                 let block = Block { height, parent: head.hash, proposer, timestamp, round, content: seat };
                 self.sequence += 1;
@@ -306,7 +307,8 @@ impl Net {
 
     /// Agreement: at every height all nodes have the same content, whatever the round it was decided in.
     pub fn assert_no_fork(&self) {
-        let longest = self.nodes.values().map(|node| &node.disk.chain).max_by_key(|chain| chain.len()).unwrap();
+        let longest =
+            self.nodes.values().map(|node| &node.disk.chain).max_by_key(|chain| chain.len()).unwrap();
         for (seat, node) in &self.nodes {
             for ((ours, _), (theirs, _)) in node.disk.chain.iter().zip(longest) {
                 assert_eq!(ours.with_round(0), theirs.with_round(0), "fork at seat {seat}");

@@ -1,7 +1,9 @@
 //! Disks that come back empty.
 
 use crate::{
-    bench::{Bench, Block, block, commit, head, prepare_message, proposal, round_change_message, seat, timeout},
+    bench::{
+        Bench, Block, block, commit, head, prepare_message, proposal, round_change_message, seat, timeout,
+    },
     net::Net,
 };
 use qbft::{Config, Input, TimerKind};
