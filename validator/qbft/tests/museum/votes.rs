@@ -98,9 +98,9 @@ fn a_seal_copied_into_three_commits_is_one_seal() {
             proposal(1, 0, &block),
         ];
         inputs.rotate_right(usize::from(!early));
-        inputs.into_iter().for_each(|input| {
+        for input in inputs {
             bench.tell(input);
-        });
+        }
         assert_eq!(bench.finalised, [], "early {early}: one validator has committed");
         bench.tell(commit(3, &block));
         bench.tell(commit(4, &block));
@@ -137,14 +137,14 @@ fn of_a_delayed_empty_block_and_an_early_full_one_a_round_takes_one() {
     let (full, empty) = (Block { content: 1, ..block(1, 0) }, Block { timestamp: 1_003, ..block(1, 0) });
     for pair in [[full, empty], [empty, full]] {
         let (mut bench, _) = Bench::start(2);
-        pair.iter().for_each(|block| {
+        for block in &pair {
             bench.tell(proposal(1, 0, block));
-        });
+        }
         for from in [3, 4] {
-            pair.iter().for_each(|block| {
+            for block in &pair {
                 bench.tell(prepare_message(from, block));
                 bench.tell(commit(from, block));
-            });
+            }
         }
         let voted: Vec<_> = bench
             .journal
