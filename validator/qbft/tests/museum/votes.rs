@@ -150,7 +150,7 @@ fn of_a_delayed_empty_block_and_an_early_full_one_a_round_takes_one() {
             .journal
             .iter()
             .filter(|record| record.phase() == Phase::Prepare)
-            .map(|record| record.digest())
+            .map(qbft::Record::digest)
             .collect();
         assert_eq!(voted, [pair[0].digest()], "the first one, once");
         let decided: Vec<_> = bench.finalised.iter().map(|(block, ..)| *block).collect();
@@ -164,7 +164,7 @@ fn of_a_delayed_empty_block_and_an_early_full_one_a_round_takes_one() {
     proposer.tell(Input::Built { height: 1, round: 0, block: full });
     proposer.tell(timeout(TimerKind::BlockDue, 0));
     let proposed = proposer.journal.iter().filter(|record| record.phase() == Phase::Proposal);
-    assert_eq!(proposed.map(|record| record.digest()).collect::<Vec<_>>(), [empty.digest()]);
+    assert_eq!(proposed.map(qbft::Record::digest).collect::<Vec<_>>(), [empty.digest()]);
 }
 
 /// Models quorum#1630 too: there some validators waited out the empty-block period and some did not. How long to wait is a
