@@ -19,6 +19,7 @@ pub use render::{GenesisSpec, Predeploy, render};
 pub use schedule::{MAX_CODE_SIZE, Schedule, Selection, Settings};
 
 use crate::{
+    client::Written,
     hash::{ProposalRound, block_hash},
     profile::Family,
 };
@@ -45,6 +46,8 @@ pub struct Genesis {
     pub family: Family,
     /// Parameters of block 0 and how messages look.
     pub qbft: QbftConfig,
+    /// What the file says of how nodes speak.
+    pub written: Written,
     /// Parameters of every height.
     pub schedule: Schedule,
     /// Blocks that GoQuorum counts among its forks beside those of `config` (`qbft-facts` §6.3).
@@ -202,6 +205,7 @@ impl Genesis {
         let genesis = Self {
             hash: block_hash(&header).map_err(GenesisError::ExtraData)?,
             qbft: consensus(qbft, *family, &schedule)?,
+            written: written(qbft)?,
             quorum_forks: quorum_forks(config)?,
             zero_base_fee: config.flag("zeroBaseFee")?.unwrap_or(false),
             initial_base_fee: header::initial_base_fee(&file),
@@ -288,6 +292,20 @@ fn consensus(qbft: &Fields<'_>, family: Family, schedule: &Schedule) -> Result<Q
         },
         proposalround: qbft.parsed("proposalround", "\"real\" or \"zero\"")?.unwrap_or(round),
         messageencoding: qbft.parsed("messageencoding", "\"fourItem\" or \"legacy\"")?.unwrap_or(encoding),
+    })
+}
+
+fn written(qbft: &Fields<'_>) -> Result<Written, GenesisError> {
+    let policy = qbft.uint("policy")?.unwrap_or(0);
+    if policy > 1 {
+        return Err(qbft.bad("policy", "0 (round-robin) or 1 (sticky)"));
+    }
+    let cap_s = qbft.uint("maxrequesttimeoutseconds")?.filter(|seconds| *seconds > 0);
+    Ok(Written {
+        encoding: qbft.parsed("messageencoding", "\"fourItem\" or \"legacy\"")?,
+        round: qbft.parsed("proposalround", "\"real\" or \"zero\"")?,
+        sticky: policy == 1,
+        timeout_cap_ms: cap_s.map(|seconds| seconds.saturating_mul(1000)),
     })
 }
 

@@ -119,6 +119,7 @@ extern crate alloc;
 pub mod auth;
 pub mod block;
 pub mod config;
+mod digest;
 mod future;
 pub mod input;
 pub mod instance;

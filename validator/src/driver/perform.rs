@@ -34,7 +34,9 @@ impl Driver {
                 Output::Validate { height, round, digest, block } => {
                     self.validate(height, round, digest, block);
                 }
-                Output::SetTimer { timer, at_ms } => self.timers.set(timer, at_ms, Now::read()),
+                Output::SetTimer { timer, at_ms } => {
+                    self.timers.set(timer, at_ms, Now::read(&self.parts.clock))
+                }
                 Output::Finalise { block, round, seals } => self.finalise(&block, round, seals),
                 Output::Behind { height } => self.parts.sync.hint(Hint::Behind(height)),
                 Output::RoundChanged { height, round } => self.round_changed(height, round),
@@ -127,11 +129,13 @@ impl Driver {
             period_ms: self.head.period_ms,
             empty_due_ms,
             beneficiary,
+            proposal_round: self.parts.rules.proposal_round,
         };
         let materials = Materials {
             ledger: self.parts.ledger.clone(),
             pool: self.parts.pool.clone(),
             votes: self.parts.votes.clone(),
+            clock: self.parts.clock.clone(),
         };
         let effects = self.effects.clone();
         self.tasks.spawn(async move {

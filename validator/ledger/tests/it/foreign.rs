@@ -96,6 +96,7 @@ impl Foreign {
         self.commit(&built.block).unwrap();
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the next block takes a vote or none")]
     fn vote(&self, about: usize, add: bool) -> Option<Vote> {
         Some(Vote { recipient: self.keys[about].address, add })
     }
@@ -142,7 +143,9 @@ fn merge(into: &mut Value, from: &Value) {
 /// Code that answers every call with these addresses.
 fn answering(set: &[Address]) -> String {
     let mut answer = [U256::from(32), U256::from(set.len())].map(|word| word.to_be_bytes::<32>()).concat();
-    set.iter().for_each(|address| answer.extend_from_slice(address.into_word().as_slice()));
+    for address in set {
+        answer.extend_from_slice(address.into_word().as_slice());
+    }
     let size = u8::try_from(answer.len()).unwrap();
     let copy = [0x60, size, 0x60, 0x0c, 0x60, 0, 0x39, 0x60, size, 0x60, 0, 0xf3];
     format!("0x{}", hex::encode([&copy[..], &answer].concat()))

@@ -20,7 +20,7 @@ fn round_0_lasts_until_an_empty_block_is_overdue() {
 #[test]
 fn an_empty_period_below_the_period_means_nothing() {
     let (_, start) = Bench::start_after(3, NewHead { empty_period_ms: 1_999, ..head(0) });
-    assert_eq!(start, [format!("timer round r0 +{}", TIMEOUT)]);
+    assert_eq!(start, [format!("timer round r0 +{TIMEOUT}")]);
 }
 
 #[test]

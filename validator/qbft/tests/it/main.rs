@@ -5,6 +5,7 @@
 mod bench;
 mod boundaries;
 mod decide;
+mod digests;
 mod empty_period;
 mod real;
 mod rejected;

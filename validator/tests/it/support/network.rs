@@ -2,7 +2,7 @@
 
 use super::{http, wait_for};
 use alloy_primitives::{Address, B256};
-use chain::{config::NodeConfig, status::NodeStatus};
+use chain::{client::ClientProfile, config::NodeConfig, status::NodeStatus};
 use std::{
     collections::BTreeSet,
     fs::File,
@@ -33,15 +33,25 @@ pub(crate) struct Node {
 impl TestNetwork {
     /// Writes a network of `nodes`, the first `seats` of them seated, with blocks every second; starts nothing.
     pub(crate) fn create(nodes: usize, seats: usize) -> Self {
-        Self::write(nodes, seats, devnet::create)
+        Self::like(ClientProfile::Quorate, nodes, seats)
+    }
+
+    /// The same as another client's network.
+    pub(crate) fn like(profile: ClientProfile, nodes: usize, seats: usize) -> Self {
+        Self::write(profile, nodes, seats, devnet::create)
     }
 
     /// Writes a network of `nodes` with a genesis file of another client, made from their identities; starts nothing.
-    pub(crate) fn create_foreign(nodes: usize, genesis: impl FnOnce(&[Address]) -> String) -> Self {
-        Self::write(nodes, nodes, |spec| devnet::create_foreign(spec, genesis))
+    pub(crate) fn create_foreign(
+        profile: ClientProfile,
+        nodes: usize,
+        genesis: impl FnOnce(&[Address]) -> String,
+    ) -> Self {
+        Self::write(profile, nodes, nodes, |spec| devnet::create_foreign(spec, genesis))
     }
 
     fn write(
+        profile: ClientProfile,
         nodes: usize,
         seats: usize,
         create: impl FnOnce(&DevnetSpec) -> Result<Devnet, devnet::DevnetError>,
@@ -58,6 +68,7 @@ impl TestNetwork {
             gas_limit: 250_000_000,
             nodes: ports.clone(),
             seats,
+            profile,
         })
         .unwrap();
         let node = |(config, ports): (&PathBuf, Ports)| Node {

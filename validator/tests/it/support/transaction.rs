@@ -5,10 +5,16 @@ use alloy_eips::{eip2718::Encodable2718 as _, eip2930::AccessList};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 use k256::ecdsa::SigningKey;
 
-/// Type 0 at price 0 to nobody in particular: what chains before London take.
+/// Type 0 at price 0: what chains before London take.
 pub(crate) fn legacy(key: &SigningKey, nonce: u64, to: Address) -> (B256, Bytes) {
+    legacy_on(10101, key, nonce, to)
+}
+
+/// The same on another chain.
+pub(crate) fn legacy_on(chain_id: u64, key: &SigningKey, nonce: u64, to: Address) -> (B256, Bytes) {
     let to = TxKind::Call(to);
-    let transaction = TxLegacy { chain_id: Some(10101), nonce, gas_limit: 21_000, to, ..TxLegacy::default() };
+    let transaction =
+        TxLegacy { chain_id: Some(chain_id), nonce, gas_limit: 21_000, to, ..TxLegacy::default() };
     let hash = transaction.signature_hash();
     let (signature, recovery) = key.sign_prehash_recoverable(hash.as_slice()).unwrap();
     let signature = Signature::from_signature_and_parity(signature, recovery.is_y_odd());

@@ -105,7 +105,7 @@ fn what_is_not_implemented_is_refused_by_the_name_of_its_key() {
     for (config, key) in [
         (json!({"transitions": [{"block": 9, "2FPlus1Enabled": true}]}), "2FPlus1Enabled"),
         (json!({"qbft": {"ceil2Nby3Block": 5}}), "ceil2Nby3Block"),
-        (json!({"qbft": {"policy": 1}}), "policy"),
+        (json!({"qbft": {"policy": 2}}), "policy"),
         (json!({"qbft": {"startBlock": 7}}), "startBlock"),
         (json!({"qbft": {"xblockperiodmilliseconds": 100}}), "xblockperiodmilliseconds"),
         (json!({"qbft": {"pertxgaslimit": 0}}), "pertxgaslimit"),
@@ -299,7 +299,7 @@ fn the_tables_of_the_documentation_are_those_of_the_code() {
             let of: Vec<_> = section.iter().filter(|(_, is)| *is == treatment).collect();
             let names: Vec<_> = of.iter().map(|(key, _)| format!("`{key}`")).collect();
             if !names.is_empty() {
-                wanted.push_str(&format!("- {label}: {}\n", names.join(", ")));
+                wanted = format!("{wanted}- {label}: {}\n", names.join(", "));
             }
         }
         assert!(text.contains(&wanted), "docs/networks.md lacks, or differs from:\n{wanted}");
