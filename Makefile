@@ -55,11 +55,15 @@ arch: ## direction rules of the crates
 deny: ## licences, bans and sources of dependencies
 	@build/cargo-deny check --hide-inclusion-graph licenses bans sources
 
-.PHONY: unit sim operator-test e2e clients chart
+.PHONY: unit sim museum mutants operator-test e2e clients chart
 unit: ## Rust unit, table, golden and process tests
 	cargo test --locked --workspace
 sim: ## N seeded consensus schedules (N=2000; SEED=… replays one)
 	@cargo run --quiet --locked --release -p qbft-sim -- --seeds $(N) $(if $(SEED),--seed $(SEED))
+museum: ## each bug of the family put into the core, and its test must fail
+	@build/museum
+mutants: ## every mutant of the core killed or explained (hours; FILES=validator/qbft/src/… for some)
+	@build/mutants $(FILES)
 operator-test: ## operator against a real API server
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
