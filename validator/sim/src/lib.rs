@@ -13,8 +13,10 @@ pub mod flavour;
 pub mod journal;
 pub mod node;
 pub mod oracle;
+pub mod plan;
 pub mod rng;
 pub mod scenario;
+pub mod shrink;
 pub mod symbolic;
 pub mod world;
 
@@ -22,6 +24,6 @@ pub use world::Outcome;
 
 /// Runs the scenario of a seed.
 #[must_use]
-pub fn run(seed: u64, seats: usize, heights: u64) -> Outcome {
-    world::World::new(draw::draw(seed, seats, heights)).run()
+pub fn run(seed: u64, profile: draw::Profile) -> Outcome {
+    world::World::new(draw::draw(seed, profile)).run()
 }

@@ -30,6 +30,55 @@ pub enum Actor {
     Equivocator,
     /// Two nodes vote with one key, each with its own journal.
     Twins,
+    /// Hears, and never says anything.
+    Silent,
+    /// Says everything up to several seconds late.
+    Slow,
+    /// Repeats any message it has ever heard, of old heights too, to whomever it likes.
+    Replayer,
+    /// Makes up justifications and prepared certificates.
+    Forger,
+    /// Prepares, and never gives a seal that seals.
+    Withholder,
+    /// Speaks of heights far away.
+    HeightLiar,
+    /// Wants rounds far away.
+    RoundRacer,
+    /// Puts a change of the validator set into every block it makes, where blocks can change it.
+    Flapper,
+}
+
+impl Actor {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Equivocator,
+        Self::Twins,
+        Self::Silent,
+        Self::Slow,
+        Self::Replayer,
+        Self::Forger,
+        Self::Withholder,
+        Self::HeightLiar,
+        Self::RoundRacer,
+        Self::Flapper,
+    ];
+
+    /// Its name in a plan.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Equivocator => "equivocator",
+            Self::Twins => "twins",
+            Self::Silent => "silent",
+            Self::Slow => "slow",
+            Self::Replayer => "replayer",
+            Self::Forger => "forger",
+            Self::Withholder => "withholder",
+            Self::HeightLiar => "height-liar",
+            Self::RoundRacer => "round-racer",
+            Self::Flapper => "flapper",
+        }
+    }
 }
 
 /// One scenario. Times are virtual milliseconds from its start, rates per mille.
@@ -123,11 +172,27 @@ impl Scenario {
         node.checked_sub(self.seats).map_or(node, |twin| self.twins().nth(twin).unwrap_or(node))
     }
 
+    /// Whether a fault is of this node, by itself or, for a twin, by its number.
+    #[must_use]
+    pub fn names_node(&self, node: usize) -> bool {
+        let has_twins = self.twins().next().is_some();
+        self.faults
+            .iter()
+            .any(|fault| fault.node().is_some_and(|named| named == node || has_twins && named > node))
+    }
+
     /// What the seat of a node does instead of following the protocol.
     #[must_use]
     pub fn actor(&self, node: usize) -> Option<Actor> {
         let seat = self.seat(node);
         self.actors.iter().find(|(liar, _)| *liar == seat).map(|(_, actor)| *actor)
+    }
+
+    /// Longest from the start of a round in a timely network to everybody's COMMITs: three messages and the
+    /// ROUND-CHANGE before them, each made durable first, one execution, and the clocks' difference.
+    #[must_use]
+    pub const fn longest_round_ms(&self) -> u64 {
+        4 * (self.timely.max_ms + self.disk_ms) + self.execution_ms + 2 * self.skew_ms + 50
     }
 
     fn twins(&self) -> impl Iterator<Item = usize> {

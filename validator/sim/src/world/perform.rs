@@ -6,6 +6,7 @@ use crate::{
     flavour::{Flavour, Order, Sealed},
     journal::Inserted,
     oracle::{Finalised, Violation, place},
+    scenario::Actor,
 };
 use chain::Seal;
 use qbft::{Input, Output, Proposal as _, Record, Signatures, Ticket, Unsigned, Verdict, message::Commit};
@@ -99,12 +100,13 @@ impl<F: Flavour> World<F> {
     }
 
     pub(super) fn build(&mut self, node: usize, height: u64, round: u32, timestamp: u64) {
+        let flaps = self.scenario.actor(node) == Some(Actor::Flapper);
         let state = &mut self.nodes[node];
         let parent = self.chain.get(state.head).filter(|_| state.head + 1 == height);
         let built = parent.and_then(|parent| {
             let parent = &parent.block;
             let beneficiary = state.identity;
-            let order = Order { node, beneficiary, parent, height, round, timestamp, flaps: false };
+            let order = Order { node, beneficiary, parent, height, round, timestamp, flaps };
             self.flavour.build(&order, &mut state.rng)
         });
         self.step(
@@ -198,8 +200,13 @@ impl<F: Flavour> World<F> {
             state.instance.as_ref().map_or_else(|| [].into(), |instance| instance.validators().into());
         let sealed = Sealed { block, round, seals: seals.into() };
         let finalised = Finalised { node, sealed: &sealed, validators: &validators, is_executed };
+        let known = self.chain.height();
         let violation = self.chain.on_finalised(&mut self.flavour, &finalised);
         self.report(violation);
+        if self.chain.height() > known {
+            let late = self.progress.on_decided(self.now, known + 1, round);
+            self.report(late);
+        }
         if self.may_crash(node, Moment::Import) {
             return false;
         }

@@ -40,6 +40,7 @@ impl<F: Flavour> World<F> {
         if self.nodes[node].head + 1 != height || self.nodes[node].instance.is_none() {
             return;
         }
+        self.weigh(node);
         let Some(sealed) = self.chain.get(height) else { return };
         self.flavour.import(node, sealed);
         let state = &mut self.nodes[node];
