@@ -73,16 +73,11 @@ pub trait Flavour: 'static {
     /// Executes a proposed block on `parent`, the node's head.
     fn validate(&mut self, node: usize, parent: &Self::Block, block: &Self::Block) -> Verdict;
     /// Makes a finalised block durable at a node; it follows the node's head.
-    fn import(&mut self, node: usize, sealed: &Sealed<Self::Block>) {
-        let _nothing_kept = (node, sealed);
-    }
+    fn import(&mut self, _node: usize, _sealed: &Sealed<Self::Block>) {}
     /// The node's chain database is gone down to `height`; import starts after it again.
-    fn lose_chain(&mut self, node: usize, height: u64) {
-        let _nothing_kept = (node, height);
-    }
+    fn lose_chain(&mut self, _node: usize, _height: u64) {}
     /// The process starts again: the height its database is at, if there is one.
-    fn reopen(&mut self, node: usize) -> Option<u64> {
-        let _nothing_kept = node;
+    fn reopen(&mut self, _node: usize) -> Option<u64> {
         None
     }
     /// Another block that honest nodes find valid in the same place: what an equivocating proposer sends to the rest.
