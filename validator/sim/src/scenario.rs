@@ -107,8 +107,8 @@ pub struct Scenario {
     pub disk_ms: u64,
     /// Longest execution of a proposal; 0 for at once.
     pub execution_ms: u64,
-    /// Requests for a peer's blocks that get through before the network is timely: early sync would heal what votes
-    /// alone must not break.
+    /// Requests for a peer's blocks, and announcements of final ones, that get through before the network is timely:
+    /// they would heal what votes alone must not break.
     pub early_sync: u64,
     /// Farthest that clocks stand from true time at the start, either way.
     pub skew_ms: u64,

@@ -1,10 +1,12 @@
 //! What must never happen: one file per promise.
 
 mod finality;
+mod locks;
 mod progress;
 mod votes;
 
 pub use finality::{Chain, Finalised};
+pub use locks::{Cast, Locks};
 pub use progress::Progress;
 pub use votes::{Votes, place};
 
@@ -17,6 +19,14 @@ pub enum Violation {
     Fork {
         /// Height.
         height: u64,
+    },
+    /// A node prepared another block although enough had committed to one in an earlier round for it to be final
+    /// somewhere.
+    Overridden {
+        /// Height.
+        height: u64,
+        /// Round of the vote that shows it.
+        round: u32,
     },
     /// A finalised block lacks a quorum of seals of distinct validators.
     Unsealed {

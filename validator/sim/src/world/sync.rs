@@ -28,7 +28,11 @@ impl<F: Flavour> World<F> {
     pub(super) fn import_own(&mut self, node: usize, sealed: &Sealed<F::Block>) {
         let height = sealed.block.height();
         self.import(node, height);
+        let (is_timely, gets_through) = (self.is_timely(), self.scenario.early_sync);
         for to in (0..self.nodes.len()).filter(|to| *to != node) {
+            if !is_timely && !self.nodes[node].rng.chance(gets_through) {
+                continue;
+            }
             if let Some((delay, _)) = self.draw_delays(node, to) {
                 self.queue.push(self.now + delay, Event::Announce { to, height });
             }
