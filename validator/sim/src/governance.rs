@@ -5,8 +5,10 @@
 //! revm, and compares outcomes, refusals and states. The directory (node ids, records) decides nothing here and is left
 //! out.
 
+mod abi;
 mod ballots;
 mod call;
+pub mod consortium;
 pub mod draw;
 mod members;
 mod parameters;
@@ -31,12 +33,7 @@ struct Turn {
 impl Model {
     /// Executes one transaction of `caller` in block `block`: the proposals that it closed, or why it is refused, in
     /// which case nothing has changed.
-    pub fn apply(
-        &mut self,
-        block: u64,
-        caller: Address,
-        call: &Call,
-    ) -> Result<Vec<(u64, Status)>, Refused> {
+    pub fn apply(&mut self, block: u64, caller: Address, call: &Call) -> Result<Vec<(u64, Status)>, Refused> {
         let mut turn = Turn { state: self.clone(), block, caller, closed: Vec::new() };
         turn.run(call)?;
         *self = turn.state;

@@ -13,12 +13,14 @@ impl Motion {
                 Turn::check_admission(*admin, *alias, *capacity, *operator)
             }
             Self::Expel(member) => in_range(*member > 0),
-            Self::SetCapacity { member, capacity } => {
-                in_range(*member > 0 && *capacity <= MAX_SEATS as u64)
-            }
+            Self::SetCapacity { member, capacity } => in_range(*member > 0 && *capacity <= MAX_SEATS as u64),
             Self::SetParameters(changes) => changes.check(),
             Self::ScheduleHardfork { name, .. } | Self::SetNamedContract { name, .. } => {
-                if is_label(*name) { Ok(()) } else { Err(Refused::BadLabel) }
+                if is_label(*name) {
+                    Ok(())
+                } else {
+                    Err(Refused::BadLabel)
+                }
             }
             Self::Upgrade { successor, at_block } => in_range(!successor.is_zero() && *at_block > 0),
         }
@@ -28,7 +30,9 @@ impl Motion {
 impl Turn {
     pub(super) fn obstacle(&self, motion: &Motion) -> Option<Obstacle> {
         match motion {
-            Motion::Admit { admin, alias, operator, .. } => self.admission_obstacle(*admin, *alias, *operator),
+            Motion::Admit { admin, alias, operator, .. } => {
+                self.admission_obstacle(*admin, *alias, *operator)
+            }
             Motion::Expel(member) => self.removal_obstacle(*member),
             Motion::SetCapacity { member, .. } => {
                 (!self.state.members.contains_key(member)).then_some(Obstacle::UnknownMember)

@@ -67,6 +67,15 @@ impl Draw<'_> {
         (sender, Call::RotateSeat { old, identity, proof })
     }
 
+    /// A proposal of this content by a member's admin; a vote for it, if it is open.
+    pub fn vote(&mut self, motion: Motion) -> (Address, Call) {
+        let open: Vec<_> = self.model.open.keys().copied().collect();
+        if !open.is_empty() && self.rng.chance(700) {
+            return (self.sender(Role::Admin), Call::VoteFor(self.rng.pick(&open)));
+        }
+        (self.sender(Role::Admin), Call::Propose(motion))
+    }
+
     fn accounts(&mut self) -> (Address, Call) {
         let admin = self.sender(Role::Admin);
         let operator = self.any_operator();
@@ -224,12 +233,8 @@ impl Draw<'_> {
     pub fn proof(&mut self, sender: Address, identity: Address) -> Proof {
         let member = self.model.role_of(sender).map_or(1, |(member, _)| member);
         let age = self.rng.pick(&[1, 1, 1, 2, 40]);
-        let good = Proof {
-            signer: identity,
-            member,
-            block: self.block.saturating_sub(age),
-            is_of_this_chain: true,
-        };
+        let good =
+            Proof { signer: identity, member, block: self.block.saturating_sub(age), is_of_this_chain: true };
         if !self.rng.chance(100) {
             return good;
         }

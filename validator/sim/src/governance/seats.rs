@@ -82,8 +82,7 @@ impl Turn {
 
     /// Only while it still has its role may the account that owns a seat use it.
     fn is_owner(&self, seat: &Seat) -> bool {
-        seat.operator == self.caller
-            && self.state.role_of(self.caller) == Some((seat.member, Role::Operator))
+        seat.operator == self.caller && self.state.role_of(self.caller) == Some((seat.member, Role::Operator))
     }
 
     fn check_proof(&self, member: u32, identity: Address, proof: &Proof) -> Result<(), Refused> {

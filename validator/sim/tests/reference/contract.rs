@@ -1,17 +1,17 @@
 //! The real contract: its shipped code and genesis storage in revm.
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
-use alloy_sol_types::{SolCall, SolInterface, SolValue};
+use alloy_sol_types::{SolCall, SolInterface};
 use chain::{
     Seal,
     governance::{
-        GOVERNANCE, GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, Governance, Kind, Label,
+        GOVERNANCE, GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, Governance, Label,
         Obstacle as Found, Status, predeploys, seat_digest, seat_signature,
     },
 };
 use k256::ecdsa::SigningKey;
 use qbft_sim::{
-    governance::{Call, Motion, Obstacle, Proof, Refused, draw::Cast},
+    governance::{Call, Obstacle, Proof, Refused, draw::Cast},
     rng::Rng,
 };
 use revm::{
@@ -110,7 +110,7 @@ impl Contract {
 
     /// One transaction.
     pub(crate) fn send(&mut self, block: u64, sender: Address, call: &Call) -> Result<(), Refused> {
-        let data = self.encode(call);
+        let data = call.encode(|identity, proof| self.sign(identity, proof));
         match self.run(block, sender, data) {
             ExecutionResult::Success { .. } => Ok(()),
             ExecutionResult::Revert { output, .. } => Err(refusal(&output)),
@@ -153,48 +153,6 @@ impl Contract {
         context.build_mainnet().transact_commit(tx).unwrap()
     }
 
-    fn encode(&mut self, call: &Call) -> Bytes {
-        let bytes = match call {
-            Call::Seat { identity, proof } => Governance::seatCall {
-                identity: *identity,
-                proofBlock: proof.block,
-                signature: self.sign(*identity, proof),
-            }
-            .abi_encode(),
-            Call::Unseat { identity } => Governance::unseatCall { identity: *identity }.abi_encode(),
-            Call::RotateSeat { old, identity, proof } => Governance::rotateSeatCall {
-                old: *old,
-                identity: *identity,
-                proofBlock: proof.block,
-                signature: self.sign(*identity, proof),
-            }
-            .abi_encode(),
-            Call::AssignSeat { identity, operator } => {
-                Governance::assignSeatCall { identity: *identity, operator: *operator }.abi_encode()
-            }
-            Call::AddOperator(operator) => Governance::addOperatorCall { operator: *operator }.abi_encode(),
-            Call::RemoveOperator(operator) => {
-                Governance::removeOperatorCall { operator: *operator }.abi_encode()
-            }
-            Call::ReplaceOperator { old, operator } => {
-                Governance::replaceOperatorCall { old: *old, operator: *operator }.abi_encode()
-            }
-            Call::OfferAdmin(offered) => Governance::offerAdminCall { offered: *offered }.abi_encode(),
-            Call::AcceptAdmin(id) => Governance::acceptAdminCall { id: *id }.abi_encode(),
-            Call::Resign => Governance::resignCall {}.abi_encode(),
-            Call::Propose(motion) => {
-                let (kind, subject, values) = content(motion);
-                Governance::proposeCall { kind, subject, values, memo: String::new() }.abi_encode()
-            }
-            Call::VoteFor(id) => Governance::voteForCall { id: *id }.abi_encode(),
-            Call::VoteAgainst(id) => Governance::voteAgainstCall { id: *id }.abi_encode(),
-            Call::Rescind(id) => Governance::rescindCall { id: *id }.abi_encode(),
-            Call::Execute(id) => Governance::executeCall { id: *id }.abi_encode(),
-            Call::Sweep => Governance::sweepCall {}.abi_encode(),
-        };
-        bytes.into()
-    }
-
     fn sign(&mut self, identity: Address, proof: &Proof) -> Bytes {
         let hash = if proof.is_of_this_chain {
             self.db.block_hash(proof.block).unwrap()
@@ -209,39 +167,6 @@ impl Contract {
         seal[..64].copy_from_slice(&signature.to_bytes());
         seal[64] = recovery.to_byte();
         seat_signature(&Seal::from(seal))
-    }
-}
-
-/// Kind, subject and values as they are sent.
-pub(crate) fn content(motion: &Motion) -> (Kind, B256, Bytes) {
-    let word = |number: u64| B256::from(U256::from(number));
-    match motion {
-        Motion::Admit { admin, alias, capacity, operator } => {
-            let values = (*alias, U256::from(*capacity), *operator).abi_encode_params();
-            (Kind::AdmitMember, admin.into_word(), values.into())
-        }
-        Motion::Expel(member) => (Kind::ExpelMember, word(u64::from(*member)), Bytes::new()),
-        Motion::SetCapacity { member, capacity } => {
-            (Kind::SetCapacity, word(u64::from(*member)), U256::from(*capacity).abi_encode().into())
-        }
-        Motion::SetParameters(changes) => {
-            let values: Vec<u8> = changes
-                .values
-                .iter()
-                .chain([&changes.from_block])
-                .flat_map(|value| U256::from(*value).abi_encode())
-                .collect();
-            (Kind::SetParameters, B256::ZERO, values.into())
-        }
-        Motion::ScheduleHardfork { name, at_block } => {
-            (Kind::ScheduleHardfork, *name, U256::from(*at_block).abi_encode().into())
-        }
-        Motion::SetNamedContract { name, location } => {
-            (Kind::SetNamedContract, *name, location.abi_encode().into())
-        }
-        Motion::Upgrade { successor, at_block } => {
-            (Kind::Upgrade, successor.into_word(), U256::from(*at_block).abi_encode().into())
-        }
     }
 }
 

@@ -9,10 +9,7 @@ mod view;
 
 use contract::Contract;
 use qbft_sim::{
-    governance::{
-        Model, Role,
-        draw::Draw,
-    },
+    governance::{Model, Role, draw::Draw},
     rng::Rng,
 };
 use std::collections::BTreeMap;
@@ -67,7 +64,9 @@ fn the_model_and_the_contract_agree_on_random_calls() {
     for (what, count) in &reached {
         println!("{count:>8} {what}");
     }
-    for must in ["Seat done", "Unseat done", "Seat SeatTooSoon", "Seat BadSignature", "Propose done", "Executed"] {
+    for must in
+        ["Seat done", "Unseat done", "Seat SeatTooSoon", "Seat BadSignature", "Propose done", "Executed"]
+    {
         assert!(reached.contains_key(must), "{must} never happened in {calls} calls: {reached:?}");
     }
 }
@@ -81,11 +80,14 @@ fn every_role_the_model_names_is_the_contracts() {
     let model = Model::genesis(&genesis);
     for account in cast.admins.iter().chain(&cast.operators).chain(&cast.identities) {
         let role = model.role_of(*account).map_or((0, 0), |(member, role)| {
-            (member, match role {
-                Role::Admin => 1,
-                Role::Operator => 2,
-                Role::Identity => 3,
-            })
+            (
+                member,
+                match role {
+                    Role::Admin => 1,
+                    Role::Operator => 2,
+                    Role::Identity => 3,
+                },
+            )
         });
         assert_eq!(contract.role(*account), role, "{account}");
     }

@@ -1,6 +1,6 @@
 //! The two states side by side, through what the contract lets everybody read.
 
-use crate::contract::{Contract, content};
+use crate::contract::Contract;
 use alloy_primitives::U256;
 use chain::governance::{
     Governance, MemberView, NamedContract, ParametersView, ProposalView, Scheduled, Seat, Snapshot,
@@ -116,7 +116,7 @@ fn proposal(model: &Model, id: u64, open: &Proposal, block: u64) -> ProposalView
     let bits = |voters: &BTreeSet<u32>| {
         voters.iter().fold(U256::ZERO, |bits, member| bits | U256::ONE << model.members[member].place)
     };
-    let (kind, subject, values) = content(&open.motion);
+    let (kind, subject, values) = open.motion.content();
     ProposalView {
         id,
         kind,

@@ -1,0 +1,191 @@
+//! The members of a simulated network, and what they send to its governance contract.
+
+use super::{
+    Call, Changes, Model, Motion, Parameter,
+    draw::{Cast, Draw},
+};
+use crate::rng::Rng;
+use alloy_primitives::Address;
+use chain::{
+    governance::{GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, GovernanceError, Label},
+    quorum::max_faulty,
+};
+use std::collections::BTreeSet;
+
+/// Most seats that a member of ours may have, so that sets grow to the size where networks end.
+const CAPACITY: u16 = 31;
+/// Block periods that members vote for, seconds: a longer one would be an outage to the oracle of progress.
+const PERIODS_S: (u64, u64) = (1, 3);
+/// Round-0 timeouts that members vote for, milliseconds.
+const TIMEOUTS_MS: (u64, u64) = (300, 5_000);
+
+/// How the validator set changes while a network runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Course {
+    /// Seats that validate in block 0; the nodes of the others are observers until they are seated.
+    pub first: usize,
+    /// Members that share the honest seats.
+    pub members: usize,
+    /// Most calls in one block.
+    pub calls: u64,
+    /// Where the set tends to.
+    pub trend: Trend,
+}
+
+/// Where a set tends to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trend {
+    /// Up and down; accounts, members and parameters change too.
+    Churn,
+    /// Up to every seat.
+    Grow,
+    /// Down to one seat.
+    Shrink,
+}
+
+/// Who is who in one network.
+#[derive(Clone, Debug)]
+pub struct Consortium {
+    course: Course,
+    cast: Cast,
+    /// Identities that may lie, die or sit out: never more of them are seated than a set tolerates.
+    faulty: BTreeSet<Address>,
+    /// Operator account of the member whose seats lie.
+    liar: Option<Address>,
+}
+
+impl Consortium {
+    /// The network of these seats, of which some are `faulty`. Accounts are the caller's to name: admins and operators
+    /// enough for every member and for some to come.
+    #[must_use]
+    pub fn new(course: Course, cast: Cast, faulty: BTreeSet<Address>) -> Self {
+        let liar = cast.operators.first().copied().filter(|_| !faulty.is_empty());
+        Self { course, cast, faulty, liar }
+    }
+
+    /// The contract in block 0: member 0 has the faulty seats, as many as the first set tolerates, and the others share
+    /// the rest.
+    pub fn genesis(
+        &self,
+        period_s: u64,
+        request_timeout_ms: u64,
+    ) -> Result<GenesisGovernance, GovernanceError> {
+        let count = 1 + self.course.members.clamp(1, 8);
+        let members = (0..count).zip(&self.cast.admins).zip(&self.cast.operators);
+        let members = members.map(|((index, admin), operator)| {
+            Ok(GenesisMember {
+                alias: Label::new(&format!("bank-{index}"))?,
+                admin: *admin,
+                operator: Some(*operator),
+                capacity: Some(CAPACITY),
+            })
+        });
+        let first = self.course.first.clamp(1, self.cast.identities.len());
+        let (faulty, honest): (Vec<Address>, Vec<Address>) =
+            self.cast.identities.iter().partition(|identity| self.faulty.contains(*identity));
+        let liars = max_faulty(first).min(faulty.len()).max(first.saturating_sub(honest.len()));
+        let liars = faulty.into_iter().take(liars).map(|identity| GenesisSeat { identity, member: 0 });
+        let others = honest.into_iter().take(first - liars.len()).enumerate();
+        let others = others.map(|(n, identity)| GenesisSeat { identity, member: 1 + n % (count - 1) });
+        let seats = liars.chain(others).collect();
+        let parameters = GenesisParameters {
+            block_period_seconds: period_s.max(1),
+            request_timeout_millis: request_timeout_ms.max(100),
+            gas_limit: 250_000_000,
+            default_capacity: 4,
+            voting_blocks: 100,
+        };
+        Ok(GenesisGovernance { members: members.collect::<Result<_, _>>()?, seats, parameters })
+    }
+
+    /// What is sent to the contract in block `block`, after which the state is no worse than what consensus promises to
+    /// survive; `flaps` if the liars' member has its say first.
+    pub fn calls(&self, before: &Model, block: u64, flaps: bool, rng: &mut Rng) -> Vec<(Address, Call)> {
+        let mut model = before.clone();
+        let mut calls = Vec::new();
+        for turn in 0..self.course.calls {
+            let is_due = flaps && turn == 0 || rng.chance(600);
+            if !is_due {
+                continue;
+            }
+            let (sender, call) = self.call(&model, block, flaps && turn == 0, rng);
+            let mut after = model.clone();
+            let is_refused = after.apply(block, sender, &call).is_err();
+            if self.tolerates(&after, block) {
+                // Refused calls are in real blocks too, as transactions that revert.
+                if !is_refused || rng.chance(200) {
+                    calls.push((sender, call));
+                }
+                model = after;
+            }
+        }
+        calls
+    }
+
+    fn call(&self, model: &Model, block: u64, flaps: bool, rng: &mut Rng) -> (Address, Call) {
+        let cast = &self.cast;
+        let mut draw = Draw { model, block, cast, rng };
+        if flaps && let Some(call) = self.flap(&mut draw) {
+            return call;
+        }
+        match (self.course.trend, draw.rng.below(10)) {
+            (Trend::Grow, 0..=7) => draw.seat(),
+            (Trend::Shrink, 0..=7) => draw.unseat(),
+            (_, 8) => {
+                let motion = self.motion(block, draw.rng);
+                draw.vote(motion)
+            }
+            _ => draw.call(),
+        }
+    }
+
+    /// The liars' member moves a seat to another of its identities, gives one up or takes one: whatever the rules allow.
+    fn flap(&self, draw: &mut Draw<'_>) -> Option<(Address, Call)> {
+        let liar = self.liar?;
+        let (seated, free): (Vec<Address>, Vec<Address>) =
+            self.faulty.iter().partition(|identity| draw.model.seats.contains_key(*identity));
+        let proof_for = |identity| super::Proof {
+            signer: identity,
+            member: draw.model.role_of(liar).map_or(1, |(member, _)| member),
+            block: draw.block.saturating_sub(1),
+            is_of_this_chain: true,
+        };
+        Some((
+            liar,
+            match (seated.first(), free.first()) {
+                (Some(old), Some(identity)) => {
+                    Call::RotateSeat { old: *old, identity: *identity, proof: proof_for(*identity) }
+                }
+                (Some(identity), None) => Call::Unseat { identity: *identity },
+                (None, Some(identity)) => Call::Seat { identity: *identity, proof: proof_for(*identity) },
+                (None, None) => return None,
+            },
+        ))
+    }
+
+    fn motion(&self, block: u64, rng: &mut Rng) -> Motion {
+        let mut changes = Changes { values: [0; 5], from_block: block + rng.below(6) };
+        changes.values[Parameter::BlockPeriodSeconds as usize] = rng.between(PERIODS_S.0, PERIODS_S.1);
+        changes.values[Parameter::RequestTimeoutMillis as usize] = rng.between(TIMEOUTS_MS.0, TIMEOUTS_MS.1);
+        if self.course.calls > 2 {
+            changes.values[Parameter::GasLimit as usize] = rng.between(200_000_000, 300_000_000);
+        }
+        Motion::SetParameters(changes)
+    }
+
+    /// A set with at most f faulty seats, parameters that leave the network quick, and no fork that nobody knows.
+    fn tolerates(&self, model: &Model, block: u64) -> bool {
+        let faulty = model.validators().filter(|identity| self.faulty.contains(identity)).count();
+        let in_range = |which: Parameter, (least, most): (u64, u64)| {
+            let slot = model.parameters[which as usize];
+            let coming = slot.next.map_or(slot.value, |(value, _)| value);
+            [coming, model.parameter(which, block + 1)].iter().all(|value| (least..=most).contains(value))
+        };
+        faulty <= max_faulty(model.seats.len())
+            && in_range(Parameter::BlockPeriodSeconds, PERIODS_S)
+            && in_range(Parameter::RequestTimeoutMillis, (100, TIMEOUTS_MS.1))
+            && in_range(Parameter::GasLimit, (200_000_000, 300_000_000))
+            && model.hardforks.is_empty()
+            && model.successor.is_none()
+    }
+}
