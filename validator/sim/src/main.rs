@@ -26,8 +26,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(seed) = arguments.seed {
-        let mut rng = qbft_sim::rng::Rng::new(seed);
-        println!("{:#?}", qbft_sim::plan::Plan::draw(&mut rng, arguments.nodes, arguments.heights));
+        println!("{:#?}", qbft_sim::draw::draw(seed, arguments.nodes, arguments.heights));
         println!("{:#?}", qbft_sim::run(seed, arguments.nodes, arguments.heights));
     }
     let (from, seeds) = arguments.seed.map_or((arguments.from, arguments.seeds), |seed| (seed, 1));
