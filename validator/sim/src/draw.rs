@@ -2,6 +2,7 @@
 
 use crate::{
     fault::{Fault, Nodes},
+    governance::consortium::{Course, Trend},
     rng::Rng,
     scenario::{Actor, Link, Scenario},
 };
@@ -32,6 +33,9 @@ pub fn draw(seed: u64, seats: usize, heights: u64) -> Scenario {
     };
     scenario.timely.duplicate = scenario.link.duplicate;
     draw_seats(&mut scenario, &mut rng);
+    if rng.chance(250) {
+        draw_course(&mut scenario, &mut rng);
+    }
     let from = rng.below(timely_from.max(1));
     let until = (from + rng.below(15_000)).min(timely_from);
     if from < until {
@@ -52,4 +56,21 @@ fn draw_seats(scenario: &mut Scenario, rng: &mut Rng) {
             scenario.faults.push(Fault::Crash { node, at, for_ms: Fault::FOR_GOOD });
         }
     }
+}
+
+/// A validator set that changes, with a few seats more than validate at first. Of the seats that lie as many are seated as
+/// a set tolerates.
+pub(crate) fn draw_course(scenario: &mut Scenario, rng: &mut Rng) {
+    let first = scenario.seats;
+    scenario.seats += usize::try_from(rng.below(4)).unwrap_or(0);
+    if scenario.actors.is_empty() && max_faulty(first) > 0 && rng.chance(250) {
+        scenario.seats = scenario.seats.max(first + 1);
+        scenario.actors.extend([(first - 1, Actor::Flapper), (first, Actor::Flapper)]);
+    }
+    scenario.course = Some(Course {
+        first,
+        members: usize::try_from(rng.between(1, 3)).unwrap_or(1),
+        calls: rng.between(1, 5),
+        trend: rng.pick(&[Trend::Churn, Trend::Churn, Trend::Grow, Trend::Shrink]),
+    });
 }

@@ -13,7 +13,7 @@ use crate::{
     symbolic::{SimBlock, SymbolicChain},
 };
 use alloy_primitives::{Address, B256};
-use chain::{Seal, governance::GovernanceError};
+use chain::Seal;
 use qbft::{
     Proposal, Symbolic, Verdict, Verified,
     message::{Commit, Prepare, ProposalPayload, RoundChange},
@@ -76,9 +76,8 @@ struct After {
 
 impl After {
     fn new(height: u64, model: Model) -> Self {
-        let [period_s, request_timeout_ms] =
-            [Parameter::BlockPeriodSeconds, Parameter::RequestTimeoutMillis]
-                .map(|which| model.parameter(which, height + 1));
+        let [period_s, request_timeout_ms] = [Parameter::BlockPeriodSeconds, Parameter::RequestTimeoutMillis]
+            .map(|which| model.parameter(which, height + 1));
         let rules = Rules {
             validators: model.validators().collect(),
             period_ms: period_s * 1_000,
@@ -105,7 +104,8 @@ fn account(kind: u8, number: u8) -> Address {
 
 impl GovernedChain {
     /// The scenario's seats under a course.
-    pub fn new(scenario: &Scenario, course: Course) -> Result<Self, GovernanceError> {
+    #[must_use]
+    pub fn new(scenario: &Scenario, course: Course) -> Self {
         let symbolic = SymbolicChain::new(scenario);
         let cast = Cast {
             admins: (1..=12).map(|number| account(1, number)).collect(),
@@ -113,10 +113,10 @@ impl GovernedChain {
             identities: (0..scenario.seats).map(|seat| symbolic.identity(seat)).collect(),
         };
         let faulty = scenario.faulty().map(|seat| symbolic.identity(seat)).collect();
-        let consortium = Consortium::new(course, cast, faulty);
-        let genesis = consortium.genesis(scenario.period_ms / 1_000, scenario.request_timeout_ms)?;
+        let consortium = Consortium::new(course, cast, faulty, scenario.has_flapper());
+        let genesis = consortium.genesis(scenario.period_ms / 1_000, scenario.request_timeout_ms);
         let states = [(symbolic.genesis().hash, Arc::new(After::new(0, Model::genesis(&genesis))))].into();
-        Ok(Self { symbolic, consortium, states })
+        Self { symbolic, consortium, states }
     }
 
     /// The state after a block that the network has built on.

@@ -27,5 +27,17 @@ pub use world::Outcome;
 /// Runs the scenario of a seed.
 #[must_use]
 pub fn run(seed: u64, seats: usize, heights: u64) -> Outcome {
-    world::World::new(draw::draw(seed, seats, heights)).run()
+    run_scenario(draw::draw(seed, seats, heights))
+}
+
+/// Runs a scenario with symbolic signatures.
+#[must_use]
+pub fn run_scenario(scenario: scenario::Scenario) -> Outcome {
+    match scenario.course {
+        Some(course) => {
+            let chain = governed::GovernedChain::new(&scenario, course);
+            world::World::with_flavour(scenario, chain).run()
+        }
+        None => world::World::new(scenario).run(),
+    }
 }

@@ -1,6 +1,6 @@
 //! What a network suffers: drawn from a seed ([`crate::draw`]) or written by hand.
 
-use crate::fault::Fault;
+use crate::{fault::Fault, governance::consortium::Course};
 
 /// How messages travel between two nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,9 @@ pub enum Actor {
     Equivocator,
     /// Two nodes vote with one key, each with its own journal.
     Twins,
+    /// Equivocates, while its member moves its seat from one of its identities to the next, gives it up and takes it back,
+    /// as fast as the rules allow.
+    Flapper,
 }
 
 /// One scenario. Times are virtual milliseconds from its start, rates per mille.
@@ -70,6 +73,8 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// Seats that lie, and how.
     pub actors: Vec<(usize, Actor)>,
+    /// How the validator set changes; `None`: every seat validates at every height.
+    pub course: Option<Course>,
 }
 
 impl Scenario {
@@ -94,6 +99,7 @@ impl Scenario {
             kept_blocks: u64::MAX,
             faults: Vec::new(),
             actors: Vec::new(),
+            course: None,
         }
     }
 
@@ -142,6 +148,12 @@ impl Scenario {
             _ => None,
         });
         self.actors.iter().map(|(seat, _)| *seat).chain(listed.map(|node| self.seat(node)))
+    }
+
+    /// Whether a seat is a flapper's.
+    #[must_use]
+    pub fn has_flapper(&self) -> bool {
+        self.actors.iter().any(|(_, actor)| *actor == Actor::Flapper)
     }
 
     fn twins(&self) -> impl Iterator<Item = usize> {

@@ -92,7 +92,7 @@ pub trait Behaviour<F: Flavour> {
 #[must_use]
 pub fn behaviour<F: Flavour>(actor: Actor) -> Option<Box<dyn Behaviour<F>>> {
     match actor {
-        Actor::Equivocator => Some(Box::new(equivocator::Equivocator)),
+        Actor::Equivocator | Actor::Flapper => Some(Box::new(equivocator::Equivocator)),
         Actor::Twins => None,
     }
 }

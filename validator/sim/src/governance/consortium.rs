@@ -7,7 +7,7 @@ use super::{
 use crate::rng::Rng;
 use alloy_primitives::Address;
 use chain::{
-    governance::{GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, GovernanceError, Label},
+    governance::{GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, Label},
     quorum::max_faulty,
 };
 use std::collections::BTreeSet;
@@ -32,6 +32,14 @@ pub struct Course {
     pub trend: Trend,
 }
 
+impl Course {
+    /// Every seat validates, and nothing is sent.
+    #[must_use]
+    pub const fn fixed(seats: usize) -> Self {
+        Self { first: seats, members: 1, calls: 0, trend: Trend::Churn }
+    }
+}
+
 /// Where a set tends to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trend {
@@ -50,31 +58,28 @@ pub struct Consortium {
     cast: Cast,
     /// Identities that may lie, die or sit out: never more of them are seated than a set tolerates.
     faulty: BTreeSet<Address>,
-    /// Operator account of the member whose seats lie.
-    liar: Option<Address>,
+    /// Operator account of the member whose seats lie, if it flaps.
+    flapper: Option<Address>,
 }
 
 impl Consortium {
     /// The network of these seats, of which some are `faulty`. Accounts are the caller's to name: admins and operators
-    /// enough for every member and for some to come.
+    /// enough for every member and for some to come. With a flapper, the member of the faulty seats moves them all the time.
     #[must_use]
-    pub fn new(course: Course, cast: Cast, faulty: BTreeSet<Address>) -> Self {
-        let liar = cast.operators.first().copied().filter(|_| !faulty.is_empty());
-        Self { course, cast, faulty, liar }
+    pub fn new(course: Course, cast: Cast, faulty: BTreeSet<Address>, has_flapper: bool) -> Self {
+        let flapper = cast.operators.first().copied().filter(|_| has_flapper);
+        Self { course, cast, faulty, flapper }
     }
 
     /// The contract in block 0: member 0 has the faulty seats, as many as the first set tolerates, and the others share
     /// the rest.
-    pub fn genesis(
-        &self,
-        period_s: u64,
-        request_timeout_ms: u64,
-    ) -> Result<GenesisGovernance, GovernanceError> {
+    #[must_use]
+    pub fn genesis(&self, period_s: u64, request_timeout_ms: u64) -> GenesisGovernance {
         let count = 1 + self.course.members.clamp(1, 8);
         let members = (0..count).zip(&self.cast.admins).zip(&self.cast.operators);
-        let members = members.map(|((index, admin), operator)| {
-            Ok(GenesisMember {
-                alias: Label::new(&format!("bank-{index}"))?,
+        let members = members.filter_map(|((index, admin), operator)| {
+            Some(GenesisMember {
+                alias: Label::new(&format!("bank-{index}")).ok()?,
                 admin: *admin,
                 operator: Some(*operator),
                 capacity: Some(CAPACITY),
@@ -95,20 +100,22 @@ impl Consortium {
             default_capacity: 4,
             voting_blocks: 100,
         };
-        Ok(GenesisGovernance { members: members.collect::<Result<_, _>>()?, seats, parameters })
+        GenesisGovernance { members: members.collect(), seats, parameters }
     }
 
     /// What is sent to the contract in block `block`, after which the state is no worse than what consensus promises to
-    /// survive; `flaps` if the liars' member has its say first.
+    /// survive. The flapper's call comes first: always in a block of its own (`flaps`), mostly in those of others, who
+    /// take transactions from everybody.
     pub fn calls(&self, before: &Model, block: u64, flaps: bool, rng: &mut Rng) -> Vec<(Address, Call)> {
         let mut model = before.clone();
         let mut calls = Vec::new();
+        let flaps = flaps || self.flapper.is_some() && rng.chance(700);
         for turn in 0..self.course.calls {
-            let is_due = flaps && turn == 0 || rng.chance(600);
-            if !is_due {
+            let is_flap = flaps && turn == 0;
+            if !is_flap && !rng.chance(600) {
                 continue;
             }
-            let (sender, call) = self.call(&model, block, flaps && turn == 0, rng);
+            let (sender, call) = self.call(&model, block, is_flap, rng);
             let mut after = model.clone();
             let is_refused = after.apply(block, sender, &call).is_err();
             if self.tolerates(&after, block) {
@@ -141,22 +148,23 @@ impl Consortium {
 
     /// The liars' member moves a seat to another of its identities, gives one up or takes one: whatever the rules allow.
     fn flap(&self, draw: &mut Draw<'_>) -> Option<(Address, Call)> {
-        let liar = self.liar?;
+        let flapper = self.flapper?;
         let (seated, free): (Vec<Address>, Vec<Address>) =
             self.faulty.iter().partition(|identity| draw.model.seats.contains_key(*identity));
         let proof_for = |identity| super::Proof {
             signer: identity,
-            member: draw.model.role_of(liar).map_or(1, |(member, _)| member),
+            member: draw.model.role_of(flapper).map_or(1, |(member, _)| member),
             block: draw.block.saturating_sub(1),
             is_of_this_chain: true,
         };
+        let gives_up = draw.rng.chance(200);
         Some((
-            liar,
+            flapper,
             match (seated.first(), free.first()) {
-                (Some(old), Some(identity)) => {
+                (Some(old), Some(identity)) if !gives_up => {
                     Call::RotateSeat { old: *old, identity: *identity, proof: proof_for(*identity) }
                 }
-                (Some(identity), None) => Call::Unseat { identity: *identity },
+                (Some(identity), _) => Call::Unseat { identity: *identity },
                 (None, Some(identity)) => Call::Seat { identity: *identity, proof: proof_for(*identity) },
                 (None, None) => return None,
             },

@@ -47,13 +47,17 @@ impl Accounts {
             })
             .collect()
         };
-        let cast =
-            Cast { identities: make(1, seats as u64), admins: make(2, ADMINS), operators: make(3, OPERATORS) };
+        let cast = Cast {
+            identities: make(1, seats as u64),
+            admins: make(2, ADMINS),
+            operators: make(3, OPERATORS),
+        };
         Self { keys, cast }
     }
 
     fn sign(&self, account: Address, hash: B256) -> Option<Signature> {
-        let (signature, recovery) = self.keys.get(&account)?.sign_prehash_recoverable(hash.as_slice()).ok()?;
+        let (signature, recovery) =
+            self.keys.get(&account)?.sign_prehash_recoverable(hash.as_slice()).ok()?;
         Some(Signature::from((signature, recovery)))
     }
 

@@ -87,12 +87,13 @@ pub struct RealChain {
 
 impl RealChain {
     /// The scenario's nodes, each with a fresh ledger.
-    pub fn new(scenario: &Scenario, course: Course) -> Result<Self, Fault> {
+    pub fn new(scenario: &Scenario) -> Result<Self, Fault> {
+        let course = scenario.course.unwrap_or(Course::fixed(scenario.seats));
         let accounts = Accounts::new(scenario.seats);
         let identity = |seat: usize| accounts.cast.identities.get(seat).copied();
         let faulty = scenario.faulty().filter_map(identity).collect();
-        let consortium = Consortium::new(course, accounts.cast.clone(), faulty);
-        let governance = consortium.genesis(scenario.period_ms / 1_000, scenario.request_timeout_ms)?;
+        let consortium = Consortium::new(course, accounts.cast.clone(), faulty, scenario.has_flapper());
+        let governance = consortium.genesis(scenario.period_ms / 1_000, scenario.request_timeout_ms);
         let genesis = genesis(&governance)?;
         let observer = Store::create(&genesis)?;
         let nodes = (0..scenario.nodes()).map(|_| Store::create(&genesis)).collect::<Result<_, _>>()?;
@@ -151,7 +152,8 @@ impl RealChain {
     /// Takes the model on over a block that the observer has.
     fn follow(&mut self, block: &RealBlock) -> Result<(), Fault> {
         let height = block.height();
-        let before = self.models.get(&block.parent()).ok_or(Fault::Missing { height: height.saturating_sub(1) })?;
+        let before =
+            self.models.get(&block.parent()).ok_or(Fault::Missing { height: height.saturating_sub(1) })?;
         let mut model = Model::clone(before);
         for transaction in &block.block().body.transactions {
             if let Some((sender, call)) = self.calls.get(transaction.tx_hash()) {

@@ -6,6 +6,7 @@ use crate::{
     flavour::{Flavour, Order, Sealed},
     journal::Inserted,
     oracle::{Finalised, Violation, place},
+    scenario::Actor,
 };
 use chain::Seal;
 use qbft::{Input, Output, Proposal as _, Record, Signatures, Ticket, Unsigned, Verdict, message::Commit};
@@ -99,12 +100,13 @@ impl<F: Flavour> World<F> {
     }
 
     pub(super) fn build(&mut self, node: usize, height: u64, round: u32, timestamp: u64) {
+        let flaps = self.scenario.actor(node) == Some(Actor::Flapper);
         let state = &mut self.nodes[node];
         let parent = self.chain.get(state.head).filter(|_| state.head + 1 == height);
         let built = parent.and_then(|parent| {
             let parent = &parent.block;
             let beneficiary = state.identity;
-            let order = Order { node, beneficiary, parent, height, round, timestamp, flaps: false };
+            let order = Order { node, beneficiary, parent, height, round, timestamp, flaps };
             self.flavour.build(&order, &mut state.rng)
         });
         self.step(

@@ -1,31 +1,124 @@
 //! Real keys, bytes, blocks, databases, and the contract that ships.
 
 use qbft_sim::{
-    Outcome,
+    fault::{Fault, Lost},
     governance::consortium::{Course, Trend},
-    real::RealChain,
-    scenario::Scenario,
+    real::{self, RealChain},
+    scenario::{Actor, Scenario},
     world::World,
 };
-
-fn run(scenario: Scenario, course: Course) -> Outcome {
-    let chain = RealChain::new(&scenario, course).unwrap();
-    World::with_flavour(scenario, chain).run()
-}
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
 
 const CHURN: Course = Course { first: 4, members: 2, calls: 4, trend: Trend::Churn };
 
-#[test]
-fn a_real_network_of_four_goes_on() {
-    let outcome = run(Scenario::calm(5, 6), CHURN);
-    assert_eq!(outcome.violation, None);
-    println!("{outcome:?}");
+fn finished(scenario: Scenario) -> World<RealChain> {
+    let chain = RealChain::new(&scenario).unwrap();
+    let mut world = World::with_flavour(scenario, chain);
+    world.run_until(u64::MAX);
+    assert_eq!(world.violation(), None);
+    world
+}
+
+fn set_changes(world: &World<RealChain>) -> usize {
+    let chain = world.chain();
+    let sets: Vec<Vec<_>> = (0..=chain.height())
+        .map(|height| world.flavour().model(chain.hash(height).unwrap()).unwrap().validators().collect())
+        .collect();
+    sets.windows(2).filter(|pair| pair[0] != pair[1]).count()
 }
 
 #[test]
-fn two_real_runs_of_a_seed_are_identical() {
-    for seed in 0..4 {
-        let scenario = qbft_sim::draw::draw(seed, 5, 6);
-        assert_eq!(run(scenario.clone(), CHURN), run(scenario, CHURN), "seed {seed}");
+fn every_ledger_and_the_observer_end_on_one_chain_with_one_state() {
+    let world = finished(Scenario { course: Some(CHURN), ..Scenario::calm(6, 6) });
+    let observer = world.flavour().observer();
+    let heads: Vec<_> = (0..6).map(|node| world.flavour().ledger(node).unwrap()).collect();
+    for ledger in heads {
+        let number = ledger.head().number;
+        assert!(number >= 6, "{number}");
+        let at = ledger::At::Number(number);
+        assert_eq!(observer.header(at).unwrap().unwrap().state_root, ledger.head().header.state_root);
+        assert_eq!(observer.block(at).unwrap(), ledger.block(at).unwrap());
     }
+    assert!(set_changes(&world) > 0);
+}
+
+#[test]
+fn a_real_seed_is_one_schedule_with_a_set_that_changes() {
+    let mut changes = 0;
+    for seed in [3, 8] {
+        let scenario = Scenario { course: Some(CHURN), ..qbft_sim::draw::draw(seed, 6, 5) };
+        let (first, second) = (finished(scenario.clone()), finished(scenario));
+        assert_eq!(first.outcome(), second.outcome(), "seed {seed}");
+        assert_eq!(first.chain().hash(5), second.chain().hash(5), "seed {seed}");
+        changes += set_changes(&first);
+    }
+    assert!(changes > 0);
+}
+
+#[test]
+fn a_node_goes_on_from_its_files_and_from_none() {
+    let crash = Fault::Crash { node: 1, at: 2_500, for_ms: 1_000 };
+    let loss = Fault::LoseDisk { node: 3, at: 4_500, for_ms: 500, lost: Lost::Chain };
+    let scenario = Scenario { course: Some(CHURN), ..Scenario::calm(5, 8) }.with(crash).with(loss);
+    let world = finished(scenario);
+    assert_eq!(world.outcome().crashes, 2);
+    assert!(world.flavour().ledger(3).unwrap().head().number >= 8);
+}
+
+#[test]
+fn two_blocks_of_a_real_equivocator_do_not_fork_the_chain() {
+    let scenario = Scenario { course: Some(CHURN), ..Scenario::calm(5, 8) };
+    let world = finished(scenario.with_actor(0, Actor::Flapper).with_actor(4, Actor::Flapper));
+    assert!(set_changes(&world) > 2, "the flapper flaps");
+}
+
+#[test]
+fn no_real_seed_of_a_slice_breaks_a_promise() {
+    sweep(0, 12);
+}
+
+/// `make sim` runs one of these for a hundred symbolic schedules; `SEED` replays one.
+#[test]
+#[ignore = "as many as asked for: make sim-real"]
+fn real_scenarios() {
+    let setting = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    if let Some(seed) = setting("QBFT_SIM_SEED") {
+        println!("{:#?}", real::scenario(seed));
+        println!("{:#?}", real::run(real::scenario(seed)));
+        return sweep(seed, 1);
+    }
+    sweep(setting("QBFT_SIM_FROM").unwrap_or(0), setting("QBFT_SIM_SEEDS").unwrap_or(20));
+}
+
+/// Runs seeds on every core, and prints how it went.
+fn sweep(from: u64, seeds: u64) {
+    let (started, next) = (Instant::now(), AtomicU64::new(from));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let work = || {
+        let mut failed = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= from + seeds {
+                return failed;
+            }
+            match real::run(real::scenario(seed)) {
+                Ok(outcome) if outcome.violation.is_none() => {}
+                other => failed.push((seed, format!("{other:?}"))),
+            }
+        }
+    };
+    let mut failed: Vec<(u64, String)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    failed.sort();
+    for (seed, why) in failed.iter().take(10) {
+        println!("real seed {seed}: {why}; replay with `make sim-real SEED={seed}`");
+    }
+    let rate = f64::from(u32::try_from(seeds).unwrap()) / started.elapsed().as_secs_f64();
+    println!("real-scenarios={seeds} real-per-second={rate:.1} real-violations={}", failed.len());
+    assert_eq!(failed, []);
 }
