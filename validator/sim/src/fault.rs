@@ -61,6 +61,16 @@ pub enum Moment {
     Import,
 }
 
+impl Moment {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Persist, Self::Durable, Self::Sign, Self::Send, Self::Import];
+}
+
+impl Lost {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Journal, Self::Chain, Self::Both, Self::JournalAccepted];
+}
+
 /// One fault. Times are virtual milliseconds; a time down of [`Fault::FOR_GOOD`] never ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -169,6 +179,46 @@ pub enum Fault {
 impl Fault {
     /// A time down that never ends.
     pub const FOR_GOOD: u64 = u64::MAX;
+
+    /// The node it befalls; none for faults of links.
+    #[must_use]
+    pub const fn node(&self) -> Option<usize> {
+        match *self {
+            Self::Crash { node, .. }
+            | Self::CrashAt { node, .. }
+            | Self::LoseDisk { node, .. }
+            | Self::Clock { node, .. }
+            | Self::SlowDisk { node, .. }
+            | Self::Freeze { node, .. } => Some(node),
+            Self::Cut { .. } | Self::Delay { .. } | Self::Loss { .. } => None,
+        }
+    }
+
+    /// When it is over, or has done what it does: its begin where it lasts for ever; 0 where it is no matter of time.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        match *self {
+            Self::CrashAt { .. } => 0,
+            Self::Crash { at, for_ms, .. } | Self::LoseDisk { at, for_ms, .. } => {
+                if for_ms == Self::FOR_GOOD { at } else { at.saturating_add(for_ms) }
+            }
+            Self::Clock { at, .. } => at,
+            Self::Cut { until, .. }
+            | Self::Delay { until, .. }
+            | Self::Loss { until, .. }
+            | Self::SlowDisk { until, .. }
+            | Self::Freeze { until, .. }
+                if until < u64::MAX =>
+            {
+                until
+            }
+            Self::Cut { at, .. }
+            | Self::Delay { at, .. }
+            | Self::Loss { at, .. }
+            | Self::SlowDisk { at, .. }
+            | Self::Freeze { at, .. } => at,
+        }
+    }
 
     /// Nothing gets from the ones to the others, nor back.
     #[must_use]

@@ -112,8 +112,7 @@ impl GovernedChain {
             operators: (1..=20).map(|number| account(2, number)).collect(),
             identities: (0..scenario.seats).map(|seat| symbolic.identity(seat)).collect(),
         };
-        let faulty = scenario.faulty().map(|seat| symbolic.identity(seat)).collect();
-        let consortium = Consortium::new(course, cast, faulty, scenario.has_flapper());
+        let consortium = Consortium::new(course, cast, scenario);
         let genesis = consortium.genesis(scenario.period_ms / 1_000, scenario.request_timeout_ms);
         let states = [(symbolic.genesis().hash, Arc::new(After::new(0, Model::genesis(&genesis))))].into();
         Self { symbolic, consortium, states }

@@ -15,10 +15,12 @@ pub mod governed;
 pub mod journal;
 pub mod node;
 pub mod oracle;
+pub mod plan;
 #[cfg(feature = "real")]
 pub mod real;
 pub mod rng;
 pub mod scenario;
+pub mod shrink;
 pub mod symbolic;
 pub mod world;
 
@@ -26,13 +28,13 @@ pub use world::Outcome;
 
 /// Runs the scenario of a seed.
 #[must_use]
-pub fn run(seed: u64, seats: usize, heights: u64) -> Outcome {
-    run_scenario(draw::draw(seed, seats, heights))
+pub fn run(seed: u64, profile: draw::Profile) -> Outcome {
+    play(draw::draw(seed, profile))
 }
 
 /// Runs a scenario with symbolic signatures.
 #[must_use]
-pub fn run_scenario(scenario: scenario::Scenario) -> Outcome {
+pub fn play(scenario: scenario::Scenario) -> Outcome {
     match scenario.course {
         Some(course) => {
             let chain = governed::GovernedChain::new(&scenario, course);

@@ -13,14 +13,14 @@ mod store;
 pub use block::RealBlock;
 pub use network::{Fault, RealChain};
 
-use crate::{Outcome, draw, rng::Rng, scenario::Scenario, world::World};
+use crate::{Outcome, draw::{self, Profile}, rng::Rng, scenario::Scenario, world::World};
 
 /// The scenario of a seed: what symbolic networks suffer, on fewer heights, and always with a set that changes.
 #[must_use]
 pub fn scenario(seed: u64) -> Scenario {
     let mut rng = Rng::new(!seed);
     let (seats, heights) = (rng.pick(&[1, 2, 3, 4, 4, 4, 5, 7]), rng.between(3, 8));
-    let mut scenario = draw::draw(seed, seats, heights);
+    let mut scenario = draw::draw(seed, Profile::fixed(seats, heights));
     if scenario.course.is_none() {
         draw::draw_course(&mut scenario, &mut rng);
     }

@@ -30,9 +30,56 @@ pub enum Actor {
     Equivocator,
     /// Two nodes vote with one key, each with its own journal.
     Twins,
+    /// Hears, and never says anything.
+    Silent,
+    /// Says everything up to several seconds late.
+    Slow,
+    /// Repeats any message it has ever heard, of old heights too, to whomever it likes.
+    Replayer,
+    /// Makes up justifications and prepared certificates.
+    Forger,
+    /// Prepares, and never gives a seal that seals.
+    Withholder,
+    /// Speaks of heights far away.
+    HeightLiar,
+    /// Wants rounds far away.
+    RoundRacer,
     /// Equivocates, while its member moves its seat from one of its identities to the next, gives it up and takes it back,
     /// as fast as the rules allow.
     Flapper,
+}
+
+impl Actor {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Equivocator,
+        Self::Twins,
+        Self::Silent,
+        Self::Slow,
+        Self::Replayer,
+        Self::Forger,
+        Self::Withholder,
+        Self::HeightLiar,
+        Self::RoundRacer,
+        Self::Flapper,
+    ];
+
+    /// Its name in a plan.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Equivocator => "equivocator",
+            Self::Twins => "twins",
+            Self::Silent => "silent",
+            Self::Slow => "slow",
+            Self::Replayer => "replayer",
+            Self::Forger => "forger",
+            Self::Withholder => "withholder",
+            Self::HeightLiar => "height-liar",
+            Self::RoundRacer => "round-racer",
+            Self::Flapper => "flapper",
+        }
+    }
 }
 
 /// One scenario. Times are virtual milliseconds from its start, rates per mille.
@@ -129,6 +176,15 @@ impl Scenario {
         node.checked_sub(self.seats).map_or(node, |twin| self.twins().nth(twin).unwrap_or(node))
     }
 
+    /// Whether a fault is of this node, by itself or, for a twin, by its number.
+    #[must_use]
+    pub fn names_node(&self, node: usize) -> bool {
+        let has_twins = self.twins().next().is_some();
+        self.faults
+            .iter()
+            .any(|fault| fault.node().is_some_and(|named| named == node || has_twins && named > node))
+    }
+
     /// What the seat of a node does instead of following the protocol.
     #[must_use]
     pub fn actor(&self, node: usize) -> Option<Actor> {
@@ -136,24 +192,29 @@ impl Scenario {
         self.actors.iter().find(|(liar, _)| *liar == seat).map(|(_, actor)| *actor)
     }
 
-    /// Seats that may lie, die or sit out.
-    pub fn faulty(&self) -> impl Iterator<Item = usize> {
+    /// Seats that die for good, or lose a disk and may sit out.
+    pub fn weak(&self) -> impl Iterator<Item = usize> {
         let listed = self.faults.iter().filter_map(|fault| match *fault {
-            Fault::Crash { node, for_ms, .. } | Fault::CrashAt { node, for_ms, .. }
-                if for_ms == Fault::FOR_GOOD =>
-            {
-                Some(node)
+            Fault::Crash { node, for_ms, .. } | Fault::CrashAt { node, for_ms, .. } => {
+                (for_ms == Fault::FOR_GOOD).then_some(node)
             }
             Fault::LoseDisk { node, .. } => Some(node),
             _ => None,
         });
-        self.actors.iter().map(|(seat, _)| *seat).chain(listed.map(|node| self.seat(node)))
+        listed.map(|node| self.seat(node))
     }
 
     /// Whether a seat is a flapper's.
     #[must_use]
     pub fn has_flapper(&self) -> bool {
         self.actors.iter().any(|(_, actor)| *actor == Actor::Flapper)
+    }
+
+    /// Longest from the start of a round in a timely network to everybody's COMMITs: three messages and the
+    /// ROUND-CHANGE before them, each made durable first, one execution, and the clocks' difference.
+    #[must_use]
+    pub const fn longest_round_ms(&self) -> u64 {
+        4 * (self.timely.max_ms + self.disk_ms) + self.execution_ms + 2 * self.skew_ms + 50
     }
 
     fn twins(&self) -> impl Iterator<Item = usize> {

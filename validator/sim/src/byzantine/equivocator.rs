@@ -1,13 +1,9 @@
-//! Proposes two blocks for one turn, each to half of the network, a prepared one or not; votes for whatever it sees; and
-//! hides its lock.
+//! Proposes two blocks for one turn, each to half of the network, a prepared one or not, one of them perhaps invalid;
+//! votes for whatever it sees; and hides its lock from the other half.
 
 use super::{Behaviour, Block, Stage};
 use crate::flavour::Flavour;
-use qbft::{
-    Message, Proposal,
-    message::{Commit, Prepare, ProposalMessage, ProposalPayload, RoundChange, RoundChangeMessage},
-};
-use std::sync::Arc;
+use qbft::{Message, Proposal, message::ProposalPayload};
 
 pub(super) struct Equivocator;
 
@@ -26,11 +22,11 @@ impl<F: Flavour> Behaviour<F> for Equivocator {
         let (height, round, digest) = (*height, *round, block.digest());
         // Every other seal is for another round: whoever counts it makes a block that no one else accepts.
         let sealed_round = round + u32::from(stage.rng.chance(500));
-        let seal = stage.flavour.seal(stage.identity, block.commit_hash(sealed_round));
-        let prepare = stage.flavour.prepare(stage.identity, Prepare { height, round, digest });
-        let commit = stage.flavour.commit(stage.identity, Commit { height, round, digest, seal });
+        let seal = stage.seal(block.commit_hash(sealed_round));
+        let prepare = stage.prepare(height, round, digest);
         stage.tell_all(&Message::Prepare(prepare));
-        stage.tell_all(&Message::Commit(commit));
+        let commit = stage.commit(height, round, digest, seal);
+        stage.tell_all(&commit);
     }
 }
 
@@ -39,23 +35,13 @@ fn twist<F: Flavour>(stage: &mut Stage<'_, F>, message: &Message<Block<F>>) -> M
     match message {
         Message::Proposal(message) => {
             let ProposalPayload { height, round, block } = message.proposal.payload();
-            let other = if stage.rng.chance(200) {
-                stage.flavour.corrupt(block)
-            } else {
-                stage.flavour.variant(block)
-            };
-            let payload = ProposalPayload { height: *height, round: *round, block: other };
-            let proposal = stage.flavour.proposal(stage.identity, payload);
-            let justification = message.justification.clone();
-            Message::Proposal(Arc::new(ProposalMessage { proposal, justification }))
+            let is_refused = stage.rng.chance(200);
+            let flavour = &mut stage.flavour;
+            let block = if is_refused { flavour.corrupt(block) } else { flavour.variant(block) };
+            let payload = ProposalPayload { height: *height, round: *round, block };
+            stage.proposal(payload, message.justification.clone())
         }
-        Message::RoundChange(message) => {
-            let RoundChange { height, round, .. } = *message.round_change.payload();
-            let payload = RoundChange { height, round, prepared: None };
-            let round_change = stage.flavour.round_change(stage.identity, payload);
-            let prepares: Arc<[_]> = Arc::new([]);
-            Message::RoundChange(Arc::new(RoundChangeMessage { round_change, block: None, prepares }))
-        }
+        Message::RoundChange(_) => stage.bare_round_change(message.height(), message.round()),
         other => other.clone(),
     }
 }

@@ -1,76 +1,19 @@
 //! Seats that lie: what they say instead of what their honest core would, each in its own file. An actor signs with its
-//! own key alone; it may repeat whatever it has heard.
+//! own key alone ([`Stage`] has no other); it may repeat whatever it has heard.
 
 mod equivocator;
+mod forger;
+mod height_liar;
+mod replayer;
+mod round_racer;
+mod stage;
+mod timid;
+mod withholder;
 
-use crate::{flavour::Flavour, rng::Rng, scenario::Actor};
-use alloy_primitives::Address;
+pub use stage::{Block, Said, Stage};
+
+use crate::{flavour::Flavour, scenario::Actor};
 use qbft::Message;
-
-/// The block of a flavour.
-pub type Block<F> = <F as Flavour>::Block;
-
-/// What an actor sees of the world, and its mouth.
-pub struct Stage<'a, F: Flavour> {
-    /// Blocks and signatures.
-    pub flavour: &'a mut F,
-    /// The actor's draws.
-    pub rng: &'a mut Rng,
-    /// Its key.
-    pub identity: Address,
-    /// Its node.
-    pub node: usize,
-    /// Nodes of the network.
-    pub nodes: usize,
-    /// Height its core works on.
-    pub height: u64,
-    /// Round its core is in.
-    pub round: u32,
-    /// Validators of that height.
-    pub validators: &'a [Address],
-    said: &'a mut Vec<Said<F>>,
-}
-
-/// Something an actor says.
-pub struct Said<F: Flavour> {
-    /// To whom.
-    pub to: usize,
-    /// Held back so long, milliseconds.
-    pub after_ms: u64,
-    /// What.
-    pub message: Message<Block<F>>,
-}
-
-impl<'a, F: Flavour> Stage<'a, F> {
-    pub(crate) fn new(
-        flavour: &'a mut F,
-        rng: &'a mut Rng,
-        (identity, node, nodes): (Address, usize, usize),
-        (height, round): (u64, u32),
-        validators: &'a [Address],
-        said: &'a mut Vec<Said<F>>,
-    ) -> Self {
-        Self { flavour, rng, identity, node, nodes, height, round, validators, said }
-    }
-
-    /// Sends to one node.
-    pub fn say(&mut self, to: usize, message: Message<Block<F>>) {
-        self.said.push(Said { to, after_ms: 0, message });
-    }
-
-    /// The other nodes.
-    pub fn others(&self) -> impl Iterator<Item = usize> + use<F> {
-        let node = self.node;
-        (0..self.nodes).filter(move |to| *to != node)
-    }
-
-    /// Sends to every other node.
-    pub fn tell_all(&mut self, message: &Message<Block<F>>) {
-        for to in self.others() {
-            self.say(to, message.clone());
-        }
-    }
-}
 
 /// How an actor behaves; by default as its honest core does.
 pub trait Behaviour<F: Flavour> {
@@ -88,11 +31,19 @@ pub trait Behaviour<F: Flavour> {
     }
 }
 
-/// The behaviour of an actor; twins are two honest cores.
+/// The behaviour of an actor. Twins are two honest cores; what a flapper does, it does where it builds
+/// ([`crate::flavour::Order::flaps`]).
 #[must_use]
 pub fn behaviour<F: Flavour>(actor: Actor) -> Option<Box<dyn Behaviour<F>>> {
     match actor {
         Actor::Equivocator | Actor::Flapper => Some(Box::new(equivocator::Equivocator)),
+        Actor::Silent => Some(Box::new(timid::Silent)),
+        Actor::Slow => Some(Box::new(timid::Slow)),
+        Actor::Replayer => Some(Box::new(replayer::Replayer::default())),
+        Actor::Forger => Some(Box::new(forger::Forger::default())),
+        Actor::Withholder => Some(Box::new(withholder::Withholder::default())),
+        Actor::HeightLiar => Some(Box::new(height_liar::HeightLiar::default())),
+        Actor::RoundRacer => Some(Box::new(round_racer::RoundRacer::default())),
         Actor::Twins => None,
     }
 }

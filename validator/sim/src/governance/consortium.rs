@@ -4,11 +4,11 @@ use super::{
     Call, Changes, Model, Motion, Parameter,
     draw::{Cast, Draw},
 };
-use crate::rng::Rng;
+use crate::{rng::Rng, scenario::Scenario};
 use alloy_primitives::Address;
 use chain::{
     governance::{GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, Label},
-    quorum::max_faulty,
+    quorum::{max_faulty, quorum},
 };
 use std::collections::BTreeSet;
 
@@ -51,28 +51,47 @@ pub enum Trend {
     Shrink,
 }
 
+impl Trend {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Churn, Self::Grow, Self::Shrink];
+
+    /// Its name in a plan.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Churn => "churn",
+            Self::Grow => "grow",
+            Self::Shrink => "shrink",
+        }
+    }
+}
+
 /// Who is who in one network.
 #[derive(Clone, Debug)]
 pub struct Consortium {
     course: Course,
     cast: Cast,
-    /// Identities that may lie, die or sit out: never more of them are seated than a set tolerates.
-    faulty: BTreeSet<Address>,
+    /// Identities that lie: never more than f of a set.
+    liars: BTreeSet<Address>,
+    /// Identities that die or sit out: together with the liars never more than N − Q of a set.
+    weak: BTreeSet<Address>,
     /// Operator account of the member whose seats lie, if it flaps.
     flapper: Option<Address>,
 }
 
 impl Consortium {
-    /// The network of these seats, of which some are `faulty`. Accounts are the caller's to name: admins and operators
+    /// The network of these seats, of which some lie and others are weak: they die, or sit out. Accounts are the caller's to name: admins and operators
     /// enough for every member and for some to come. With a flapper, the member of the faulty seats moves them all the time.
     #[must_use]
-    pub fn new(course: Course, cast: Cast, faulty: BTreeSet<Address>, has_flapper: bool) -> Self {
-        let flapper = cast.operators.first().copied().filter(|_| has_flapper);
-        Self { course, cast, faulty, flapper }
+    pub fn new(course: Course, cast: Cast, scenario: &Scenario) -> Self {
+        let identity = |seat: usize| cast.identities.get(seat).copied();
+        let liars: BTreeSet<Address> = scenario.actors.iter().filter_map(|(seat, _)| identity(*seat)).collect();
+        let weak = scenario.weak().filter_map(identity).filter(|id| !liars.contains(id)).collect();
+        let flapper = cast.operators.first().copied().filter(|_| scenario.has_flapper());
+        Self { course, cast, liars, weak, flapper }
     }
 
-    /// The contract in block 0: member 0 has the faulty seats, as many as the first set tolerates, and the others share
-    /// the rest.
+    /// The contract in block 0: member 0 has the faulty seats, the others share the rest.
     #[must_use]
     pub fn genesis(&self, period_s: u64, request_timeout_ms: u64) -> GenesisGovernance {
         let count = 1 + self.course.members.clamp(1, 8);
@@ -85,14 +104,10 @@ impl Consortium {
                 capacity: Some(CAPACITY),
             })
         });
-        let first = self.course.first.clamp(1, self.cast.identities.len());
-        let (faulty, honest): (Vec<Address>, Vec<Address>) =
-            self.cast.identities.iter().partition(|identity| self.faulty.contains(*identity));
-        let liars = max_faulty(first).min(faulty.len()).max(first.saturating_sub(honest.len()));
-        let liars = faulty.into_iter().take(liars).map(|identity| GenesisSeat { identity, member: 0 });
-        let others = honest.into_iter().take(first - liars.len()).enumerate();
-        let others = others.map(|(n, identity)| GenesisSeat { identity, member: 1 + n % (count - 1) });
-        let seats = liars.chain(others).collect();
+        let seats = self.first().into_iter().enumerate().map(|(n, identity)| {
+            let is_honest = !self.liars.contains(&identity) && !self.weak.contains(&identity);
+            GenesisSeat { identity, member: if is_honest { 1 + n % (count - 1) } else { 0 } }
+        });
         let parameters = GenesisParameters {
             block_period_seconds: period_s.max(1),
             request_timeout_millis: request_timeout_ms.max(100),
@@ -100,7 +115,26 @@ impl Consortium {
             default_capacity: 4,
             voting_blocks: 100,
         };
-        GenesisGovernance { members: members.collect(), seats, parameters }
+        GenesisGovernance { members: members.collect(), seats: seats.collect(), parameters }
+    }
+
+    /// The seats of block 0: as many faulty ones among them as the set tolerates, and fewer seats if it cannot be filled.
+    fn first(&self) -> Vec<Address> {
+        let identities = &self.cast.identities;
+        let is_faulty = |id: &Address| self.liars.contains(id) || self.weak.contains(id);
+        let honest: Vec<Address> = identities.iter().copied().filter(|id| !is_faulty(id)).collect();
+        let mut size = self.course.first.clamp(1, identities.len().max(1));
+        loop {
+            let liars = self.liars.iter().take(max_faulty(size));
+            let weak = self.weak.iter().take((size - quorum(size)).saturating_sub(liars.len()));
+            let room = size - liars.len() - weak.len();
+            let seats: Vec<Address> =
+                honest.iter().take(room).chain(liars).chain(weak).copied().collect();
+            if seats.len() == size || size == 1 {
+                return seats;
+            }
+            size -= 1;
+        }
     }
 
     /// What is sent to the contract in block `block`, after which the state is no worse than what consensus promises to
@@ -150,7 +184,7 @@ impl Consortium {
     fn flap(&self, draw: &mut Draw<'_>) -> Option<(Address, Call)> {
         let flapper = self.flapper?;
         let (seated, free): (Vec<Address>, Vec<Address>) =
-            self.faulty.iter().partition(|identity| draw.model.seats.contains_key(*identity));
+            self.liars.iter().partition(|identity| draw.model.seats.contains_key(*identity));
         let proof_for = |identity| super::Proof {
             signer: identity,
             member: draw.model.role_of(flapper).map_or(1, |(member, _)| member),
@@ -181,15 +215,17 @@ impl Consortium {
         Motion::SetParameters(changes)
     }
 
-    /// A set with at most f faulty seats, parameters that leave the network quick, and no fork that nobody knows.
+    /// A set with no more faulty seats than consensus survives, parameters that leave the network quick, and no fork that nobody knows.
     fn tolerates(&self, model: &Model, block: u64) -> bool {
-        let faulty = model.validators().filter(|identity| self.faulty.contains(identity)).count();
+        let seated = |some: &BTreeSet<Address>| model.validators().filter(|id| some.contains(id)).count();
+        let (liars, weak, seats) = (seated(&self.liars), seated(&self.weak), model.seats.len());
         let in_range = |which: Parameter, (least, most): (u64, u64)| {
             let slot = model.parameters[which as usize];
             let coming = slot.next.map_or(slot.value, |(value, _)| value);
             [coming, model.parameter(which, block + 1)].iter().all(|value| (least..=most).contains(value))
         };
-        faulty <= max_faulty(model.seats.len())
+        liars <= max_faulty(seats)
+            && liars + weak <= seats - quorum(seats)
             && in_range(Parameter::BlockPeriodSeconds, PERIODS_S)
             && in_range(Parameter::RequestTimeoutMillis, (100, TIMEOUTS_MS.1))
             && in_range(Parameter::GasLimit, (200_000_000, 300_000_000))

@@ -8,6 +8,8 @@ pub use finality::{Chain, Finalised};
 pub use progress::Progress;
 pub use votes::{Votes, place};
 
+use qbft::Footprint;
+
 /// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Violation {
@@ -74,11 +76,25 @@ pub enum Violation {
         /// Node.
         node: usize,
     },
-    /// No new height for too long although the network was timely.
+    /// A core keeps more than the bound for its validators allows.
+    Memory {
+        /// Node.
+        node: usize,
+        /// What it keeps.
+        footprint: Footprint,
+    },
+    /// A height that began in a timely network took more rounds than promised.
+    TooManyRounds {
+        /// Height.
+        height: u64,
+        /// The round it was decided in.
+        round: u32,
+        /// The last one allowed.
+        limit: u32,
+    },
+    /// No new block for too long although the network was timely.
     Stuck {
         /// Highest height reached.
         height: u64,
-        /// Lowest height of a live node.
-        lowest: u64,
     },
 }

@@ -90,9 +90,7 @@ impl RealChain {
     pub fn new(scenario: &Scenario) -> Result<Self, Fault> {
         let course = scenario.course.unwrap_or(Course::fixed(scenario.seats));
         let accounts = Accounts::new(scenario.seats);
-        let identity = |seat: usize| accounts.cast.identities.get(seat).copied();
-        let faulty = scenario.faulty().filter_map(identity).collect();
-        let consortium = Consortium::new(course, accounts.cast.clone(), faulty, scenario.has_flapper());
+        let consortium = Consortium::new(course, accounts.cast.clone(), scenario);
         let governance = consortium.genesis(scenario.period_ms / 1_000, scenario.request_timeout_ms);
         let genesis = genesis(&governance)?;
         let observer = Store::create(&genesis)?;

@@ -22,10 +22,17 @@ impl<F: Flavour> World<F> {
         let Some(mut actor) = self.actors[node].take() else { return };
         let mut said = std::mem::take(&mut self.said);
         if let Node { instance: Some(instance), rng, identity, .. } = &mut self.nodes[node] {
-            let place = (instance.height(), instance.round());
-            let flavour = &mut self.flavour;
-            let mut stage =
-                Stage::new(flavour, rng, (*identity, node, nodes), place, instance.validators(), &mut said);
+            let mut stage = Stage {
+                flavour: &mut self.flavour,
+                rng,
+                identity: *identity,
+                node,
+                nodes,
+                height: instance.height(),
+                round: instance.round(),
+                validators: instance.validators(),
+                said: &mut said,
+            };
             what(actor.as_mut(), &mut stage);
         }
         self.actors[node] = Some(actor);

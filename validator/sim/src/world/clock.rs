@@ -37,6 +37,7 @@ impl<F: Flavour> World<F> {
             }
             self.nodes[node].due = None;
         }
+        self.weigh(node);
         self.step(node, Input::Timeout(timer));
     }
 

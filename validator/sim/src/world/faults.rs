@@ -30,6 +30,7 @@ impl<F: Flavour> World<F> {
     }
 
     pub(super) fn begin(&mut self, fault: Fault) {
+        self.progress.disturb(fault.end().min(u64::MAX / 2).max(self.now));
         match fault {
             Fault::Crash { node, for_ms, .. } => self.stop(node, for_ms),
             Fault::LoseDisk { node, for_ms, lost, .. } => {
@@ -96,6 +97,7 @@ impl<F: Flavour> World<F> {
                 self.write(node, record);
             }
         }
+        self.progress.disturb(if for_ms == Fault::FOR_GOOD { self.now } else { self.now + for_ms });
         let state = &mut self.nodes[node];
         if for_ms == Fault::FOR_GOOD {
             state.is_dead = true;

@@ -32,7 +32,7 @@ use crate::{
     symbolic::SymbolicChain,
 };
 use alloy_primitives::B256;
-use qbft::{Input, Phase, Proposal};
+use qbft::{Footprint, Input, Phase, Proposal};
 use schedule::{Event, Queue};
 use std::collections::VecDeque;
 
@@ -134,7 +134,7 @@ impl<F: Flavour> World<F> {
             queue: Queue::default(),
             said: Vec::new(),
             nodes,
-            progress: Progress::default(),
+            progress: Progress::new(&scenario),
             violation: None,
             outcome: Outcome::default(),
             sent: Sent::default(),
@@ -154,6 +154,7 @@ impl<F: Flavour> World<F> {
         for fault in world.scenario.faults.clone() {
             world.inject(fault);
         }
+        world.govern();
         world
     }
 
@@ -199,8 +200,10 @@ impl<F: Flavour> World<F> {
         if self.lowest >= self.scenario.heights || self.violation.is_some() {
             return true;
         }
-        let (from, height, lowest) = (self.scenario.timely_from, self.chain.height(), self.lowest);
-        self.violation = self.progress.check(self.now, from, height, lowest);
+        let nodes = &self.nodes;
+        let rounds =
+            || nodes.iter().filter_map(|node| Some(node.instance.as_ref()?.round())).max().unwrap_or(0);
+        self.violation = self.progress.check(self.now, self.chain.height(), rounds);
         self.violation.is_some()
     }
 
@@ -321,6 +324,15 @@ impl<F: Flavour> World<F> {
         let mut inputs = VecDeque::new();
         inputs.push_back(input);
         self.work(node, Vec::new(), inputs);
+    }
+
+    /// A core keeps most when its height ends or a timer runs out.
+    fn weigh(&mut self, node: usize) {
+        let Some(instance) = &self.nodes[node].instance else { return };
+        let footprint = instance.footprint();
+        if !footprint.is_within(&Footprint::bound(instance.validators().len())) {
+            self.report(Some(Violation::Memory { node, footprint }));
+        }
     }
 
     fn head_hash(&self, node: usize) -> B256 {

@@ -206,8 +206,13 @@ impl<F: Flavour> World<F> {
             parent.map_or_else(|| [].into(), |parent| self.flavour.rules_after(&parent.block).validators);
         let sealed = Sealed { block, round, seals: seals.into() };
         let finalised = Finalised { node, sealed: &sealed, validators: &validators, is_executed };
+        let known = self.chain.height();
         let violation = self.chain.on_finalised(&mut self.flavour, &finalised);
         self.report(violation);
+        if self.chain.height() > known {
+            let late = self.progress.on_decided(self.now, known + 1, round);
+            self.report(late);
+        }
         if self.may_crash(node, Moment::Import) {
             return false;
         }

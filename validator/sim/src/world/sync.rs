@@ -43,6 +43,7 @@ impl<F: Flavour> World<F> {
         if self.nodes[node].head + 1 != height || self.nodes[node].instance.is_none() {
             return;
         }
+        self.weigh(node);
         let Some(sealed) = self.chain.get(height) else { return };
         let refusal = self.flavour.import(node, sealed).err();
         self.report(refusal.map(|reason| Violation::Refused { node, height, reason }));
@@ -52,6 +53,9 @@ impl<F: Flavour> World<F> {
         state.imported_at = self.now;
         state.journal.prune(height);
         self.progress.on_imported(self.now);
+        if height == self.chain.height() {
+            self.govern();
+        }
         let hash = self.chain.hash(height).unwrap_or_default();
         self.note([2, self.now ^ node as u64, word(hash)]);
         if was <= self.lowest {
@@ -62,6 +66,13 @@ impl<F: Flavour> World<F> {
             self.step(node, Input::NewBlock(head));
             self.end_sitting_out(node, height, timestamp);
         }
+    }
+
+    /// Holds the height under way to the rules that the chain gives it.
+    pub(super) fn govern(&mut self) {
+        let Some(head) = self.chain.get(self.chain.height()) else { return };
+        let rules = self.flavour.rules_after(&head.block);
+        self.progress.govern(rules.validators.len(), rules.request_timeout_ms);
     }
 
     /// A block proposed after the node's start was decided without it, and so was everything before it (ADR 5).

@@ -3,6 +3,7 @@
 use alloy_primitives::Address;
 use qbft::{Authenticator, Proposal, Symbolic, proposer::proposer};
 use qbft_sim::{
+    draw::{Profile, draw},
     governance::{
         Call, Parameter,
         consortium::{Course, Trend},
@@ -111,7 +112,7 @@ fn seeds_whose_sets_change_keep_every_promise_and_see_every_kind_of_change() {
     let mut seen = BTreeMap::new();
     for seed in 0..160 {
         let trend = [Trend::Churn, Trend::Grow, Trend::Shrink][usize::try_from(seed % 3).unwrap()];
-        let drawn = qbft_sim::draw::draw(seed, 4, 20);
+        let drawn = draw(seed, Profile::fixed(4, 20));
         let seats = drawn.seats.max(7);
         let scenario = Scenario { seats, course: course(4, 5, trend), ..drawn };
         note(&finished(scenario, &format!("seed {seed}")), &mut seen);

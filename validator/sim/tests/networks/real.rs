@@ -1,6 +1,7 @@
 //! Real keys, bytes, blocks, databases, and the contract that ships.
 
 use qbft_sim::{
+    draw::{Profile, draw},
     fault::{Fault, Lost},
     governance::consortium::{Course, Trend},
     real::{self, RealChain},
@@ -49,7 +50,7 @@ fn every_ledger_and_the_observer_end_on_one_chain_with_one_state() {
 fn a_real_seed_is_one_schedule_with_a_set_that_changes() {
     let mut changes = 0;
     for seed in [3, 8] {
-        let scenario = Scenario { course: Some(CHURN), ..qbft_sim::draw::draw(seed, 6, 5) };
+        let scenario = Scenario { course: Some(CHURN), ..draw(seed, Profile::fixed(6, 5)) };
         let (first, second) = (finished(scenario.clone()), finished(scenario));
         assert_eq!(first.outcome(), second.outcome(), "seed {seed}");
         assert_eq!(first.chain().hash(5), second.chain().hash(5), "seed {seed}");
