@@ -13,21 +13,33 @@ impl<F: Flavour> Behaviour<F> for Equivocator {
         for to in stage.others() {
             stage.say(to, if to % 2 == 1 { twisted.clone() } else { message.clone() });
         }
+        if let Message::Proposal(other) = &twisted {
+            // Somebody, perhaps another liar, gets to know both.
+            let both = stage.anybody();
+            stage.say(both, message.clone());
+            stage.say(both, twisted.clone());
+            applaud(stage, other.proposal.payload());
+        }
     }
 
-    /// Whatever it has voted for before.
     fn hear(&mut self, stage: &mut Stage<'_, F>, message: &Message<Block<F>>) {
-        let Message::Proposal(message) = message else { return };
-        let ProposalPayload { height, round, block } = message.proposal.payload();
-        let (height, round, digest) = (*height, *round, block.digest());
-        // Every other seal is for another round: whoever counts it makes a block that no one else accepts.
-        let sealed_round = round + u32::from(stage.rng.chance(500));
-        let seal = stage.seal(block.commit_hash(sealed_round));
-        let prepare = stage.prepare(height, round, digest);
-        stage.tell_all(&Message::Prepare(prepare));
-        let commit = stage.commit(height, round, digest, seal);
-        stage.tell_all(&commit);
+        if let Message::Proposal(message) = message {
+            applaud(stage, message.proposal.payload());
+        }
     }
+}
+
+/// Votes for a proposal, whatever it has voted for before.
+fn applaud<F: Flavour>(stage: &mut Stage<'_, F>, proposal: &ProposalPayload<Block<F>>) {
+    let ProposalPayload { height, round, ref block } = *proposal;
+    let digest = block.digest();
+    // Every other seal is for another round: whoever counts it makes a block that no one else accepts.
+    let sealed_round = round + u32::from(stage.rng.chance(500));
+    let seal = stage.seal(block.commit_hash(sealed_round));
+    let prepare = stage.prepare(height, round, digest);
+    stage.tell_all(&Message::Prepare(prepare));
+    let commit = stage.commit(height, round, digest, seal);
+    stage.tell_all(&commit);
 }
 
 /// What the other half is told.

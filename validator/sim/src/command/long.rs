@@ -66,7 +66,7 @@ pub(crate) fn run(from: u64, days: u64) -> bool {
         if let Some(violation) = &outcome.violation {
             violations += 1;
             let seed = from + day;
-            println!("seed {seed}: {violation:?}; replay with `make sim LONG=1 FROM={seed}`");
+            println!("seed {seed}: {violation:?}; replay with `make sim-long DAYS=1 FROM={seed}`");
         }
     }
     let years = per(days, YEAR_DAYS);

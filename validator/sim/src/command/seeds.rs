@@ -92,8 +92,9 @@ pub(crate) fn night(from: u64, hours: f64) -> bool {
             virtual_ms.fetch_add(outcome.duration_ms, Ordering::Relaxed);
             let violation = outcome.violation?;
             seen.fetch_add(1, Ordering::Relaxed);
-            let again = if index % LONG_EVERY == LONG_EVERY - 1 { "LONG=1 FROM" } else { "MIXED=1 SEED" };
-            println!("seed {seed}: {violation:?}; replay with `make sim {again}={seed}`");
+            let is_long = index % LONG_EVERY == LONG_EVERY - 1;
+            let again = if is_long { "sim-long DAYS=1 FROM" } else { "sim MIXED=1 SEED" };
+            println!("seed {seed}: {violation:?}; replay with `make {again}={seed}`");
             Some(violation)
         },
     );

@@ -23,9 +23,8 @@ struct Reading {
     rss_kib: u64,
 }
 
-fn read(world: &World<SymbolicChain>) -> Reading {
-    let cores = world.nodes().iter().filter_map(|node| node.instance.as_ref());
-    let kept = cores.map(|core| core.footprint().total()).max().unwrap_or(0);
+fn read(world: &mut World<SymbolicChain>) -> Reading {
+    let kept = world.take_heaviest();
     Reading { heights: world.highest(), sent: *world.sent(), kept, rss_kib: rss_kib() }
 }
 
@@ -48,7 +47,7 @@ pub(crate) fn run(seats: usize, hours: u64) -> bool {
     let started = Instant::now();
     let scenario = Scenario { period_ms: 2_000, kept_blocks: 64, ..Scenario::calm(seats, u64::MAX) };
     let mut world = World::new(scenario);
-    let mut readings = vec![read(&world)];
+    let mut readings = vec![read(&mut world)];
     println!(
         "{:>8} {:>8} {:>10} {:>12} {:>9} {:>8}",
         "part", "heights", "rss-kib", "core-keeps", "seconds", "sent"
@@ -56,7 +55,7 @@ pub(crate) fn run(seats: usize, hours: u64) -> bool {
     for part in 1..=PARTS {
         // Blocks are due at odd seconds: at an even one every message of the last is on its way.
         world.run_until(hours * HOUR_MS * part / PARTS / 2_000 * 2_000);
-        let reading = read(&world);
+        let reading = read(&mut world);
         let (heights, sent) = (reading.heights, reading.sent.by_phase.iter().sum::<u64>());
         let (kept, rss, seconds) = (reading.kept, reading.rss_kib, started.elapsed().as_secs());
         println!("{part:>8} {heights:>8} {rss:>10} {kept:>12} {seconds:>9} {sent:>8}");

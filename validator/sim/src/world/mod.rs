@@ -101,6 +101,8 @@ pub struct World<F: Flavour> {
     crash_points: Vec<(usize, Moment, u32, u64)>,
     /// Lowest head of a node that is not dead.
     lowest: u64,
+    /// The most that a core has kept.
+    heaviest: usize,
 }
 
 impl World<SymbolicChain> {
@@ -141,6 +143,7 @@ impl<F: Flavour> World<F> {
             links: Vec::new(),
             crash_points: Vec::new(),
             lowest: 0,
+            heaviest: 0,
             scenario,
         };
         for node in 0..world.nodes.len() {
@@ -262,6 +265,11 @@ impl<F: Flavour> World<F> {
         self.lowest
     }
 
+    /// The most that a core has kept since this was last asked for ([`Footprint::total`]).
+    pub fn take_heaviest(&mut self) -> usize {
+        std::mem::take(&mut self.heaviest)
+    }
+
     /// Messages so far.
     #[must_use]
     pub const fn sent(&self) -> &Sent {
@@ -330,6 +338,7 @@ impl<F: Flavour> World<F> {
     fn weigh(&mut self, node: usize) {
         let Some(instance) = &self.nodes[node].instance else { return };
         let footprint = instance.footprint();
+        self.heaviest = self.heaviest.max(footprint.total());
         if !footprint.is_within(&Footprint::bound(instance.validators().len())) {
             self.report(Some(Violation::Memory { node, footprint }));
         }
