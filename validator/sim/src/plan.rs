@@ -111,7 +111,12 @@ impl FromStr for Scenario {
 fn course(value: &str) -> Option<Course> {
     let [first, members, calls, trend] = value.split(',').collect::<Vec<_>>().try_into().ok()?;
     let trend = Trend::ALL.into_iter().find(|known| known.name() == trend)?;
-    Some(Course { first: first.parse().ok()?, members: members.parse().ok()?, calls: calls.parse().ok()?, trend })
+    Some(Course {
+        first: first.parse().ok()?,
+        members: members.parse().ok()?,
+        calls: calls.parse().ok()?,
+        trend,
+    })
 }
 
 fn actor(value: &str) -> Option<(usize, Actor)> {
@@ -196,7 +201,9 @@ mod tests {
     #[test]
     fn a_line_that_says_nothing_is_refused_with_the_word_that_does_not() {
         assert_eq!("seats".parse::<Scenario>(), Err(PlanError::Form("seats".to_string())));
-        for word in ["seats=x", "cut=1,2,3", "actor=1,angel", "course=4,1,1,up", "crash-at=0,9,0,0", "freeze=64,1,2"] {
+        for word in
+            ["seats=x", "cut=1,2,3", "actor=1,angel", "course=4,1,1,up", "crash-at=0,9,0,0", "freeze=64,1,2"]
+        {
             assert!(matches!(word.parse::<Scenario>(), Err(PlanError::Value { .. })), "{word}");
         }
     }

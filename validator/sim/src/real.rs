@@ -13,7 +13,13 @@ mod store;
 pub use block::RealBlock;
 pub use network::{Fault, RealChain};
 
-use crate::{Outcome, draw::{self, Profile}, rng::Rng, scenario::Scenario, world::World};
+use crate::{
+    Outcome,
+    draw::{self, Profile},
+    rng::Rng,
+    scenario::Scenario,
+    world::World,
+};
 
 /// The scenario of a seed: what symbolic networks suffer, on fewer heights, and always with a set that changes.
 #[must_use]

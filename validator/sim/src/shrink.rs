@@ -51,7 +51,9 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
         all.push(fewer);
     }
     if let Some(course) = scenario.course {
-        for smaller in [Course { calls: course.calls / 2, ..course }, Course { trend: Trend::Churn, ..course }] {
+        for smaller in
+            [Course { calls: course.calls / 2, ..course }, Course { trend: Trend::Churn, ..course }]
+        {
             if smaller != course {
                 all.push(Scenario { course: Some(smaller), ..scenario.clone() });
             }

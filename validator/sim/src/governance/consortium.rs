@@ -85,7 +85,8 @@ impl Consortium {
     #[must_use]
     pub fn new(course: Course, cast: Cast, scenario: &Scenario) -> Self {
         let identity = |seat: usize| cast.identities.get(seat).copied();
-        let liars: BTreeSet<Address> = scenario.actors.iter().filter_map(|(seat, _)| identity(*seat)).collect();
+        let liars: BTreeSet<Address> =
+            scenario.actors.iter().filter_map(|(seat, _)| identity(*seat)).collect();
         let weak = scenario.weak().filter_map(identity).filter(|id| !liars.contains(id)).collect();
         let flapper = cast.operators.first().copied().filter(|_| scenario.has_flapper());
         Self { course, cast, liars, weak, flapper }
@@ -128,8 +129,7 @@ impl Consortium {
             let liars = self.liars.iter().take(max_faulty(size));
             let weak = self.weak.iter().take((size - quorum(size)).saturating_sub(liars.len()));
             let room = size - liars.len() - weak.len();
-            let seats: Vec<Address> =
-                honest.iter().take(room).chain(liars).chain(weak).copied().collect();
+            let seats: Vec<Address> = honest.iter().take(room).chain(liars).chain(weak).copied().collect();
             if seats.len() == size || size == 1 {
                 return seats;
             }

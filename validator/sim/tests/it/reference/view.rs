@@ -1,6 +1,6 @@
 //! The two states side by side, through what the contract lets everybody read.
 
-use crate::contract::Contract;
+use super::contract::Contract;
 use alloy_primitives::U256;
 use chain::governance::{
     Governance, MemberView, NamedContract, ParametersView, ProposalView, Scheduled, Seat, Snapshot,

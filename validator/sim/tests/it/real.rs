@@ -4,13 +4,9 @@ use qbft_sim::{
     draw::{Profile, draw},
     fault::{Fault, Lost},
     governance::consortium::{Course, Trend},
-    real::{self, RealChain},
+    real::RealChain,
     scenario::{Actor, Scenario},
     world::World,
-};
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Instant,
 };
 
 const CHURN: Course = Course { first: 4, members: 2, calls: 4, trend: Trend::Churn };
@@ -74,52 +70,4 @@ fn two_blocks_of_a_real_equivocator_do_not_fork_the_chain() {
     let scenario = Scenario { course: Some(CHURN), ..Scenario::calm(5, 8) };
     let world = finished(scenario.with_actor(0, Actor::Flapper).with_actor(4, Actor::Flapper));
     assert!(set_changes(&world) > 2, "the flapper flaps");
-}
-
-#[test]
-fn no_real_seed_of_a_slice_breaks_a_promise() {
-    sweep(0, 12);
-}
-
-/// `make sim` runs one of these for a hundred symbolic schedules; `SEED` replays one.
-#[test]
-#[ignore = "as many as asked for: make sim-real"]
-fn real_scenarios() {
-    let setting = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
-    if let Some(seed) = setting("QBFT_SIM_SEED") {
-        println!("{:#?}", real::scenario(seed));
-        println!("{:#?}", real::run(real::scenario(seed)));
-        return sweep(seed, 1);
-    }
-    sweep(setting("QBFT_SIM_FROM").unwrap_or(0), setting("QBFT_SIM_SEEDS").unwrap_or(20));
-}
-
-/// Runs seeds on every core, and prints how it went.
-fn sweep(from: u64, seeds: u64) {
-    let (started, next) = (Instant::now(), AtomicU64::new(from));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let work = || {
-        let mut failed = Vec::new();
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= from + seeds {
-                return failed;
-            }
-            match real::run(real::scenario(seed)) {
-                Ok(outcome) if outcome.violation.is_none() => {}
-                other => failed.push((seed, format!("{other:?}"))),
-            }
-        }
-    };
-    let mut failed: Vec<(u64, String)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
-    });
-    failed.sort();
-    for (seed, why) in failed.iter().take(10) {
-        println!("real seed {seed}: {why}; replay with `make sim-real SEED={seed}`");
-    }
-    let rate = f64::from(u32::try_from(seeds).unwrap()) / started.elapsed().as_secs_f64();
-    println!("real-scenarios={seeds} real-per-second={rate:.1} real-violations={}", failed.len());
-    assert_eq!(failed, []);
 }

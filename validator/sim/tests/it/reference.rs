@@ -1,8 +1,8 @@
 //! The reference model and the contract, which runs in the EVM that nodes run, on the same random calls: equal outcomes,
 //! equal refusals by name, equal states after every block.
 //!
-//! `GOVERNANCE_CALLS=1000000 cargo test --release -p qbft-sim --test reference` runs that many; `GOVERNANCE_SEED` another
-//! sequence.
+//! `GOVERNANCE_CALLS=1000000 cargo test --release -p qbft-sim --test it reference` runs that many; `GOVERNANCE_SEED`
+//! another sequence.
 
 mod contract;
 mod view;
