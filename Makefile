@@ -60,7 +60,7 @@ unit: ## Rust unit, table, golden and process tests
 	cargo test --locked --workspace
 SIM := cargo run --quiet --locked --release -p qbft-sim --
 sim: ## N seeded consensus schedules (N=2000; SEED=… or PLAN="…" replays one; MIXED=1 NODES= HEIGHTS= FROM=)
-	@$(if $(SEED)$(PLAN)$(MIXED)$(NODES)$(HEIGHTS)$(FROM),,$(SIM) --mixed --seeds 300 && )$(SIM) --seeds $(N) $(if $(SEED),--seed $(SEED)) \
+	@$(if $(SEED)$(PLAN)$(MIXED)$(NODES)$(HEIGHTS)$(FROM),,$(MAKE) --no-print-directory sim-real && $(SIM) --mixed --seeds 300 && )$(SIM) --seeds $(N) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(PLAN),--plan "$(PLAN)") $(if $(MIXED),--mixed) $(if $(NODES),--nodes $(NODES)) $(if $(HEIGHTS),--heights $(HEIGHTS)) $(if $(FROM),--from $(FROM))
 sim-night: ## schedules of every size until stopped, or for HOURS=; a line a minute
 	@$(SIM) --night $(or $(HOURS),0) --from $(or $(FROM),$$(date +%s%N))
@@ -68,6 +68,11 @@ sim-long: ## DAYS=40 virtual days of four nodes, a fault every half hour; ends w
 	@$(SIM) --long $(or $(DAYS),40) --from $(or $(FROM),0)
 sim-soak: ## HOURS=24 virtual hours at NODES=31 validators: memory, and messages per block against the formula
 	@$(SIM) --soak $(or $(HOURS),24) --nodes $(or $(NODES),31)
+.PHONY: sim-real
+# From the tests' debug build, which shares its dependencies with every other test: see docs/adr/0012.
+sim-real: ## one schedule for every hundred of N on real keys, bytes, ledgers and the contract (SEED=… replays one)
+	@cargo test --quiet --locked --workspace --test real_scenarios -- \
+	  $(if $(SEED),--seed $(SEED),--seeds $$(( ($(N) + 99) / 100 )) --from $(or $(FROM),0))
 operator-test: ## operator against a real API server
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored

@@ -77,22 +77,17 @@ pub trait Flavour: 'static {
     /// Executes a proposed block on `parent`, the node's head.
     fn validate(&mut self, node: usize, parent: &Self::Block, block: &Self::Block) -> Verdict;
     /// Makes a finalised block durable at a node; it follows the node's head. A refusal is a broken promise, and says why.
-    fn import(&mut self, node: usize, sealed: &Sealed<Self::Block>) -> Result<(), String> {
-        let _nothing_kept = (node, sealed);
+    fn import(&mut self, _node: usize, _sealed: &Sealed<Self::Block>) -> Result<(), String> {
         Ok(())
     }
     /// The node's process starts again on the disk it left.
-    fn restart(&mut self, node: usize) {
-        let _nothing_kept = node;
-    }
+    fn restart(&mut self, _node: usize) {}
     /// What a restart reads of a record written; `None` if it does not survive the journal.
     fn keep(&self, record: Arc<Record<Self::Block>>) -> Option<Arc<Record<Self::Block>>> {
         Some(record)
     }
     /// The node's chain database is gone down to `height`; import starts after it again.
-    fn lose_chain(&mut self, node: usize, height: u64) {
-        let _nothing_kept = (node, height);
-    }
+    fn lose_chain(&mut self, _node: usize, _height: u64) {}
     /// The process starts again: the height its database is at, if there is one.
     fn reopen(&mut self, node: usize) -> Option<u64> {
         let _nothing_kept = node;

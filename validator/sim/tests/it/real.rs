@@ -1,12 +1,15 @@
 //! Real keys, bytes, blocks, databases, and the contract that ships.
 
+use qbft::Proposal;
 use qbft_sim::{
     draw::{Profile, draw},
     fault::{Fault, Lost},
+    flavour::{Flavour, Order, Sealed},
     governance::consortium::{Course, Trend},
-    real::RealChain,
+    real::{RealBlock, RealChain},
+    rng::Rng,
     scenario::{Actor, Scenario},
-    world::World,
+    world::{EPOCH_MS, World},
 };
 
 const CHURN: Course = Course { first: 4, members: 2, calls: 4, trend: Trend::Churn };
@@ -70,4 +73,29 @@ fn two_blocks_of_a_real_equivocator_do_not_fork_the_chain() {
     let scenario = Scenario { course: Some(CHURN), ..Scenario::calm(5, 8) };
     let world = finished(scenario.with_actor(0, Actor::Flapper).with_actor(4, Actor::Flapper));
     assert!(set_changes(&world) > 2, "the flapper flaps");
+}
+
+#[test]
+fn a_ledger_refuses_a_block_with_too_few_seals_or_another_state() {
+    let scenario = Scenario { course: Some(CHURN), ..Scenario::calm(4, 1) };
+    let mut chain = RealChain::new(&scenario).unwrap();
+    let (parent, beneficiary) = (chain.genesis(), chain.identity(0));
+    let timestamp = EPOCH_MS / 1_000 + 1;
+    let order = Order { node: 0, beneficiary, parent: &parent, height: 1, round: 0, timestamp, flaps: false };
+    let block = chain.build(&order, &mut Rng::new(1)).unwrap();
+    let sealed = |chain: &RealChain, block: &RealBlock, seals: usize| {
+        let hash = block.commit_hash(0);
+        let seals = (0..seals).map(|seat| chain.seal(chain.identity(seat), hash)).collect();
+        Sealed { block: block.clone(), round: 0, seals }
+    };
+    let few = sealed(&chain, &block, 2);
+    let refusal = chain.import(0, &few).unwrap_err();
+    assert!(refusal.contains("2 seals, quorum of 4 validators is 3"), "{refusal}");
+    let corrupt = chain.corrupt(&block);
+    let corrupt = sealed(&chain, &corrupt, 3);
+    let refusal = chain.import(0, &corrupt).unwrap_err();
+    assert!(refusal.contains("LOCAL FAULT"), "{refusal}");
+    let good = sealed(&chain, &block, 3);
+    assert_eq!(chain.import(0, &good), Ok(()));
+    assert_eq!(chain.observer().head().hash, chain.ledger(0).unwrap().head().hash);
 }
