@@ -202,7 +202,6 @@ impl Fault {
             Self::Crash { at, for_ms, .. } | Self::LoseDisk { at, for_ms, .. } => {
                 if for_ms == Self::FOR_GOOD { at } else { at.saturating_add(for_ms) }
             }
-            Self::Clock { at, .. } => at,
             Self::Cut { until, .. }
             | Self::Delay { until, .. }
             | Self::Loss { until, .. }
@@ -212,7 +211,8 @@ impl Fault {
             {
                 until
             }
-            Self::Cut { at, .. }
+            Self::Clock { at, .. }
+            | Self::Cut { at, .. }
             | Self::Delay { at, .. }
             | Self::Loss { at, .. }
             | Self::SlowDisk { at, .. }

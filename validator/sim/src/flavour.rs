@@ -80,8 +80,6 @@ pub trait Flavour: 'static {
     fn import(&mut self, _node: usize, _sealed: &Sealed<Self::Block>) -> Result<(), String> {
         Ok(())
     }
-    /// The node's process starts again on the disk it left.
-    fn restart(&mut self, _node: usize) {}
     /// What a restart reads of a record written; `None` if it does not survive the journal.
     fn keep(&self, record: Arc<Record<Self::Block>>) -> Option<Arc<Record<Self::Block>>> {
         Some(record)
@@ -89,8 +87,7 @@ pub trait Flavour: 'static {
     /// The node's chain database is gone down to `height`; import starts after it again.
     fn lose_chain(&mut self, _node: usize, _height: u64) {}
     /// The process starts again: the height its database is at, if there is one.
-    fn reopen(&mut self, node: usize) -> Option<u64> {
-        let _nothing_kept = node;
+    fn reopen(&mut self, _node: usize) -> Option<u64> {
         None
     }
     /// Another block that honest nodes find valid in the same place: what an equivocating proposer sends to the rest.

@@ -73,8 +73,7 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
             _ => Some(usual),
         };
         let mut simpler = scenario.clone();
-        let [numbers @ ..] = simpler.numbers();
-        if let Some((_, number)) = numbers.into_iter().nth(index) {
+        if let Some((_, number)) = simpler.numbers().into_iter().nth(index) {
             *number = value.unwrap_or(*number / 2).max(u64::from(name == "heights"));
         }
         if simpler != *scenario {

@@ -48,7 +48,7 @@ fn twist<F: Flavour>(stage: &mut Stage<'_, F>, message: &Message<Block<F>>) -> M
         Message::Proposal(message) => {
             let ProposalPayload { height, round, block } = message.proposal.payload();
             let is_refused = stage.rng.chance(200);
-            let flavour = &mut stage.flavour;
+            let flavour = &mut *stage.flavour;
             let block = if is_refused { flavour.corrupt(block) } else { flavour.variant(block) };
             let payload = ProposalPayload { height: *height, round: *round, block };
             stage.proposal(payload, message.justification.clone())

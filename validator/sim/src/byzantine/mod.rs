@@ -22,13 +22,9 @@ pub trait Behaviour<F: Flavour> {
         stage.tell_all(message);
     }
     /// A message came in; the core gets it too, afterwards.
-    fn hear(&mut self, stage: &mut Stage<'_, F>, message: &Message<Block<F>>) {
-        let _unmoved = (stage, message);
-    }
+    fn hear(&mut self, _stage: &mut Stage<'_, F>, _message: &Message<Block<F>>) {}
     /// A second has passed.
-    fn wake(&mut self, stage: &mut Stage<'_, F>) {
-        let _idle = stage;
-    }
+    fn wake(&mut self, _stage: &mut Stage<'_, F>) {}
 }
 
 /// The behaviour of an actor. Twins are two honest cores; what a flapper does, it does where it builds

@@ -112,9 +112,10 @@ impl Flavour for RealChain {
     fn import(&mut self, node: usize, sealed: &Sealed<RealBlock>) -> Result<(), String> {
         self.commit(node, sealed).map_err(|fault| fault.to_string())
     }
-    fn restart(&mut self, node: usize) {
-        let outcome = self.reopen(node);
+    fn reopen(&mut self, node: usize) -> Option<u64> {
+        let outcome = self.restart(node);
         self.note(outcome);
+        Some(self.ledger(node)?.head().number)
     }
     fn lose_chain(&mut self, node: usize, height: u64) {
         let outcome = self.replace(node, height);

@@ -192,7 +192,7 @@ impl RealChain {
     }
 
     /// The node's process ends and starts on the files it left.
-    pub(super) fn reopen(&mut self, node: usize) -> Result<(), Fault> {
+    pub(super) fn restart(&mut self, node: usize) -> Result<(), Fault> {
         let Some((store, ledger)) = self.nodes.get_mut(node) else { return Ok(()) };
         *ledger = store.reopen(&self.genesis)?;
         Ok(())

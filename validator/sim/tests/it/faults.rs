@@ -56,7 +56,7 @@ fn a_node_without_its_journal_sits_out_and_then_votes_again() {
     let mut world = world(Scenario::calm(4, FOREVER).with(lose(2, 5_000, Lost::Journal)));
     world.run_until(5_600);
     let core =
-        |world: &World<SymbolicChain>| world.nodes()[2].instance.as_ref().and_then(|core| core.voter());
+        |world: &World<SymbolicChain>| world.nodes()[2].instance.as_ref().and_then(qbft::Instance::voter);
     assert_eq!(core(&world), None);
     world.run_until(30_000);
     assert!(core(&world).is_some());

@@ -40,7 +40,8 @@ fn every_size_and_every_actor_and_every_fault_is_drawn() {
     for seats in 1..=MAX_SEATS {
         assert!(drawn.iter().any(|scenario| scenario.seats == seats), "{seats} seats");
     }
-    let text: String = drawn.iter().map(|scenario| format!("{scenario} ")).collect();
+    let text: Vec<String> = drawn.iter().map(ToString::to_string).collect();
+    let text = text.join(" ");
     for actor in qbft_sim::scenario::Actor::ALL {
         assert!(text.contains(actor.name()), "{}", actor.name());
     }
