@@ -67,8 +67,10 @@ pub fn draw(seed: u64, profile: Profile) -> Scenario {
     };
     scenario.timely.duplicate = scenario.link.duplicate;
     let forgetful = draw_seats(&mut scenario, &mut rng);
-    if scenario.has_flapper() || rng.chance(200) {
-        draw_course(&mut scenario, &mut rng);
+    // From chances of its own: so the others stay what they would be with a set for ever.
+    let mut fate = Rng::new(!seed);
+    if scenario.has_flapper() || fate.chance(200) {
+        draw_course(&mut scenario, &mut fate);
     }
     if !is_calm {
         draw_faults(&mut scenario, &mut rng, &forgetful);

@@ -22,8 +22,8 @@ fn finished(scenario: Scenario, what: &str) -> World<GovernedChain> {
     world
 }
 
-fn course(first: usize, calls: u64, trend: Trend) -> Option<Course> {
-    Some(Course { first, members: 3, calls, trend })
+const fn course(first: usize, calls: u64, trend: Trend) -> Course {
+    Course { first, members: 3, calls, trend }
 }
 
 /// The final blocks with the sets after them.
@@ -45,14 +45,14 @@ fn sizes(world: &World<GovernedChain>) -> Vec<usize> {
 
 #[test]
 fn a_set_grows_from_one_seat_to_31() {
-    let scenario = Scenario { course: course(1, 4, Trend::Grow), ..Scenario::calm(31, 40) };
+    let scenario = Scenario { course: Some(course(1, 4, Trend::Grow)), ..Scenario::calm(31, 40) };
     let sizes = sizes(&finished(scenario, "grows"));
     assert_eq!((sizes.first(), sizes.iter().max()), (Some(&1), Some(&31)), "{sizes:?}");
 }
 
 #[test]
 fn a_set_shrinks_from_31_seats_to_one() {
-    let scenario = Scenario { course: course(31, 6, Trend::Shrink), ..Scenario::calm(31, 60) };
+    let scenario = Scenario { course: Some(course(31, 6, Trend::Shrink)), ..Scenario::calm(31, 60) };
     let sizes = sizes(&finished(scenario, "shrinks"));
     assert_eq!((sizes.first(), sizes.iter().min()), (Some(&31), Some(&1)), "{sizes:?}");
 }
@@ -61,7 +61,7 @@ fn a_set_shrinks_from_31_seats_to_one() {
 fn a_flapper_changes_the_set_all_the_time_and_stops_nobody() {
     let mut changes = 0;
     for seed in 0..20 {
-        let calm = Scenario { seed, course: course(4, 2, Trend::Churn), ..Scenario::calm(6, 40) };
+        let calm = Scenario { seed, course: Some(course(4, 2, Trend::Churn)), ..Scenario::calm(6, 40) };
         let scenario = calm.with_actor(3, Actor::Flapper).with_actor(4, Actor::Flapper);
         let world = finished(scenario, &format!("seed {seed}"));
         let history = history(&world);
@@ -114,7 +114,7 @@ fn seeds_whose_sets_change_keep_every_promise_and_see_every_kind_of_change() {
         let trend = [Trend::Churn, Trend::Grow, Trend::Shrink][usize::try_from(seed % 3).unwrap()];
         let drawn = draw(seed, Profile::fixed(4, 20));
         let seats = drawn.seats.max(7);
-        let scenario = Scenario { seats, course: course(4, 5, trend), ..drawn };
+        let scenario = Scenario { seats, course: Some(course(4, 5, trend)), ..drawn };
         note(&finished(scenario, &format!("seed {seed}")), &mut seen);
     }
     for (what, times) in seen {

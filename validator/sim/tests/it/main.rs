@@ -7,3 +7,4 @@ mod oracles;
 mod real;
 mod reference;
 mod seeds;
+mod stale;
