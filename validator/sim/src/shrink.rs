@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn what_has_nothing_to_do_with_the_violation_is_taken_away() {
         let mut scenario =
-            (0..).map(|seed| draw(seed, Profile::fixed(7, 20))).find(|s| broken(s).is_some()).unwrap();
+            (0..9_999).map(|seed| draw(seed, Profile::fixed(7, 20))).find(|s| broken(s).is_some()).unwrap();
         scenario.crash = 5;
         let (small, violation) = shrink(&scenario, &Violation::Fork { height: 1 }, broken);
         assert_eq!(violation, Violation::Fork { height: 1 });
