@@ -45,7 +45,7 @@ test: ## everything: lints, unit tests, contracts, chart, operator on a real API
 lint: ## formatting, clippy and documentation, warnings denied
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features e2e/cluster -- -D warnings
-	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items --features qbft-sim/real
 fmt: ## format the Rust code
 	cargo fmt --all
 sizes: ## files and functions within their bounds
@@ -69,7 +69,7 @@ sim-long: ## DAYS=40 virtual days of four nodes, a fault every half hour; ends w
 sim-soak: ## HOURS=24 virtual hours at NODES=31 validators: memory, and messages per block against the formula
 	@$(SIM) --soak $(or $(HOURS),24) --nodes $(or $(NODES),31)
 .PHONY: sim-real
-# From the tests' debug build, which shares its dependencies with every other test: see docs/adr/0012.
+# From the tests' debug build, which shares its dependencies with every other test: see docs/adr/0013.
 sim-real: ## one schedule for every hundred of N on real keys, bytes, ledgers and the contract (SEED=… replays one)
 	@cargo test --quiet --locked --workspace --test real_scenarios -- \
 	  $(if $(SEED),--seed $(SEED),--seeds $$(( ($(N) + 99) / 100 )) --from $(or $(FROM),0))

@@ -16,6 +16,7 @@ pub use network::{Fault, RealChain};
 use crate::{
     Outcome,
     draw::{self, Profile},
+    oracle::Violation,
     rng::Rng,
     scenario::Scenario,
     world::World,
@@ -36,5 +37,12 @@ pub fn scenario(seed: u64) -> Scenario {
 /// Runs a scenario on real ledgers; one without a course has every seat validate for ever.
 pub fn run(scenario: Scenario) -> Result<Outcome, Fault> {
     let chain = RealChain::new(&scenario)?;
-    Ok(World::with_flavour(scenario, chain).run())
+    let mut world = World::with_flavour(scenario, chain);
+    world.run_until(u64::MAX);
+    let mut outcome = world.outcome();
+    if let Some((node, reason)) = world.flavour().fault() {
+        let (height, reason) = (world.highest(), reason.to_string());
+        outcome.violation = Some(Violation::Refused { node, height, reason });
+    }
+    Ok(outcome)
 }

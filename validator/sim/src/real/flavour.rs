@@ -49,9 +49,9 @@ impl RealChain {
     }
 
     /// Keeps the first fault; the next import tells it.
-    fn note(&mut self, outcome: Result<(), network::Fault>) {
+    fn note(&mut self, node: usize, outcome: Result<(), network::Fault>) {
         if let Err(fault) = outcome {
-            self.fault.get_or_insert(fault);
+            self.fault.get_or_insert((node, fault.to_string()));
         }
     }
 }
@@ -77,7 +77,7 @@ impl Flavour for RealChain {
         match read {
             Ok(rules) => rules,
             Err(fault) => {
-                self.note(Err(fault));
+                self.note(node, Err(fault));
                 self.rules_after(head)
             }
         }
@@ -114,12 +114,12 @@ impl Flavour for RealChain {
     }
     fn reopen(&mut self, node: usize) -> Option<u64> {
         let outcome = self.restart(node);
-        self.note(outcome);
+        self.note(node, outcome);
         Some(self.ledger(node)?.head().number)
     }
     fn lose_chain(&mut self, node: usize, height: u64) {
         let outcome = self.replace(node, height);
-        self.note(outcome);
+        self.note(node, outcome);
     }
     /// Without its calls, or with one that changes nothing.
     fn variant(&mut self, block: &RealBlock) -> RealBlock {

@@ -58,6 +58,9 @@ pub enum Fault {
         /// Validators and parameters.
         model: String,
     },
+    /// Something went wrong earlier.
+    #[error("{0}")]
+    Before(String),
     /// A block that the ledger should have is not there.
     #[error("block {height} is missing")]
     Missing {
@@ -81,8 +84,8 @@ pub struct RealChain {
     pub(super) rules: HashMap<B256, Rules>,
     /// Transactions made, by hash.
     pub(super) calls: HashMap<TxHash, (Address, Call)>,
-    /// What went wrong where it could not be told.
-    pub(super) fault: Option<Fault>,
+    /// What went wrong, and at which node, where it could not be told.
+    pub(super) fault: Option<(usize, String)>,
 }
 
 impl RealChain {
@@ -119,6 +122,12 @@ impl RealChain {
         self.models.get(&hash).map(Arc::as_ref)
     }
 
+    /// What went wrong since the last import, and at which node.
+    #[must_use]
+    pub fn fault(&self) -> Option<(usize, &str)> {
+        self.fault.as_ref().map(|(node, reason)| (*node, reason.as_str()))
+    }
+
     /// The ledger of a node.
     #[must_use]
     pub fn ledger(&self, node: usize) -> Option<&Ledger> {
@@ -133,8 +142,8 @@ impl RealChain {
 
     /// A final block becomes durable at a node, and at the observer if it is the first to have it.
     pub(super) fn commit(&mut self, node: usize, sealed: &Sealed<RealBlock>) -> Result<(), Fault> {
-        if let Some(fault) = self.fault.take() {
-            return Err(fault);
+        if let Some((_, reason)) = self.fault.take() {
+            return Err(Fault::Before(reason));
         }
         let block = sealed.block.sealed(sealed.round, &sealed.seals)?;
         let height = block.header.number;
