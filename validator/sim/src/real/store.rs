@@ -2,15 +2,28 @@
 
 use chain::genesis::Genesis;
 use ledger::{Ledger, OpenError, Options};
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::PathBuf};
 use tempfile::TempDir;
 
 /// Small caches: a scenario has few blocks and many ledgers.
 fn options() -> Options {
     Options { state_cache_bytes: 1 << 20, block_cache_bytes: 1 << 20, ..Options::default() }
+}
+
+/// Where Linux keeps files in memory.
+const MEMORY: &str = "/dev/shm";
+/// Containers get 64 MiB there, which a few networks fill: 2 MiB a node. Half of a machine's memory is the usual size.
+const LEAST_KIB: u64 = 1 << 20;
+
+/// Whether files in memory have room, by the table of mounts.
+fn has_room(mounts: &str) -> bool {
+    let mut lines = mounts.lines().map(str::split_whitespace);
+    let options = lines.find_map(|mut words| (words.nth(1) == Some(MEMORY)).then(|| words.nth(1)));
+    let Some(Some(options)) = options else { return false };
+    let size = options.split(',').find_map(|option| option.strip_prefix("size="));
+    size.is_none_or(|size| {
+        size.strip_suffix('k').and_then(|kib| kib.parse().ok()).is_some_and(|kib: u64| kib >= LEAST_KIB)
+    })
 }
 
 /// A ledger that survives its process.
@@ -34,9 +47,11 @@ pub enum StoreError {
 
 impl Store {
     pub(super) fn create(genesis: &Genesis) -> Result<(Self, Ledger), StoreError> {
-        let memory = Path::new("/dev/shm");
         // Files in memory: a scenario syncs hundreds of times, and loses its disk when it ends.
-        let root = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
+        let root = match fs::read_to_string("/proc/mounts") {
+            Ok(mounts) if has_room(&mounts) => TempDir::new_in(MEMORY)?,
+            _ => TempDir::new()?,
+        };
         let store = Self { root, life: 0 };
         let ledger = Ledger::open(&store.dir(), genesis.clone(), options())?;
         Ok((store, ledger))
@@ -64,5 +79,19 @@ impl Store {
         fs::remove_dir_all(self.dir())?;
         self.life += 1;
         Ok(Ledger::open(&self.dir(), genesis.clone(), options())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_go_to_memory_only_where_it_has_room() {
+        let mounts = |options: &str| format!("proc /proc proc rw 0 0\ntmpfs /dev/shm tmpfs {options} 0 0\n");
+        assert!(has_room(&mounts("rw,nosuid,nodev")));
+        assert!(has_room(&mounts("rw,size=8192000k,inode64")));
+        assert!(!has_room(&mounts("rw,size=65536k")));
+        assert!(!has_room("proc /proc proc rw 0 0\n"));
     }
 }
