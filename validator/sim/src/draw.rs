@@ -57,6 +57,7 @@ pub fn draw(seed: u64, profile: Profile) -> Scenario {
             loss: rng.pick(&[0, 5, 50, 200, 400]),
             duplicate: rng.pick(&[0, 20, 100]),
         },
+        commit_loss: rng.pick(&[0, 0, 400, 800]),
         crash: rng.pick(&[0, 1, 5, 20, 60]),
         down_ms: rng.pick(&[50, 1_000, 8_000]),
         disk_ms: rng.pick(&[0, 0, 3, 200]),

@@ -33,7 +33,7 @@ pub enum PlanError {
 
 impl Scenario {
     /// Everything that is a number, by name.
-    pub(crate) fn numbers(&mut self) -> [(&'static str, &mut u64); 18] {
+    pub(crate) fn numbers(&mut self) -> [(&'static str, &mut u64); 19] {
         [
             ("seed", &mut self.seed),
             ("heights", &mut self.heights),
@@ -46,6 +46,7 @@ impl Scenario {
             ("timely-max", &mut self.timely.max_ms),
             ("timely-loss", &mut self.timely.loss),
             ("timely-duplicate", &mut self.timely.duplicate),
+            ("commit-loss", &mut self.commit_loss),
             ("crash", &mut self.crash),
             ("down", &mut self.down_ms),
             ("disk", &mut self.disk_ms),

@@ -97,6 +97,9 @@ pub struct Scenario {
     pub link: Link,
     /// Every link from then on.
     pub timely: Link,
+    /// COMMITs lost before that, beside what the link loses: blocks are prepared and not decided, and rounds change with
+    /// locks.
+    pub commit_loss: u64,
     /// Crash at each persist, sign or send before then.
     pub crash: u64,
     /// Longest time down after such a crash.
@@ -135,6 +138,7 @@ impl Scenario {
             timely_from: 0,
             link: Link::delay(1, 30),
             timely: Link::delay(1, 30),
+            commit_loss: 0,
             crash: 0,
             down_ms: 1_000,
             disk_ms: 0,
