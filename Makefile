@@ -70,9 +70,9 @@ sim-soak: ## HOURS=24 virtual hours at NODES=31 validators: memory, and messages
 	@$(SIM) --soak $(or $(HOURS),24) --nodes $(or $(NODES),31)
 .PHONY: sim-real
 # From the tests' debug build, which shares its dependencies with every other test: see docs/adr/0013.
-sim-real: ## one schedule for every hundred of N on real keys, bytes, ledgers and the contract (SEED=… replays one)
+sim-real: ## one schedule for every hundred of N on real keys, bytes, ledgers and the contract (SEED=… or PLAN="…" replays one)
 	@cargo test --quiet --locked --workspace --test real_scenarios -- \
-	  $(if $(SEED),--seed $(SEED),--seeds $$(( ($(N) + 99) / 100 )) --from $(or $(FROM),0))
+	  $(if $(PLAN),--plan "$(PLAN)") $(if $(SEED),--seed $(SEED),--seeds $$(( ($(N) + 99) / 100 )) --from $(or $(FROM),0))
 operator-test: ## operator against a real API server
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored

@@ -1,7 +1,7 @@
 //! Real schedules by seed: a few whenever tests run, as many as wanted by `make sim-real`.
 
 use clap::Parser;
-use qbft_sim::real;
+use qbft_sim::{Outcome, real, scenario::Scenario, shrink::shrink};
 use std::{
     process::ExitCode,
     sync::atomic::{AtomicU64, Ordering},
@@ -18,17 +18,26 @@ struct Arguments {
     /// First seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Run this seed alone, and print how it went.
+    /// Run this seed alone, and shrink it if it breaks a promise.
     #[arg(long)]
     seed: Option<u64>,
+    /// Run this plan alone, a line as printed for a seed.
+    #[arg(long)]
+    plan: Option<String>,
 }
 
 fn main() -> ExitCode {
-    let Arguments { seeds, from, seed } = Arguments::parse();
-    let (from, seeds) = seed.map_or((from, seeds), |seed| (seed, 1));
-    if let Some(seed) = seed {
-        println!("plan: {}", real::scenario(seed));
-        println!("{:?}", real::run(real::scenario(seed)));
+    let Arguments { seeds, from, seed, plan } = Arguments::parse();
+    let alone = match plan.map(|plan| plan.parse::<Scenario>()) {
+        Some(Ok(scenario)) => Some(scenario),
+        Some(Err(error)) => {
+            println!("{error}");
+            return ExitCode::FAILURE;
+        }
+        None => seed.map(real::scenario),
+    };
+    if let Some(scenario) = alone {
+        return if replay(&scenario) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let started = Instant::now();
     let failed = sweep(from, seeds);
@@ -40,6 +49,18 @@ fn main() -> ExitCode {
     let rate = seeds as f64 / seconds.max(0.001);
     println!("real-scenarios={seeds} per-second={rate:.1} violations={}", failed.len());
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs one scenario and says how it went; what breaks a promise is shrunk. `true` if none was broken.
+fn replay(scenario: &Scenario) -> bool {
+    println!("plan: {scenario}");
+    let outcome = real::run(scenario.clone());
+    println!("{outcome:?}");
+    let Ok(Outcome { violation, .. }) = outcome else { return false };
+    let Some(violation) = violation else { return true };
+    let (small, violation) = shrink(scenario, &violation, |less| real::run(less.clone()).ok()?.violation);
+    println!("shrunk to {violation:?}; replay with `make sim-real PLAN=\"{small}\"`");
+    false
 }
 
 /// Runs seeds on every core; those that broke a promise, and which.
