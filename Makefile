@@ -45,7 +45,7 @@ test: ## everything: lints, unit tests, contracts, chart, operator on a real API
 lint: ## formatting, clippy and documentation, warnings denied
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features e2e/cluster -- -D warnings
-	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items --features qbft-sim/real
 fmt: ## format the Rust code
 	cargo fmt --all
 sizes: ## files and functions within their bounds
@@ -60,7 +60,7 @@ unit: ## Rust unit, table, golden and process tests
 	cargo test --locked --workspace
 SIM := cargo run --quiet --locked --release -p qbft-sim --
 sim: ## N seeded consensus schedules (N=2000; SEED=… or PLAN="…" replays one; MIXED=1 NODES= HEIGHTS= FROM=)
-	@$(if $(SEED)$(PLAN)$(MIXED)$(NODES)$(HEIGHTS)$(FROM),,$(SIM) --mixed --seeds 300 && )$(SIM) --seeds $(N) $(if $(SEED),--seed $(SEED)) \
+	@$(if $(SEED)$(PLAN)$(MIXED)$(NODES)$(HEIGHTS)$(FROM),,$(MAKE) --no-print-directory sim-real && $(SIM) --mixed --seeds 300 && )$(SIM) --seeds $(N) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(PLAN),--plan "$(PLAN)") $(if $(MIXED),--mixed) $(if $(NODES),--nodes $(NODES)) $(if $(HEIGHTS),--heights $(HEIGHTS)) $(if $(FROM),--from $(FROM))
 sim-night: ## schedules of every size until stopped, or for HOURS=; a line a minute
 	@$(SIM) --night $(or $(HOURS),0) --from $(or $(FROM),$$(date +%s%N))
@@ -72,6 +72,11 @@ museum: ## each bug of the family put into the core, and its test must fail
 	@build/museum
 mutants: ## every mutant of the core killed or explained (hours; FILES=validator/qbft/src/… for some)
 	@build/mutants $(FILES)
+.PHONY: sim-real
+# From the tests' debug build, which shares its dependencies with every other test: see docs/adr/0013.
+sim-real: ## one schedule for every hundred of N on real keys, bytes, ledgers and the contract (SEED=… or PLAN="…" replays one)
+	@cargo test --quiet --locked --workspace --test real_scenarios -- \
+	  $(if $(PLAN),--plan "$(PLAN)") $(if $(SEED),--seed $(SEED),--seeds $$(( ($(N) + 99) / 100 )) --from $(or $(FROM),0))
 operator-test: ## operator against a real API server
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
