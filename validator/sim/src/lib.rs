@@ -5,6 +5,7 @@
 
 pub mod block;
 pub mod byzantine;
+pub mod explore;
 pub mod node;
 pub mod oracle;
 pub mod plan;
