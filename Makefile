@@ -4,6 +4,7 @@ SHELL := /bin/bash
 CLUSTER := e2e/cluster
 N ?= 2000
 MINUTES ?= 10
+SECONDS ?= 5
 
 .PHONY: help
 help: ## this list
@@ -55,11 +56,15 @@ arch: ## direction rules of the crates
 deny: ## licences, bans and sources of dependencies
 	@build/cargo-deny check --hide-inclusion-graph licenses bans sources
 
-.PHONY: unit sim operator-test e2e clients chart
+.PHONY: unit sim model fuzz operator-test e2e clients chart
 unit: ## Rust unit, table, golden and process tests
 	cargo test --locked --workspace
 sim: ## N seeded consensus schedules (N=2000; SEED=… replays one)
 	@cargo run --quiet --locked --release -p qbft-sim -- --seeds $(N) $(if $(SEED),--seed $(SEED))
+model: ## every state of 4 seats, 2 rounds, 1 liar, 1 crash, by the real core (FULL=1: two crashes too)
+	@cargo run --quiet --locked --release -p qbft-sim --bin model -- $(if $(FULL),--full)
+fuzz: ## every decoder and the protocol step, SECONDS=5 each (TARGET=… for one)
+	@build/fuzz $(SECONDS) $(TARGET)
 operator-test: ## operator against a real API server
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored

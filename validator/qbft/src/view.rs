@@ -37,8 +37,8 @@ pub struct RoundView {
     pub commits: Vec<(Address, B256)>,
 }
 
-/// An instance at one height. Left out, because no decision depends on it there: the names of tickets, the order in
-/// which votes came, whose PREPAREs prove a certificate, the clock.
+/// An instance at one height. Left out, because no vote depends on it there: the names of tickets, the order in which
+/// votes came, whose PREPAREs prove a certificate, the clock, and what only moves timers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
     /// The round.
@@ -57,8 +57,6 @@ pub struct View {
     pub prepared: Option<Prepared>,
     /// Own votes by round and phase; the digest is that of [`crate::Record::digest`].
     pub votes: Vec<(u32, Phase, B256, Progress)>,
-    /// Whether the round timer runs.
-    pub is_timed: bool,
     /// Whether the height is decided.
     pub is_decided: bool,
 }
@@ -66,12 +64,8 @@ pub struct View {
 impl<B: Proposal> Instance<B> {
     /// See [`View`].
     pub fn view(&self) -> View {
-        // Without `..`: who adds a field decides here whether the future depends on it.
         let Self {
-            config: _,
-            head: _,
             round,
-            due_ms: _,
             is_due,
             building,
             candidate,
@@ -79,13 +73,8 @@ impl<B: Proposal> Instance<B> {
             round_changes,
             prepared,
             votes,
-            is_timed,
             is_decided,
-            next_ticket: _,
-            future: _,
-            recovered: _,
-            now_ms: _,
-            out: _,
+            ..
         } = self;
         let mut rounds: Vec<_> = rounds.iter().map(round_view).collect();
         rounds.sort_unstable_by_key(|known| known.round);
@@ -116,7 +105,6 @@ impl<B: Proposal> Instance<B> {
             round_changes,
             prepared: prepared.as_ref().map(|lock| lock.prepared),
             votes,
-            is_timed: *is_timed,
             is_decided: *is_decided,
         }
     }

@@ -10,7 +10,7 @@ use alloy_primitives::{Address, B256};
 use chain::quorum::quorum;
 use qbft::{
     Authenticator, Config, Input, Instance, Message, NewHead, Output, Phase, Proposal, Record, Recovered,
-    Signatures, Symbolic, Unsigned, Verdict, view::View,
+    Signatures, Symbolic, TimerKind, Unsigned, Verdict, view::View,
 };
 use std::{collections::VecDeque, sync::Arc};
 
@@ -76,6 +76,8 @@ pub struct Replica {
     pub outbox: Vec<Message<SimBlock>>,
     /// Content hash of the first block finalised, in whichever life.
     pub finalised: Option<B256>,
+    /// The round whose timer was last started in this life.
+    timed: Option<u32>,
     /// Crashes so far.
     pub crashes: u8,
     /// The first promise broken.
@@ -114,6 +116,7 @@ impl Replica {
             sent: Vec::new(),
             outbox: Vec::new(),
             finalised: None,
+            timed: None,
             crashes: 0,
             broken: None,
             fuse: None,
@@ -121,6 +124,12 @@ impl Replica {
         };
         replica.work(outputs, VecDeque::new());
         replica
+    }
+
+    /// Whether the timer of the current round runs.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        self.timed == Some(self.instance.round())
     }
 
     /// Whose seat it is.
@@ -156,6 +165,7 @@ impl Replica {
     pub fn crash(&mut self) {
         self.fuse = None;
         self.crashes += 1;
+        self.timed = None;
         self.pending.clear();
         let forgets_lock = self.forgets_lock;
         let kept = self.journal.iter().filter(|record| !forgets_lock || record.phase() != Phase::Commit);
@@ -210,6 +220,9 @@ impl Replica {
                 insert(&mut self.pending, Pending::Validated(round, digest, block.salt != INVALID_SALT));
             }
             Output::Finalise { block, round, seals } => self.finalise(&block, round, &seals),
+            Output::SetTimer { timer, .. } if timer.kind == TimerKind::Round => {
+                self.timed = Some(timer.round)
+            }
             Output::SetTimer { .. } | Output::Behind { .. } | Output::RoundChanged { .. } => {}
         }
         true

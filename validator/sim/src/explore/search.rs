@@ -319,6 +319,8 @@ impl Search {
             reached.push((Some(fuse), after));
         }
         self.core_moves += reached.len() as u64;
+        // Which round a timer leads to is the core's own policy; what lies beyond is not explored.
+        reached.retain(|(_, replica)| replica.instance.round() < self.setting.rounds);
         reached
     }
 

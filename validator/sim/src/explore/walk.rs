@@ -44,8 +44,13 @@ pub fn walk(setting: &Setting, search: &Search, seed: u64, steps: u32) -> Walked
         if crashes < setting.crashes && rng.chance(60) {
             replicas[place].fuse = Some(u32::try_from(rng.below(4)).unwrap_or(0));
         }
+        let before = replicas[place].clone();
         step.perform(&mut replicas[place]);
         replicas[place].fuse = None;
+        if replicas[place].instance.round() >= setting.rounds {
+            replicas[place] = before;
+            continue;
+        }
         for message in std::mem::take(&mut replicas[place].outbox) {
             if !heard.contains(&message) {
                 heard.push(message);
@@ -116,7 +121,7 @@ pub fn decides(replicas: &mut [Replica]) -> bool {
         if states(replicas) != before {
             continue;
         }
-        let timed = |replica: &&mut Replica| replica.instance.view().is_timed;
+        let timed = |replica: &&mut Replica| replica.is_timed();
         let lowest = replicas.iter_mut().filter(timed).map(|replica| replica.instance.round()).min();
         let Some(lowest) = lowest.filter(|round| *round < MOST_ROUNDS) else { return false };
         for replica in replicas.iter_mut().filter(timed).filter(|replica| replica.instance.round() == lowest)
