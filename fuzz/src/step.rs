@@ -6,9 +6,8 @@ use alloy_rlp::{RlpDecodable, RlpEncodable};
 use arbitrary::{Arbitrary, Unstructured};
 use chain::quorum::quorum;
 use qbft::{
-    Authenticator, Config, Encoding, Input, Instance, Message, NewHead, Output, Phase, Proposal, Record,
+    Authenticator, Config, Encoding, Footprint, Input, Instance, Message, NewHead, Output, Phase, Proposal, Record,
     Recovered, Signatures, Symbolic, Ticket, Timer, TimerKind, Unsigned, Unverified, Verdict, Verified,
-    config::{FUTURE_ROUNDS, PAST_ROUNDS},
     message::{
         Commit, Justification, Prepare, Prepared, ProposalMessage, ProposalPayload, RoundChange,
         RoundChangeMessage,
@@ -444,11 +443,8 @@ impl Driver {
     }
 
     fn check_bounds(&self) {
-        let (view, seats) = (self.instance.view(), usize::from(SEATS));
-        assert!(view.rounds.len() <= (PAST_ROUNDS + FUTURE_ROUNDS + 2) as usize, "{} rounds", view.rounds.len());
-        assert!(view.rounds.iter().all(|known| known.prepares.len() <= seats && known.commits.len() <= seats));
-        assert!(view.round_changes.len() <= seats);
-        assert!(view.votes.len() <= 4 * (PAST_ROUNDS + 2) as usize, "{} own votes", view.votes.len());
+        let kept = self.instance.footprint();
+        assert!(kept.is_within(&Footprint::bound(usize::from(SEATS))), "{kept:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a message says, whatever proves it.
 
-use crate::block::SimBlock;
+use crate::symbolic::SimBlock;
 use alloy_primitives::{Address, B256};
 use qbft::{Message, Phase, Proposal, Unsigned, message::Prepared};
 

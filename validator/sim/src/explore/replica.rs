@@ -5,7 +5,7 @@ use super::{
     Setting,
     claim::{Claim, word},
 };
-use crate::block::SimBlock;
+use crate::symbolic::SimBlock;
 use alloy_primitives::{Address, B256};
 use chain::quorum::quorum;
 use qbft::{

@@ -7,7 +7,7 @@ use super::{
     replica::{Broken, Replica},
     vocabulary::Vocabulary,
 };
-use crate::block::SimBlock;
+use crate::symbolic::SimBlock;
 use alloy_primitives::{B256, map::HashMap};
 use chain::quorum::quorum;
 use qbft::{Message, Phase};

@@ -7,7 +7,7 @@ use super::{
     claim::Claim,
     replica::{HEIGHT, INVALID_SALT, block_of},
 };
-use crate::block::SimBlock;
+use crate::symbolic::SimBlock;
 use alloy_primitives::{Address, B256};
 use chain::quorum::quorum;
 use qbft::{

@@ -8,7 +8,7 @@ use super::{
     search::Search,
     vocabulary::{Part, Vocabulary},
 };
-use crate::{block::SimBlock, rng::Rng};
+use crate::{rng::Rng, symbolic::SimBlock};
 use alloy_primitives::Address;
 use qbft::{Input, Message, Phase, Timer, TimerKind};
 
