@@ -105,7 +105,14 @@ pub fn moves(replica: &Replica, me: Address, setting: &Setting, vocabulary: &Voc
     };
     let of =
         |phase| vocabulary.parts().iter().filter(is_open).filter(move |part| part.message.phase() == phase);
-    moves.extend(of(Phase::Proposal).map(|part| Move::Deliver(vec![part.clone()])));
+    // A round takes one proposal; that it takes no second one is seen with any.
+    let view = instance.view();
+    let mut closed: Vec<_> = view.rounds.iter().filter(|known| known.accepted.is_some()).collect();
+    moves.extend(of(Phase::Proposal).filter_map(|part| {
+        let at = closed.iter().position(|known| known.round == part.message.round());
+        let is_taken = view.rounds.iter().any(|known| known.round == part.message.round() && known.accepted.is_some());
+        (!is_taken || at.map(|at| closed.remove(at)).is_some()).then(|| Move::Deliver(vec![part.clone()]))
+    }));
     if replica.gathers(setting.rounds) {
         moves.extend(of(Phase::RoundChange).map(|part| Move::Deliver(vec![part.clone()])));
     } else {
@@ -113,7 +120,7 @@ pub fn moves(replica: &Replica, me: Address, setting: &Setting, vocabulary: &Voc
         let above: Vec<_> = above.cloned().collect();
         joins(&above, one_honest(setting.seats), &mut Vec::new(), &mut moves);
     }
-    for known in instance.view().rounds {
+    for known in &view.rounds {
         let Some((digest, true)) = known.accepted else { continue };
         if known.round == round {
             moves.push(Move::Deliver(vocabulary.votes(me, Phase::Prepare, round, digest)));
