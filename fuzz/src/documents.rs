@@ -5,7 +5,7 @@ use chain::{Extra, config::NodeConfig, enode::Enode, genesis::Genesis, network_i
 /// `extraData`: canonical, so what decodes encodes to the same bytes.
 pub fn extra(data: &[u8]) {
     if let Ok(extra) = Extra::decode_exact(data) {
-        assert_eq!(extra.to_bytes(), data, "a second encoding of one extraData");
+        assert_eq!(extra.to_bytes()[..], *data, "a second encoding of one extraData");
     }
 }
 
