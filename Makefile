@@ -4,6 +4,7 @@ SHELL := /bin/bash
 CLUSTER := e2e/cluster
 N ?= 2000
 MINUTES ?= 10
+SECONDS ?= 5
 
 .PHONY: help
 help: ## this list
@@ -55,7 +56,7 @@ arch: ## direction rules of the crates
 deny: ## licences, bans and sources of dependencies
 	@build/cargo-deny check --hide-inclusion-graph licenses bans sources
 
-.PHONY: unit sim sim-night sim-long sim-soak museum mutants operator-test e2e clients chart
+.PHONY: unit model fuzz sim sim-night sim-long sim-soak sim-real museum mutants operator-test e2e clients chart
 unit: ## Rust unit, table, golden and process tests
 	cargo test --locked --workspace
 SIM := cargo run --quiet --locked --release -p qbft-sim --
@@ -72,11 +73,14 @@ museum: ## each bug of the family put into the core, and its test must fail
 	@build/museum
 mutants: ## every mutant of the core killed or explained (hours; FILES=validator/qbft/src/… for some)
 	@build/mutants $(FILES)
-.PHONY: sim-real
 # From the tests' debug build, which shares its dependencies with every other test: see docs/adr/0013.
 sim-real: ## one schedule for every hundred of N on real keys, bytes, ledgers and the contract (SEED=… or PLAN="…" replays one)
 	@cargo test --quiet --locked --workspace --test real_scenarios -- \
 	  $(if $(PLAN),--plan "$(PLAN)") $(if $(SEED),--seed $(SEED),--seeds $$(( ($(N) + 99) / 100 )) --from $(or $(FROM),0))
+model: ## every state of 4 seats, 2 rounds, 1 liar, 1 crash, by the real core (FULL=1: two crashes too)
+	@cargo run --quiet --locked --release -p qbft-sim --bin model -- $(if $(FULL),--full)
+fuzz: ## every decoder and the protocol step, SECONDS=5 each (TARGET=… for one)
+	@build/fuzz $(SECONDS) $(TARGET)
 operator-test: ## operator against a real API server
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored

@@ -136,6 +136,8 @@ pub mod record;
 pub mod reject;
 mod round;
 mod tally;
+#[cfg(feature = "symbolic")]
+pub mod view;
 mod vote;
 pub mod wire;
 

@@ -8,6 +8,7 @@
 
 pub mod byzantine;
 pub mod draw;
+pub mod explore;
 pub mod fault;
 pub mod flavour;
 pub mod governance;
