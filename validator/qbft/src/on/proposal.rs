@@ -39,9 +39,7 @@ impl<B: Proposal> Instance<B> {
             self.enter_round(round);
         }
         let digest = self.state(round).accept(block.clone(), author);
-        if round > 0 {
-            self.start_round_timer();
-        }
+        self.time_votes();
         self.out.push(Output::Validate { height, round, digest, block: block.clone() });
         Ok(())
     }

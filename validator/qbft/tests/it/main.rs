@@ -4,6 +4,7 @@
 
 mod bench;
 mod decide;
+mod pace;
 mod real;
 mod rejected;
 mod restart;
