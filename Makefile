@@ -55,11 +55,19 @@ arch: ## direction rules of the crates
 deny: ## licences, bans and sources of dependencies
 	@build/cargo-deny check --hide-inclusion-graph licenses bans sources
 
-.PHONY: unit sim operator-test e2e clients chart
+.PHONY: unit sim sim-night sim-long sim-soak operator-test e2e clients chart
 unit: ## Rust unit, table, golden and process tests
 	cargo test --locked --workspace
-sim: ## N seeded consensus schedules (N=2000; SEED=… replays one)
-	@cargo run --quiet --locked --release -p qbft-sim -- --seeds $(N) $(if $(SEED),--seed $(SEED))
+SIM := cargo run --quiet --locked --release -p qbft-sim --
+sim: ## N seeded consensus schedules (N=2000; SEED=… or PLAN="…" replays one; MIXED=1 NODES= HEIGHTS= FROM=)
+	@$(if $(SEED)$(PLAN)$(MIXED)$(NODES)$(HEIGHTS)$(FROM),,$(SIM) --mixed --seeds 300 && )$(SIM) --seeds $(N) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(PLAN),--plan "$(PLAN)") $(if $(MIXED),--mixed) $(if $(NODES),--nodes $(NODES)) $(if $(HEIGHTS),--heights $(HEIGHTS)) $(if $(FROM),--from $(FROM))
+sim-night: ## schedules of every size until stopped, or for HOURS=; a line a minute
+	@$(SIM) --night $(or $(HOURS),0) --from $(or $(FROM),$$(date +%s%N))
+sim-long: ## DAYS=40 virtual days of four nodes, a fault every half hour; ends with virtual-years-per-hour=
+	@$(SIM) --long $(or $(DAYS),40) --from $(or $(FROM),0)
+sim-soak: ## HOURS=24 virtual hours at NODES=31 validators: memory, and messages per block against the formula
+	@$(SIM) --soak $(or $(HOURS),24) --nodes $(or $(NODES),31)
 operator-test: ## operator against a real API server
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored

@@ -46,7 +46,8 @@
 //! - Who enters a round by its PROPOSAL sends ROUND-CHANGE for it too: so everybody in a round has one for it in the
 //!   journal, and after a restart of all a quorum for the round can form again.
 //! - Of each author only the highest ROUND-CHANGE is kept, and of each round only its first vote; votes are kept
-//!   [`config::FUTURE_ROUNDS`] rounds and [`config::FUTURE_HEIGHTS`] heights ahead. Memory is bounded by `N`.
+//!   [`config::FUTURE_ROUNDS`] rounds and [`config::FUTURE_HEIGHTS`] heights ahead. Memory is bounded by `N`
+//!   ([`Footprint::bound`]).
 //! - COMMITs of up to [`config::PAST_ROUNDS`] rounds back still finalise.
 //! - There is no message for a decided block: who is behind is told so by [`Output::Behind`] and syncs.
 //!
@@ -118,6 +119,7 @@ extern crate alloc;
 pub mod auth;
 pub mod block;
 pub mod config;
+pub mod footprint;
 mod future;
 pub mod input;
 pub mod instance;
@@ -140,6 +142,7 @@ pub use auth::Symbolic;
 pub use auth::{Authenticator, Ecdsa, Signed, Verified};
 pub use block::Proposal;
 pub use config::Config;
+pub use footprint::Footprint;
 pub use input::{Input, NewHead, Ticket, Timer, TimerKind, Verdict};
 pub use instance::Instance;
 pub use message::{Message, Phase, Signatures, Unsigned, Unverified};

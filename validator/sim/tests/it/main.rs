@@ -1,0 +1,6 @@
+//! The simulator's own promises.
+
+mod actors;
+mod faults;
+mod oracles;
+mod seeds;
