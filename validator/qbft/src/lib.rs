@@ -131,6 +131,8 @@ mod justification;
 pub mod message;
 mod on;
 pub mod output;
+mod pace;
+mod presence;
 pub mod proposer;
 pub mod record;
 pub mod reject;
