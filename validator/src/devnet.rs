@@ -162,18 +162,18 @@ struct NodeKeys {
 
 /// Writes the network; nothing is started.
 pub fn create(spec: &DevnetSpec) -> Result<Devnet, DevnetError> {
-    let accounts = prepare(spec)?;
+    let accounts = prepare(spec, WireRules::of(spec.profile).one_key)?;
     let text = genesis_text(spec, &accounts)?;
     finish(spec, &accounts, &text)
 }
 
 /// The same with a genesis file of another client: `text` makes it from the identities, in order of the nodes. The chain
-/// id is the file's; of `spec` only folder and nodes count.
+/// id is the file's; of `spec` only folder and nodes count. Each node has one key, as on such networks.
 pub fn create_foreign(
     spec: &DevnetSpec,
     text: impl FnOnce(&[Address]) -> String,
 ) -> Result<Devnet, DevnetError> {
-    let accounts = prepare(spec)?;
+    let accounts = prepare(spec, true)?;
     let identities: Vec<_> = accounts.keys.iter().map(|keys| keys.identity.address).collect();
     finish(spec, &accounts, &text(&identities))
 }
@@ -185,7 +185,7 @@ struct Accounts {
     keys: Vec<NodeKeys>,
 }
 
-fn prepare(spec: &DevnetSpec) -> Result<Accounts, DevnetError> {
+fn prepare(spec: &DevnetSpec, one_key: bool) -> Result<Accounts, DevnetError> {
     if spec.seats == 0 || spec.seats > spec.nodes.len() {
         return Err(DevnetError::Seats { seats: spec.seats, nodes: spec.nodes.len() });
     }
@@ -196,7 +196,6 @@ fn prepare(spec: &DevnetSpec) -> Result<Accounts, DevnetError> {
     let (admin, operator) = (NewKey::random()?, NewKey::random()?);
     save_key(&spec.dir.join("admin.key"), &admin)?;
     save_key(&spec.dir.join("operator.key"), &operator)?;
-    let one_key = WireRules::of(spec.profile).one_key;
     let node_keys = |_| {
         let identity = NewKey::random()?;
         let p2p = if one_key { identity.again() } else { NewKey::random()? };
@@ -211,9 +210,10 @@ fn finish(spec: &DevnetSpec, accounts: &Accounts, text: &str) -> Result<Devnet, 
     let path = spec.dir.join("genesis.json");
     write(&path, text)?;
     let genesis = Genesis::from_json(text)?;
+    let governed = genesis.qbft.validatorcontractaddress == Some(GOVERNANCE);
+    let member = governed.then_some(admin.address);
     let mut configs = Vec::new();
     for node in 0..spec.nodes.len() {
-        let member = (spec.profile == ClientProfile::Quorate).then_some(admin.address);
         configs.push(write_node(spec, &genesis, &path, member, keys, node)?);
     }
     Ok(Devnet { configs, genesis: path, admin: admin.address, operator: operator.address })

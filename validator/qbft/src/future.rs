@@ -64,6 +64,11 @@ impl<B: PartialEq> Future<B> {
         }
     }
 
+    /// Messages kept, and authors remembered.
+    pub(crate) fn kept(&self) -> (usize, usize) {
+        (self.messages.len(), self.heights.len())
+    }
+
     /// The messages of `height`, in order of arrival; older ones, and those of authors who have left, are dropped.
     pub(crate) fn take(&mut self, height: u64, validators: &[Address]) -> Vec<Message<B>> {
         self.heights.retain(|(author, _)| validators.binary_search(author).is_ok());

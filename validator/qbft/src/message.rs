@@ -9,7 +9,7 @@ use alloy_primitives::{Address, B256};
 use chain::{Seal, signature::SignatureError};
 
 /// The phases of a round and of leaving it; the discriminant is the message code inside `istanbul/100`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Phase {
     /// PRE-PREPARE.

@@ -1,7 +1,11 @@
-//! Runs scenarios by seed and says how many promises they broke.
+//! Runs scenarios and says how many promises they broke.
+
+mod command;
 
 use clap::Parser;
-use std::{process::ExitCode, time::Instant};
+use command::{long, seeds, soak};
+use qbft_sim::{draw::Profile, scenario::Scenario};
+use std::process::ExitCode;
 
 /// Simulated QBFT networks, one per seed.
 #[derive(Parser)]
@@ -9,52 +13,57 @@ struct Arguments {
     /// How many seeds to run.
     #[arg(long, default_value_t = 1_000)]
     seeds: u64,
-    /// Run this seed alone, and print how it went.
-    #[arg(long)]
-    seed: Option<u64>,
     /// First seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
+    /// Run this seed alone, and shrink it if it breaks a promise.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Run this plan alone, a line as printed for a seed.
+    #[arg(long)]
+    plan: Option<String>,
     /// Seats.
     #[arg(long, default_value_t = 4)]
     nodes: usize,
-    /// Heights that every live node has to reach.
-    #[arg(long, default_value_t = 20)]
-    heights: u64,
+    /// Heights that every live node has to reach; 20, and fewer for many seats, unless given.
+    #[arg(long)]
+    heights: Option<u64>,
+    /// Draw the seats of each seed, from 1 to 31.
+    #[arg(long)]
+    mixed: bool,
+    /// Go on with seeds of all sizes and long schedules for so many hours (0: until stopped).
+    #[arg(long)]
+    night: Option<f64>,
+    /// Four nodes for so many virtual days, with a fault now and then.
+    #[arg(long)]
+    long: Option<u64>,
+    /// `--nodes` nodes for so many virtual hours of 2 s blocks without a fault: memory and messages.
+    #[arg(long)]
+    soak: Option<u64>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(seed) = arguments.seed {
-        let mut rng = qbft_sim::rng::Rng::new(seed);
-        println!("{:#?}", qbft_sim::plan::Plan::draw(&mut rng, arguments.nodes, arguments.heights));
-        println!("{:#?}", qbft_sim::run(seed, arguments.nodes, arguments.heights));
-    }
-    let (from, seeds) = arguments.seed.map_or((arguments.from, arguments.seeds), |seed| (seed, 1));
-    let started = Instant::now();
-    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
-    let failed = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|thread| {
-                let (nodes, heights) = (arguments.nodes, arguments.heights);
-                let mine = (from..from.saturating_add(seeds)).filter(move |seed| seed % threads == thread);
-                scope.spawn(move || {
-                    mine.filter_map(|seed| Some((seed, qbft_sim::run(seed, nodes, heights).violation?)))
-                        .collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect::<Vec<_>>()
-    });
-    for (seed, violation) in failed.iter().take(10) {
-        println!("seed {seed}: {violation:?}; replay with `make sim SEED={seed}`");
-    }
-    let seconds = started.elapsed().as_secs_f64().max(0.001);
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    let rate = seeds as f64 / seconds;
-    println!("scenarios={seeds} per-second={rate:.0} violations={}", failed.len());
-    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let seats = (!arguments.mixed).then_some(arguments.nodes);
+    let profile = Profile { seats, heights: arguments.heights };
+    let is_good = if let Some(plan) = &arguments.plan {
+        match plan.parse::<Scenario>() {
+            Ok(scenario) => seeds::replay(&scenario),
+            Err(error) => {
+                println!("{error}");
+                false
+            }
+        }
+    } else if let Some(seed) = arguments.seed {
+        seeds::replay(&qbft_sim::draw::draw(seed, profile))
+    } else if let Some(hours) = arguments.soak {
+        soak::run(arguments.nodes, hours)
+    } else if let Some(days) = arguments.long {
+        long::run(arguments.from, days)
+    } else if let Some(hours) = arguments.night {
+        seeds::night(arguments.from, hours)
+    } else {
+        seeds::run(arguments.from, arguments.seeds, profile)
+    };
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -40,6 +40,11 @@ impl Rng {
         low + self.below(high - low + 1)
     }
 
+    /// From `-bound` to `bound`, both included.
+    pub const fn around(&mut self, bound: u64) -> i64 {
+        self.below(2 * bound + 1).cast_signed() - bound.cast_signed()
+    }
+
     /// True in `per_mille` of 1,000 cases.
     pub const fn chance(&mut self, per_mille: u64) -> bool {
         self.below(1_000) < per_mille

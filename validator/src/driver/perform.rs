@@ -35,7 +35,7 @@ impl Driver {
                     self.validate(height, round, digest, block);
                 }
                 Output::SetTimer { timer, at_ms } => {
-                    self.timers.set(timer, at_ms, Now::read(&self.parts.clock))
+                    self.timers.set(timer, at_ms, Now::read(&self.parts.clock));
                 }
                 Output::Finalise { block, round, seals } => self.finalise(&block, round, seals),
                 Output::Behind { height } => self.parts.sync.hint(Hint::Behind(height)),

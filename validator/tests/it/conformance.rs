@@ -14,5 +14,6 @@ mod proposer;
 mod rounds;
 mod spurious;
 mod sync;
+mod transitions;
 mod voice;
 mod world;

@@ -7,7 +7,7 @@ use crate::support::{
     wait_for,
 };
 use alloy_primitives::{Address, U256, hex};
-use chain::{Extra, client::ClientProfile, genesis::QBFT_MIX_HASH};
+use chain::{Extra, genesis::QBFT_MIX_HASH};
 use serde_json::{Value, json};
 
 /// Blocks between two clearings of votes.
@@ -69,9 +69,8 @@ fn observe(network: &mut TestNetwork) {
 #[test]
 fn a_besu_network_votes_a_validator_in_and_another_out_across_epochs() {
     let config = json!({"qbft": {"blockperiodseconds": 1, "requesttimeoutseconds": 2, "epochlength": EPOCH}});
-    let mut network = TestNetwork::create_foreign(ClientProfile::Besu, 6, |identities| {
-        file(&config, &identities[..4], &json!({}))
-    });
+    let mut network =
+        TestNetwork::create_foreign(6, |identities| file(&config, &identities[..4], &json!({})));
     make_observer(&network);
     start_all_but_last(&mut network);
     network.wait_height(2);
@@ -124,7 +123,7 @@ fn answering(set: &[Address]) -> String {
 #[test]
 fn a_goquorum_network_passes_transitions_of_its_set_to_a_contract_and_waits_with_empty_blocks() {
     let contract = Address::repeat_byte(0x55);
-    let mut network = TestNetwork::create_foreign(ClientProfile::GoQuorum, 5, |identities| {
+    let mut network = TestNetwork::create_foreign(5, |identities| {
         let config = json!({
             "isQuorum": true, "txnSizeLimit": 64, "maxCodeSizeConfig": [{"block": 0, "size": 64}],
             "qbft": {

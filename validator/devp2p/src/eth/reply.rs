@@ -55,7 +55,9 @@ impl Reply {
             Self::Bodies(bodies) => (id::BODIES, alloy_rlp::encode(bodies)),
             Self::Receipts(receipts) => {
                 let mut blocks = Vec::new();
-                receipts.iter().for_each(|block| encode_receipts(version, block, &mut blocks));
+                for block in receipts {
+                    encode_receipts(version, block, &mut blocks);
+                }
                 (id::RECEIPTS, wrap(&blocks))
             }
             Self::Pooled(raw) => (id::POOLED, encode_transactions(raw)),

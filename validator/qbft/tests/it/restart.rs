@@ -4,7 +4,7 @@ use crate::bench::{
     Bench, Block, block, commit, justified, prepare_message, prepares, proposal, round_change,
     round_change_message, seat, timeout,
 };
-use qbft::{Config, Input, Message, Proposal, Record, TimerKind};
+use qbft::{Config, Footprint, Input, Message, Proposal, Record, TimerKind};
 
 /// A former run of `seat 4` that took these inputs; its journal and what it sent.
 fn former(inputs: Vec<Input<Block>>) -> (Vec<Record<Block>>, Vec<Message<Block>>) {
@@ -116,4 +116,14 @@ fn records_of_older_heights_mean_nothing() {
     let (mut bench, _) = Bench::restart(config(), journal);
     bench.tell(Input::NewBlock(crate::bench::head(1)));
     assert_eq!((bench.instance.height(), bench.instance.round()), (2, 0));
+}
+
+#[test]
+fn a_height_of_many_rounds_is_taken_up_again_within_the_bounds_of_a_run() {
+    let (journal, _) = former((0..40).map(|round| timeout(TimerKind::Round, round)).collect());
+    assert_eq!(journal.len(), 40);
+    let (bench, start) = Bench::restart(config(), journal);
+    assert_eq!(start[..2], ["sign round_change r40", "round 40"]);
+    let (kept, bound) = (bench.instance.footprint(), Footprint::bound(4));
+    assert!(kept.is_within(&bound), "{kept:?} {bound:?}");
 }

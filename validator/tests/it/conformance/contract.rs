@@ -63,7 +63,7 @@ async fn a_proposer_names_no_validators_and_seals_with_those_of_the_contract() {
             peers[seat - 1].send(&world.voices[seat].commit(0, &block));
         }
         let (sealed, _) = peers[2].hears_block(1).await;
-        assert_eq!(world.sealers(&sealed.header).1.len(), 3);
+        assert_eq!(super::world::sealers(&sealed.header).1.len(), 3);
         world.end().await;
     })
     .await;

@@ -45,8 +45,8 @@ async fn who_hears_f_plus_one_at_a_later_height_asks_for_the_blocks_before_it() 
         let peers = world.connect_all().await;
         *shows.lock() = blocks.clone();
         world.clock.turn_to(world.due_ms());
-        for seat in 0..2 {
-            peers[seat].send(&world.voices[seat].prepare(4, 0, B256::repeat_byte(4)));
+        for (seat, peer) in peers.iter().enumerate().take(2) {
+            peer.send(&world.voices[seat].prepare(4, 0, B256::repeat_byte(4)));
         }
         let header = world.has(&mut archive, 3).await;
         let hash = block_hash(&header).unwrap();
@@ -128,7 +128,7 @@ async fn votes_of_a_later_round_are_kept_until_it_is_entered() {
         peers[2].hears("the prepare", &world.voices[2].prepare(1, 1, block.digest())).await;
         peers[2].hears("the commit", &world.voices[2].commit(1, &block)).await;
         let (sealed, _) = peers[2].hears_block(1).await;
-        assert_eq!(world.sealers(&sealed.header).0, 1, "sealed with the round it was committed in");
+        assert_eq!(super::world::sealers(&sealed.header).0, 1, "sealed with the round it was committed in");
         world.end().await;
     })
     .await;

@@ -45,7 +45,7 @@ async fn a_proposer_says_what_the_vectors_say_and_announces_the_block_it_sealed(
             assert_eq!(unsealed(&block), world.vectors.block().header);
             let mut sealers: Vec<_> = (0..3).map(|seat| world.address(seat)).collect();
             sealers.sort_unstable();
-            assert_eq!(world.sealers(&block.header), (0, sealers));
+            assert_eq!(super::world::sealers(&block.header), (0, sealers));
         }
         world.end().await;
     })
@@ -71,7 +71,7 @@ async fn a_validator_prepares_commits_and_seals_in_the_vectors_bytes() {
         peers[1].send(&world.commit(2));
         let (block, _) = peers[2].hears_block(1).await;
         assert_eq!(unsealed(&block), world.vectors.block().header);
-        let sealed: Vec<_> = world.sealers(&block.header).1;
+        let sealed: Vec<_> = super::world::sealers(&block.header).1;
         assert_eq!(sealed.len(), 3);
         // Seat 3 was shown everything by the node alone.
         peers[2].hears("the proposal passed on", &world.proposal()).await;
@@ -99,7 +99,7 @@ async fn commits_before_prepares_and_before_the_proposal_finalise_it_once_it_is_
         peers[0].send(&world.proposal());
         let (block, _) = peers[0].hears_block(1).await;
         assert_eq!(
-            world.sealers(&block.header).1.len(),
+            super::world::sealers(&block.header).1.len(),
             3,
             "the node has not prepared, and so not committed"
         );

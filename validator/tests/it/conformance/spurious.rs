@@ -62,8 +62,8 @@ async fn a_second_proposal_of_one_round_and_votes_for_it_are_not_taken() {
         peers[1].hears("the prepare", &world.voices[3].prepare(1, 0, first.digest())).await;
         let rival = world.voices[0].proposal(0, &second, vec![], vec![]);
         peers[0].send(&rival);
-        for seat in 0..3 {
-            peers[seat].send(&world.voices[seat].prepare(1, 0, second.digest()));
+        for (seat, peer) in peers.iter().enumerate() {
+            peer.send(&world.voices[seat].prepare(1, 0, second.digest()));
         }
         let (from, to) = peers.split_at_mut(1);
         world.barrier((0, &from[0]), &mut to[0], 9).await;

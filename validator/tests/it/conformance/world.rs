@@ -33,7 +33,7 @@ use validator::{clock::Clock, driver::ProposedBlock, node, setup::Setup};
 /// A test that has to wait longer than this has failed.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// Seconds between blocks: block 1 of the vectors is so much later than their genesis.
-const PERIOD_S: u64 = 5;
+pub(super) const PERIOD_S: u64 = 5;
 /// Milliseconds of the first round.
 pub(super) const TIMEOUT_MS: u64 = 10_000;
 
@@ -264,22 +264,15 @@ impl World {
         blocks
     }
 
-    /// Seals of a finalised block by who made them, and whether they are over this round's header.
-    pub(super) fn sealers(&self, header: &Header) -> (u32, Vec<Address>) {
-        let extra = Extra::decode_exact(&header.extra_data).unwrap();
-        let hash = commit_hash(header, extra.round).unwrap();
-        let mut sealers: Vec<_> =
-            extra.seals.iter().map(|seal| chain::signature::recover(hash, seal).unwrap()).collect();
-        sealers.sort_unstable();
-        sealers.dedup();
-        assert_eq!(sealers.len(), extra.seals.len(), "no seal twice");
-        (extra.round, sealers)
-    }
-
     /// Everything that was sent before this has been taken or refused when this ends: `from` sends a harmless vote for a
     /// later round, and the node passes it on to `to`.
     pub(super) async fn barrier(&self, from: (usize, &Peer), to: &mut Peer, round: u32) {
-        let vote = self.voices[from.0].prepare(1, round, B256::repeat_byte(0xba));
+        self.barrier_at(1, from, to, round).await;
+    }
+
+    /// The same at another height.
+    pub(super) async fn barrier_at(&self, height: u64, from: (usize, &Peer), to: &mut Peer, round: u32) {
+        let vote = self.voices[from.0].prepare(height, round, B256::repeat_byte(0xba));
         from.1.send(&vote);
         to.hears("a later vote passed on", &vote).await;
     }
@@ -363,6 +356,18 @@ fn config(dir: &Path, plan: &Plan, genesis: &Genesis, secret: B256) -> (NodeConf
         data_dir: text("data"),
     };
     (config, node)
+}
+
+/// Seals of a finalised block by who made them, and whether they are over this round's header.
+pub(super) fn sealers(header: &Header) -> (u32, Vec<Address>) {
+    let extra = Extra::decode_exact(&header.extra_data).unwrap();
+    let hash = commit_hash(header, extra.round).unwrap();
+    let mut sealers: Vec<_> =
+        extra.seals.iter().map(|seal| chain::signature::recover(hash, seal).unwrap()).collect();
+    sealers.sort_unstable();
+    sealers.dedup();
+    assert_eq!(sealers.len(), extra.seals.len(), "no seal twice");
+    (extra.round, sealers)
 }
 
 /// The same block with other round and seals taken off.

@@ -42,12 +42,8 @@ impl TestNetwork {
     }
 
     /// Writes a network of `nodes` with a genesis file of another client, made from their identities; starts nothing.
-    pub(crate) fn create_foreign(
-        profile: ClientProfile,
-        nodes: usize,
-        genesis: impl FnOnce(&[Address]) -> String,
-    ) -> Self {
-        Self::write(profile, nodes, nodes, |spec| devnet::create_foreign(spec, genesis))
+    pub(crate) fn create_foreign(nodes: usize, genesis: impl FnOnce(&[Address]) -> String) -> Self {
+        Self::write(ClientProfile::Quorate, nodes, nodes, |spec| devnet::create_foreign(spec, genesis))
     }
 
     fn write(
