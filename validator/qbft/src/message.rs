@@ -9,7 +9,7 @@ use alloy_primitives::{Address, B256};
 use chain::{Seal, signature::SignatureError};
 
 /// The phases of a round and of leaving it; the discriminant is the message code inside `istanbul/100`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Phase {
     /// PRE-PREPARE.
@@ -253,6 +253,28 @@ impl<B: Proposal> Unverified<B> {
                 Message::RoundChange(Arc::new(RoundChangeMessage { round_change, block, prepares }))
             }
         })
+    }
+}
+
+impl<B> Unverified<B> {
+    /// The same with every block in it put through `with`: what a decoder cannot know of a block, its owner adds.
+    #[must_use]
+    pub fn with_blocks(self, with: impl Fn(B) -> B) -> Self {
+        match self {
+            Self::Proposal { proposal, round_changes, prepares } => {
+                let Signed { payload, signing_hash, signature } = proposal;
+                let payload = ProposalPayload { block: with(payload.block), ..payload };
+                Self::Proposal {
+                    proposal: Signed { payload, signing_hash, signature },
+                    round_changes,
+                    prepares,
+                }
+            }
+            Self::RoundChange { round_change, block, prepares } => {
+                Self::RoundChange { round_change, block: block.map(with), prepares }
+            }
+            bare @ (Self::Prepare(_) | Self::Commit(_)) => bare,
+        }
     }
 }
 

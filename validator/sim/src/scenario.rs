@@ -1,6 +1,6 @@
 //! What a network suffers: drawn from a seed ([`crate::draw`]) or written by hand.
 
-use crate::fault::Fault;
+use crate::{fault::Fault, governance::consortium::Course};
 
 /// How messages travel between two nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,8 @@ pub enum Actor {
     HeightLiar,
     /// Wants rounds far away.
     RoundRacer,
-    /// Puts a change of the validator set into every block it makes, where blocks can change it.
+    /// Equivocates, while its member moves its seat from one of its identities to the next, gives it up and takes it back,
+    /// as fast as the rules allow.
     Flapper,
 }
 
@@ -122,6 +123,8 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// Seats that lie, and how.
     pub actors: Vec<(usize, Actor)>,
+    /// How the validator set changes; `None`: every seat validates at every height.
+    pub course: Option<Course>,
 }
 
 impl Scenario {
@@ -147,6 +150,7 @@ impl Scenario {
             kept_blocks: u64::MAX,
             faults: Vec::new(),
             actors: Vec::new(),
+            course: None,
         }
     }
 
@@ -190,6 +194,24 @@ impl Scenario {
     pub fn actor(&self, node: usize) -> Option<Actor> {
         let seat = self.seat(node);
         self.actors.iter().find(|(liar, _)| *liar == seat).map(|(_, actor)| *actor)
+    }
+
+    /// Seats that die for good, or lose a disk and may sit out.
+    pub fn weak(&self) -> impl Iterator<Item = usize> {
+        let listed = self.faults.iter().filter_map(|fault| match *fault {
+            Fault::Crash { node, for_ms, .. } | Fault::CrashAt { node, for_ms, .. } => {
+                (for_ms == Fault::FOR_GOOD).then_some(node)
+            }
+            Fault::LoseDisk { node, .. } => Some(node),
+            _ => None,
+        });
+        listed.map(|node| self.seat(node))
+    }
+
+    /// Whether a seat is a flapper's.
+    #[must_use]
+    pub fn has_flapper(&self) -> bool {
+        self.actors.iter().any(|(_, actor)| *actor == Actor::Flapper)
     }
 
     /// Longest from the start of a round in a timely network to everybody's COMMITs: three messages and the

@@ -83,7 +83,8 @@ impl DisconnectReason {
     pub fn encode(self) -> Vec<u8> {
         match self.code() {
             0 => vec![0xc1, 0x80],
-            code => vec![0xc1, code],
+            code if code < 0x80 => vec![0xc1, code],
+            code => vec![0xc2, 0x81, code],
         }
     }
 
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn every_code_survives_a_round_trip() {
-        for code in 0..=0x7f {
+        for code in 0..=0xff {
             let reason = DisconnectReason::from_code(code);
             assert_eq!(DisconnectReason::decode(&reason.encode()), reason);
         }

@@ -38,6 +38,15 @@ pub enum Violation {
         /// Height.
         height: u64,
     },
+    /// A node's database refuses a final block: it executes to something else there, or its seals do not hold.
+    Refused {
+        /// Node.
+        node: usize,
+        /// Height.
+        height: u64,
+        /// Why.
+        reason: String,
+    },
     /// A node finalised a block that it had not executed.
     NotExecuted {
         /// Node.
@@ -56,6 +65,15 @@ pub enum Violation {
     },
     /// A node signed two things for one height, round and phase.
     DoubleSign {
+        /// Node.
+        node: usize,
+        /// Height.
+        height: u64,
+        /// Round.
+        round: u32,
+    },
+    /// A node's journal gives back something other than it was given.
+    Unreadable {
         /// Node.
         node: usize,
         /// Height.

@@ -162,6 +162,7 @@ impl<F: Flavour> World<F> {
         for fault in world.scenario.faults.clone() {
             world.inject(fault);
         }
+        world.govern();
         world
     }
 

@@ -152,6 +152,10 @@ impl<F: Flavour> World<F> {
     /// Whether the core gets its answer.
     pub(super) fn write(&mut self, node: usize, record: Arc<Record<F::Block>>) -> bool {
         let (height, round) = (record.height(), record.round());
+        let Some(record) = self.flavour.keep(record) else {
+            self.report(Some(Violation::Unreadable { node, height, round }));
+            return false;
+        };
         let inserted = self.nodes[node].journal.insert(record);
         if inserted == Inserted::Conflict {
             self.report(Some(Violation::DoubleSign { node, height, round }));
@@ -223,8 +227,10 @@ impl<F: Flavour> World<F> {
         let state = &self.nodes[node];
         let is_executed =
             state.executed(block.height(), block.digest()).is_some_and(|executed| executed.is_valid);
-        let validators: Arc<[_]> =
-            state.instance.as_ref().map_or_else(|| [].into(), |instance| instance.validators().into());
+        // By the chain as the oracle knows it, whatever set this node believes in.
+        let parent = block.height().checked_sub(1).and_then(|parent| self.chain.get(parent));
+        let validators =
+            parent.map_or_else(|| [].into(), |parent| self.flavour.rules_after(&parent.block).validators);
         let sealed = Sealed { block, round, seals: seals.into() };
         let finalised = Finalised { node, sealed: &sealed, validators: &validators, is_executed };
         let known = self.chain.height();
