@@ -46,7 +46,7 @@ test: ## everything: lints, unit tests, contracts, chart, operator on a real API
 lint: ## formatting, clippy and documentation, warnings denied
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features e2e/cluster -- -D warnings
-	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items --features qbft-sim/real
 fmt: ## format the Rust code
 	cargo fmt --all
 sizes: ## files and functions within their bounds
@@ -56,12 +56,12 @@ arch: ## direction rules of the crates
 deny: ## licences, bans and sources of dependencies
 	@build/cargo-deny check --hide-inclusion-graph licenses bans sources
 
-.PHONY: unit model fuzz sim sim-night sim-long sim-soak operator-test e2e clients chart
+.PHONY: unit model fuzz sim sim-night sim-long sim-soak sim-real museum mutants operator-test e2e clients chart
 unit: ## Rust unit, table, golden and process tests
 	cargo test --locked --workspace
 SIM := cargo run --quiet --locked --release -p qbft-sim --
 sim: ## N seeded consensus schedules (N=2000; SEED=… or PLAN="…" replays one; MIXED=1 NODES= HEIGHTS= FROM=)
-	@$(if $(SEED)$(PLAN)$(MIXED)$(NODES)$(HEIGHTS)$(FROM),,$(SIM) --mixed --seeds 300 && )$(SIM) --seeds $(N) $(if $(SEED),--seed $(SEED)) \
+	@$(if $(SEED)$(PLAN)$(MIXED)$(NODES)$(HEIGHTS)$(FROM),,$(MAKE) --no-print-directory sim-real && $(SIM) --mixed --seeds 300 && )$(SIM) --seeds $(N) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(PLAN),--plan "$(PLAN)") $(if $(MIXED),--mixed) $(if $(NODES),--nodes $(NODES)) $(if $(HEIGHTS),--heights $(HEIGHTS)) $(if $(FROM),--from $(FROM))
 sim-night: ## schedules of every size until stopped, or for HOURS=; a line a minute
 	@$(SIM) --night $(or $(HOURS),0) --from $(or $(FROM),$$(date +%s%N))
@@ -69,6 +69,14 @@ sim-long: ## DAYS=40 virtual days of four nodes, a fault every half hour; ends w
 	@$(SIM) --long $(or $(DAYS),40) --from $(or $(FROM),0)
 sim-soak: ## HOURS=24 virtual hours at NODES=31 validators: memory, and messages per block against the formula
 	@$(SIM) --soak $(or $(HOURS),24) --nodes $(or $(NODES),31)
+museum: ## each bug of the family put into the core, and its test must fail
+	@build/museum
+mutants: ## every mutant of the core killed or explained (hours; FILES=validator/qbft/src/… for some)
+	@build/mutants $(FILES)
+# From the tests' debug build, which shares its dependencies with every other test: see docs/adr/0013.
+sim-real: ## one schedule for every hundred of N on real keys, bytes, ledgers and the contract (SEED=… or PLAN="…" replays one)
+	@cargo test --quiet --locked --workspace --test real_scenarios -- \
+	  $(if $(PLAN),--plan "$(PLAN)") $(if $(SEED),--seed $(SEED),--seeds $$(( ($(N) + 99) / 100 )) --from $(or $(FROM),0))
 model: ## every state of 4 seats, 2 rounds, 1 liar, 1 crash, by the real core (FULL=1: two crashes too)
 	@cargo run --quiet --locked --release -p qbft-sim --bin model -- $(if $(FULL),--full)
 fuzz: ## every decoder and the protocol step, SECONDS=5 each (TARGET=… for one)

@@ -103,6 +103,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 fn start(options: &Options, dir: PathBuf) -> anyhow::Result<Processes> {
     let made = devnet::create(&DevnetSpec {
+        profile: chain::client::ClientProfile::Quorate,
         dir,
         chain_id: 10101,
         block_period_s: options.block_period,

@@ -6,6 +6,7 @@ use crate::{
     setup::{Setup, SetupError},
     signer::key_file::write_key,
 };
+use chain::client::ClientProfile;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -72,6 +73,9 @@ enum Command {
         /// Seconds between blocks.
         #[arg(long, default_value_t = 2)]
         block_period: u64,
+        /// Clients to be like: quorate, besu, besu24 or goquorum.
+        #[arg(long, default_value_t = ClientProfile::Quorate)]
+        profile: ClientProfile,
     },
 }
 
@@ -122,8 +126,18 @@ fn execute(command: Command) -> Result<(), CliError> {
             Ok(())
         }
         Command::Keygen { out } => keygen(out),
-        Command::Devnet { nodes, dir, chain_id, base_port, block_period } => {
-            make_devnet(nodes, dir, chain_id, base_port, block_period)
+        Command::Devnet { nodes, dir, chain_id, base_port, block_period, profile } => {
+            let ports = (0..nodes).map(|node| Ports::from_base(base_port, node)).collect();
+            make_devnet(&DevnetSpec {
+                dir,
+                chain_id,
+                block_period_s: block_period,
+                request_timeout_ms: 1500,
+                gas_limit: 250_000_000,
+                nodes: ports,
+                seats: usize::from(nodes),
+                profile,
+            })
         }
     }
 }
@@ -145,19 +159,11 @@ fn keygen(out: PathBuf) -> Result<(), CliError> {
     Ok(())
 }
 
-fn make_devnet(nodes: u16, dir: PathBuf, chain_id: u64, base: u16, period: u64) -> Result<(), CliError> {
-    let made = devnet::create(&DevnetSpec {
-        dir,
-        chain_id,
-        block_period_s: period,
-        request_timeout_ms: 1500,
-        gas_limit: 250_000_000,
-        nodes: (0..nodes).map(|node| Ports::from_base(base, node)).collect(),
-        seats: usize::from(nodes),
-    })?;
+fn make_devnet(spec: &DevnetSpec) -> Result<(), CliError> {
+    let made = devnet::create(spec)?;
     println!("made {} nodes; start each of them:", made.configs.len());
-    for (node, config) in (0..).zip(&made.configs) {
-        let rpc = Ports::from_base(base, node).rpc;
+    for (ports, config) in spec.nodes.iter().zip(&made.configs) {
+        let rpc = ports.rpc;
         println!("  quorate-validator run --config {}   # RPC http://127.0.0.1:{rpc}", config.display());
     }
     Ok(())

@@ -3,9 +3,12 @@
 //! For trying things out without Kubernetes, for tests and for the soak. Keys lie in plain files; use it for nothing
 //! of value.
 
+mod foreign;
+
 use crate::signer::key_file::write_key;
 use alloy_primitives::{Address, U256};
 use chain::{
+    client::{ClientProfile, WireRules},
     config::{
         CONFIG_VERSION, IdentityConfig, JournalConfig, MetricsConfig, NetworkConfig, NodeConfig, P2pConfig,
         RpcConfig, SignerConfig,
@@ -62,6 +65,8 @@ pub struct DevnetSpec {
     pub nodes: Vec<Ports>,
     /// How many of the nodes hold a seat; the rest start unseated.
     pub seats: usize,
+    /// Clients that the network is like: how its nodes speak, and its genesis.
+    pub profile: ClientProfile,
 }
 
 /// What was made.
@@ -143,6 +148,11 @@ impl NewKey {
             return Ok(Self { address: Address::from_private_key(&key), node_id: node.id(), secret });
         }
     }
+
+    /// The same key, for a second use.
+    fn again(&self) -> Self {
+        Self { secret: self.secret.clone(), address: self.address, node_id: self.node_id }
+    }
 }
 
 struct NodeKeys {
@@ -152,6 +162,30 @@ struct NodeKeys {
 
 /// Writes the network; nothing is started.
 pub fn create(spec: &DevnetSpec) -> Result<Devnet, DevnetError> {
+    let accounts = prepare(spec, WireRules::of(spec.profile).one_key)?;
+    let text = genesis_text(spec, &accounts)?;
+    finish(spec, &accounts, &text)
+}
+
+/// The same with a genesis file of another client: `text` makes it from the identities, in order of the nodes. The chain
+/// id is the file's; of `spec` only folder and nodes count. Each node has one key, as on such networks.
+pub fn create_foreign(
+    spec: &DevnetSpec,
+    text: impl FnOnce(&[Address]) -> String,
+) -> Result<Devnet, DevnetError> {
+    let accounts = prepare(spec, true)?;
+    let identities: Vec<_> = accounts.keys.iter().map(|keys| keys.identity.address).collect();
+    finish(spec, &accounts, &text(&identities))
+}
+
+/// Everybody's keys.
+struct Accounts {
+    admin: NewKey,
+    operator: NewKey,
+    keys: Vec<NodeKeys>,
+}
+
+fn prepare(spec: &DevnetSpec, one_key: bool) -> Result<Accounts, DevnetError> {
     if spec.seats == 0 || spec.seats > spec.nodes.len() {
         return Err(DevnetError::Seats { seats: spec.seats, nodes: spec.nodes.len() });
     }
@@ -162,29 +196,38 @@ pub fn create(spec: &DevnetSpec) -> Result<Devnet, DevnetError> {
     let (admin, operator) = (NewKey::random()?, NewKey::random()?);
     save_key(&spec.dir.join("admin.key"), &admin)?;
     save_key(&spec.dir.join("operator.key"), &operator)?;
-    let keys = spec
-        .nodes
-        .iter()
-        .map(|_| Ok(NodeKeys { identity: NewKey::random()?, p2p: NewKey::random()? }))
-        .collect::<Result<Vec<_>, DevnetError>>()?;
+    let node_keys = |_| {
+        let identity = NewKey::random()?;
+        let p2p = if one_key { identity.again() } else { NewKey::random()? };
+        Ok(NodeKeys { identity, p2p })
+    };
+    let keys = spec.nodes.iter().map(node_keys).collect::<Result<Vec<_>, DevnetError>>()?;
+    Ok(Accounts { admin, operator, keys })
+}
+
+fn finish(spec: &DevnetSpec, accounts: &Accounts, text: &str) -> Result<Devnet, DevnetError> {
+    let Accounts { admin, operator, keys } = accounts;
     let path = spec.dir.join("genesis.json");
-    let text = genesis_text(spec, &admin, &operator, &keys)?;
-    write(&path, &text)?;
-    let genesis = Genesis::from_json(&text)?;
+    write(&path, text)?;
+    let genesis = Genesis::from_json(text)?;
+    let governed = genesis.qbft.validatorcontractaddress == Some(GOVERNANCE);
+    let member = governed.then_some(admin.address);
     let mut configs = Vec::new();
     for node in 0..spec.nodes.len() {
-        configs.push(write_node(spec, &genesis, &path, admin.address, &keys, node)?);
+        configs.push(write_node(spec, &genesis, &path, member, keys, node)?);
     }
     Ok(Devnet { configs, genesis: path, admin: admin.address, operator: operator.address })
 }
 
-fn genesis_text(
-    spec: &DevnetSpec,
-    admin: &NewKey,
-    operator: &NewKey,
-    keys: &[NodeKeys],
-) -> Result<String, DevnetError> {
+fn genesis_text(spec: &DevnetSpec, accounts: &Accounts) -> Result<String, DevnetError> {
+    let Accounts { admin, operator, keys } = accounts;
     let seats = keys.iter().take(spec.seats);
+    let funds = U256::from(1_000_000) * U256::from(10).pow(U256::from(18));
+    if spec.profile != ClientProfile::Quorate {
+        let validators = seats.map(|k| k.identity.address).collect();
+        let accounts = [(admin.address, funds), (operator.address, funds)];
+        return Ok(foreign::genesis_text(spec, validators, &accounts)?);
+    }
     let governance = GenesisGovernance {
         members: vec![GenesisMember {
             alias: Label::new("devnet")?,
@@ -201,7 +244,6 @@ fn genesis_text(
             voting_blocks: 1000,
         },
     };
-    let funds = U256::from(1_000_000) * U256::from(10).pow(U256::from(18));
     Ok(render(&GenesisSpec {
         chain_id: spec.chain_id,
         gas_limit: spec.gas_limit,
@@ -223,7 +265,7 @@ fn write_node(
     spec: &DevnetSpec,
     genesis: &Genesis,
     genesis_path: &Path,
-    member: Address,
+    member: Option<Address>,
     keys: &[NodeKeys],
     node: usize,
 ) -> Result<PathBuf, DevnetError> {
@@ -244,9 +286,8 @@ fn write_node(
     let config = NodeConfig {
         version: CONFIG_VERSION,
         network: NetworkConfig {
-            chain_id: spec.chain_id,
-            genesis_hash: genesis.hash,
-            genesis: text(genesis_path),
+            profile: (spec.profile != ClientProfile::Quorate).then_some(spec.profile),
+            ..NetworkConfig::new(genesis.config.chain_id, genesis.hash, text(genesis_path))
         },
         identity: Some(IdentityConfig {
             address: own.identity.address,
@@ -259,10 +300,11 @@ fn write_node(
             listen: listen(ports.p2p),
             peers: peers.collect(),
             max_peers: 50,
+            eth_versions: Vec::new(),
         },
         rpc: Some(RpcConfig {
             listen: listen(ports.rpc),
-            namespaces: ["eth", "net", "web3", "txpool", "qbft"].map(String::from).to_vec(),
+            namespaces: ["eth", "net", "web3", "txpool", "qbft", "istanbul"].map(String::from).to_vec(),
         }),
         metrics: MetricsConfig { listen: listen(ports.metrics) },
         data_dir: text(&dir.join("data")),

@@ -16,12 +16,12 @@ mod verify;
 mod view;
 mod waiting;
 
-pub use block::{PROPOSAL_ROUND, ProposedBlock};
+pub use block::ProposedBlock;
 pub use verify::{Inbox, Incoming, Verifier};
 pub use view::{DriverView, JournalView};
 
 use crate::{
-    clock::unix_ms,
+    clock::{Clock, unix_ms},
     faults::Faults,
     import::Importer,
     journal::{JournalHandle, Record},
@@ -29,9 +29,11 @@ use crate::{
     pool::Pool,
     signer::Signer,
     sync::SyncHandle,
+    votes::PendingVotes,
 };
 use alloy_primitives::{Address, B256};
-use devp2p::{Misbehaviour, Network, PeerId};
+use chain::{client::WireRules, genesis::MessageEncoding};
+use devp2p::{Audience, Misbehaviour, Network, PeerId};
 use heard::Heard;
 use ledger::{HeadInfo, Ledger, LedgerError};
 use qbft::{Encoding, Input, Instance, NewHead, Rejected};
@@ -93,8 +95,14 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Where faults are told.
     pub faults: Faults,
+    /// Validators that the operator wants in or out.
+    pub votes: PendingVotes,
     /// The identity; none for observers.
     pub voter: Option<Voter>,
+    /// How the network's nodes speak.
+    pub rules: WireRules,
+    /// What time it is.
+    pub clock: Clock,
 }
 
 /// What others may look at while the driver runs.
@@ -142,17 +150,21 @@ impl Driver {
         let identity = parts.voter.as_ref().map(|voter| voter.signer.address());
         let sitting_out = parts.voter.as_ref().is_some_and(|voter| !voter.active);
         let records = parts.voter.as_ref().map_or(&[][..], |voter| &voter.records);
-        let (recovered, votes_from) = recover::recovered(records, &parts.faults);
+        let (recovered, votes_from) = recover::recovered(records, parts.rules.proposal_round, &parts.faults);
         let mut config = qbft::Config::new(identity);
         config.votes_from = if sitting_out { u64::MAX } else { votes_from };
-        let encoding = match parts.ledger.genesis().qbft.messageencoding {
-            chain::genesis::MessageEncoding::FourItem => Encoding::Besu26,
-            chain::genesis::MessageEncoding::Legacy => Encoding::Legacy,
+        config.proposer_rule = parts.rules.proposer_rule;
+        config.proposal_round = parts.rules.proposal_round;
+        config.mixed_digests = parts.rules.mixed_digests;
+        config.timeout_cap_ms = parts.rules.timeout_cap_ms;
+        let encoding = match parts.rules.message_encoding {
+            MessageEncoding::FourItem => Encoding::Besu26,
+            MessageEncoding::Legacy => Encoding::Legacy,
         };
-        let now_ms = unix_ms();
+        let now_ms = parts.clock.unix_ms();
         let (instance, outputs) = Instance::new(config, head.clone(), recovered, now_ms);
         let (effects, results) = mpsc::channel(EFFECTS);
-        let heartbeat = Arc::new(AtomicU64::new(now_ms));
+        let heartbeat = Arc::new(AtomicU64::new(unix_ms()));
         let (view, watch) = watch::channel(Arc::default());
         let mut driver = Self {
             encoding,
@@ -189,13 +201,14 @@ impl Driver {
         loop {
             self.heartbeat.store(unix_ms(), Ordering::Release);
             // Before anything else: a stream of messages must not keep a timer from running out.
-            for timer in self.timers.due(Now::read()) {
+            for timer in self.timers.due(self.now()) {
                 let _ = self.step(Input::Timeout(timer));
             }
             if self.retry.is_some_and(|(at, _)| Instant::now() >= at) {
                 let head = self.parts.importer.head();
                 self.on_head(&head).await;
             }
+            let pause = self.parts.clock.sleep(self.timers.wait(self.now()).min(TICK));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -209,15 +222,19 @@ impl Driver {
                     self.parts.network.forget_consensus();
                 }
                 Some(checked) = self.inbox.checked.recv() => self.on_message(checked),
-                () = tokio::time::sleep(self.timers.wait(Now::read()).min(TICK)) => {}
+                () = pause => {}
             }
             self.publish();
         }
     }
 
+    fn now(&self) -> Now {
+        Now::read(&self.parts.clock)
+    }
+
     /// An answer or timer that came too late is no news; what a peer's message was refused for is its sender's matter.
     fn step(&mut self, input: Input<ProposedBlock>) -> Result<(), Rejected> {
-        let outputs = self.instance.step(input, unix_ms()).inspect_err(|rejected| {
+        let outputs = self.instance.step(input, self.parts.clock.unix_ms()).inspect_err(|rejected| {
             let reason = [("reason", rejected.label())];
             self.parts.metrics.messages_rejected.get_or_create(&reason).inc();
             tracing::debug!(%rejected, "consensus input refused");
@@ -279,9 +296,12 @@ impl Driver {
         self.end_sitting_out().await;
     }
 
-    /// Tells the verifier which messages are worth checking.
+    /// Tells the verifier which messages are worth checking, and the network who is to get ours.
     fn look_at_head(&self) {
         let (height, seats) = (self.head.number.saturating_add(1), Arc::clone(&self.head.validators));
+        if self.parts.rules.one_key {
+            self.parts.network.consensus_audience(Audience::Holders(Arc::clone(&seats)));
+        }
         self.inbox.window.send_replace(Window { height, seats });
     }
 
@@ -356,6 +376,7 @@ async fn next_height(ledger: &Ledger) -> Result<NewHead, LedgerError> {
             proposer: head.header.beneficiary,
             validators: validators.into(),
             period_ms: parameters.block_period_s.saturating_mul(1000),
+            empty_period_ms: parameters.empty_block_period_s.saturating_mul(1000),
             request_timeout_ms: parameters.request_timeout_ms,
         });
     };

@@ -211,8 +211,11 @@ impl Importer {
             header: Arc::new(header.clone()),
         });
         let _ = self.committed.send(Arc::clone(committed));
-        if let Some(network) = self.network.get().filter(|_| source != Source::Fetched) {
-            network.announce_block(&committed.block, self.ledger.total_difficulty(header.number));
+        if let Some(network) = self.network.get() {
+            if source != Source::Fetched {
+                network.announce_block(&committed.block, self.ledger.total_difficulty(header.number));
+            }
+            network.head_moved();
         }
         let round = Extra::decode_exact(&header.extra_data).map_or(0, |extra| extra.round);
         self.metrics.block_imported();

@@ -30,3 +30,4 @@ pub mod seat_proof;
 pub mod setup;
 pub mod signer;
 pub mod sync;
+pub mod votes;

@@ -2,7 +2,7 @@
 
 use crate::{
     chain_reader::LedgerReader,
-    clock::unix_ms,
+    clock::{Clock, unix_ms},
     driver::{Driver, DriverHandle, Parts, Verifier, Voter},
     events,
     faults::Faults,
@@ -18,6 +18,7 @@ use crate::{
     setup::Setup,
     signer::Signer,
     sync::Sync,
+    votes::PendingVotes,
 };
 use chain::config::IdentityConfig;
 use devp2p::{ForkSchedule, Network, NetworkOptions};
@@ -93,6 +94,11 @@ struct Stores {
 
 /// Runs a node until `stop` is cancelled, then stops it in order: first voting, then peers, then the stores.
 pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError> {
+    run_by(setup, Clock::system(), stop).await
+}
+
+/// The same by another clock than the machine's.
+pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Result<(), NodeError> {
     let started_ms = unix_ms();
     let metrics = Arc::new(Metrics::default());
     let faults = Faults::new(Arc::clone(&metrics));
@@ -112,11 +118,12 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
     let (network, peer_events) = devp2p::start(network_options(&setup), reader).await?;
     importer.announce_to(network.clone());
     let (verifier, inbox) =
-        Verifier::start(network.clone(), Arc::clone(&metrics)).map_err(NodeError::Thread)?;
-    let (sync, sync_handle) = Sync::new(Arc::clone(&importer), network.clone());
+        Verifier::start(network.clone(), Arc::clone(&metrics), setup.rules).map_err(NodeError::Thread)?;
+    let (sync, sync_handle) = Sync::new(Arc::clone(&importer), network.clone(), clock.clone());
     let tasks = TaskTracker::new();
     // Before anything is voted on: what can fail at a start fails here, and leaves nothing half done.
-    let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network, &metrics).await?;
+    let votes = PendingVotes::default();
+    let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network, &metrics, &votes).await?;
     let parts = Parts {
         ledger: ledger.clone(),
         pool: pool.clone(),
@@ -125,7 +132,10 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
         sync: sync_handle.clone(),
         metrics: Arc::clone(&metrics),
         faults: faults.clone(),
+        votes,
         voter,
+        rules: setup.rules,
+        clock,
     };
     let (driver, handle) = Driver::start(parts, inbox, tasks.clone()).await?;
     let (gossip_in, inbound) = mpsc::channel(gossip::QUEUE);
@@ -151,7 +161,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
     });
     tasks.spawn(health::serve(health, health_port, stop.clone()));
     let head = ledger.head();
-    tracing::info!(head = head.number, genesis = %setup.genesis.hash, "node is running");
+    tracing::info!(head = head.number, genesis = %setup.genesis.hash, family = ?setup.genesis.family, "node is running");
     stop.cancelled().await;
     shut_down(rpc, network, tasks, ledger, journal_thread).await
 }
@@ -222,8 +232,9 @@ fn network_options(setup: &Setup) -> NetworkOptions {
         listen: setup.listen.p2p,
         peers: setup.config.p2p.peers.clone(),
         max_peers: setup.config.p2p.max_peers,
-        network_id: setup.config.network.chain_id,
-        forks: ForkSchedule::from_genesis(&setup.genesis),
+        network_id: setup.config.network.eth_network_id(),
+        forks: ForkSchedule::from_genesis(&setup.genesis, setup.rules.profile),
+        eth_versions: setup.eth_versions.clone(),
         client: format!("quorate/{}", env!("CARGO_PKG_VERSION")),
     }
 }
@@ -235,6 +246,7 @@ async fn serve_rpc(
     importer: &Arc<Importer>,
     network: &Network,
     metrics: &Arc<Metrics>,
+    votes: &PendingVotes,
 ) -> Result<Option<ServerHandle>, NodeError> {
     let (Some(config), Some(listen)) = (&setup.config.rpc, setup.listen.rpc) else { return Ok(None) };
     let view = View {
@@ -251,6 +263,7 @@ async fn serve_rpc(
         ledger: ledger.clone(),
         pool: pool.clone(),
         heads: importer.subscribe(),
+        votes: votes.clone(),
         node: Arc::new(view),
     });
     Ok(Some(server.await?))
@@ -265,13 +278,14 @@ fn prove_seat(
     stop: &CancellationToken,
 ) -> crate::seat_proof::SeatProofWatch {
     let (sender, proof) = watch::channel(None);
-    if let (Some(identity), Some(signer)) = (&setup.config.identity, &setup.signer) {
+    let member = setup.config.identity.as_ref().and_then(|identity| identity.member);
+    if let (Some(member), Some(signer)) = (member, &setup.signer) {
         let prover = SeatProver {
             ledger: ledger.clone(),
             importer: Arc::clone(importer),
             driver: driver.clone(),
             signer: Arc::clone(signer),
-            member: identity.member,
+            member,
         };
         tasks.spawn(prover.run(sender, stop.clone()));
     }

@@ -17,23 +17,25 @@ mod eth;
 mod filters;
 pub mod format;
 mod gate;
+mod istanbul;
 mod net;
 mod qbft;
 mod revert;
 mod server;
 mod txpool;
+mod validators;
 mod web3;
 
 pub use server::ServerHandle;
 
-use crate::pool::Pool;
+use crate::{pool::Pool, votes::PendingVotes};
 use alloy_primitives::Address;
 use ledger::{CommittedBlock, Ledger};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::broadcast;
 
 /// Namespaces that a configuration may name.
-pub const NAMESPACES: [&str; 5] = ["eth", "net", "qbft", "txpool", "web3"];
+pub const NAMESPACES: [&str; 6] = ["eth", "istanbul", "net", "qbft", "txpool", "web3"];
 
 /// What RPC asks of the rest of the node; every answer is immediate.
 pub trait NodeView: Send + Sync + 'static {
@@ -132,6 +134,8 @@ pub struct RpcOptions {
     pub pool: Pool,
     /// Every block, sent after `Ledger::commit` returned: durable and readable.
     pub heads: broadcast::Receiver<Arc<CommittedBlock>>,
+    /// Validators that the operator wants in or out; the driver puts them into blocks.
+    pub votes: PendingVotes,
     /// The rest of the node.
     pub node: Arc<dyn NodeView>,
 }

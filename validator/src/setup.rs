@@ -4,11 +4,14 @@ use crate::signer::{
     FileSigner, Signer,
     key_file::{KeyFileError, read_key},
 };
+use alloy_primitives::Address;
 use chain::{
-    config::{ConfigError, NodeConfig, SignerConfig},
+    client::{ClientProfile, ProfileError, WireRules},
+    config::{ConfigError, IdentityConfig, NodeConfig, SignerConfig},
     genesis::{Genesis, GenesisError},
+    governance::GOVERNANCE,
 };
-use devp2p::{IdentityError, NodeKey};
+use devp2p::{IdentityError, NodeKey, eth::EthVersion};
 use std::{
     fs, io,
     net::SocketAddr,
@@ -28,6 +31,10 @@ pub struct Setup {
     pub signer: Option<Arc<dyn Signer>>,
     /// Where to listen.
     pub listen: Listen,
+    /// How the network's nodes speak.
+    pub rules: WireRules,
+    /// Versions of eth to offer.
+    pub eth_versions: Vec<EthVersion>,
 }
 
 /// Addresses to listen on.
@@ -84,16 +91,32 @@ pub enum SetupError {
     /// RPC names a namespace that does not exist.
     #[error(transparent)]
     Rpc(#[from] crate::rpc::RpcError),
-    /// A profile of another client that this version does not speak.
-    #[error("genesis config.qbft.{field} is {got}, this version speaks only {want}")]
-    Profile {
-        /// Field of the genesis.
-        field: &'static str,
-        /// Found.
-        got: String,
-        /// Spoken.
-        want: String,
+    /// Settings that no network has.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The network knows validators by their p2p keys.
+    #[error(
+        "p2p.key is the key of {p2p}, the identity is {identity}: in a {profile} network nodes know a validator by its p2p key; name the identity's key file in p2p.key too, or set network.overrides.oneKey to false where all nodes are told otherwise"
+    )]
+    TwoKeys {
+        /// Account of the p2p key.
+        p2p: Address,
+        /// The identity.
+        identity: Address,
+        /// Of the network.
+        profile: ClientProfile,
     },
+    /// A version of eth that nobody here speaks.
+    #[error("p2p.ethVersions names {got}, this node speaks 66, 68 and 69")]
+    EthVersion {
+        /// Named.
+        got: u8,
+    },
+    /// Seats are held by members.
+    #[error(
+        "identity.member is missing; networks with the governance contract need the admin account of the identity's member"
+    )]
+    Member,
     /// Not an address to listen on.
     #[error("{field} is {got:?}, expected an IP address and a port such as 0.0.0.0:30303")]
     Listen {
@@ -119,27 +142,50 @@ impl Setup {
             crate::rpc::check_namespaces(&rpc.namespaces)?;
         }
         let genesis = genesis(&config)?;
-        check_profile(&genesis)?;
+        let rules = WireRules::resolve(&config.network, &genesis)?;
         let node_key = node_key(Path::new(&config.p2p.key))?;
         let signer = signer(&config)?;
-        Ok(Self { config, genesis, node_key, signer, listen })
+        if let Some(identity) = &config.identity {
+            check_identity(identity, &node_key, &genesis, rules)?;
+        }
+        let eth_versions = eth_versions(&config.p2p.eth_versions)?;
+        Ok(Self { config, genesis, node_key, signer, listen, rules, eth_versions })
     }
 }
 
 fn genesis(config: &NodeConfig) -> Result<Genesis, SetupError> {
     let path = Path::new(&config.network.genesis);
     let text = read("genesis", path)?;
-    Genesis::from_json(&text)
+    let genesis = match config.network.profile {
+        // On a network of several clients the file may be another one's than the one whose rules hold.
+        Some(profile) => Genesis::from_json_as(&text, profile.family()),
+        None => Genesis::from_json(&text),
+    };
+    genesis
         .and_then(|genesis| genesis.expect(config.network.chain_id, config.network.genesis_hash))
         .map_err(|source| SetupError::Genesis { path: path.to_path_buf(), source })
 }
 
-fn check_profile(genesis: &Genesis) -> Result<(), SetupError> {
-    let (got, want) = (genesis.qbft.proposalround, crate::driver::PROPOSAL_ROUND);
-    if got == want {
-        return Ok(());
+fn eth_versions(named: &[u8]) -> Result<Vec<EthVersion>, SetupError> {
+    if named.is_empty() {
+        return Ok(EthVersion::ALL.to_vec());
     }
-    Err(SetupError::Profile { field: "proposalround", got: format!("{got:?}"), want: format!("{want:?}") })
+    let spoken = |got: u8| EthVersion::ALL.into_iter().find(|version| version.number() == got);
+    named.iter().map(|got| spoken(*got).ok_or(SetupError::EthVersion { got: *got })).collect()
+}
+
+fn check_identity(
+    identity: &IdentityConfig,
+    node_key: &NodeKey,
+    genesis: &Genesis,
+    rules: WireRules,
+) -> Result<(), SetupError> {
+    let p2p = node_key.address();
+    if rules.one_key && p2p != identity.address {
+        return Err(SetupError::TwoKeys { p2p, identity: identity.address, profile: rules.profile });
+    }
+    let governed = genesis.qbft.validatorcontractaddress == Some(GOVERNANCE);
+    if governed && identity.member.is_none() { Err(SetupError::Member) } else { Ok(()) }
 }
 
 fn node_key(path: &Path) -> Result<NodeKey, SetupError> {

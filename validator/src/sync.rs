@@ -10,7 +10,7 @@ mod turns;
 pub use plan::{Claim, Plan, plan};
 
 use crate::{
-    clock::unix_ms,
+    clock::Clock,
     import::{ImportError, Importer, Source},
 };
 use devp2p::{Misbehaviour, Network, PeerId, PeerInfo};
@@ -72,6 +72,7 @@ pub struct Sync {
     last_asked_ms: u64,
     turn: usize,
     turns: Turns,
+    clock: Clock,
 }
 
 /// What ended the dealings with a peer.
@@ -87,9 +88,9 @@ enum Failure {
 
 impl Sync {
     /// Makes the task and its handle.
-    pub fn new(importer: Arc<Importer>, network: Network) -> (Self, SyncHandle) {
+    pub fn new(importer: Arc<Importer>, network: Network, clock: Clock) -> (Self, SyncHandle) {
         let (sender, hints) = mpsc::channel(QUEUE);
-        let last_asked_ms = unix_ms();
+        let last_asked_ms = clock.unix_ms();
         let handle =
             SyncHandle { hints: sender, head: importer.heads(), blocks: Arc::new(Semaphore::new(BLOCKS)) };
         let sync = Self {
@@ -101,6 +102,7 @@ impl Sync {
             last_asked_ms,
             turn: 0,
             turns: Turns::default(),
+            clock,
         };
         (sync, handle)
     }
@@ -116,7 +118,7 @@ impl Sync {
                     None => return,
                 },
                 // A new head restarts the wait before a peer is asked unprompted.
-                Ok(()) = heads.changed() => self.last_asked_ms = unix_ms(),
+                Ok(()) = heads.changed() => self.last_asked_ms = self.clock.unix_ms(),
                 () = tokio::time::sleep(TICK) => {}
             }
             tokio::select! {
@@ -143,7 +145,7 @@ impl Sync {
     async fn catch_up(&mut self) {
         while !self.importer.is_broken() {
             let head = self.importer.head().number;
-            let now_ms = unix_ms();
+            let now_ms = self.clock.unix_ms();
             let claims: Vec<Claim> = self.network.peers().iter().map(claim).collect();
             let best = claims.iter().map(|c| c.head).max().unwrap_or(0).max(self.heard);
             self.note_lag(head, best, now_ms);

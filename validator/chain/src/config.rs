@@ -3,7 +3,10 @@
 //! Unknown fields are refused, so that a typing error cannot silently fall back to a default. Secrets never stand in
 //! it: keys are named by the path of the file that holds them.
 
-use crate::enode::Enode;
+use crate::{
+    client::{ClientProfile, ProfileOverrides},
+    enode::Enode,
+};
 use alloc::{string::String, vec::Vec};
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
@@ -50,6 +53,36 @@ pub struct NetworkConfig {
     pub genesis_hash: B256,
     /// Path of the genesis file.
     pub genesis: String,
+    /// Network id of the `eth` handshake, where it is not the chain id (GoQuorum's `--networkid`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_id: Option<u64>,
+    /// The clients of the network; by default those the genesis file was written for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ClientProfile>,
+    /// Where the network differs from its profile.
+    #[serde(default, skip_serializing_if = "ProfileOverrides::is_empty")]
+    pub overrides: ProfileOverrides,
+}
+
+impl NetworkConfig {
+    /// A chain without anything said of its clients: the genesis says it.
+    #[must_use]
+    pub fn new(chain_id: u64, genesis_hash: B256, genesis: String) -> Self {
+        Self {
+            chain_id,
+            genesis_hash,
+            genesis,
+            network_id: None,
+            profile: None,
+            overrides: ProfileOverrides::default(),
+        }
+    }
+
+    /// Network id of the `eth` handshake.
+    #[must_use]
+    pub fn eth_network_id(&self) -> u64 {
+        self.network_id.unwrap_or(self.chain_id)
+    }
 }
 
 /// The identity and where its key and journal are.
@@ -58,8 +91,10 @@ pub struct NetworkConfig {
 pub struct IdentityConfig {
     /// Address that the key must have; another key is refused.
     pub address: Address,
-    /// Admin account of the member the identity belongs to; seat proofs are made out to it.
-    pub member: Address,
+    /// Admin account of the member the identity belongs to; seat proofs are made out to it. Absent on networks without
+    /// our governance contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Address>,
     /// Where signatures come from.
     pub signer: SignerConfig,
     /// What to do about the vote journal.
@@ -109,6 +144,9 @@ pub struct P2pConfig {
     /// Peers beside those, at most.
     #[serde(default = "default_max_peers")]
     pub max_peers: u16,
+    /// Versions of `eth` to offer; every one that the node speaks when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub eth_versions: Vec<u8>,
 }
 
 const fn default_max_peers() -> u16 {
@@ -121,7 +159,7 @@ const fn default_max_peers() -> u16 {
 pub struct RpcConfig {
     /// `address:port` to listen on.
     pub listen: String,
-    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `qbft`.
+    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `qbft`, `istanbul`.
     pub namespaces: Vec<String>,
 }
 

@@ -1,34 +1,61 @@
-//! Genesis: rendered from a specification by a pure function, and read back from the file as Besu writes it.
+//! Genesis: rendered from a specification by a pure function, and read back from the file as we, Besu or GoQuorum write it.
+//!
+//! What a file asks for that is not implemented is refused by the name of its key ([`keys`]), never skipped: a node that
+//! runs by other rules than its network forks from it.
 //!
 //! No clock and no randomness enter: the same specification gives the same text and so the same hash, wherever and
 //! whenever it runs. Sources: `qbft-facts` §1.6, `node-facts` E.4 and G; EIP-1559, 4895, 4844, 4788, 7685.
 
+mod fields;
+mod file;
 mod header;
+pub mod keys;
 mod render;
+mod schedule;
+mod transitions;
 
 pub use header::{EMPTY_REQUESTS_HASH, QBFT_MIX_HASH, genesis_header};
 pub use render::{GenesisSpec, Predeploy, render};
+pub use schedule::{MAX_CODE_SIZE, Schedule, Selection, Settings};
 
-use crate::{hash::ProposalRound, hash::block_hash};
+use crate::{
+    client::Written,
+    hash::{ProposalRound, block_hash},
+    profile::Family,
+};
 use alloc::{
     collections::BTreeMap,
     string::{String, ToString},
+    vec,
     vec::Vec,
 };
 use alloy_consensus::Header;
 use alloy_genesis::{ChainConfig, GenesisAccount};
 use alloy_primitives::{Address, B256};
+use fields::Fields;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use transitions::Sections;
 
 /// A genesis file, read and checked.
 #[derive(Clone, Debug)]
 pub struct Genesis {
-    /// Forks by number and time, as alloy reads them.
+    /// Chain id and forks by number and time, as alloy reads them; a fork that the file leaves out stands with the next.
     pub config: ChainConfig,
-    /// The consensus part.
+    /// Whose rules hold.
+    pub family: Family,
+    /// Parameters of block 0 and how messages look.
     pub qbft: QbftConfig,
+    /// What the file says of how nodes speak.
+    pub written: Written,
+    /// Parameters of every height.
+    pub schedule: Schedule,
+    /// Blocks that GoQuorum counts among its forks beside those of `config` (`qbft-facts` §6.3).
+    pub quorum_forks: Vec<u64>,
     /// Base fee is 0 for ever (Besu's `zeroBaseFee`).
     pub zero_base_fee: bool,
+    /// Base fee of the first London block, should it not be block 0 (EIP-1559; Besu takes the file's `baseFeePerGas`).
+    pub initial_base_fee: u64,
     /// Header of block 0.
     pub header: Header,
     /// Its on-chain hash.
@@ -97,6 +124,38 @@ pub enum GenesisError {
     /// `extraData` is not QBFT's.
     #[error("genesis extraData is not canonical QBFT extra data: {0}")]
     ExtraData(alloy_rlp::Error),
+    /// A key that changes rules and is not implemented.
+    #[error(
+        "genesis {key} is {got}, which this version does not do; remove the key, or run a version that knows it"
+    )]
+    Unsupported {
+        /// Its path.
+        key: String,
+        /// Found.
+        got: String,
+    },
+    /// A key that nobody is known to read.
+    #[error("genesis {key} is not a known key; correct its name, or begin it with _ if it is a remark")]
+    UnknownKey {
+        /// Its path.
+        key: String,
+    },
+    /// One key in two spellings.
+    #[error("genesis {key} stands there twice in different spellings; keep one")]
+    Twice {
+        /// Its path.
+        key: String,
+    },
+    /// A value that makes no sense where it stands.
+    #[error("genesis {key} is {got}, expected {want}")]
+    Value {
+        /// Path of the key.
+        key: String,
+        /// Found.
+        got: String,
+        /// Expected.
+        want: &'static str,
+    },
     /// A field that is fixed on QBFT chains has another value.
     #[error("genesis {field} is {got}, QBFT needs {want}")]
     Field {
@@ -126,17 +185,48 @@ pub enum GenesisError {
 }
 
 impl Genesis {
-    /// Reads a genesis file and computes its header and hash.
+    /// Reads a genesis file and computes its header and hash; the rules are those of the client it was written for.
     pub fn from_json(text: &str) -> Result<Self, GenesisError> {
-        let mut json: serde_json::Value = serde_json::from_str(text)?;
-        pad_storage(&mut json);
-        let file: alloy_genesis::Genesis = serde_json::from_value(json)?;
-        let qbft = qbft_section(&file.config)?;
-        let zero_base_fee =
-            file.config.extra_fields.get("zeroBaseFee").and_then(serde_json::Value::as_bool).unwrap_or(false);
+        Self::read(text, None)
+    }
+
+    /// The same, under the rules of the family given.
+    pub fn from_json_as(text: &str, family: Family) -> Result<Self, GenesisError> {
+        Self::read(text, Some(family))
+    }
+
+    fn read(text: &str, family: Option<Family>) -> Result<Self, GenesisError> {
+        let json: serde_json::Map<String, Value> = serde_json::from_str(text)?;
+        let sections = sections(&json, family)?;
+        let Sections { family, config, qbft } = &sections;
+        let file = file::canonical(&json, config, *family)?;
+        let schedule = transitions::schedule(&sections)?;
         let header = genesis_header(&file)?;
-        let hash = block_hash(&header).map_err(GenesisError::ExtraData)?;
-        Ok(Self { config: file.config, qbft, zero_base_fee, header, hash, alloc: file.alloc })
+        let genesis = Self {
+            hash: block_hash(&header).map_err(GenesisError::ExtraData)?,
+            qbft: consensus(qbft, *family, &schedule)?,
+            written: written(qbft)?,
+            quorum_forks: quorum_forks(config)?,
+            zero_base_fee: config.flag("zeroBaseFee")?.unwrap_or(false),
+            initial_base_fee: header::initial_base_fee(&file),
+            family: *family,
+            schedule,
+            header,
+            config: file.config,
+            alloc: file.alloc,
+        };
+        genesis.check_validators()?;
+        Ok(genesis)
+    }
+
+    /// Somebody must be able to seal block 1.
+    fn check_validators(&self) -> Result<(), GenesisError> {
+        let is_header = self.schedule.at(1).selection == Selection::Header;
+        if is_header && self.schedule.validators_at(1).is_none() && self.header_validators()?.is_empty() {
+            let reason = "extraData names no validators and there is no validatorcontractaddress";
+            return Err(GenesisError::Qbft(reason.to_string()));
+        }
+        Ok(())
     }
 
     /// Checks that this is the expected chain.
@@ -157,36 +247,72 @@ impl Genesis {
     }
 }
 
-/// Short slots and values (`0x0`, `0x01`) are left-padded to 32 bytes, as every client reads them.
-fn pad_storage(json: &mut serde_json::Value) {
-    let accounts = json.get_mut("alloc").and_then(serde_json::Value::as_object_mut);
-    for account in accounts.into_iter().flat_map(|a| a.values_mut()) {
-        let Some(storage) = account.get_mut("storage").and_then(serde_json::Value::as_object_mut) else {
-            continue;
-        };
-        let padded = storage.iter().map(|(slot, value)| {
-            let value = value.as_str().map_or_else(|| value.clone(), |text| pad(text).into());
-            (pad(slot), value)
-        });
-        *storage = padded.collect();
+fn sections(
+    json: &serde_json::Map<String, Value>,
+    family: Option<Family>,
+) -> Result<Sections<'_>, GenesisError> {
+    let missing = |what: &str| GenesisError::Qbft(alloc::format!("{what} is missing"));
+    let config = file::top(json, "config")?.and_then(Value::as_object);
+    let config = Fields::new("config", config.ok_or_else(|| missing("config"))?, keys::CONFIG)?;
+    let qbft = config.get("qbft").and_then(Value::as_object);
+    let qbft = Fields::new("config.qbft", qbft.ok_or_else(|| missing("the section"))?, keys::QBFT)?;
+    let family = family.unwrap_or_else(|| detect(&config, &qbft));
+    if family == Family::GoQuorum
+        && let Some(key) = keys::BESU_CONFIG.iter().find(|key| config.has_any(&[key]))
+    {
+        return Err(config.bad(key, "nothing: GoQuorum does not know the key"));
     }
+    Ok(Sections { family, config, qbft })
 }
 
-fn pad(quantity: &str) -> String {
-    alloc::format!("0x{:0>64}", quantity.strip_prefix("0x").unwrap_or(quantity))
+/// Whose file it is: GoQuorum's has its own keys or transitions in a plain list, ours has keys of ours.
+fn detect(config: &Fields<'_>, qbft: &Fields<'_>) -> Family {
+    let listed = config.get("transitions").is_some_and(Value::is_array);
+    if listed || config.has_any(&keys::GOQUORUM_CONFIG) || qbft.has_any(&keys::GOQUORUM_QBFT) {
+        return Family::GoQuorum;
+    }
+    if qbft.has_any(&keys::OURS) { Family::Quorate } else { Family::Besu }
 }
 
-fn qbft_section(config: &ChainConfig) -> Result<QbftConfig, GenesisError> {
-    let value = config
-        .extra_fields
-        .get("qbft")
-        .ok_or_else(|| GenesisError::Qbft("the section is missing".to_string()))?;
-    let qbft: QbftConfig =
-        serde_json::from_value(value.clone()).map_err(|e| GenesisError::Qbft(e.to_string()))?;
-    if qbft.blockperiodseconds == 0 {
-        return Err(GenesisError::Qbft("blockperiodseconds is 0, expected at least 1".to_string()));
+/// Parameters of block 0; how messages look is the family's custom where the file does not say.
+fn consensus(qbft: &Fields<'_>, family: Family, schedule: &Schedule) -> Result<QbftConfig, GenesisError> {
+    let settings = schedule.at(0);
+    let (round, encoding) = match family {
+        Family::GoQuorum => (ProposalRound::Zero, MessageEncoding::Legacy),
+        Family::Besu | Family::Quorate => (ProposalRound::Real, MessageEncoding::FourItem),
+    };
+    Ok(QbftConfig {
+        blockperiodseconds: settings.block_period_s,
+        requesttimeoutseconds: settings.request_timeout_ms.div_ceil(1000),
+        requesttimeoutmilliseconds: qbft.uint("requesttimeoutmilliseconds")?,
+        epochlength: settings.epoch_length,
+        validatorcontractaddress: match settings.selection {
+            Selection::Contract(contract) => Some(contract),
+            Selection::Header => None,
+        },
+        proposalround: qbft.parsed("proposalround", "\"real\" or \"zero\"")?.unwrap_or(round),
+        messageencoding: qbft.parsed("messageencoding", "\"fourItem\" or \"legacy\"")?.unwrap_or(encoding),
+    })
+}
+
+fn written(qbft: &Fields<'_>) -> Result<Written, GenesisError> {
+    let policy = qbft.uint("policy")?.unwrap_or(0);
+    if policy > 1 {
+        return Err(qbft.bad("policy", "0 (round-robin) or 1 (sticky)"));
     }
-    Ok(qbft)
+    let cap_s = qbft.uint("maxrequesttimeoutseconds")?.filter(|seconds| *seconds > 0);
+    Ok(Written {
+        encoding: qbft.parsed("messageencoding", "\"fourItem\" or \"legacy\"")?,
+        round: qbft.parsed("proposalround", "\"real\" or \"zero\"")?,
+        sticky: policy == 1,
+        timeout_cap_ms: cap_s.map(|seconds| seconds.saturating_mul(1000)),
+    })
+}
+
+fn quorum_forks(config: &Fields<'_>) -> Result<Vec<u64>, GenesisError> {
+    let mut forks = vec![config.uint("maxCodeSizeChangeBlock")?, config.uint("enableGasPriceBlock")?];
+    forks.retain(|fork| fork.is_some_and(|at| at > 0));
+    Ok(forks.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

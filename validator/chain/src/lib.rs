@@ -20,6 +20,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod client;
 pub mod config;
 pub mod enode;
 pub mod extra;
@@ -28,9 +29,11 @@ pub mod governance;
 pub mod hash;
 pub mod metrics;
 pub mod network_info;
+pub mod profile;
 pub mod quorum;
 pub mod signature;
 pub mod status;
+pub mod voting;
 
 pub use extra::{Extra, Vote};
 pub use signature::Seal;

@@ -24,8 +24,8 @@ pub struct PeerInfo {
     pub istanbul: bool,
     /// Hash of the newest block it claims.
     pub head_hash: B256,
-    /// Number of the newest block it has shown; the Status of `eth/68` carries none, so 0 until its first NewBlock,
-    /// NewBlockHashes or headers. Announced numbers that the clock rules out are left aside, and so is most of what a
+    /// Number of the newest block it has shown; the Status of `eth/68` and earlier carries none, so 0 until its first
+    /// NewBlock, NewBlockHashes or headers. Announced numbers that the clock rules out are left aside, and so is most of what a
     /// peer announces while it is doubted ([`crate::Network::doubt`]).
     pub head_number: u64,
     /// Total difficulty it claims; genesis difficulty + head number on QBFT chains. One that the clock rules out is

@@ -2,7 +2,7 @@
 
 use alloy_eip2124::{ForkFilter, ForkFilterKey, ForkId, Head};
 use alloy_primitives::B256;
-use chain::genesis::Genesis;
+use chain::{client::ClientProfile, genesis::Genesis};
 
 /// Genesis and forks of the chain, the input of every fork id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,46 +35,16 @@ pub struct ForkRejection {
 }
 
 impl ForkSchedule {
-    /// Reads the schedule from a genesis file.
+    /// Reads the schedule from a genesis file, with the forks that the clients of this profile count.
     #[must_use]
-    pub fn from_genesis(genesis: &Genesis) -> Self {
-        let c = &genesis.config;
-        let blocks = [
-            c.homestead_block,
-            c.dao_fork_block,
-            c.eip150_block,
-            c.eip155_block,
-            c.eip158_block,
-            c.byzantium_block,
-            c.constantinople_block,
-            c.petersburg_block,
-            c.istanbul_block,
-            c.muir_glacier_block,
-            c.berlin_block,
-            c.london_block,
-            c.arrow_glacier_block,
-            c.gray_glacier_block,
-            c.merge_netsplit_block,
-        ];
-        let times = [
-            c.shanghai_time,
-            c.cancun_time,
-            c.prague_time,
-            c.osaka_time,
-            c.bpo1_time,
-            c.bpo2_time,
-            c.bpo3_time,
-            c.bpo4_time,
-            c.bpo5_time,
-            c.amsterdam_time,
-            c.bogota_time,
-        ];
-        Self {
-            genesis_hash: genesis.hash,
-            genesis_time: genesis.header.timestamp,
-            blocks: blocks.into_iter().flatten().collect(),
-            times: times.into_iter().flatten().collect(),
-        }
+    pub fn from_genesis(genesis: &Genesis, profile: ClientProfile) -> Self {
+        let goquorum = profile == ClientProfile::GoQuorum;
+        let (blocks, times) = if goquorum {
+            (goquorum_blocks(genesis), Vec::new())
+        } else {
+            (besu_blocks(genesis), times(genesis))
+        };
+        Self { genesis_hash: genesis.hash, genesis_time: genesis.header.timestamp, blocks, times }
     }
 
     /// Fork id to announce with this head.
@@ -101,4 +71,63 @@ impl ForkSchedule {
         let head = Head { number, timestamp, ..Head::default() };
         ForkFilter::new(head, self.genesis_hash, self.genesis_time, blocks.chain(times))
     }
+}
+
+/// Besu counts no `eip155Block`.
+fn besu_blocks(genesis: &Genesis) -> Vec<u64> {
+    let c = &genesis.config;
+    let blocks = [
+        c.homestead_block,
+        c.dao_fork_block,
+        c.eip150_block,
+        c.eip158_block,
+        c.byzantium_block,
+        c.constantinople_block,
+        c.petersburg_block,
+        c.istanbul_block,
+        c.muir_glacier_block,
+        c.berlin_block,
+        c.london_block,
+        c.arrow_glacier_block,
+        c.gray_glacier_block,
+        c.merge_netsplit_block,
+    ];
+    blocks.into_iter().flatten().collect()
+}
+
+fn times(genesis: &Genesis) -> Vec<u64> {
+    let c = &genesis.config;
+    let times = [
+        c.shanghai_time,
+        c.cancun_time,
+        c.prague_time,
+        c.osaka_time,
+        c.bpo1_time,
+        c.bpo2_time,
+        c.bpo3_time,
+        c.bpo4_time,
+        c.bpo5_time,
+        c.amsterdam_time,
+        c.bogota_time,
+    ];
+    times.into_iter().flatten().collect()
+}
+
+/// GoQuorum counts every key that ends in `Block`, its own but `qip714Block` included, and no fork after Berlin.
+fn goquorum_blocks(genesis: &Genesis) -> Vec<u64> {
+    let c = &genesis.config;
+    let known = [
+        c.homestead_block,
+        c.dao_fork_block,
+        c.eip150_block,
+        c.eip155_block,
+        c.eip158_block,
+        c.byzantium_block,
+        c.constantinople_block,
+        c.petersburg_block,
+        c.istanbul_block,
+        c.muir_glacier_block,
+        c.berlin_block,
+    ];
+    known.into_iter().flatten().chain(genesis.quorum_forks.iter().copied()).collect()
 }

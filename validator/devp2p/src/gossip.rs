@@ -2,6 +2,7 @@
 
 use crate::{
     Block, PeerId,
+    eth::BlockRange,
     eth::message::{announced, encode_new_block, encode_transaction_hashes, encode_transactions, id},
     istanbul::{CONSENSUS_CODES, MAX_CONSENSUS_PAYLOAD},
     peers::{peer::Peer, seen::consensus_hash},
@@ -9,7 +10,10 @@ use crate::{
     shared::Shared,
 };
 use alloy_primitives::{B256, Bytes, U256, keccak256};
-use std::{cell::OnceCell, sync::Arc};
+use std::{
+    cell::OnceCell,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 use tracing::warn;
 
 /// Transactions in one message, at most (Besu).
@@ -17,14 +21,23 @@ const TRANSACTIONS_AT_ONCE: usize = 4096;
 /// Bytes of transactions in one message, unless a single one is larger.
 const TRANSACTION_BYTES_AT_ONCE: usize = 256 * 1024;
 
+/// Blocks between two BlockRangeUpdates (EIP-7642 suggests an epoch); each of them was announced by itself too.
+const RANGE_EVERY: u64 = 32;
+
 /// Queues a consensus payload for every peer that has neither shown nor been sent it.
 pub(crate) fn consensus(shared: &Shared, code: u8, payload: &Bytes, except: Option<PeerId>) {
     let Some(data) = consensus_data(code, payload) else { return };
     let hash = consensus_hash(code, payload);
     // Own payloads that come back are of no use to the owner.
     shared.delivered.lock().insert(hash);
-    for peer in shared.table.all() {
-        if Some(peer.id) != except && peer.capabilities.istanbul_base.is_some() && new_to(&peer, hash) {
+    let audience = shared.audience.read().clone();
+    let listens = |peer: &Peer| {
+        Some(peer.id) != except
+            && peer.capabilities.istanbul_base.is_some()
+            && audience.includes(&peer.address)
+    };
+    for peer in shared.table.all().iter().filter(|peer| listens(peer)) {
+        if new_to(peer, hash) {
             peer.send_consensus(code, data.clone());
         }
     }
@@ -35,6 +48,9 @@ pub(crate) fn consensus_to(shared: &Shared, to: &PeerId, code: u8, payload: &Byt
     let (Some(peer), Some(data)) = (shared.table.get(to), consensus_data(code, payload)) else {
         return false;
     };
+    if !shared.audience.read().includes(&peer.address) {
+        return false;
+    }
     let hash = consensus_hash(code, payload);
     shared.delivered.lock().insert(hash);
     new_to(&peer, hash);
@@ -64,6 +80,21 @@ pub(crate) fn block(shared: &Shared, block: &Block, total_difficulty: U256) {
         if peer.seen.lock().blocks.insert(hash) {
             peer.send_eth(id::NEW_BLOCK, data.clone());
         }
+    }
+}
+
+/// Tells `eth/69` peers which blocks are here, every so many blocks.
+pub(crate) fn range(shared: &Shared) {
+    let chain = shared.reader.status();
+    let told = shared.range_told.load(Relaxed);
+    if chain.head_number < told.saturating_add(RANGE_EVERY) {
+        return;
+    }
+    shared.range_told.store(chain.head_number, Relaxed);
+    let range = BlockRange { earliest: 0, latest: chain.head_number, latest_hash: chain.head_hash };
+    let Some(data) = compressed(&alloy_rlp::encode(range)) else { return };
+    for peer in shared.table.all().iter().filter(|peer| peer.capabilities.eth.has_ranges()) {
+        peer.send_eth(id::BLOCK_RANGE_UPDATE, data.clone());
     }
 }
 

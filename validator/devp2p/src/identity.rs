@@ -1,6 +1,6 @@
 //! A node's key and its public half, which is its name on the network.
 
-use alloy_primitives::B512;
+use alloy_primitives::{Address, B512, keccak256};
 use secp256k1::{PublicKey, SecretKey};
 use std::fmt;
 
@@ -36,6 +36,12 @@ impl NodeKey {
         Self(SecretKey::new(&mut rand::rng()))
     }
 
+    /// The account of this key: with one key for p2p and votes, the validator.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        address(&self.id())
+    }
+
     /// The public half.
     #[must_use]
     pub fn id(&self) -> PeerId {
@@ -69,6 +75,11 @@ pub(crate) fn peer_id(key: &PublicKey) -> PeerId {
     let mut id = PeerId::ZERO;
     id.copy_from_slice(&bytes[1..]);
     id
+}
+
+/// Account of the holder of a key.
+pub(crate) fn address(id: &PeerId) -> Address {
+    Address::from_slice(&keccak256(id)[12..])
 }
 
 /// Key behind a name.

@@ -1,8 +1,8 @@
-//! Peer-to-peer networking: RLPx, `eth/68` and `istanbul/100` between validators.
+//! Peer-to-peer networking: RLPx, `eth/66` to `eth/69` and `istanbul/100` between validators.
 //!
 //! Static peers are dialled for ever, inbound connections are accepted within caps, and consensus payloads pass through
 //! as received. The crate decides nothing about blocks or votes: it answers peers from a [`ChainReader`] and hands
-//! everything else to the owner as [`Event`]s. Sources: devp2p `rlpx.md`, `caps/eth.md`; EIP-8, 706, 2124, 2481, 2976, 5793.
+//! everything else to the owner as [`Event`]s. Sources: devp2p `rlpx.md`, `caps/eth.md`; EIP-8, 706, 2124, 2481, 2976, 5793, 7642.
 #![deny(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -30,7 +30,7 @@ pub use counters::CounterSnapshot;
 pub use event::{DownReason, Event, Events, Misbehaviour, PeerInfo};
 pub use fork_id::{ForkRejection, ForkSchedule};
 pub use identity::{IdentityError, NodeKey, PeerId};
-pub use istanbul::{CONSENSUS_CODES, MAX_CONSENSUS_PAYLOAD};
+pub use istanbul::{Audience, CONSENSUS_CODES, MAX_CONSENSUS_PAYLOAD};
 pub use network::{Network, StartError, start};
 pub use options::NetworkOptions;
 pub use reader::{Block, BlockBody, BlockId, ChainReader, ChainStatus};

@@ -1,7 +1,7 @@
 //! The handle the owner holds.
 
 use crate::{
-    Block, BlockBody, BlockId, ChainReader, CounterSnapshot, DisconnectReason, DownReason, Events,
+    Audience, Block, BlockBody, BlockId, ChainReader, CounterSnapshot, DisconnectReason, DownReason, Events,
     Misbehaviour, NetworkOptions, PeerId, PeerInfo, RequestError, counters::Count, dial::keep_connected,
     gossip, identity::public_key, listen::listen, request, shared::Shared,
 };
@@ -66,7 +66,7 @@ pub async fn start(
 }
 
 impl Network {
-    /// Sends a consensus payload to every `istanbul/100` peer that has neither shown nor been sent it. Never waits: a
+    /// Sends a consensus payload to every `istanbul/100` peer of the audience that has neither shown nor been sent it. Never waits: a
     /// peer whose queue is full is dropped. Codes outside [`crate::CONSENSUS_CODES`] are ignored.
     #[expect(
         clippy::needless_pass_by_value,
@@ -76,7 +76,8 @@ impl Network {
         gossip::consensus(&self.shared, code, &payload, except);
     }
 
-    /// Sends a consensus payload to one peer, even if it was sent before; false when it is not connected.
+    /// Sends a consensus payload to one peer, even if it was sent before; false when it is not connected or not of the
+    /// audience.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "callers give away what they send; queues share the bytes"
@@ -89,6 +90,16 @@ impl Network {
     /// again. For the owner to call when it starts an instance that may have missed them.
     pub fn forget_consensus(&self) {
         self.shared.delivered.lock().clear();
+    }
+
+    /// Says whose connections consensus payloads go to from now on; everybody's until it is said.
+    pub fn consensus_audience(&self, audience: Audience) {
+        *self.shared.audience.write() = audience;
+    }
+
+    /// Tells peers that are told of ranges that the head has moved, now and then.
+    pub fn head_moved(&self) {
+        gossip::range(&self.shared);
     }
 
     /// Sends a block to every peer that has not shown it.

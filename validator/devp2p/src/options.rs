@@ -1,6 +1,6 @@
 //! What the network is started with.
 
-use crate::{ForkSchedule, NodeKey};
+use crate::{ForkSchedule, NodeKey, eth::EthVersion};
 use chain::enode::Enode;
 use std::net::SocketAddr;
 
@@ -19,6 +19,8 @@ pub struct NetworkOptions {
     pub network_id: u64,
     /// Genesis hash and forks.
     pub forks: ForkSchedule,
+    /// Versions of eth to offer.
+    pub eth_versions: Vec<EthVersion>,
     /// Client name for Hello, for example `quorate/0.1.0`.
     pub client: String,
 }

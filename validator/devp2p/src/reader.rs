@@ -24,6 +24,14 @@ pub struct ChainStatus {
     pub total_difficulty: U256,
 }
 
+impl ChainStatus {
+    /// Total difficulty up to a block: every block of a QBFT chain adds 1.
+    pub(crate) fn total_difficulty_of(&self, number: u64) -> U256 {
+        let genesis = self.total_difficulty.saturating_sub(U256::from(self.head_number));
+        genesis.saturating_add(U256::from(number))
+    }
+}
+
 /// Read access to chain and pool for answering peers.
 ///
 /// Synchronous and called on blocking threads, except [`ChainReader::status`], which must not wait. Every method does

@@ -1,14 +1,14 @@
 //! State that all tasks of the network share.
 
 use crate::{
-    ChainReader, NetworkOptions, PeerId,
+    Audience, ChainReader, NetworkOptions, PeerId,
     counters::Counters,
-    eth::{EthVersion, Status},
+    eth::{BlockRange, ClaimedHead, EthVersion, Status},
     event::Weighed,
     peers::{peer::Peer, seen::HashMemory, table::Table},
 };
-use alloy_primitives::U256;
-use parking_lot::Mutex;
+use alloy_primitives::{B256, U256};
+use parking_lot::{Mutex, RwLock};
 use std::{
     collections::HashSet,
     net::SocketAddr,
@@ -47,6 +47,9 @@ pub(crate) struct Shared {
     pub(crate) event_kib: Arc<Semaphore>,
     pub(crate) counters: Counters,
     pub(crate) delivered: Mutex<HashMemory>,
+    pub(crate) audience: RwLock<Audience>,
+    /// Newest block that peers were told of in a BlockRangeUpdate.
+    pub(crate) range_told: AtomicU64,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) started: Instant,
@@ -71,6 +74,8 @@ impl Shared {
             event_kib: Arc::new(Semaphore::new(EVENT_KIB as usize)),
             counters: Counters::new(),
             delivered: Mutex::new(HashMemory::new(DELIVERED)),
+            audience: RwLock::default(),
+            range_told: AtomicU64::new(0),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             started: Instant::now(),
@@ -98,11 +103,27 @@ impl Shared {
     }
 
     /// The claimed total difficulty if the clock allows it, our own otherwise.
-    pub(crate) fn believable_difficulty(&self, claimed: U256) -> U256 {
+    fn believable_difficulty(&self, claimed: U256) -> U256 {
         let chain = self.reader.status();
         let most =
             chain.total_difficulty.saturating_add(U256::from(Self::possible_lead(chain.head_timestamp)));
         if claimed > most { chain.total_difficulty } else { claimed }
+    }
+
+    /// What a peer's Status says of its head, as far as the clock allows it: hash, number, total difficulty.
+    pub(crate) fn believable_head(&self, claimed: ClaimedHead) -> (B256, u64, U256) {
+        match claimed {
+            ClaimedHead::Difficulty { total_difficulty, hash } => {
+                (hash, 0, self.believable_difficulty(total_difficulty))
+            }
+            ClaimedHead::Range(BlockRange { latest, latest_hash, .. }) => {
+                let chain = self.reader.status();
+                let most = chain.head_number.saturating_add(Self::possible_lead(chain.head_timestamp));
+                // Who claims what cannot be is asked as if it had said nothing.
+                let number = if latest > most { 0 } else { latest };
+                (latest_hash, number, chain.total_difficulty_of(number))
+            }
+        }
     }
 
     /// Takes a peer's claim back to our head.
@@ -115,13 +136,21 @@ impl Shared {
     pub(crate) fn status(&self, version: EthVersion) -> (Status, u64, u64) {
         let chain = self.reader.status();
         let forks = &self.options.forks;
+        let head = if version.has_ranges() {
+            ClaimedHead::Range(BlockRange {
+                earliest: 0,
+                latest: chain.head_number,
+                latest_hash: chain.head_hash,
+            })
+        } else {
+            ClaimedHead::Difficulty { total_difficulty: chain.total_difficulty, hash: chain.head_hash }
+        };
         let status = Status {
             version: version.number(),
             network_id: self.options.network_id,
-            total_difficulty: chain.total_difficulty,
-            head_hash: chain.head_hash,
             genesis_hash: forks.genesis_hash,
             fork_id: forks.current(chain.head_number, chain.head_timestamp),
+            head,
         };
         (status, chain.head_number, chain.head_timestamp)
     }

@@ -74,6 +74,9 @@ pub enum SkipReason {
     /// The state or the rules of this block refuse it; see [`SkipReason::is_permanent`] for whether others may take it.
     #[error("invalid: {0}")]
     Invalid(InvalidTransaction),
+    /// The chain takes no price for gas (GoQuorum without `gasPriceEnabled`).
+    #[error("gas price is {0}, this chain takes only 0")]
+    GasPrice(u128),
     /// Blob transactions do not exist on this chain.
     #[error("transaction type {0} is not supported")]
     Type(u8),
@@ -87,7 +90,9 @@ impl SkipReason {
         match self {
             Self::Type(_) => true,
             Self::Invalid(reason) => no_state_takes(reason),
-            Self::NoGasLeft { .. } | Self::NoBytesLeft { .. } | Self::NonceGap { .. } => false,
+            Self::NoGasLeft { .. } | Self::NoBytesLeft { .. } | Self::NonceGap { .. } | Self::GasPrice(_) => {
+                false
+            }
         }
     }
 }
@@ -123,6 +128,10 @@ const fn no_state_takes(reason: &InvalidTransaction) -> bool {
 pub struct Parameters {
     /// Seconds between blocks, at least 1.
     pub block_period_s: u64,
+    /// Seconds that a valid block is after its parent at least; below the period where a transition shortens it late.
+    pub min_period_s: u64,
+    /// Seconds after which a block without transactions is due; 0, or not above the period: like any other.
+    pub empty_block_period_s: u64,
     /// Round-0 timeout in milliseconds, counted from when the block is due.
     pub request_timeout_ms: u64,
     /// Where proposers walk the gas limit to.

@@ -81,7 +81,10 @@ fn draft(chain: &Chain, parent: &Head, attributes: &BuildAttributes) -> Result<H
         beneficiary: attributes.beneficiary,
         difficulty: U256::from(1),
         number: parent.info.number + 1,
-        gas_limit: rules::next_gas_limit(before.gas_limit, attributes.gas_limit_target),
+        gas_limit: rules::next_gas_limit(
+            rules::gas_limit_base(&chain.genesis, before),
+            attributes.gas_limit_target,
+        ),
         timestamp: attributes.timestamp,
         extra_data: attributes.extra_data.clone(),
         mix_hash: QBFT_MIX_HASH,
@@ -147,6 +150,7 @@ fn skipped(refused: Refused) -> Result<SkipReason, LedgerError> {
             SkipReason::NonceGap { got: tx, want: state }
         }
         Refused::Invalid(reason) => SkipReason::Invalid(reason),
+        Refused::GasPrice(price) => SkipReason::GasPrice(price),
         Refused::Ledger(error) => return Err(error),
     })
 }

@@ -8,7 +8,7 @@ use crate::{
 use alloy_primitives::{Address, Bytes};
 use alloy_sol_types::SolCall;
 use chain::{
-    Extra,
+    genesis::Selection,
     governance::{
         GOVERNANCE,
         Governance::{getValidatorsCall, parametersAtCall},
@@ -60,11 +60,15 @@ impl Head {
         if let Some(next) = self.next.get() {
             return Ok(next);
         }
-        let qbft = &chain.genesis.qbft;
-        let (mut validators, parameters) = match qbft.validatorcontractaddress {
-            Some(GOVERNANCE) => self.governed(chain)?,
-            Some(contract) => (self.contract_validators(chain, contract)?, genesis_parameters(chain)),
-            None => (self.header_validators()?, genesis_parameters(chain)),
+        let height = self.info.number + 1;
+        let (mut validators, parameters) = match chain.genesis.schedule.at(height).selection {
+            Selection::Contract(GOVERNANCE) => self.governed(chain)?,
+            Selection::Contract(contract) => {
+                (self.contract_validators(chain, contract)?, scheduled_parameters(chain, height))
+            }
+            Selection::Header => {
+                (self.tally(chain)?.validators().to_vec(), scheduled_parameters(chain, height))
+            }
         };
         validators.sort_unstable();
         validators.dedup();
@@ -84,6 +88,8 @@ impl Head {
             check_hardforks(&view.hardforks, height)?;
             let parameters = Parameters {
                 block_period_s: view.blockPeriodSeconds,
+                min_period_s: view.blockPeriodSeconds,
+                empty_block_period_s: 0,
                 request_timeout_ms: view.requestTimeoutMillis,
                 gas_limit_target: view.gasLimit,
             };
@@ -132,21 +138,17 @@ impl Head {
     fn fault(&self, contract: Address, reason: String) -> LedgerError {
         LedgerError::ValidatorContract { contract, block: self.info.number, reason }
     }
-
-    fn header_validators(&self) -> Result<Vec<Address>, LedgerError> {
-        let extra = Extra::decode_exact(&self.info.header.extra_data);
-        extra
-            .map(|extra| extra.validators)
-            .map_err(|_| LedgerError::Corrupt { what: "extra data of the head" })
-    }
 }
 
-fn genesis_parameters(chain: &Chain) -> Parameters {
-    let qbft = &chain.genesis.qbft;
+/// What the genesis and its transitions say of a height. A proposer waits for the longer of the two periods.
+fn scheduled_parameters(chain: &Chain, height: u64) -> Parameters {
+    let settings = chain.genesis.schedule.at(height);
     Parameters {
-        block_period_s: qbft.blockperiodseconds,
-        request_timeout_ms: qbft.request_timeout_ms(),
-        gas_limit_target: chain.genesis.header.gas_limit,
+        block_period_s: settings.block_period_s.max(settings.min_period_s),
+        min_period_s: settings.min_period_s,
+        empty_block_period_s: settings.empty_block_period_s,
+        request_timeout_ms: settings.request_timeout_ms,
+        gas_limit_target: settings.gas_limit_target.unwrap_or(chain.genesis.header.gas_limit),
     }
 }
 

@@ -136,9 +136,6 @@ pub enum OpenError {
         /// Why.
         source: Box<InvalidBlock>,
     },
-    /// The genesis asks for something this version does not do.
-    #[error("genesis: {0}")]
-    Genesis(String),
     /// Reading or writing.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -240,6 +237,16 @@ pub enum InvalidBlock {
         hash: TxHash,
         /// Why.
         reason: InvalidTransaction,
+    },
+    /// A price for gas where only 0 is taken.
+    #[error("transaction {index} ({hash}): gas price is {price}, this chain takes only 0")]
+    GasPrice {
+        /// Position.
+        index: usize,
+        /// Its hash.
+        hash: TxHash,
+        /// Offered, wei.
+        price: u128,
     },
     /// More gas than is left in the block.
     #[error("transaction {index} ({hash}): needs {needed} gas, {left} left in the block")]

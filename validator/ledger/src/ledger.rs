@@ -4,7 +4,7 @@ use crate::{
     HeadInfo, InvalidBlock, KnownSenders, LedgerError, OpenError, Options,
     candidates::Candidates,
     consensus::NextHeight,
-    execute::{block::Executed, rules},
+    execute::block::Executed,
     store::{
         blocks::BlockStore,
         codec::SlimAccount,
@@ -16,7 +16,7 @@ use crate::{
 };
 use alloy_primitives::{B256, KECCAK256_EMPTY, U256, keccak256};
 use alloy_trie::EMPTY_ROOT_HASH;
-use chain::genesis::Genesis;
+use chain::{genesis::Genesis, voting::VoteTally};
 use lru::LruCache;
 use parking_lot::{Mutex, RwLock};
 use revm::bytecode::Bytecode;
@@ -55,14 +55,13 @@ pub(crate) struct Head {
     pub(crate) view: StateView,
     /// Validators and parameters of the next height, once somebody asked.
     pub(crate) next: OnceLock<NextHeight>,
+    /// Votes after this block, in block-header mode once somebody asked.
+    pub(crate) tally: OnceLock<Arc<VoteTally>>,
 }
 
 impl Ledger {
     /// Opens the ledger in `dir`, creating it from `genesis` when empty, and replays blocks that the state lags behind.
     pub fn open(dir: &Path, genesis: Genesis, options: Options) -> Result<Self, OpenError> {
-        if let Some(reason) = rules::unsupported(&genesis) {
-            return Err(OpenError::Genesis(reason));
-        }
         std::fs::create_dir_all(dir)
             .map_err(|source| OpenError::Directory { path: dir.to_path_buf(), source })?;
         let blocks = BlockStore::open(&dir.join("blocks.redb"), options.block_cache_bytes, &genesis)?;
@@ -145,7 +144,8 @@ impl Chain {
         let options = WriteOptions { history_blocks: self.options.history_blocks, durable };
         self.state.apply(&effects, options)?;
         let hash = info.hash;
-        let head = Head { info, view: self.state.view()?, next: OnceLock::new() };
+        let tally = self.next_tally(&info)?;
+        let head = Head { info, view: self.state.view()?, next: OnceLock::new(), tally };
         *self.head.write() = Arc::new(head);
         self.candidates.move_to(hash);
         Ok(())
@@ -192,7 +192,7 @@ impl Head {
             return Err(OpenError::StateRoot { block: at.number, got: at.root, want: header.state_root });
         }
         let info = HeadInfo { number: at.number, hash, header: Arc::new(header) };
-        Ok(Self { info, view: state.view()?, next: OnceLock::new() })
+        Ok(Self { info, view: state.view()?, next: OnceLock::new(), tally: OnceLock::new() })
     }
 }
 

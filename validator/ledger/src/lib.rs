@@ -22,6 +22,7 @@ mod logs;
 mod options;
 mod reader;
 mod store;
+mod tally;
 mod trie;
 mod validate;
 

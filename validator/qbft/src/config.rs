@@ -2,12 +2,12 @@
 
 use crate::proposer::ProposerRule;
 use alloy_primitives::Address;
-use chain::hash::ProposalRound;
+use chain::{client::TIMEOUT_CAP_MS, hash::ProposalRound};
 
 /// Re-sending of own messages from round 1 on, milliseconds.
 pub const RESEND_MS: u64 = 1_000;
-/// Longest round timeout, milliseconds.
-pub const MAX_TIMEOUT_MS: u64 = 60_000;
+/// Longest round timeout of new networks, milliseconds.
+pub const MAX_TIMEOUT_MS: u64 = TIMEOUT_CAP_MS;
 /// How far a proposal's timestamp may lie ahead of the local clock, milliseconds; Besu's allowance.
 pub const MAX_CLOCK_AHEAD_MS: u64 = 1_000;
 /// Highest round accepted. A round costs its author a minute once timeouts are capped, so no honest network comes near
@@ -35,6 +35,10 @@ pub struct Config {
     pub proposer_rule: ProposerRule,
     /// Which round a proposed block carries.
     pub proposal_round: ProposalRound,
+    /// Whether votes that name a block by its other digest count too (`digest.rs`).
+    pub mixed_digests: bool,
+    /// Longest round timeout, milliseconds; none doubles for ever.
+    pub timeout_cap_ms: Option<u64>,
 }
 
 impl Config {
@@ -46,14 +50,26 @@ impl Config {
             votes_from: 0,
             proposer_rule: ProposerRule::default(),
             proposal_round: ProposalRound::default(),
+            mixed_digests: false,
+            timeout_cap_ms: Some(MAX_TIMEOUT_MS),
         }
     }
 }
 
-/// Timeout of `round`: `base · 2^round`, at most [`MAX_TIMEOUT_MS`] (or `base`, should that be longer).
+/// Timeout of `round` on new networks: `base · 2^round`, at most [`MAX_TIMEOUT_MS`] (or `base`, should that be longer).
 #[must_use]
 pub const fn round_timeout_ms(base_ms: u64, round: u32) -> u64 {
-    let cap = if base_ms > MAX_TIMEOUT_MS { base_ms } else { MAX_TIMEOUT_MS };
+    capped_timeout_ms(base_ms, round, Some(MAX_TIMEOUT_MS))
+}
+
+/// Timeout of `round`: `base · 2^round`, at most the cap if there is one (or `base`, should that be longer).
+#[must_use]
+pub const fn capped_timeout_ms(base_ms: u64, round: u32, cap_ms: Option<u64>) -> u64 {
+    let cap = match cap_ms {
+        Some(cap_ms) if cap_ms > base_ms => cap_ms,
+        Some(_) => base_ms,
+        None => u64::MAX,
+    };
     let factor = match 1u64.checked_shl(round) {
         Some(factor) => factor,
         None => u64::MAX,

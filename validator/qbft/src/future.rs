@@ -35,28 +35,27 @@ impl<B: PartialEq> Future<B> {
         })
     }
 
-    /// Keeps a message. Where an author's share is full, nearer heights displace farther ones.
+    /// Keeps a message. Where an author's share is full, nearer heights and rounds displace farther ones.
     pub(crate) fn keep(&mut self, message: Message<B>) -> Result<(), Rejected> {
-        let (author, phase, height) = (message.author(), message.phase(), message.height());
-        let mut share = 0usize;
-        let mut farthest: Option<(usize, u64)> = None;
-        for (index, kept) in self.messages.iter().enumerate() {
-            if kept.author() != author || kept.phase() != phase {
-                continue;
-            }
-            if kept.height() == height && kept.round() == message.round() {
-                return Err(Rejected::Duplicate { author });
-            }
-            share = share.saturating_add(1);
-            if farthest.is_none_or(|(_, far)| kept.height() > far) {
-                farthest = Some((index, kept.height()));
-            }
+        let (author, phase) = (message.author(), message.phase());
+        let place = |message: &Message<B>| (message.height(), message.round());
+        let share: Vec<(usize, (u64, u32))> = self
+            .messages
+            .iter()
+            .enumerate()
+            .filter(|(_, kept)| kept.author() == author && kept.phase() == phase)
+            .map(|(index, kept)| (index, place(kept)))
+            .collect();
+        if share.iter().any(|(_, kept)| *kept == place(&message)) {
+            return Err(Rejected::Duplicate { author });
         }
-        if share < FUTURE_MESSAGES {
+        if share.len() < FUTURE_MESSAGES {
             self.messages.push(message);
             return Ok(());
         }
-        match farthest.and_then(|(index, far)| self.messages.get_mut(index).filter(|_| far > height)) {
+        let farthest = share.into_iter().max_by_key(|(_, kept)| *kept);
+        let displaced = farthest.filter(|(_, far)| *far > place(&message)).map(|(index, _)| index);
+        match displaced.and_then(|index| self.messages.get_mut(index)) {
             Some(slot) => {
                 *slot = message;
                 Ok(())

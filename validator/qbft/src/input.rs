@@ -23,6 +23,9 @@ pub struct NewHead {
     pub validators: Arc<[Address]>,
     /// Shortest distance between two block timestamps, milliseconds.
     pub period_ms: u64,
+    /// Distance at which a block without transactions is due; like any other when it is not above the period. No rule of
+    /// validity: a proposer with nothing to propose may wait so long, and round 0 waits for it.
+    pub empty_period_ms: u64,
     /// Timeout of round 0 after the block is due, milliseconds; doubled every round.
     pub request_timeout_ms: u64,
 }

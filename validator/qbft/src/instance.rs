@@ -3,6 +3,7 @@
 use crate::{
     block::Proposal,
     config::{Config, PAST_ROUNDS},
+    digest,
     future::Future,
     input::{Input, NewHead, Ticket, Timer, TimerKind},
     justification::Rules,
@@ -15,7 +16,7 @@ use crate::{
     vote::{Stage, Vote},
 };
 use alloc::{sync::Arc, vec::Vec};
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use chain::quorum::quorum;
 
 /// The protocol at one node: one height at a time, [`Input::NewBlock`] moves it on.
@@ -156,6 +157,7 @@ impl<B: Proposal> Instance<B> {
             parent: self.head.hash,
             validators: &self.head.validators,
             proposal_round: self.config.proposal_round,
+            mixed_digests: self.config.mixed_digests,
         }
     }
 
@@ -177,6 +179,12 @@ impl<B: Proposal> Instance<B> {
         }
         #[expect(clippy::indexing_slicing, reason = "the index was found or made just above")]
         &mut self.rounds[index]
+    }
+
+    /// Takes the proposal of `round`; gives its digest.
+    pub(crate) fn accept(&mut self, round: u32, block: B, author: Address) -> B256 {
+        let other = if self.config.mixed_digests { digest::other(&block) } else { None };
+        self.state(round).accept(block, author, other)
     }
 
     pub(crate) fn drop_past_rounds(&mut self) {

@@ -4,6 +4,7 @@
 use crate::{
     auth::Verified,
     block::Proposal,
+    digest,
     message::{Justification, Prepare, Prepared, RoundChange, RoundChangeMessage},
     reject::{BadJustification, BadRoundChange},
 };
@@ -18,6 +19,8 @@ pub(crate) struct Rules<'a> {
     /// Ascending.
     pub(crate) validators: &'a [Address],
     pub(crate) proposal_round: ProposalRound,
+    /// [`crate::Config::mixed_digests`].
+    pub(crate) mixed_digests: bool,
 }
 
 impl Rules<'_> {
@@ -33,6 +36,17 @@ impl Rules<'_> {
     pub(crate) fn as_proposed<B: Proposal>(&self, block: &B, round: u32) -> B {
         let round = self.round_in_block(round);
         if block.round() == round { block.clone() } else { block.with_round(round) }
+    }
+
+    /// Whether a block may carry `round` in its `extraData` when it is proposed in `proposed`.
+    pub(crate) fn may_carry(&self, round: u32, proposed: u32) -> bool {
+        round == self.round_in_block(proposed) || (self.mixed_digests && round <= proposed)
+    }
+
+    /// Whether votes of `round` that say `digest` are for the content of `block` (`digest.rs`).
+    fn is_named<B: Proposal>(&self, block: &B, round: u32, digest: B256) -> bool {
+        self.as_proposed(block, round).digest() == digest
+            || (self.mixed_digests && digest::names(block, round, digest))
     }
 
     /// Spec: isProposalJustification. `Ok(Some(_))` names the prepared round that the block has to be taken from,
@@ -57,14 +71,43 @@ impl Rules<'_> {
             None if prepares.is_empty() => Ok(None),
             None => Err(BadJustification::UnexpectedPrepares),
             Some(prepared) => {
-                let got = self.as_proposed(block, prepared.round).digest();
-                if got != prepared.digest {
-                    return Err(BadJustification::NotHighestPrepared { got, want: prepared.digest });
-                }
+                self.is_taken_from(block, prepared, round_changes)?;
+                let prepared = self.as_certified(block, prepared, prepares);
                 self.is_prepared(prepared, prepares)?;
                 Ok(Some(prepared))
             }
         }
+    }
+
+    /// The block is the one that every claim to the highest prepared round is about.
+    fn is_taken_from<B: Proposal>(
+        &self,
+        block: &B,
+        highest: Prepared,
+        round_changes: &[Verified<RoundChange>],
+    ) -> Result<(), BadJustification> {
+        let claims = round_changes.iter().filter_map(|part| part.payload().prepared);
+        let mut rivals = claims
+            .filter(|claim| claim.round == highest.round && !self.is_named(block, claim.round, claim.digest));
+        match rivals.next() {
+            None => Ok(()),
+            Some(claim) => Err(BadJustification::NotHighestPrepared {
+                got: self.as_proposed(block, claim.round).digest(),
+                want: claim.digest,
+            }),
+        }
+    }
+
+    /// The claim under the digest that the certificate's PREPAREs name: all of them have to name this one.
+    fn as_certified<B: Proposal>(
+        &self,
+        block: &B,
+        claim: Prepared,
+        prepares: &[Verified<Prepare>],
+    ) -> Prepared {
+        let certified = prepares.first().map(|part| part.payload().digest);
+        let named = certified.filter(|digest| self.is_named(block, claim.round, *digest));
+        Prepared { digest: named.unwrap_or(claim.digest), ..claim }
     }
 
     /// Spec: isHighestPrepared. The highest prepared claim among ROUND-CHANGEs for exactly this height and round.
@@ -85,7 +128,10 @@ impl Rules<'_> {
             }
             match highest {
                 Some(best) if best.round > claim.round => {}
-                Some(best) if best.round == claim.round && best.digest != claim.digest => {
+                // With two digests to a block this says nothing; `is_taken_from` looks at what both are about.
+                Some(best)
+                    if best.round == claim.round && best.digest != claim.digest && !self.mixed_digests =>
+                {
                     return Err(BadJustification::Contradiction { round: claim.round });
                 }
                 _ => highest = Some(claim),
@@ -128,7 +174,8 @@ impl Rules<'_> {
         }
         let follows = block.height() == self.height && block.parent() == self.parent;
         let got = block.digest();
-        if got != claim.digest || !follows || block.round() != self.round_in_block(claim.round) {
+        let named = self.is_named(block, claim.round, claim.digest);
+        if !named || !follows || !self.may_carry(block.round(), claim.round) {
             return Err(BadRoundChange::Block { got, want: claim.digest });
         }
         self.is_prepared(claim, &message.prepares).map_err(BadRoundChange::Prepares)

@@ -42,13 +42,15 @@
 //!
 //! - From round 1 on the round timer runs only once ROUND-CHANGEs of `Q` validators for this round or higher are heard,
 //!   or its justified proposal; until the height is decided own messages of the round are re-sent every second. A day
-//!   without a quorum costs no rounds. Timeouts double, to a minute at most.
+//!   without a quorum costs no rounds. Timeouts double, to a minute at most on networks of ours ([`Config::timeout_cap_ms`]).
 //! - Who enters a round by its PROPOSAL sends ROUND-CHANGE for it too: so everybody in a round has one for it in the
 //!   journal, and after a restart of all a quorum for the round can form again.
 //! - Of each author only the highest ROUND-CHANGE is kept, and of each round only its first vote; votes are kept
 //!   [`config::FUTURE_ROUNDS`] rounds and [`config::FUTURE_HEIGHTS`] heights ahead. Memory is bounded by `N`
 //!   ([`Footprint::bound`]).
 //! - COMMITs of up to [`config::PAST_ROUNDS`] rounds back still finalise.
+//! - Where clients disagree on what PREPARE and COMMIT name, votes by either digest of a block count
+//!   ([`Config::mixed_digests`]): PREPAREs towards a certificate of one digest, COMMITs towards seals of one preimage.
 //! - There is no message for a decided block: who is behind is told so by [`Output::Behind`] and syncs.
 //!
 //! # Messages
@@ -86,6 +88,7 @@
 //!     proposer: Address::ZERO,
 //!     validators: [me].into(),
 //!     period_ms: 2_000,
+//!     empty_period_ms: 0,
 //!     request_timeout_ms: 1_000,
 //! };
 //! let (mut core, outputs) = Instance::new(Config::new(Some(me)), genesis, Recovered::default(), 100_000);
@@ -119,6 +122,7 @@ extern crate alloc;
 pub mod auth;
 pub mod block;
 pub mod config;
+mod digest;
 pub mod footprint;
 mod future;
 pub mod input;

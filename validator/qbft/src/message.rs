@@ -256,6 +256,28 @@ impl<B: Proposal> Unverified<B> {
     }
 }
 
+impl<B> Unverified<B> {
+    /// The same with every block in it put through `with`: what a decoder cannot know of a block, its owner adds.
+    #[must_use]
+    pub fn with_blocks(self, with: impl Fn(B) -> B) -> Self {
+        match self {
+            Self::Proposal { proposal, round_changes, prepares } => {
+                let Signed { payload, signing_hash, signature } = proposal;
+                let payload = ProposalPayload { block: with(payload.block), ..payload };
+                Self::Proposal {
+                    proposal: Signed { payload, signing_hash, signature },
+                    round_changes,
+                    prepares,
+                }
+            }
+            Self::RoundChange { round_change, block, prepares } => {
+                Self::RoundChange { round_change, block: block.map(with), prepares }
+            }
+            bare @ (Self::Prepare(_) | Self::Commit(_)) => bare,
+        }
+    }
+}
+
 pub(crate) fn authenticate_all<B: Proposal>(
     prepares: Vec<Signed<Prepare>>,
 ) -> Result<Arc<[Verified<Prepare>]>, SignatureError> {

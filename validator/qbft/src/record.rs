@@ -76,6 +76,30 @@ impl<B: crate::Proposal> Record<B> {
     }
 }
 
+impl<B: Clone> Record<B> {
+    /// The same with every block in it put through `with`: what a decoder cannot know of a block, its owner adds.
+    #[must_use]
+    pub fn with_blocks(self, with: impl Fn(B) -> B) -> Self {
+        let certified = |certificate: Arc<Certificate<B>>| {
+            let Certificate { prepared, block, prepares } = Arc::unwrap_or_clone(certificate);
+            Arc::new(Certificate { prepared, block: with(block), prepares })
+        };
+        match self {
+            Self::Proposal { payload, justification } => {
+                let payload = ProposalPayload { block: with(payload.block), ..payload };
+                Self::Proposal { payload, justification }
+            }
+            Self::Prepare(prepare) => Self::Prepare(prepare),
+            Self::Commit { height, certificate } => {
+                Self::Commit { height, certificate: certified(certificate) }
+            }
+            Self::RoundChange { payload, certificate } => {
+                Self::RoundChange { payload, certificate: certificate.map(certified) }
+            }
+        }
+    }
+}
+
 /// What the journal held at start: the records of the newest height in it.
 #[derive(Clone, Debug)]
 pub struct Recovered<B> {

@@ -14,6 +14,8 @@ pub(crate) struct Accepted<B> {
     pub(crate) block: B,
     pub(crate) author: Address,
     pub(crate) digest: B256,
+    /// What votes may name it by beside its digest.
+    pub(crate) other: Option<B256>,
     pub(crate) commit_hash: B256,
     /// Executed and found valid. Nothing is voted for, and nothing finalised, before.
     pub(crate) valid: bool,
@@ -34,19 +36,27 @@ impl<B: Proposal> RoundState<B> {
     }
 
     /// Takes the proposal; votes heard earlier for anything else, and seals that do not seal it, are dropped.
-    pub(crate) fn accept(&mut self, block: B, author: Address) -> B256 {
+    pub(crate) fn accept(&mut self, block: B, author: Address, other: Option<B256>) -> B256 {
         let accepted = Accepted {
             digest: block.digest(),
+            other,
             commit_hash: block.commit_hash(self.round),
             block,
             author,
             valid: false,
         };
         let digest = accepted.digest;
-        self.prepares.retain(|vote| vote.payload().digest == digest);
-        self.commits.retain(|vote| vote.payload().digest == digest && accepted.is_sealed_by(vote));
+        self.prepares.retain(|vote| accepted.is_named(vote.payload().digest));
+        self.commits.retain(|vote| accepted.is_named(vote.payload().digest) && accepted.is_sealed_by(vote));
         self.accepted = Some(accepted);
         digest
+    }
+}
+
+impl<B> Accepted<B> {
+    /// Whether a vote with this digest is for this block.
+    pub(crate) fn is_named(&self, digest: B256) -> bool {
+        self.digest == digest || self.other == Some(digest)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     fault::{Fault, Lost, Moment, Nodes},
+    governance::consortium::{Course, Trend},
     rng::Rng,
     scenario::{Actor, Link, Scenario},
 };
@@ -56,6 +57,7 @@ pub fn draw(seed: u64, profile: Profile) -> Scenario {
             loss: rng.pick(&[0, 5, 50, 200, 400]),
             duplicate: rng.pick(&[0, 20, 100]),
         },
+        commit_loss: rng.pick(&[0, 0, 400, 800]),
         crash: rng.pick(&[0, 1, 5, 20, 60]),
         down_ms: rng.pick(&[50, 1_000, 8_000]),
         disk_ms: rng.pick(&[0, 0, 3, 200]),
@@ -66,6 +68,11 @@ pub fn draw(seed: u64, profile: Profile) -> Scenario {
     };
     scenario.timely.duplicate = scenario.link.duplicate;
     let forgetful = draw_seats(&mut scenario, &mut rng);
+    // From chances of its own: so the others stay what they would be with a set for ever.
+    let mut fate = Rng::new(!seed);
+    if scenario.has_flapper() || fate.chance(200) {
+        draw_course(&mut scenario, &mut fate);
+    }
     if !is_calm {
         draw_faults(&mut scenario, &mut rng, &forgetful);
     }
@@ -146,4 +153,21 @@ fn draw_faults(scenario: &mut Scenario, rng: &mut Rng, forgetful: &[usize]) {
         };
         scenario.faults.push(fault);
     }
+}
+
+/// A validator set that changes, with a few seats more than validate at first. A flapper has a second identity.
+pub(crate) fn draw_course(scenario: &mut Scenario, rng: &mut Rng) {
+    let first = scenario.seats;
+    let more = usize::try_from(rng.below(4)).unwrap_or(0);
+    scenario.seats = (first + more).min(MAX_SEATS);
+    if scenario.has_flapper() && first < MAX_SEATS {
+        scenario.seats = scenario.seats.max(first + 1);
+        scenario.actors.push((first, Actor::Flapper));
+    }
+    scenario.course = Some(Course {
+        first,
+        members: usize::try_from(rng.between(1, 3)).unwrap_or(1),
+        calls: rng.between(1, 5),
+        trend: rng.pick(&[Trend::Churn, Trend::Churn, Trend::Grow, Trend::Shrink]),
+    });
 }

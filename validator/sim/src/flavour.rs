@@ -5,7 +5,7 @@ use crate::rng::Rng;
 use alloy_primitives::{Address, B256};
 use chain::Seal;
 use qbft::{
-    Config, Message, Proposal, Verdict, Verified,
+    Config, Message, Proposal, Record, Verdict, Verified,
     message::{Commit, Prepare, ProposalPayload, RoundChange},
 };
 use std::{fmt::Debug, sync::Arc};
@@ -68,12 +68,22 @@ pub trait Flavour: 'static {
     }
     /// The rules for the block after `head`.
     fn rules(&mut self, node: usize, head: &Self::Block) -> Rules;
+    /// The oracle's own look at the rules for the block after a final one.
+    fn rules_after(&mut self, head: &Self::Block) -> Rules {
+        self.rules(0, head)
+    }
     /// Makes a block; `None` if it cannot.
     fn build(&mut self, order: &Order<'_, Self::Block>, rng: &mut Rng) -> Option<Self::Block>;
     /// Executes a proposed block on `parent`, the node's head.
     fn validate(&mut self, node: usize, parent: &Self::Block, block: &Self::Block) -> Verdict;
-    /// Makes a finalised block durable at a node; it follows the node's head.
-    fn import(&mut self, _node: usize, _sealed: &Sealed<Self::Block>) {}
+    /// Makes a finalised block durable at a node; it follows the node's head. A refusal is a broken promise, and says why.
+    fn import(&mut self, _node: usize, _sealed: &Sealed<Self::Block>) -> Result<(), String> {
+        Ok(())
+    }
+    /// What a restart reads of a record written; `None` if it does not survive the journal.
+    fn keep(&self, record: Arc<Record<Self::Block>>) -> Option<Arc<Record<Self::Block>>> {
+        Some(record)
+    }
     /// The node's chain database is gone down to `height`; import starts after it again.
     fn lose_chain(&mut self, _node: usize, _height: u64) {}
     /// The process starts again: the height its database is at, if there is one.

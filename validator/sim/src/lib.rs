@@ -11,10 +11,14 @@ pub mod draw;
 pub mod explore;
 pub mod fault;
 pub mod flavour;
+pub mod governance;
+pub mod governed;
 pub mod journal;
 pub mod node;
 pub mod oracle;
 pub mod plan;
+#[cfg(feature = "real")]
+pub mod real;
 pub mod rng;
 pub mod scenario;
 pub mod shrink;
@@ -26,5 +30,17 @@ pub use world::Outcome;
 /// Runs the scenario of a seed.
 #[must_use]
 pub fn run(seed: u64, profile: draw::Profile) -> Outcome {
-    world::World::new(draw::draw(seed, profile)).run()
+    play(draw::draw(seed, profile))
+}
+
+/// Runs a scenario with symbolic signatures.
+#[must_use]
+pub fn play(scenario: scenario::Scenario) -> Outcome {
+    match scenario.course {
+        Some(course) => {
+            let chain = governed::GovernedChain::new(&scenario, course);
+            world::World::with_flavour(scenario, chain).run()
+        }
+        None => world::World::new(scenario).run(),
+    }
 }

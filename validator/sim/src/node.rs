@@ -5,6 +5,19 @@ use alloy_primitives::{Address, B256};
 use qbft::{Instance, Proposal, Record, Ticket, Timer};
 use std::sync::Arc;
 
+/// A block that a node executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// Height.
+    pub height: u64,
+    /// As the votes name it.
+    pub digest: B256,
+    /// As the chain names it, whatever the round.
+    pub hash: B256,
+    /// The core was told that it is valid.
+    pub is_valid: bool,
+}
+
 /// The core with its disk.
 #[derive(Debug)]
 pub struct Node<B: Proposal> {
@@ -38,8 +51,8 @@ pub struct Node<B: Proposal> {
     pub disk_ms: Option<u64>,
     /// Moments of each kind so far.
     pub moments: [u32; 5],
-    /// Blocks it executed and found valid, by height and hash: of the newest heights.
-    pub executed: Vec<(u64, B256)>,
+    /// Blocks it executed, and perhaps found valid: of the newest heights.
+    pub executed: Vec<Executed>,
     /// Its draws.
     pub rng: Rng,
 }
@@ -69,12 +82,26 @@ impl<B: Proposal> Node<B> {
         }
     }
 
-    /// Notes a block it found valid.
-    pub fn note_executed(&mut self, height: u64, hash: B256) {
-        if !self.executed.contains(&(height, hash)) {
+    /// Notes a block that it executes.
+    pub fn note_executed(&mut self, height: u64, digest: B256, hash: B256) {
+        if self.executed(height, digest).is_none() {
             let head = self.head;
-            self.executed.retain(|(executed, _)| *executed > head);
-            self.executed.push((height, hash));
+            self.executed.retain(|executed| executed.height > head);
+            self.executed.push(Executed { height, digest, hash, is_valid: false });
         }
+    }
+
+    /// The core is told that a block is valid.
+    pub fn note_valid(&mut self, height: u64, digest: B256) {
+        let known = |executed: &&mut Executed| (executed.height, executed.digest) == (height, digest);
+        if let Some(executed) = self.executed.iter_mut().find(known) {
+            executed.is_valid = true;
+        }
+    }
+
+    /// A block that it has executed.
+    #[must_use]
+    pub fn executed(&self, height: u64, digest: B256) -> Option<&Executed> {
+        self.executed.iter().find(|executed| (executed.height, executed.digest) == (height, digest))
     }
 }

@@ -10,6 +10,7 @@
 
 use crate::{
     fault::{Fault, Lost, Moment, Nodes},
+    governance::consortium::{Course, Trend},
     scenario::{Actor, Scenario},
 };
 use std::{fmt, str::FromStr};
@@ -32,7 +33,7 @@ pub enum PlanError {
 
 impl Scenario {
     /// Everything that is a number, by name.
-    pub(crate) fn numbers(&mut self) -> [(&'static str, &mut u64); 18] {
+    pub(crate) fn numbers(&mut self) -> [(&'static str, &mut u64); 19] {
         [
             ("seed", &mut self.seed),
             ("heights", &mut self.heights),
@@ -45,6 +46,7 @@ impl Scenario {
             ("timely-max", &mut self.timely.max_ms),
             ("timely-loss", &mut self.timely.loss),
             ("timely-duplicate", &mut self.timely.duplicate),
+            ("commit-loss", &mut self.commit_loss),
             ("crash", &mut self.crash),
             ("down", &mut self.down_ms),
             ("disk", &mut self.disk_ms),
@@ -65,6 +67,9 @@ impl fmt::Display for Scenario {
             if value != usual {
                 write!(f, " {name}={value}")?;
             }
+        }
+        if let Some(Course { first, members, calls, trend }) = self.course {
+            write!(f, " course={first},{members},{calls},{}", trend.name())?;
         }
         for (seat, actor) in &self.actors {
             write!(f, " actor={seat},{}", actor.name())?;
@@ -90,6 +95,8 @@ impl FromStr for Scenario {
                 *number = value.parse().map_err(|_| wrong())?;
             } else if name == "seats" {
                 scenario.seats = value.parse().map_err(|_| wrong())?;
+            } else if name == "course" {
+                scenario.course = Some(course(value).ok_or_else(wrong)?);
             } else if name == "actor" {
                 scenario.actors.push(actor(value).ok_or_else(wrong)?);
             } else {
@@ -100,6 +107,17 @@ impl FromStr for Scenario {
         }
         Ok(scenario)
     }
+}
+
+fn course(value: &str) -> Option<Course> {
+    let [first, members, calls, trend] = value.split(',').collect::<Vec<_>>().try_into().ok()?;
+    let trend = Trend::ALL.into_iter().find(|known| known.name() == trend)?;
+    Some(Course {
+        first: first.parse().ok()?,
+        members: members.parse().ok()?,
+        calls: calls.parse().ok()?,
+        trend,
+    })
 }
 
 fn actor(value: &str) -> Option<(usize, Actor)> {
@@ -184,7 +202,9 @@ mod tests {
     #[test]
     fn a_line_that_says_nothing_is_refused_with_the_word_that_does_not() {
         assert_eq!("seats".parse::<Scenario>(), Err(PlanError::Form("seats".to_string())));
-        for word in ["seats=x", "cut=1,2,3", "actor=1,angel", "crash-at=0,9,0,0", "freeze=64,1,2"] {
+        for word in
+            ["seats=x", "cut=1,2,3", "actor=1,angel", "course=4,1,1,up", "crash-at=0,9,0,0", "freeze=64,1,2"]
+        {
             assert!(matches!(word.parse::<Scenario>(), Err(PlanError::Value { .. })), "{word}");
         }
     }

@@ -1,6 +1,6 @@
 //! What a network suffers: drawn from a seed ([`crate::draw`]) or written by hand.
 
-use crate::fault::Fault;
+use crate::{fault::Fault, governance::consortium::Course};
 
 /// How messages travel between two nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,8 @@ pub enum Actor {
     HeightLiar,
     /// Wants rounds far away.
     RoundRacer,
-    /// Puts a change of the validator set into every block it makes, where blocks can change it.
+    /// Equivocates, while its member moves its seat from one of its identities to the next, gives it up and takes it back,
+    /// as fast as the rules allow.
     Flapper,
 }
 
@@ -96,6 +97,9 @@ pub struct Scenario {
     pub link: Link,
     /// Every link from then on.
     pub timely: Link,
+    /// COMMITs lost before that, beside what the link loses: blocks are prepared and not decided, and rounds change with
+    /// locks.
+    pub commit_loss: u64,
     /// Crash at each persist, sign or send before then.
     pub crash: u64,
     /// Longest time down after such a crash.
@@ -104,8 +108,8 @@ pub struct Scenario {
     pub disk_ms: u64,
     /// Longest execution of a proposal; 0 for at once.
     pub execution_ms: u64,
-    /// Requests for a peer's blocks that get through before the network is timely: early sync would heal what votes
-    /// alone must not break.
+    /// Requests for a peer's blocks, and announcements of final ones, that get through before the network is timely:
+    /// they would heal what votes alone must not break.
     pub early_sync: u64,
     /// Farthest that clocks stand from true time at the start, either way.
     pub skew_ms: u64,
@@ -119,6 +123,8 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// Seats that lie, and how.
     pub actors: Vec<(usize, Actor)>,
+    /// How the validator set changes; `None`: every seat validates at every height.
+    pub course: Option<Course>,
 }
 
 impl Scenario {
@@ -132,6 +138,7 @@ impl Scenario {
             timely_from: 0,
             link: Link::delay(1, 30),
             timely: Link::delay(1, 30),
+            commit_loss: 0,
             crash: 0,
             down_ms: 1_000,
             disk_ms: 0,
@@ -143,6 +150,7 @@ impl Scenario {
             kept_blocks: u64::MAX,
             faults: Vec::new(),
             actors: Vec::new(),
+            course: None,
         }
     }
 
@@ -186,6 +194,24 @@ impl Scenario {
     pub fn actor(&self, node: usize) -> Option<Actor> {
         let seat = self.seat(node);
         self.actors.iter().find(|(liar, _)| *liar == seat).map(|(_, actor)| *actor)
+    }
+
+    /// Seats that die for good, or lose a disk and may sit out.
+    pub fn weak(&self) -> impl Iterator<Item = usize> {
+        let listed = self.faults.iter().filter_map(|fault| match *fault {
+            Fault::Crash { node, for_ms, .. } | Fault::CrashAt { node, for_ms, .. } => {
+                (for_ms == Fault::FOR_GOOD).then_some(node)
+            }
+            Fault::LoseDisk { node, .. } => Some(node),
+            _ => None,
+        });
+        listed.map(|node| self.seat(node))
+    }
+
+    /// Whether a seat is a flapper's.
+    #[must_use]
+    pub fn has_flapper(&self) -> bool {
+        self.actors.iter().any(|(_, actor)| *actor == Actor::Flapper)
     }
 
     /// Longest from the start of a round in a timely network to everybody's COMMITs: three messages and the

@@ -1,6 +1,10 @@
 //! A failing scenario made small: one thing at a time is taken away while the same promise stays broken.
 
-use crate::{oracle::Violation, scenario::Scenario};
+use crate::{
+    governance::consortium::{Course, Trend},
+    oracle::Violation,
+    scenario::Scenario,
+};
 use std::mem::discriminant;
 
 /// The most scenarios run to shrink one.
@@ -45,6 +49,15 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
         let mut fewer = scenario.clone();
         fewer.actors.remove(index);
         all.push(fewer);
+    }
+    if let Some(course) = scenario.course {
+        for smaller in
+            [Course { calls: course.calls / 2, ..course }, Course { trend: Trend::Churn, ..course }]
+        {
+            if smaller != course {
+                all.push(Scenario { course: Some(smaller), ..scenario.clone() });
+            }
+        }
     }
     let is_named = |seat: usize| scenario.actors.iter().any(|(liar, _)| *liar >= seat);
     if scenario.seats > 1 && !is_named(scenario.seats - 1) && !scenario.names_node(scenario.seats - 1) {

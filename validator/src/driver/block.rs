@@ -11,23 +11,30 @@ use ledger::Block;
 use qbft::{Ecdsa, Proposal};
 use std::sync::Arc;
 
-/// Which round a proposed header carries on networks of ours.
-pub const PROPOSAL_ROUND: ProposalRound = ProposalRound::Real;
-
 /// A proposed block whose `extraData` is known to be canonical. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ProposedBlock {
     block: Arc<Block>,
     round: u32,
     digest: B256,
+    rule: ProposalRound,
 }
 
 impl ProposedBlock {
-    /// Takes a block; refuses `extraData` that is not QBFT's.
-    pub fn new(block: Arc<Block>) -> Result<Self, alloy_rlp::Error> {
+    /// Takes a block whose digest follows `rule`; refuses `extraData` that is not QBFT's.
+    pub fn new(block: Arc<Block>, rule: ProposalRound) -> Result<Self, alloy_rlp::Error> {
         let round = Extra::decode_exact(&block.header.extra_data)?.round;
-        let digest = proposal_digest(&block.header, PROPOSAL_ROUND)?;
-        Ok(Self { block, round, digest })
+        let digest = proposal_digest(&block.header, rule)?;
+        Ok(Self { block, round, digest, rule })
+    }
+
+    /// The same block under another rule: bytes do not tell which one their network goes by.
+    #[must_use]
+    pub fn under(self, rule: ProposalRound) -> Self {
+        if self.rule == rule {
+            return self;
+        }
+        Self::new(Arc::clone(&self.block), rule).unwrap_or(self)
     }
 
     /// The block.
@@ -43,7 +50,7 @@ impl ProposedBlock {
 
     fn with_header(&self, header: Header) -> Self {
         let block = Arc::new(Block { header, body: self.block.body.clone() });
-        Self::new(block).unwrap_or_else(|_| self.clone())
+        Self::new(block, self.rule).unwrap_or_else(|_| self.clone())
     }
 }
 
@@ -113,7 +120,7 @@ impl Decodable for ProposedBlock {
         let block = Block::decode(buf)?;
         // The on-chain hash must exist too: it is what a commit will be found by.
         block_hash(&block.header)?;
-        Self::new(Arc::new(block))
+        Self::new(Arc::new(block), ProposalRound::default())
     }
 }
 
@@ -124,7 +131,8 @@ mod tests {
 
     fn block(round: u32) -> ProposedBlock {
         let header = Header { number: 3, extra_data: Extra::unsealed(round).to_bytes(), ..Header::default() };
-        ProposedBlock::new(Arc::new(Block { header, body: BlockBody::default() })).unwrap()
+        ProposedBlock::new(Arc::new(Block { header, body: BlockBody::default() }), ProposalRound::Real)
+            .unwrap()
     }
 
     #[test]
@@ -134,6 +142,15 @@ mod tests {
         assert_ne!(first.digest(), second.digest());
         assert_eq!(first.commit_hash(2), second.commit_hash(2));
         assert_eq!(block_hash(&first.block().header), block_hash(&second.block().header));
+    }
+
+    #[test]
+    fn under_the_zero_rule_the_digest_is_the_chain_hash_whatever_the_round() {
+        let (plain, zero) = (block(2), block(2).under(ProposalRound::Zero));
+        assert_eq!(zero.digest(), block_hash(&plain.block().header).unwrap());
+        assert_eq!((zero.round(), zero.with_round(5).digest()), (2, zero.digest()));
+        assert_ne!(plain.digest(), zero.digest());
+        assert_eq!(zero.under(ProposalRound::Real).digest(), plain.digest());
     }
 
     #[test]

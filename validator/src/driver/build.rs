@@ -1,11 +1,8 @@
 //! Making a block: work starts ahead of the tick and transactions are taken until shortly before it; the core proposes
 //! the block at the tick.
 
-use super::block::{PROPOSAL_ROUND, ProposedBlock};
-use crate::{
-    clock::{unix_ms, until_ms},
-    pool::Pool,
-};
+use super::block::ProposedBlock;
+use crate::{clock::Clock, pool::Pool, votes::PendingVotes};
 use alloy_primitives::{Address, B256};
 use chain::{Extra, hash::ProposalRound};
 use ledger::{BuildAttributes, Ledger, LedgerError, Recovered};
@@ -21,6 +18,10 @@ const FINISH_MS_PER_THOUSAND: u64 = 12;
 const OVERDUE_MS: u64 = 200;
 /// How often the pool is looked at for more while there is time.
 const POLL: Duration = Duration::from_millis(5);
+/// The same, when a block with none has been made and may wait.
+const EMPTY_POLL: Duration = Duration::from_millis(20);
+/// Pause before transactions that no block took are tried again.
+const RETRY: Duration = Duration::from_millis(250);
 
 /// What to build.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,10 @@ pub(super) struct Order {
     pub(super) timestamp: u64,
     pub(super) due_ms: u64,
     pub(super) period_ms: u64,
+    /// When the block is wanted even without transactions; not before `due_ms`.
+    pub(super) empty_due_ms: u64,
     pub(super) beneficiary: Address,
+    pub(super) proposal_round: ProposalRound,
 }
 
 /// Why there is no block.
@@ -46,15 +50,50 @@ pub(super) enum BuildError {
     CutShort,
 }
 
-/// Builds; done shortly before the tick.
-pub(super) async fn build(ledger: Ledger, pool: Pool, order: Order) -> Result<ProposedBlock, BuildError> {
-    let lead_ms = LEAD_MS.min(order.period_ms / 2);
-    tokio::time::sleep(until_ms(order.due_ms.saturating_sub(lead_ms))).await;
-    let work = tokio::task::spawn_blocking(move || build_now(&ledger, &pool, order));
-    work.await.map_err(|_| BuildError::CutShort)?
+/// What a block is made of.
+#[derive(Clone)]
+pub(super) struct Materials {
+    pub(super) ledger: Ledger,
+    pub(super) pool: Pool,
+    pub(super) votes: PendingVotes,
+    pub(super) clock: Clock,
 }
 
-fn build_now(ledger: &Ledger, pool: &Pool, order: Order) -> Result<ProposedBlock, BuildError> {
+/// Builds; done shortly before the tick. With nothing to propose it waits for transactions until an empty block is due.
+pub(super) async fn build(materials: Materials, mut order: Order) -> Result<ProposedBlock, BuildError> {
+    let lead_ms = LEAD_MS.min(order.period_ms / 2);
+    let may_wait = order.empty_due_ms > order.due_ms;
+    let clock = materials.clock.clone();
+    clock.sleep_until_ms(order.due_ms.saturating_sub(lead_ms)).await;
+    loop {
+        let again = materials.clone();
+        let work = tokio::task::spawn_blocking(move || build_now(&again, order));
+        let block = work.await.map_err(|_| BuildError::CutShort)??;
+        let is_empty = block.block().body.transactions.is_empty();
+        if !is_empty || !may_wait || clock.unix_ms().saturating_add(FINISH_MS) >= order.empty_due_ms {
+            return Ok(block);
+        }
+        wait_for_transactions(&materials, order.empty_due_ms).await;
+        order.due_ms = clock.unix_ms().max(order.due_ms);
+        order.timestamp = order.timestamp.max(order.due_ms / 1000);
+    }
+}
+
+/// Until something waits, or an empty block is due. What waits may be no good: it is tried less often than looked for.
+async fn wait_for_transactions(materials: &Materials, empty_due_ms: u64) {
+    let Materials { pool, clock, .. } = materials;
+    let pause = if pool.stats().pending == 0 { EMPTY_POLL } else { RETRY };
+    loop {
+        let left = Duration::from_millis(empty_due_ms.saturating_sub(clock.unix_ms()));
+        clock.sleep(left.min(pause)).await;
+        if pool.stats().pending > 0 || clock.unix_ms() >= empty_due_ms {
+            return;
+        }
+    }
+}
+
+fn build_now(materials: &Materials, order: Order) -> Result<ProposedBlock, BuildError> {
+    let Materials { ledger, pool, votes, clock } = materials;
     let head = ledger.head();
     if head.number.checked_add(1) != Some(order.height) {
         return Err(BuildError::Head { got: head.number, want: order.height.saturating_sub(1) });
@@ -62,29 +101,32 @@ fn build_now(ledger: &Ledger, pool: &Pool, order: Order) -> Result<ProposedBlock
     let attributes = BuildAttributes {
         timestamp: order.timestamp,
         beneficiary: order.beneficiary,
-        extra_data: extra(ledger, order.round)?.to_bytes(),
+        extra_data: extra(ledger, votes, &order)?.to_bytes(),
         gas_limit_target: ledger.parameters()?.gas_limit_target,
     };
-    let mut source = Source::new(pool, order.due_ms, unix_ms());
+    let mut source = Source::new(pool, order.due_ms, clock);
     let end_ms = source.end_ms;
-    let built = ledger.build(&attributes, || source.next(), || unix_ms() >= end_ms)?;
+    let built = ledger.build(&attributes, || source.next(), || clock.unix_ms() >= end_ms)?;
     for (hash, reason) in &built.skipped {
         if reason.is_permanent() {
             tracing::debug!(%hash, %reason, "transaction can never be included, dropped");
             pool.discard(hash);
         }
     }
-    Ok(ProposedBlock::new(Arc::clone(&built.block))?)
+    Ok(ProposedBlock::new(Arc::clone(&built.block), order.proposal_round)?)
 }
 
-fn extra(ledger: &Ledger, round: u32) -> Result<Extra, LedgerError> {
-    let round = match PROPOSAL_ROUND {
-        ProposalRound::Real => round,
+/// Where headers name the validators: their list, and a vote of ours unless the block resets the votes.
+fn extra(ledger: &Ledger, votes: &PendingVotes, order: &Order) -> Result<Extra, LedgerError> {
+    let round = match order.proposal_round {
+        ProposalRound::Real => order.round,
         ProposalRound::Zero => 0,
     };
     let mut extra = Extra::unsealed(round);
-    if ledger.genesis().qbft.validatorcontractaddress.is_none() {
-        extra.validators = ledger.validators()?;
+    if let Some(tally) = ledger.votes()? {
+        extra.validators = tally.validators().to_vec();
+        let is_epoch = ledger.genesis().schedule.is_epoch(order.height);
+        extra.vote = if is_epoch { None } else { votes.next(order.beneficiary, &tally) };
     }
     Ok(extra)
 }
@@ -92,6 +134,7 @@ fn extra(ledger: &Ledger, round: u32) -> Result<Extra, LedgerError> {
 /// Offers what the pool has, then what comes in, until it is time to finish.
 struct Source<'a> {
     pool: &'a Pool,
+    clock: &'a Clock,
     ready: Box<dyn Iterator<Item = Recovered> + Send>,
     offered: HashSet<B256>,
     /// When the block must be finished.
@@ -101,15 +144,16 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn new(pool: &'a Pool, due_ms: u64, now_ms: u64) -> Self {
+    fn new(pool: &'a Pool, due_ms: u64, clock: &'a Clock) -> Self {
+        let now_ms = clock.unix_ms();
         let patient = now_ms.saturating_add(FINISH_MS) < due_ms;
         let end_ms = if patient { due_ms } else { now_ms.saturating_add(OVERDUE_MS) };
-        Self { pool, ready: Box::new(pool.best()), offered: HashSet::new(), end_ms, patient }
+        Self { pool, clock, ready: Box::new(pool.best()), offered: HashSet::new(), end_ms, patient }
     }
 
     fn next(&mut self) -> Option<Recovered> {
         loop {
-            if unix_ms() >= self.freeze_ms() {
+            if self.clock.unix_ms() >= self.freeze_ms() {
                 return None;
             }
             let offered = &mut self.offered;

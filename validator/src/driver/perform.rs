@@ -2,7 +2,7 @@
 
 use super::{
     Driver, ProposedBlock,
-    build::{Order, build},
+    build::{Materials, Order, build},
     sign::sign,
     timers::Now,
 };
@@ -34,7 +34,9 @@ impl Driver {
                 Output::Validate { height, round, digest, block } => {
                     self.validate(height, round, digest, block);
                 }
-                Output::SetTimer { timer, at_ms } => self.timers.set(timer, at_ms, Now::read()),
+                Output::SetTimer { timer, at_ms } => {
+                    self.timers.set(timer, at_ms, Now::read(&self.parts.clock));
+                }
                 Output::Finalise { block, round, seals } => self.finalise(&block, round, seals),
                 Output::Behind { height } => self.parts.sync.hint(Hint::Behind(height)),
                 Output::RoundChanged { height, round } => self.round_changed(height, round),
@@ -116,12 +118,29 @@ impl Driver {
 
     fn build(&self, height: u64, round: u32, timestamp: u64, due_ms: u64) {
         let Some(beneficiary) = self.identity() else { return };
-        let order = Order { height, round, timestamp, due_ms, period_ms: self.head.period_ms, beneficiary };
-        let (ledger, pool, effects) =
-            (self.parts.ledger.clone(), self.parts.pool.clone(), self.effects.clone());
+        // Only round 0 waits for transactions: later rounds are late already.
+        let wait_ms = self.head.empty_period_ms.saturating_sub(self.head.period_ms);
+        let empty_due_ms = if round == 0 { due_ms.saturating_add(wait_ms) } else { due_ms };
+        let order = Order {
+            height,
+            round,
+            timestamp,
+            due_ms,
+            period_ms: self.head.period_ms,
+            empty_due_ms,
+            beneficiary,
+            proposal_round: self.parts.rules.proposal_round,
+        };
+        let materials = Materials {
+            ledger: self.parts.ledger.clone(),
+            pool: self.parts.pool.clone(),
+            votes: self.parts.votes.clone(),
+            clock: self.parts.clock.clone(),
+        };
+        let effects = self.effects.clone();
         self.tasks.spawn(async move {
             let built = tokio::select! {
-                built = build(ledger, pool, order) => built,
+                built = build(materials, order) => built,
                 // The driver has ended: nobody waits for the block.
                 () = effects.closed() => return,
             };

@@ -2,16 +2,21 @@
 
 use super::ProposedBlock;
 use crate::{faults::Faults, journal::Record};
+use chain::hash::ProposalRound;
 use qbft::{Recovered, wire::decode_record};
 
 /// Decodes the records; with them, the height from which on to vote. One that does not decode may have held the lock
 /// of its height, so nothing more is signed there: without the lock another block could be voted for.
-pub(super) fn recovered(records: &[Record], faults: &Faults) -> (Recovered<ProposedBlock>, u64) {
+pub(super) fn recovered(
+    records: &[Record],
+    rule: ProposalRound,
+    faults: &Faults,
+) -> (Recovered<ProposedBlock>, u64) {
     let mut votes_from = 0;
     let mut decoded = Vec::with_capacity(records.len());
     for record in records {
-        match decode_record(record.phase, &record.payload) {
-            Ok(record) => decoded.push(record),
+        match decode_record::<ProposedBlock>(record.phase, &record.payload) {
+            Ok(record) => decoded.push(record.with_blocks(|block| block.under(rule))),
             Err(error) => {
                 votes_from = votes_from.max(record.height.saturating_add(1));
                 faults.report(format!(
@@ -46,7 +51,7 @@ mod tests {
         let identity = alloy_primitives::Address::repeat_byte(1);
         let damaged = record(0x14, Bytes::from_static(b"no commit"));
         for (records, votes) in [(vec![prepare()], true), (vec![prepare(), damaged], false)] {
-            let (recovered, votes_from) = recovered(&records, &faults);
+            let (recovered, votes_from) = recovered(&records, ProposalRound::Real, &faults);
             let head = NewHead {
                 number: 4,
                 hash: B256::ZERO,
@@ -54,6 +59,7 @@ mod tests {
                 proposer: identity,
                 validators: [identity].into(),
                 period_ms: 1_000,
+                empty_period_ms: 0,
                 request_timeout_ms: 1_000,
             };
             let config = Config { votes_from, ..Config::new(Some(identity)) };

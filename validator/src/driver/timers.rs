@@ -3,7 +3,7 @@
 //! When a block is due is a matter of the wall clock, as its timestamp is. How long a round or a pause before a re-send
 //! lasts is not: a clock that is set back must not make them longer.
 
-use crate::clock::unix_ms;
+use crate::clock::Clock;
 use qbft::{Timer, TimerKind};
 use std::{
     collections::BTreeMap,
@@ -19,8 +19,8 @@ pub(super) struct Now {
 
 impl Now {
     /// Reads them.
-    pub(super) fn read() -> Self {
-        Self { unix_ms: unix_ms(), instant: Instant::now() }
+    pub(super) fn read(clock: &Clock) -> Self {
+        Self { unix_ms: clock.unix_ms(), instant: clock.instant() }
     }
 }
 

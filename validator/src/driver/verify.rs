@@ -6,7 +6,10 @@
 use super::{ProposedBlock, strikes::Strikes, waiting::Waiting};
 use crate::metrics::Metrics;
 use alloy_primitives::{Address, Bytes};
-use chain::signature::{SignatureError, recover};
+use chain::{
+    client::{ClientProfile, WireRules},
+    signature::{SignatureError, recover},
+};
 use devp2p::{Misbehaviour, Network, PeerId};
 use parking_lot::{Condvar, Mutex};
 use qbft::{Message, Unverified, wire::decode};
@@ -115,12 +118,17 @@ enum Blame {
 
 impl Verifier {
     /// Starts the thread; what it lets through comes out of the inbox.
-    pub fn start(network: Network, metrics: Arc<Metrics>) -> std::io::Result<(Self, Inbox)> {
-        Self::start_with(metrics, move |peer| network.penalise(peer, Misbehaviour::InvalidConsensus))
+    pub fn start(
+        network: Network,
+        metrics: Arc<Metrics>,
+        rules: WireRules,
+    ) -> std::io::Result<(Self, Inbox)> {
+        Self::start_with(metrics, rules, move |peer| network.penalise(peer, Misbehaviour::InvalidConsensus))
     }
 
     fn start_with(
         metrics: Arc<Metrics>,
+        rules: WireRules,
         penalise: impl Fn(PeerId) + Send + 'static,
     ) -> std::io::Result<(Self, Inbox)> {
         let shared = Arc::new(Shared::default());
@@ -132,7 +140,7 @@ impl Verifier {
             while let Some(next) = queue.next() {
                 let from = next.from;
                 let window = current.borrow().clone();
-                match check(next, &window) {
+                match check(next, &window, rules) {
                     Ok(checked) => {
                         if out.blocking_send(checked).is_err() {
                             return;
@@ -170,7 +178,7 @@ impl Verifier {
     }
 }
 
-fn check(incoming: Incoming, window: &Window) -> Result<Checked, Refused> {
+fn check(incoming: Incoming, window: &Window, rules: WireRules) -> Result<Checked, Refused> {
     let refused = |reason, blame| Refused { reason, blame };
     let Incoming { from, code, payload } = incoming;
     let message = decode::<ProposedBlock>(code, &payload).map_err(|_| refused("malformed", Blame::Drop))?;
@@ -184,7 +192,10 @@ fn check(incoming: Incoming, window: &Window) -> Result<Checked, Refused> {
         let blame = if height == window.height { Blame::Strike } else { Blame::Nobody };
         return Err(refused("not_validator", blame));
     }
-    let message = message.authenticate().map_err(|_| refused("bad_signature", Blame::Drop))?;
+    // GoQuorum passes proposals on without looking at the PREPAREs in them: who forged them is not who sent them.
+    let nested = if rules.profile == ClientProfile::GoQuorum { Blame::Strike } else { Blame::Drop };
+    let message = message.with_blocks(|block| block.under(rules.proposal_round));
+    let message = message.authenticate().map_err(|_| refused("bad_signature", nested))?;
     Ok(Checked { from, code, payload, message })
 }
 

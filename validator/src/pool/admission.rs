@@ -3,7 +3,7 @@
 
 use super::PoolError;
 use alloy_consensus::{Header, Transaction, TxEnvelope, TxType, transaction::SignerRecoverable};
-use alloy_eips::eip2718::Decodable2718;
+use alloy_eips::eip2718::{Decodable2718, Encodable2718 as _};
 use alloy_primitives::{Address, Bytes, U256};
 use chain::genesis::Genesis;
 
@@ -18,6 +18,8 @@ const BASE_GAS: u64 = 21_000;
 const CREATE_GAS: u64 = 32_000;
 const ZERO_BYTE_GAS: u64 = 4;
 const NONZERO_BYTE_GAS: u64 = 16;
+/// Before EIP-2028.
+const OLD_NONZERO_BYTE_GAS: u64 = 68;
 const ACCESS_ADDRESS_GAS: u64 = 2_400;
 const ACCESS_SLOT_GAS: u64 = 1_900;
 const INIT_CODE_WORD_GAS: u64 = 2;
@@ -35,6 +37,12 @@ pub struct Rules {
     pub block_gas_limit: u64,
     /// Base fee per gas of the head block, wei.
     pub base_fee: u64,
+    /// Largest encoded transaction, bytes.
+    pub max_bytes: usize,
+    /// Whether gas may have a price.
+    pub gas_price_allowed: bool,
+    /// Calldata is cheap.
+    pub istanbul: bool,
     /// Type 1 exists.
     pub berlin: bool,
     /// Type 2 exists.
@@ -52,10 +60,17 @@ impl Rules {
     pub fn after(genesis: &Genesis, head: &Header) -> Self {
         let (number, time) = (head.number.saturating_add(1), head.timestamp.saturating_add(1));
         let by_time = |fork: Option<u64>| fork.is_some_and(|start| start <= time);
+        let settings = genesis.schedule.at(number);
         Self {
+            max_bytes: settings
+                .max_transaction_size
+                .unwrap_or(MAX_TRANSACTION_BYTES)
+                .min(MAX_TRANSACTION_BYTES),
+            gas_price_allowed: settings.gas_price_allowed,
             chain_id: genesis.config.chain_id,
             block_gas_limit: head.gas_limit,
             base_fee: if genesis.zero_base_fee { 0 } else { head.base_fee_per_gas.unwrap_or(0) },
+            istanbul: genesis.config.is_istanbul_active_at_block(number),
             berlin: genesis.config.is_berlin_active_at_block(number),
             london: genesis.config.is_london_active_at_block(number),
             shanghai: by_time(genesis.config.shanghai_time),
@@ -89,6 +104,7 @@ pub fn decode(raw: &Bytes) -> Result<TxEnvelope, PoolError> {
 
 /// Checks everything that needs neither the sender nor state.
 pub fn check(tx: &TxEnvelope, rules: &Rules) -> Result<(), PoolError> {
+    check_size(tx, rules)?;
     check_type(tx, rules)?;
     check_chain(tx, rules)?;
     check_init_code(tx, rules)?;
@@ -144,8 +160,17 @@ fn check_init_code(tx: &TxEnvelope, rules: &Rules) -> Result<(), PoolError> {
     Ok(())
 }
 
+/// GoQuorum's `txnSizeLimit` can be below what is read from the wire.
+fn check_size(tx: &TxEnvelope, rules: &Rules) -> Result<(), PoolError> {
+    let (size, limit) = (tx.encode_2718_len(), rules.max_bytes);
+    if size > limit { Err(PoolError::Oversized { size, limit }) } else { Ok(()) }
+}
+
 fn check_fees(tx: &TxEnvelope, rules: &Rules) -> Result<(), PoolError> {
     let cap = tx.max_fee_per_gas();
+    if cap > 0 && !rules.gas_price_allowed {
+        return Err(PoolError::GasPriceNotZero(cap));
+    }
     if tx.max_priority_fee_per_gas().is_some_and(|tip| tip > cap) {
         return Err(PoolError::TipAboveFeeCap);
     }
@@ -177,7 +202,8 @@ fn check_gas(tx: &TxEnvelope, rules: &Rules) -> Result<(), PoolError> {
 /// Gas that is charged before the first instruction. Sizes are bounded by 128 KiB, so nothing here can overflow.
 fn intrinsic_gas(tx: &TxEnvelope, rules: &Rules) -> u64 {
     let (zeros, others) = byte_counts(tx.input());
-    let mut gas = BASE_GAS + zeros * ZERO_BYTE_GAS + others * NONZERO_BYTE_GAS;
+    let nonzero_byte = if rules.istanbul { NONZERO_BYTE_GAS } else { OLD_NONZERO_BYTE_GAS };
+    let mut gas = BASE_GAS + zeros * ZERO_BYTE_GAS + others * nonzero_byte;
     if tx.is_create() {
         gas += CREATE_GAS;
         if rules.shanghai {

@@ -36,6 +36,9 @@ pub enum PoolError {
         /// The transaction's.
         gas: u64,
     },
+    /// The chain takes no price for gas; GoQuorum's text.
+    #[error("Gas price not 0: transaction offers {0} wei, this chain takes only 0")]
+    GasPriceNotZero(u128),
     /// More gas than a block has.
     #[error("exceeds block gas limit")]
     ExceedsBlockGasLimit,

@@ -1,7 +1,7 @@
 //! What every method may use.
 
 use super::{NodeView, RpcLimits, RpcOptions, error::Failure, filters::Filters};
-use crate::pool::Pool;
+use crate::{pool::Pool, votes::PendingVotes};
 use ledger::{CommittedBlock, Ledger};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, broadcast};
@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, broadcast};
 pub(super) struct Context {
     pub(super) ledger: Ledger,
     pub(super) pool: Pool,
+    pub(super) votes: PendingVotes,
     pub(super) node: Arc<dyn NodeView>,
     pub(super) filters: Filters,
     pub(super) namespaces: Vec<&'static str>,
@@ -20,12 +21,13 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn new(options: RpcOptions, namespaces: Vec<&'static str>) -> Self {
-        let RpcOptions { limits, ledger, pool, heads, node, listen: _, namespaces: _ } = options;
+        let RpcOptions { limits, ledger, pool, heads, votes, node, listen: _, namespaces: _ } = options;
         Self {
             filters: Filters::new(limits.filters, Duration::from_secs(limits.filter_idle_s)),
             reads: Arc::new(Semaphore::new(limits.reads)),
             ledger,
             pool,
+            votes,
             node,
             namespaces,
             limits,

@@ -1,7 +1,8 @@
 //! From method names to functions: each namespace is a table.
 
 use super::{
-    RpcError, args::Args, context::Context, error::Failure, eth, net, qbft, server::Client, txpool, web3,
+    RpcError, args::Args, context::Context, error::Failure, eth, istanbul, net, qbft, server::Client, txpool,
+    web3,
 };
 use futures::future::BoxFuture;
 use jsonrpsee::{Extensions, RpcModule, types::ErrorObjectOwned};
@@ -60,6 +61,7 @@ pub(super) fn module(context: Context) -> Result<RpcModule<Context>, RpcError> {
                 }
                 eth::subscriptions::register(&mut module)?;
             }
+            "istanbul" => register(&mut module, istanbul::METHODS)?,
             "net" => register(&mut module, net::METHODS)?,
             "qbft" => register(&mut module, qbft::METHODS)?,
             "txpool" => register(&mut module, txpool::METHODS)?,

@@ -25,6 +25,9 @@ pub(super) enum Failure {
     /// More than a client may ask for at once.
     #[error("{0}")]
     Limit(String),
+    /// Known, but without meaning on this chain; Besu's code and text.
+    #[error("Method not enabled")]
+    NotEnabled,
     /// State older than what is kept.
     #[error("{0}")]
     Pruned(String),
@@ -40,6 +43,7 @@ impl Failure {
             Self::Refused(_) => -32000,
             Self::Revert { .. } => 3,
             Self::Limit(_) => -32005,
+            Self::NotEnabled => -32604,
             Self::Pruned(_) => 4444,
             Self::Internal => -32603,
         }

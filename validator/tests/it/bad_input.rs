@@ -2,6 +2,7 @@
 
 use crate::support::network::{TestNetwork, command, finish};
 use alloy_primitives::{Address, B256};
+use chain::client::ClientProfile;
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 /// The last line of standard error after a refused start.
@@ -76,6 +77,43 @@ fn a_key_of_another_address_is_refused_with_both() {
     });
     let line = refusal("check", &network.nodes[0].config);
     assert!(line.contains(&Address::repeat_byte(9).to_string()) && line.contains("right key"), "{line}");
+}
+
+#[test]
+fn two_keys_where_a_validator_is_known_by_its_p2p_key_are_refused_with_both_addresses() {
+    let network = TestNetwork::like(ClientProfile::GoQuorum, 2, 2);
+    let config = &network.nodes[0].config;
+    let other = network.nodes[1].config.with_file_name("p2p.key");
+    network.nodes[0].edit_config(|config| config.p2p.key = other.to_string_lossy().into_owned());
+    let (own, theirs) = (identity(&network, 0), identity(&network, 1));
+    let line = refusal("run", config);
+    assert!(line.contains(&own) && line.contains(&theirs) && line.contains("oneKey"), "{line}");
+    network.nodes[0].edit_config(|config| config.network.overrides.one_key = Some(false));
+    assert!(finish(command("check", config)).status.success(), "told otherwise");
+}
+
+fn identity(network: &TestNetwork, node: usize) -> String {
+    network.nodes[node].read_config().identity.unwrap().address.to_string()
+}
+
+#[test]
+fn settings_that_no_network_has_are_refused_by_name() {
+    let network = TestNetwork::create(1, 1);
+    let config = &network.nodes[0].config;
+    network.nodes[0].edit_config(|config| config.network.profile = Some(ClientProfile::Besu24));
+    let line = refusal("check", config);
+    assert!(line.contains("messageencoding") && line.contains("genesis says FourItem"), "{line}");
+    network.nodes[0].edit_config(|config| {
+        config.network.profile = None;
+        config.p2p.eth_versions = vec![68, 67];
+    });
+    let line = refusal("check", config);
+    assert!(line.contains("p2p.ethVersions names 67"), "{line}");
+    network.nodes[0].edit_config(|config| {
+        config.p2p.eth_versions.clear();
+        config.identity.as_mut().unwrap().member = None;
+    });
+    assert!(refusal("run", config).contains("identity.member is missing"));
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 mod bad_input;
 mod catch_up;
+mod conformance;
+mod foreign;
 mod hostile;
 mod journal;
 mod live;
 mod membership;
+mod profiles;
 mod restart;
 mod support;

@@ -15,6 +15,7 @@ use tokio::sync::broadcast;
 use validator::{
     pool::{Limits, Origin, Pool},
     rpc::{NodeView, RpcLimits, RpcOptions, ServerHandle, SyncProgress, serve},
+    votes::PendingVotes,
 };
 
 pub(crate) const CHAIN_ID: u64 = 4242;
@@ -90,6 +91,7 @@ pub(crate) struct Chain {
     extra: Extra,
     pub(crate) ledger: Ledger,
     pub(crate) pool: Pool,
+    pub(crate) votes: PendingVotes,
     heads: broadcast::Sender<Arc<CommittedBlock>>,
 }
 
@@ -122,7 +124,14 @@ impl Chain {
         let (validator, extra, genesis) = genesis();
         let ledger = Ledger::open(&dir.join("chain"), genesis, Options::default()).unwrap();
         let pool = Pool::open(&dir.join("pool"), ledger.clone(), Limits::default()).unwrap();
-        Self { validator, extra, ledger, pool, heads: broadcast::Sender::new(4) }
+        Self {
+            validator,
+            extra,
+            ledger,
+            pool,
+            votes: PendingVotes::default(),
+            heads: broadcast::Sender::new(4),
+        }
     }
 
     pub(crate) async fn serve(&self) -> ServerHandle {
@@ -137,6 +146,7 @@ impl Chain {
             ledger: self.ledger.clone(),
             pool: self.pool.clone(),
             heads: self.heads.subscribe(),
+            votes: self.votes.clone(),
             node: Arc::new(Alone),
         };
         serve(options).await.unwrap()

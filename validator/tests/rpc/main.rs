@@ -9,3 +9,4 @@ mod limits;
 mod malformed;
 mod pool;
 mod subscriptions;
+mod voting;

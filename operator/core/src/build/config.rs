@@ -39,24 +39,25 @@ pub struct ConfigInputs<'a> {
 pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig {
     let identity = inputs.identity.filter(|_| fleet.role == Role::Validator).map(|stored| IdentityConfig {
         address: stored.key.address,
-        member: inputs.genesis.member,
+        member: Some(inputs.genesis.member),
         signer: SignerConfig::File { path: format!("{IDENTITY_DIR}/{SECRET_KEY}") },
         journal: stored.journal.map_or(JournalConfig::Initialise, |id| JournalConfig::Require { id }),
     });
     let others = inputs.peers.iter().filter(|peer| peer.name != *inputs.name);
     NodeConfig {
         version: CONFIG_VERSION,
-        network: NetworkConfig {
-            chain_id: inputs.genesis.chain_id,
-            genesis_hash: inputs.genesis.hash,
-            genesis: format!("{GENESIS_DIR}/{GENESIS_FILE}"),
-        },
+        network: NetworkConfig::new(
+            inputs.genesis.chain_id,
+            inputs.genesis.hash,
+            format!("{GENESIS_DIR}/{GENESIS_FILE}"),
+        ),
         identity,
         p2p: P2pConfig {
             key: format!("{P2P_DIR}/{SECRET_KEY}"),
             listen: format!("0.0.0.0:{P2P_PORT}"),
             peers: others.map(|peer| enode(&fleet.namespace, peer)).collect(),
             max_peers: MAX_PEERS,
+            eth_versions: Vec::new(),
         },
         rpc: Some(RpcConfig { listen: format!("0.0.0.0:{RPC_PORT}"), namespaces: fleet.namespaces.clone() }),
         metrics: MetricsConfig { listen: format!("0.0.0.0:{METRICS_PORT}") },

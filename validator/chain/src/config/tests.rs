@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 fn identity(journal: JournalConfig) -> IdentityConfig {
     IdentityConfig {
         address: Address::repeat_byte(0x11),
-        member: Address::repeat_byte(0x22),
+        member: Some(Address::repeat_byte(0x22)),
         signer: SignerConfig::File { path: "/keys/identity".into() },
         journal,
     }
@@ -15,17 +15,14 @@ fn identity(journal: JournalConfig) -> IdentityConfig {
 fn full(journal: JournalConfig) -> NodeConfig {
     NodeConfig {
         version: CONFIG_VERSION,
-        network: NetworkConfig {
-            chain_id: 20_777,
-            genesis_hash: B256::repeat_byte(0x33),
-            genesis: "/config/genesis.json".into(),
-        },
+        network: NetworkConfig::new(20_777, B256::repeat_byte(0x33), "/config/genesis.json".into()),
         identity: Some(identity(journal)),
         p2p: P2pConfig {
             key: "/keys/p2p".into(),
             listen: format!("0.0.0.0:{P2P_PORT}"),
             peers: vec![Enode { id: B512::repeat_byte(0x44), host: "::1".into(), port: P2P_PORT }],
             max_peers: 7,
+            eth_versions: vec![66, 68],
         },
         rpc: Some(RpcConfig {
             listen: format!("[::]:{RPC_PORT}"),

@@ -15,7 +15,7 @@ pub const QBFT_MIX_HASH: B256 = b256!("63746963616c2062797a616e74696e65206661756
 pub const EMPTY_REQUESTS_HASH: B256 =
     b256!("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 
-/// Base fee of block 0 when London is active there and the file names none (EIP-1559).
+/// Base fee of the first London block when the file names none (EIP-1559).
 const INITIAL_BASE_FEE: u64 = 1_000_000_000;
 
 /// Computes the header; refuses what no QBFT chain can have.
@@ -53,8 +53,7 @@ fn with_fork_fields(mut header: Header, file: &Genesis) -> Header {
     let config: &ChainConfig = &file.config;
     let time = file.timestamp;
     if config.is_london_active_at_block(0) {
-        let base_fee = file.base_fee_per_gas.and_then(|fee| u64::try_from(fee).ok());
-        header.base_fee_per_gas = Some(base_fee.unwrap_or(INITIAL_BASE_FEE));
+        header.base_fee_per_gas = Some(initial_base_fee(file));
     }
     if config.is_shanghai_active_at_block_and_timestamp(0, time) {
         header.withdrawals_root = Some(EMPTY_ROOT_HASH);
@@ -68,6 +67,11 @@ fn with_fork_fields(mut header: Header, file: &Genesis) -> Header {
         header.requests_hash = Some(EMPTY_REQUESTS_HASH);
     }
     header
+}
+
+/// Base fee of the first London block.
+pub(super) fn initial_base_fee(file: &Genesis) -> u64 {
+    file.base_fee_per_gas.and_then(|fee| u64::try_from(fee).ok()).unwrap_or(INITIAL_BASE_FEE)
 }
 
 /// The trie's view of a genesis account; zero-valued slots are not stored.

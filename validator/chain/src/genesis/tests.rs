@@ -1,3 +1,5 @@
+mod foreign;
+
 use super::*;
 use std::{fs, path::Path};
 

@@ -1,14 +1,18 @@
-//! `extra_data`, `extra_data_must_reject`, `headers` and `quorum_table` of the QBFT vectors. The protocol core's tests
-//! include this file, to account for every vector there is.
+//! `extra_data`, `extra_data_must_reject`, `headers`, `quorum_table`, `voting` and `validator_contract` of the QBFT
+//! vectors. The protocol core's tests include this file, to account for every vector there is.
 
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_rlp::Decodable;
+use alloy_sol_types::SolCall as _;
 use chain::{
-    Extra, Seal,
+    Extra, Seal, Vote,
+    governance::Governance::getValidatorsCall,
     hash::{block_hash, commit_hash, with_round_and_seals},
+    profile::Family,
     quorum::{max_faulty, one_honest, quorum},
     signature::{SignatureError, recover},
+    voting::{Cast, VoteTally},
 };
 use serde_json::Value;
 use std::{fs, path::Path, str::FromStr};
@@ -34,7 +38,15 @@ fn id(vector: &Value) -> &str {
 
 /// Checks the vectors of this file and names them.
 pub fn exercise(vectors: &Value) -> Vec<String> {
-    [extra_data(vectors), must_reject(vectors), headers(vectors), quorum_table(vectors)].concat()
+    [
+        extra_data(vectors),
+        must_reject(vectors),
+        headers(vectors),
+        quorum_table(vectors),
+        voting(vectors),
+        validator_contract(vectors),
+    ]
+    .concat()
 }
 
 fn extra_data(vectors: &Value) -> Vec<String> {
@@ -98,9 +110,49 @@ fn quorum_table(vectors: &Value) -> Vec<String> {
     names
 }
 
+/// The cases are GoQuorum's; by Besu's rules they end with the same sets.
+fn voting(vectors: &Value) -> Vec<String> {
+    let mut names = Vec::new();
+    for (index, case) in vectors["voting"]["cases"].as_array().unwrap().iter().enumerate() {
+        for family in [Family::GoQuorum, Family::Besu] {
+            let set = after_votes(family, case);
+            assert_eq!(set, addresses(&case["result"]), "case {index} by the rules of {family:?}");
+        }
+        names.push(format!("voting/cases/{index}"));
+    }
+    names
+}
+
+fn after_votes(family: Family, case: &Value) -> Vec<Address> {
+    let mut tally = VoteTally::new(family, &addresses(&case["validators"]));
+    let epoch = case["epoch"].as_u64().unwrap_or(30_000);
+    for (block, row) in (1..).zip(case["blocks"].as_array().unwrap()) {
+        let vote = row.get(1).map(|recipient| Vote { recipient: letter(recipient), add: row[2] == "add" });
+        let is_epoch = block % epoch == 0;
+        tally.apply(&Cast { block, author: letter(&row[0]), vote, is_epoch });
+    }
+    tally.validators().to_vec()
+}
+
+fn addresses(letters: &Value) -> Vec<Address> {
+    letters.as_array().unwrap().iter().map(letter).collect()
+}
+
+fn letter(value: &Value) -> Address {
+    Address::repeat_byte(value.as_str().unwrap().as_bytes()[0])
+}
+
+fn validator_contract(vectors: &Value) -> Vec<String> {
+    let vector = &vectors["validator_contract"];
+    assert_eq!(getValidatorsCall::SELECTOR[..], parse::<Bytes>(&vector["selector"])[..]);
+    let answer = getValidatorsCall::abi_decode_returns(&parse::<Bytes>(&vector["example_return"])).unwrap();
+    assert_eq!(answer, list::<Address>(&vector["example_validators"]));
+    vec!["validator_contract".to_owned()]
+}
+
 #[test]
 fn extra_data_headers_and_thresholds_are_byte_for_byte_those_of_the_clients() {
-    assert_eq!(exercise(&load()).len(), 14 + 5 + 1 + 21);
+    assert_eq!(exercise(&load()).len(), 14 + 5 + 1 + 21 + 20 + 1);
 }
 
 #[test]

@@ -30,6 +30,9 @@ pub enum DecodeError {
     /// A message id that eth does not define.
     #[error("eth message id {0:#04x} is not defined in this version")]
     Id(u8),
+    /// A range of blocks that ends before it begins.
+    #[error(transparent)]
+    Range(#[from] super::range::BackwardRange),
     /// Bytes after the message.
     #[error("{0} bytes follow the message")]
     Trailing(usize),

@@ -4,6 +4,7 @@ use super::{
     EthVersion,
     limits::{MAX_ANNOUNCEMENTS, MAX_ASKED, MAX_BLOCK_HASHES, MAX_TRANSACTIONS, SERVE_HEADERS},
     list::{DecodeError, check_density, list, list_with, raw_item, with_request_id, wrap},
+    range::BlockRange,
     reply::Reply,
     transaction,
 };
@@ -43,6 +44,8 @@ pub mod id {
     pub const GET_RECEIPTS: u8 = 0x0f;
     /// Receipts.
     pub const RECEIPTS: u8 = 0x10;
+    /// BlockRangeUpdate, from eth/69 on.
+    pub const BLOCK_RANGE_UPDATE: u8 = 0x11;
 }
 
 /// Which headers are asked for.
@@ -84,6 +87,8 @@ pub enum Message {
     Transactions(Vec<Bytes>),
     /// Transactions by hash, type and length.
     TransactionHashes(Vec<(B256, u8, u32)>),
+    /// The blocks that the peer serves now.
+    BlockRangeUpdate(BlockRange),
     /// A question and its id.
     Query(u64, Query),
     /// An answer and the question's id.
@@ -99,12 +104,15 @@ impl Message {
             id::TRANSACTIONS => Self::Transactions(list_with(buf, MAX_TRANSACTIONS, transaction::decode)?),
             id::NEW_BLOCK => new_block(buf)?,
             id::TRANSACTION_HASHES => Self::TransactionHashes(announcement(version, buf)?),
+            id::BLOCK_RANGE_UPDATE if version.has_ranges() => {
+                Self::BlockRangeUpdate(BlockRange::decode(buf)?.check()?)
+            }
             _ => {
                 let mut body = Header::decode_bytes(buf, true)?;
                 let request = u64::decode(&mut body)?;
                 let message = match query(version, id, &mut body)? {
                     Some(query) => Self::Query(request, query),
-                    None => Self::Reply(request, Reply::decode(id, &mut body)?),
+                    None => Self::Reply(request, Reply::decode(version, id, &mut body)?),
                 };
                 ended(body)?;
                 message

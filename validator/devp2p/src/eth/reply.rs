@@ -1,9 +1,11 @@
 //! Answers to requests.
 
 use super::{
+    EthVersion,
     limits::{ASK_BODIES, ASK_HEADERS, ASK_POOLED, ASK_RECEIPTS, SOFT_REPLY},
     list::{DecodeError, check_density, list, list_with, raw_item, with_request_id, wrap},
     message::{encode_transactions, id},
+    receipt::{self, WithoutBlooms},
     transaction,
 };
 use crate::BlockBody;
@@ -47,11 +49,17 @@ impl Reply {
 
     /// Message id and data under a request id, whatever its size.
     #[must_use]
-    pub fn encode(&self, request: u64) -> (u8, Vec<u8>) {
+    pub fn encode(&self, version: EthVersion, request: u64) -> (u8, Vec<u8>) {
         let (id, body) = match self {
             Self::Headers(headers) => (id::HEADERS, alloy_rlp::encode(headers)),
             Self::Bodies(bodies) => (id::BODIES, alloy_rlp::encode(bodies)),
-            Self::Receipts(receipts) => (id::RECEIPTS, alloy_rlp::encode(receipts)),
+            Self::Receipts(receipts) => {
+                let mut blocks = Vec::new();
+                for block in receipts {
+                    encode_receipts(version, block, &mut blocks);
+                }
+                (id::RECEIPTS, wrap(&blocks))
+            }
             Self::Pooled(raw) => (id::POOLED, encode_transactions(raw)),
             Self::NodeData => (id::NODE_DATA, wrap(&[])),
         };
@@ -59,12 +67,12 @@ impl Reply {
     }
 
     /// Reads what follows the request id.
-    pub(super) fn decode(id: u8, body: &mut &[u8]) -> Result<Self, DecodeError> {
+    pub(super) fn decode(version: EthVersion, id: u8, body: &mut &[u8]) -> Result<Self, DecodeError> {
         Ok(match id {
             id::HEADERS => Self::Headers(list(body, ASK_HEADERS)?),
             id::BODIES => Self::Bodies(list_with(body, ASK_BODIES, decode_body)?),
             id::POOLED => Self::Pooled(list_with(body, ASK_POOLED, transaction::decode)?),
-            id::RECEIPTS => Self::Receipts(list_with(body, ASK_RECEIPTS, |b| list(b, RECEIPTS_OF_A_BLOCK))?),
+            id::RECEIPTS => Self::Receipts(list_with(body, ASK_RECEIPTS, |b| decode_receipts(version, b))?),
             other => return Err(DecodeError::Id(other)),
         })
     }
@@ -72,6 +80,22 @@ impl Reply {
 
 /// A block of 600 M gas holds at most 28,571 transactions of 21,000.
 const RECEIPTS_OF_A_BLOCK: usize = 65_536;
+
+fn decode_receipts(version: EthVersion, buf: &mut &[u8]) -> Result<Vec<ReceiptEnvelope>, DecodeError> {
+    if version >= EthVersion::V69 {
+        list_with(buf, RECEIPTS_OF_A_BLOCK, receipt::decode)
+    } else {
+        list(buf, RECEIPTS_OF_A_BLOCK)
+    }
+}
+
+fn encode_receipts(version: EthVersion, receipts: &Vec<ReceiptEnvelope>, out: &mut Vec<u8>) {
+    if version >= EthVersion::V69 {
+        WithoutBlooms(receipts).encode(out);
+    } else {
+        receipts.encode(out);
+    }
+}
 
 fn decode_body(buf: &mut &[u8]) -> Result<BlockBody, DecodeError> {
     let body = raw_item(buf)?;
@@ -107,6 +131,13 @@ impl ReplyBuilder {
     pub(crate) fn push_transaction(&mut self, raw: &[u8]) {
         if !self.full() {
             transaction::encode(raw, &mut self.payload);
+        }
+    }
+
+    /// Adds the receipts of a block, unless the answer is full.
+    pub(crate) fn push_receipts(&mut self, version: EthVersion, receipts: &Vec<ReceiptEnvelope>) {
+        if !self.full() {
+            encode_receipts(version, receipts, &mut self.payload);
         }
     }
 

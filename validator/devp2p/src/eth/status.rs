@@ -1,24 +1,64 @@
-//! Status, the first message of eth: `[version, network, td, head, genesis, [fork hash, fork next]]` (EIP-2364, 2124).
+//! Status, the first message of eth (EIP-2364, 2124, 7642):
+//!
+//! - up to `eth/68` `[version, network, td, head, genesis, [fork hash, fork next]]`
+//! - from `eth/69` `[version, network, genesis, [fork hash, fork next], earliest, latest, latest hash]`
 
+use super::{
+    EthVersion,
+    range::{BackwardRange, BlockRange},
+};
 use alloy_eip2124::ForkId;
 use alloy_primitives::{B256, U256};
-use alloy_rlp::{RlpDecodable, RlpEncodable};
+use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 
-/// Status of `eth/66` to `eth/68`.
-#[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+/// Status of any version.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// eth version; must be the negotiated one.
     pub version: u8,
     /// Network id.
     pub network_id: u64,
-    /// Total difficulty of the head.
-    pub total_difficulty: U256,
-    /// Hash of the head.
-    pub head_hash: B256,
     /// Hash of block 0.
     pub genesis_hash: B256,
     /// Forks passed and next.
     pub fork_id: ForkId,
+    /// The newest block.
+    pub head: ClaimedHead,
+}
+
+/// How a Status tells of the newest block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimedHead {
+    /// Up to `eth/68`.
+    Difficulty {
+        /// Total difficulty of the head.
+        total_difficulty: U256,
+        /// Hash of the head.
+        hash: B256,
+    },
+    /// From `eth/69` on.
+    Range(BlockRange),
+}
+
+#[derive(RlpEncodable, RlpDecodable)]
+struct Status66 {
+    version: u8,
+    network_id: u64,
+    total_difficulty: U256,
+    head_hash: B256,
+    genesis_hash: B256,
+    fork_id: ForkId,
+}
+
+#[derive(RlpEncodable, RlpDecodable)]
+struct Status69 {
+    version: u8,
+    network_id: u64,
+    genesis_hash: B256,
+    fork_id: ForkId,
+    earliest: u64,
+    latest: u64,
+    latest_hash: B256,
 }
 
 /// Why a peer's Status does not fit.
@@ -33,6 +73,9 @@ pub enum StatusError {
     /// Does not decode.
     #[error("Status does not decode: {0}")]
     Malformed(#[from] alloy_rlp::Error),
+    /// No blocks from its first to its last.
+    #[error("Status: {0}")]
+    Range(#[from] BackwardRange),
     /// Speaks another version than agreed on.
     #[error("Status says eth/{got}, eth/{want} was agreed on")]
     Version {
@@ -63,6 +106,41 @@ pub enum StatusError {
 }
 
 impl Status {
+    /// Message data.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let Self { version, network_id, genesis_hash, fork_id, head } = *self;
+        match head {
+            ClaimedHead::Difficulty { total_difficulty, hash: head_hash } => {
+                encoded(&Status66 { version, network_id, total_difficulty, head_hash, genesis_hash, fork_id })
+            }
+            ClaimedHead::Range(BlockRange { earliest, latest, latest_hash }) => encoded(&Status69 {
+                version,
+                network_id,
+                genesis_hash,
+                fork_id,
+                earliest,
+                latest,
+                latest_hash,
+            }),
+        }
+    }
+
+    /// Reads message data of the version agreed on.
+    pub fn decode(version: EthVersion, data: &[u8]) -> Result<Self, StatusError> {
+        if version.has_ranges() {
+            let status: Status69 = exactly(data)?;
+            let Status69 { version, network_id, genesis_hash, fork_id, earliest, latest, latest_hash } =
+                status;
+            let head = ClaimedHead::Range(BlockRange { earliest, latest, latest_hash }.check()?);
+            return Ok(Self { version, network_id, genesis_hash, fork_id, head });
+        }
+        let status: Status66 = exactly(data)?;
+        let Status66 { version, network_id, total_difficulty, head_hash, genesis_hash, fork_id } = status;
+        let head = ClaimedHead::Difficulty { total_difficulty, hash: head_hash };
+        Ok(Self { version, network_id, genesis_hash, fork_id, head })
+    }
+
     /// Checks a peer's Status against ours, fork id apart.
     pub fn check(&self, ours: &Self) -> Result<(), StatusError> {
         if self.version != ours.version {
@@ -76,4 +154,12 @@ impl Status {
         }
         Ok(())
     }
+}
+
+fn encoded(status: &impl Encodable) -> Vec<u8> {
+    alloy_rlp::encode(status)
+}
+
+fn exactly<T: Decodable>(data: &[u8]) -> Result<T, StatusError> {
+    Ok(alloy_rlp::decode_exact(data)?)
 }

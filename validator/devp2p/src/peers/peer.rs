@@ -9,9 +9,10 @@ use super::{
 use crate::{
     DownReason, PeerId, PeerInfo, RequestError,
     eth::{Reply, message::Query},
+    identity::address,
     rlpx::{capability::Shared as Capabilities, compression::compress},
 };
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use parking_lot::Mutex;
 use std::{
     sync::{
@@ -29,6 +30,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// A session that has become a peer.
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
+    /// Account of its key: who votes with its p2p key has a seat under this address.
+    pub(crate) address: Address,
     /// Distinguishes sessions with one id.
     pub(crate) session: u64,
     pub(crate) capabilities: Capabilities,
@@ -47,6 +50,7 @@ impl Peer {
         let (outbound, reader) = channel();
         let peer = Self {
             id: info.id,
+            address: address(&info.id),
             session,
             capabilities,
             info: Mutex::new(info),

@@ -7,6 +7,33 @@ use crate::eth::EthVersion;
 const ISTANBUL: (&str, u64, u8) = ("istanbul", 100, 22);
 const ETH: &str = "eth";
 
+/// Message ids that a protocol takes, if its version is known (devp2p `caps/`; `node-facts` A.5).
+const fn length(name: &str, version: u64) -> Option<u8> {
+    Some(match (name.as_bytes(), version) {
+        (b"eth", 66..=68) => 17,
+        (b"eth", 69..=70) => 18,
+        (b"eth", 71) => 20,
+        (b"istanbul", 100) => ISTANBUL.2,
+        (b"snap", 1) => 8,
+        _ => return None,
+    })
+}
+
+/// First message id of each shared protocol: they follow one another in the order of their names. `None` if one of them is
+/// unknown, for then nobody knows where the next one begins.
+#[must_use]
+pub fn first_ids(shared: &[Capability]) -> Option<Vec<(Capability, u8)>> {
+    let mut shared = shared.to_vec();
+    shared.sort();
+    let mut next = message_id::CAPABILITIES;
+    let place = |capability: Capability| {
+        let first = next;
+        next = next.checked_add(length(&capability.name, capability.version)?)?;
+        Some((capability, first))
+    };
+    shared.into_iter().map(place).collect()
+}
+
 /// What two peers speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shared {
@@ -31,10 +58,10 @@ pub enum Protocol {
     Unknown(u8),
 }
 
-/// What this node offers.
+/// What a node with these versions of eth offers.
 #[must_use]
-pub fn offered() -> Vec<Capability> {
-    let eth = EthVersion::ALL.iter().map(|v| (ETH, u64::from(v.number())));
+pub fn offered(versions: &[EthVersion]) -> Vec<Capability> {
+    let eth = versions.iter().map(|v| (ETH, u64::from(v.number())));
     let all = eth.chain([(ISTANBUL.0, ISTANBUL.1)]);
     all.map(|(name, version)| Capability { name: name.to_owned(), version }).collect()
 }
@@ -42,12 +69,17 @@ pub fn offered() -> Vec<Capability> {
 /// Picks the highest common version of each protocol; ids follow in the order of names, so eth comes before istanbul.
 /// `None` without a common eth version: nothing works without it.
 #[must_use]
-pub fn negotiate(theirs: &[Capability]) -> Option<Shared> {
+pub fn negotiate(versions: &[EthVersion], theirs: &[Capability]) -> Option<Shared> {
     let speaks = |name: &str, version: u64| theirs.iter().any(|c| c.name == name && c.version == version);
-    let eth = EthVersion::ALL.into_iter().rev().find(|v| speaks(ETH, u64::from(v.number())))?;
-    let eth_base = message_id::CAPABILITIES;
-    let istanbul_base = speaks(ISTANBUL.0, ISTANBUL.1).then_some(eth_base + eth.length());
-    Some(Shared { eth, eth_base, istanbul_base })
+    let spoken = versions.iter().copied().filter(|version| speaks(ETH, u64::from(version.number())));
+    let eth = spoken.max()?;
+    let mut shared = vec![Capability { name: ETH.to_owned(), version: eth.number().into() }];
+    if speaks(ISTANBUL.0, ISTANBUL.1) {
+        shared.push(Capability { name: ISTANBUL.0.to_owned(), version: ISTANBUL.1 });
+    }
+    let ids = first_ids(&shared)?;
+    let first = |name: &str| ids.iter().find(|(capability, _)| capability.name == name).map(|(_, id)| *id);
+    Some(Shared { eth, eth_base: first(ETH)?, istanbul_base: first(ISTANBUL.0) })
 }
 
 impl Shared {

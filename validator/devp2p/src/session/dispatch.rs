@@ -4,7 +4,7 @@ use super::keepalive;
 use crate::{
     DisconnectReason, DownReason, Event,
     counters::Count,
-    eth::{self, message::Query},
+    eth::{self, BlockRange, message::Query},
     event::Weighed,
     istanbul::CONSENSUS_CODES,
     peers::{peer::Peer, pending::Settled, seen::consensus_hash},
@@ -98,6 +98,10 @@ async fn eth_message(
                 .map_err(|error| DownReason::Breach(format!("extraData of a new block: {error}")))?;
             peer.has_block(hash, block.header.number, shared.believable(peer));
             Event::NewBlock { from, block, total_difficulty }
+        }
+        eth::Message::BlockRangeUpdate(BlockRange { latest, latest_hash, .. }) => {
+            peer.has_block(latest_hash, latest, shared.believable(peer));
+            Event::NewBlockHashes { from, hashes: vec![(latest_hash, latest)] }
         }
         eth::Message::Transactions(raw) => {
             let hashes: Vec<B256> = raw.iter().map(keccak256).collect();

@@ -137,6 +137,7 @@ pub(crate) async fn establish(
     };
     match outcome.await {
         Ok((hello, capabilities, status)) => {
+            let (head_hash, head_number, total_difficulty) = shared.believable_head(status.head);
             let info = PeerInfo {
                 id: remote,
                 client: hello.client,
@@ -145,9 +146,9 @@ pub(crate) async fn establish(
                 is_static: shared.static_ids.contains(&remote),
                 eth_version: capabilities.eth.number(),
                 istanbul: capabilities.istanbul_base.is_some(),
-                head_hash: status.head_hash,
-                head_number: 0,
-                total_difficulty: shared.believable_difficulty(status.total_difficulty),
+                head_hash,
+                head_number,
+                total_difficulty,
             };
             Ok(Established { incoming, outgoing, info, capabilities })
         }

@@ -29,7 +29,7 @@ pub(crate) async fn hello<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     let ours = Hello {
         version: P2P_VERSION,
         client: shared.options.client.clone(),
-        capabilities: offered(),
+        capabilities: offered(&shared.options.eth_versions),
         port: shared.local_address.port(),
         id: shared.local_id,
     };
@@ -59,7 +59,7 @@ fn check(shared: &Shared, remote: PeerId, hello: &Hello) -> Result<capability::S
     if hello.version < P2P_VERSION {
         return Err(EstablishError::P2pVersion { got: hello.version, want: P2P_VERSION });
     }
-    negotiate(&hello.capabilities).ok_or_else(|| {
+    negotiate(&shared.options.eth_versions, &hello.capabilities).ok_or_else(|| {
         let offered: Vec<_> =
             hello.capabilities.iter().map(|c| format!("{}/{}", c.name, c.version)).collect();
         EstablishError::NothingShared { offered: offered.join(" ") }
@@ -74,12 +74,12 @@ pub(crate) async fn status<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     outgoing: &mut Outgoing<W>,
 ) -> Result<Status, EstablishError> {
     let (ours, head_number, head_time) = shared.status(capabilities.eth);
-    send_compressed(outgoing, capabilities.eth_base + id::STATUS, &alloy_rlp::encode(&ours)).await?;
+    send_compressed(outgoing, capabilities.eth_base + id::STATUS, &ours.encode()).await?;
     loop {
         let message = incoming.read(MAX_BEFORE_STATUS).await?;
         match capabilities.protocol(message.id) {
             Protocol::Eth(id::STATUS) => {
-                let theirs: Status = alloy_rlp::decode_exact(&message.data).map_err(StatusError::from)?;
+                let theirs = Status::decode(capabilities.eth, &message.data)?;
                 theirs.check(&ours)?;
                 let forks = &shared.options.forks;
                 forks.check(head_number, head_time, theirs.fork_id).map_err(StatusError::from)?;

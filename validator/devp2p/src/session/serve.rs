@@ -42,7 +42,7 @@ pub(crate) async fn serve(
     while let Some((request, query)) = queries.recv().await {
         peer.outbound.at_most(DRAINED).await;
         let answer = blocking(shared, move |reader| {
-            let (id, data) = answer(reader, request, &query);
+            let (id, data) = answer(reader, version, request, &query);
             compress(&data).ok().map(|data| (id, Bytes::from(data)))
         });
         let Some((id, data)) = answer.await.flatten() else {
@@ -71,7 +71,7 @@ fn announce_pool(reader: &dyn ChainReader, version: EthVersion) -> Vec<Bytes> {
     messages.filter_map(|data| compress(&data).ok().map(Bytes::from)).collect()
 }
 
-fn answer(reader: &dyn ChainReader, request: u64, query: &Query) -> (u8, Vec<u8>) {
+fn answer(reader: &dyn ChainReader, version: EthVersion, request: u64, query: &Query) -> (u8, Vec<u8>) {
     match query {
         Query::Headers(query) => {
             let mut reply = ReplyBuilder::new(id::HEADERS);
@@ -87,7 +87,7 @@ fn answer(reader: &dyn ChainReader, request: u64, query: &Query) -> (u8, Vec<u8>
         }
         Query::Receipts(hashes) => {
             let reply = in_chunks(id::RECEIPTS, hashes, SERVE_RECEIPTS, BLOCKS_AT_ONCE, |reply, hashes| {
-                reader.receipts(hashes).iter().for_each(|receipts| reply.push(receipts));
+                reader.receipts(hashes).iter().for_each(|receipts| reply.push_receipts(version, receipts));
             });
             reply.finish(request)
         }

@@ -5,7 +5,7 @@ use alloy_primitives::U256;
 use chain::enode::Enode;
 use devp2p::{
     ChainReader, DisconnectReason, NodeKey, PeerId,
-    eth::{Status, message::id},
+    eth::{ClaimedHead, EthVersion, Status, message::id},
     rlpx::{
         capability::{Shared, negotiate, offered},
         compression::compress,
@@ -46,12 +46,15 @@ impl Story {
         let status = Status {
             version: 68,
             network_id: NETWORK_ID,
-            total_difficulty: U256::from(1),
-            head_hash: chain.head_hash,
             genesis_hash: forks().genesis_hash,
             fork_id: forks().current(0, 1000),
+            head: ClaimedHead::Difficulty { total_difficulty: U256::from(1), hash: chain.head_hash },
         };
-        Self { hello_id: key.id(), key, capabilities: offered(), status }
+        Self { hello_id: key.id(), key, capabilities: Vec::new(), status }.speaking(&[
+            ("eth", 66),
+            ("eth", 68),
+            ("istanbul", 100),
+        ])
     }
 
     pub(crate) fn speaking(mut self, capabilities: &[(&str, u64)]) -> Self {
@@ -93,9 +96,10 @@ impl Client {
         let theirs = within("Hello", incoming.read(2048)).await.unwrap();
         assert_eq!(theirs.id, message_id::HELLO);
         incoming.compressed();
-        let shared = negotiate(&story.capabilities).unwrap_or_else(|| negotiate(&offered()).unwrap());
+        let shared = negotiate(&EthVersion::ALL, &story.capabilities)
+            .unwrap_or_else(|| negotiate(&EthVersion::ALL, &offered(&EthVersion::ALL)).unwrap());
         let mut client = Self { incoming, outgoing, shared };
-        client.send_eth(id::STATUS, &alloy_rlp::encode(&story.status)).await;
+        client.send_eth(id::STATUS, &story.status.encode()).await;
         client
     }
 

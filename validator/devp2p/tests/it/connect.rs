@@ -19,7 +19,7 @@ async fn two_nodes_connect_and_exchange_consensus_payloads_both_ways() {
     let (at_a, at_b) = (a.peer_up().await, b.peer_up().await);
     assert_eq!((at_a.id, at_b.id), (b.id(), a.id()));
     assert!(at_a.inbound && !at_b.inbound && at_a.istanbul && at_b.istanbul);
-    assert_eq!((at_a.eth_version, at_b.total_difficulty), (68, U256::from(5)));
+    assert_eq!((at_a.eth_version, at_b.total_difficulty), (69, U256::from(5)));
     assert!(at_b.is_static && !at_a.is_static);
 
     let large = Bytes::from(vec![7; 3_000_000]);

@@ -8,7 +8,7 @@ use alloy_primitives::{B256, Bytes, U256, keccak256};
 use devp2p::{
     Event,
     eth::{
-        EthVersion, Message,
+        ClaimedHead, EthVersion, Message,
         message::{
             encode_new_block, encode_new_block_hashes, encode_transaction_hashes, encode_transactions, id,
         },
@@ -141,7 +141,7 @@ async fn announced_hashes_reach_the_owner() {
 async fn what_a_peer_cannot_have_or_could_not_show_does_not_count_as_its_head() {
     let mut node = Node::with_peers(vec![]).await;
     let mut story = Story::honest();
-    story.status.total_difficulty = U256::MAX;
+    story.status.head = ClaimedHead::Difficulty { total_difficulty: U256::MAX, hash: B256::ZERO };
     let mut client = Client::connected(&node.enode(), &story).await;
     let id = node.peer_up().await.id;
     let claim = |node: &Node| {

@@ -7,3 +7,4 @@ mod hostile;
 mod node;
 mod requests;
 mod vectors;
+mod versions;

@@ -5,7 +5,7 @@ use alloy_primitives::{B256, Bytes, U256, keccak256};
 use chain::enode::Enode;
 use devp2p::{
     Block, BlockBody, BlockId, ChainReader, ChainStatus, Event, Events, ForkSchedule, Network,
-    NetworkOptions, NodeKey, PeerId, start,
+    NetworkOptions, NodeKey, PeerId, eth::EthVersion, start,
 };
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -122,6 +122,7 @@ pub(crate) fn options(key: NodeKey, peers: Vec<Enode>) -> NetworkOptions {
         max_peers: 10,
         network_id: NETWORK_ID,
         forks: forks(),
+        eth_versions: EthVersion::ALL.to_vec(),
         client: "quorate/test".to_owned(),
     }
 }
@@ -134,7 +135,12 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) async fn start(options: NetworkOptions) -> Self {
-        let (network, events) = start(options, Arc::new(SmallChain::new())).await.unwrap();
+        Self::over(options, SmallChain::new()).await
+    }
+
+    /// Over another chain.
+    pub(crate) async fn over(options: NetworkOptions, chain: SmallChain) -> Self {
+        let (network, events) = start(options, Arc::new(chain)).await.unwrap();
         Self { network, events }
     }
 

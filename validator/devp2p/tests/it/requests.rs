@@ -8,7 +8,7 @@ use alloy_primitives::{B256, keccak256};
 use devp2p::{
     BlockId, DisconnectReason, DownReason, RequestError,
     eth::{
-        HeadersQuery, Reply,
+        EthVersion, HeadersQuery, Reply,
         message::{Query, id},
     },
 };
@@ -43,7 +43,7 @@ async fn requests_of_a_peer_are_answered_under_their_ids() {
     let query = HeadersQuery { origin: BlockId::Number(4), amount: 3, skip: 1, reverse: true };
     let (ask, data) = Query::Headers(query).encode(u64::MAX);
     client.send_eth(ask, &data).await;
-    let (_, expected) = Reply::Headers([4, 2, 0].map(header).to_vec()).encode(u64::MAX);
+    let (_, expected) = Reply::Headers([4, 2, 0].map(header).to_vec()).encode(EthVersion::V68, u64::MAX);
     assert_eq!(client.eth(id::HEADERS).await.data, expected);
 }
 
@@ -51,7 +51,7 @@ async fn requests_of_a_peer_are_answered_under_their_ids() {
 async fn an_answer_nobody_asked_for_is_a_breach() {
     let mut node = Node::with_peers(vec![]).await;
     let mut client = Client::connected(&node.enode(), &Story::honest()).await;
-    client.send_eth(id::HEADERS, &Reply::Headers(vec![]).encode(0).1).await;
+    client.send_eth(id::HEADERS, &Reply::Headers(vec![]).encode(EthVersion::V68, 0).1).await;
     assert_eq!(client.goodbye().await, DisconnectReason::ProtocolBreach);
     assert!(matches!(node.peer_down().await.1, DownReason::Breach(_)));
 }
@@ -63,7 +63,12 @@ async fn an_answer_with_too_many_items_ends_the_session() {
     let peer = node.peer_up().await.id;
     let answering = async {
         client.eth(id::GET_HEADERS).await;
-        client.send_eth(id::HEADERS, &Reply::Headers([1, 2, 3].map(header).to_vec()).encode(0).1).await;
+        client
+            .send_eth(
+                id::HEADERS,
+                &Reply::Headers([1, 2, 3].map(header).to_vec()).encode(EthVersion::V68, 0).1,
+            )
+            .await;
         client.goodbye().await
     };
     let (answer, told) = tokio::join!(node.network.headers(peer, BlockId::Number(1), 2), answering);

@@ -2,11 +2,18 @@
 
 mod eth;
 mod fork_id;
+mod qbft;
 mod rlpx;
 
 use alloy_primitives::{B256, hex};
 use secp256k1::{PublicKey, SecretKey};
 use serde_json::Value;
+
+#[test]
+fn message_ids_and_fork_ids_are_those_of_the_clients() {
+    let text = include_str!("../../../qbft/tests/vectors/qbft-vectors.json");
+    assert_eq!(qbft::exercise(&serde_json::from_str(text).unwrap()).len(), 8);
+}
 
 fn vectors() -> Value {
     let text = include_str!("../../../chain/tests/vectors/node-vectors.json");

@@ -8,7 +8,7 @@ use crate::{
     trie::root::{StateDiff, state_diff},
 };
 use alloy_consensus::{Header, Transaction as _};
-use alloy_primitives::{Address, B256, TxHash};
+use alloy_primitives::{Address, B256, TxHash, U256};
 use revm::{
     Context, ExecuteCommitEvm, MainBuilder, MainContext, MainnetEvm,
     context::result::{EVMError, ExecutionResult, InvalidTransaction},
@@ -28,6 +28,7 @@ pub(crate) struct Executed {
 /// Why a transaction cannot be in the block at this place.
 pub(crate) enum Refused {
     NoGasLeft { needed: u64, left: u64 },
+    GasPrice(u128),
     Invalid(InvalidTransaction),
     Ledger(LedgerError),
 }
@@ -38,6 +39,9 @@ pub(crate) struct BlockExecutor<'a> {
     gas_limit: u64,
     gas_used: u64,
     receipts: Vec<Receipt>,
+    gas_price_allowed: bool,
+    /// Whom the block pays, and what.
+    reward: (Address, U256),
 }
 
 impl<'a> BlockExecutor<'a> {
@@ -47,7 +51,15 @@ impl<'a> BlockExecutor<'a> {
             .with_db(Overlay::new(&parent.view, chain))
             .with_cfg(env::config(&chain.genesis, header.number, header.timestamp))
             .with_block(env::block(&chain.genesis, header));
-        Self { evm: context.build_mainnet(), gas_limit: header.gas_limit, gas_used: 0, receipts: Vec::new() }
+        let settings = chain.genesis.schedule.at(header.number);
+        Self {
+            evm: context.build_mainnet(),
+            gas_limit: header.gas_limit,
+            gas_used: 0,
+            receipts: Vec::new(),
+            gas_price_allowed: settings.gas_price_allowed,
+            reward: (settings.reward_beneficiary.unwrap_or(header.beneficiary), settings.block_reward),
+        }
     }
 
     /// Runs a transaction, or refuses it and stays as it was.
@@ -55,6 +67,10 @@ impl<'a> BlockExecutor<'a> {
         let left = self.gas_limit - self.gas_used;
         if tx.gas_limit() > left {
             return Err(Refused::NoGasLeft { needed: tx.gas_limit(), left });
+        }
+        let price = tx.max_fee_per_gas();
+        if price > 0 && !self.gas_price_allowed {
+            return Err(Refused::GasPrice(price));
         }
         let result = self.evm.transact_commit(env::transaction(tx, sender)).map_err(refused)?;
         self.gas_used += result.tx_gas_used();
@@ -71,7 +87,10 @@ impl<'a> BlockExecutor<'a> {
 
     /// Receipts and the state difference, its root worked out.
     pub(crate) fn finish(self, parent: &Head) -> Result<(Vec<Receipt>, StateDiff), LedgerError> {
-        let (deltas, code) = self.evm.ctx.journaled_state.database.into_changes()?;
+        let mut overlay = self.evm.ctx.journaled_state.database;
+        let (beneficiary, reward) = self.reward;
+        overlay.credit(beneficiary, reward)?;
+        let (deltas, code) = overlay.into_changes()?;
         let diff = state_diff(&parent.view, parent.info.header.state_root, deltas, code)?;
         Ok((self.receipts, diff))
     }

@@ -4,25 +4,34 @@ use super::rules;
 use crate::Transaction;
 use alloy_consensus::{Header, Transaction as _, Typed2718};
 use alloy_primitives::{Address, U256};
-use chain::genesis::{Genesis, QBFT_MIX_HASH};
+use chain::{
+    genesis::{Genesis, QBFT_MIX_HASH},
+    profile::Family,
+};
 use revm::{
     context::{BlockEnv, CfgEnv, TxEnv, either::Either},
     context_interface::block::BlobExcessGasAndPrice,
 };
 
+/// EIP-3860. A larger contract limit does not raise it: Besu's `contractSizeLimit` leaves it, GoQuorum has none.
+const MAX_INIT_CODE_BYTES: usize = 49_152;
+
 /// Rules for a block. The transaction gas cap of Osaka (EIP-7825) comes with the fork.
 pub(crate) fn config(genesis: &Genesis, number: u64, timestamp: u64) -> CfgEnv {
     let mut config = CfgEnv::new().with_chain_id(genesis.config.chain_id);
     config.set_spec_and_mainnet_gas_params(rules::spec(genesis, number, timestamp));
+    config.limit_contract_code_size = Some(genesis.schedule.at(number).max_code_size);
+    config.limit_contract_initcode_size = Some(MAX_INIT_CODE_BYTES);
     config
 }
 
 /// The block as contracts see it. PREVRANDAO is the constant mix hash, while building too; the blob base fee is 0 where
-/// the base fee is (Besu's `zeroBaseFee`), else 1, since no block holds blobs.
+/// the base fee is (Besu's `zeroBaseFee`), else 1, since no block holds blobs. A fixed beneficiary gets the fees and is
+/// what COINBASE answers in Besu; GoQuorum shows the header's.
 pub(crate) fn block(genesis: &Genesis, header: &Header) -> BlockEnv {
     BlockEnv {
         number: U256::from(header.number),
-        beneficiary: header.beneficiary,
+        beneficiary: coinbase(genesis, header),
         timestamp: U256::from(header.timestamp),
         gas_limit: header.gas_limit,
         basefee: header.base_fee_per_gas.unwrap_or_default(),
@@ -33,6 +42,15 @@ pub(crate) fn block(genesis: &Genesis, header: &Header) -> BlockEnv {
             blob_gasprice: u128::from(!genesis.zero_base_fee),
         }),
         slot_num: 0,
+    }
+}
+
+fn coinbase(genesis: &Genesis, header: &Header) -> Address {
+    match genesis.family {
+        Family::GoQuorum => header.beneficiary,
+        Family::Besu | Family::Quorate => {
+            genesis.schedule.at(header.number).reward_beneficiary.unwrap_or(header.beneficiary)
+        }
     }
 }
 

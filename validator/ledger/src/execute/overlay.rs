@@ -67,6 +67,16 @@ impl<'a> Overlay<'a> {
         }
     }
 
+    /// Adds to a balance out of nothing; nothing is touched for nothing.
+    pub(crate) fn credit(&mut self, address: Address, amount: U256) -> Result<(), LedgerError> {
+        if amount.is_zero() {
+            return Ok(());
+        }
+        let account = self.entry(address)?.current.get_or_insert_default();
+        account.balance = account.balance.saturating_add(amount);
+        Ok(())
+    }
+
     /// What changed against the parent's state, and code that is new.
     pub(crate) fn into_changes(self) -> Result<(Vec<AccountDelta>, Vec<NewCode>), LedgerError> {
         if let Some(error) = self.failed {

@@ -6,7 +6,6 @@ use alloy_consensus::Header;
 use alloy_eips::eip1559::BaseFeeParams;
 use chain::genesis::Genesis;
 use revm::primitives::hardfork::SpecId;
-use serde_json::Value;
 
 /// Lowest gas limit a block may have.
 pub(crate) const MIN_GAS_LIMIT: u64 = 5000;
@@ -32,61 +31,6 @@ pub(crate) fn spec(genesis: &Genesis, number: u64, timestamp: u64) -> SpecId {
     forks.into_iter().find_map(|(active, spec)| active.then_some(spec)).unwrap_or(SpecId::BYZANTIUM)
 }
 
-/// Keys of `config` that change rules and are not implemented.
-const UNSUPPORTED: [&str; 7] = [
-    "transitions",
-    "evmStackSize",
-    "contractSizeLimit",
-    "fixedBaseFee",
-    "withdrawalRequestContractAddress",
-    "consolidationRequestContractAddress",
-    "depositContractAddress",
-];
-/// Keys of `config.qbft`, likewise.
-const UNSUPPORTED_QBFT: [&str; 7] = [
-    "blockreward",
-    "miningbeneficiary",
-    "pertxgaslimit",
-    "emptyblockperiodseconds",
-    "xemptyblockperiodseconds",
-    "xblockperiodmilliseconds",
-    "startblock",
-];
-
-/// What the genesis asks for that is not implemented, if anything: running on regardless would fork from clients that
-/// do implement it.
-pub(crate) fn unsupported(genesis: &Genesis) -> Option<String> {
-    let config = &genesis.config;
-    if config.byzantium_block != Some(0) || config.eip158_block != Some(0) {
-        return Some(
-            "forks before Byzantium are not supported; set every block fork up to byzantiumBlock to 0".into(),
-        );
-    }
-    let qbft = config.extra_fields.get("qbft").and_then(Value::as_object);
-    let found = first_set(config.extra_fields.iter(), &UNSUPPORTED)
-        .or_else(|| first_set(qbft.into_iter().flatten(), &UNSUPPORTED_QBFT))
-        .or_else(|| config.deposit_contract_address.map(|_| "depositContractAddress".to_string()))
-        .or_else(|| config.amsterdam_time.map(|_| "amsterdamTime".to_string()));
-    found.map(|key| format!("config key {key} is not supported by this version; remove it"))
-}
-
-fn first_set<'a>(mut fields: impl Iterator<Item = (&'a String, &'a Value)>, keys: &[&str]) -> Option<String> {
-    let named = |key: &str| keys.iter().any(|other| other.eq_ignore_ascii_case(key));
-    fields.find(|(key, value)| named(key) && is_set(value)).map(|(key, _)| key.clone())
-}
-
-/// Whether a value says anything: zeros, false and empty lists do not.
-fn is_set(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(set) => *set,
-        Value::Number(number) => number.as_u64() != Some(0),
-        Value::String(text) => !text.trim_start_matches("0x").trim_matches('0').is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(fields) => fields.values().any(is_set),
-    }
-}
-
 /// Base fee of the block after `parent`, none before London. Zero for ever under `zeroBaseFee`.
 pub(crate) fn base_fee(genesis: &Genesis, parent: &Header) -> Option<u64> {
     if !genesis.config.is_london_active_at_block(parent.number + 1) {
@@ -96,8 +40,13 @@ pub(crate) fn base_fee(genesis: &Genesis, parent: &Header) -> Option<u64> {
         return Some(0);
     }
     let next = parent.next_block_base_fee(BaseFeeParams::ethereum());
-    // The first London block starts at 1 gwei (EIP-1559).
-    Some(next.unwrap_or(alloy_eips::eip1559::INITIAL_BASE_FEE))
+    Some(next.unwrap_or(genesis.initial_base_fee))
+}
+
+/// What the gas limit after `parent` is measured by: its own, doubled for the first London block (EIP-1559).
+pub(crate) fn gas_limit_base(genesis: &Genesis, parent: &Header) -> u64 {
+    let is_first_london = genesis.config.london_block == Some(parent.number + 1);
+    if is_first_london { parent.gas_limit.saturating_mul(2) } else { parent.gas_limit }
 }
 
 /// Lowest and highest gas limit after `parent`: strictly less than a 1024th away.
@@ -127,32 +76,5 @@ mod tests {
             limit = next_gas_limit(limit, 600_000_000);
         }
         assert_eq!(limit, 600_000_000);
-    }
-
-    fn genesis(with: &str) -> Genesis {
-        let spec = chain::genesis::GenesisSpec {
-            chain_id: 1,
-            gas_limit: 30_000_000,
-            qbft: serde_json::from_str(r#"{"blockperiodseconds": 2, "requesttimeoutseconds": 4}"#).unwrap(),
-            accounts: std::collections::BTreeMap::new(),
-            predeploys: Vec::new(),
-        };
-        let text = chain::genesis::render(&spec).unwrap();
-        Genesis::from_json(&text.replacen("\"chainId\"", &format!("{with}\"chainId\""), 1)).unwrap()
-    }
-
-    #[test]
-    fn a_genesis_that_asks_for_unknown_rules_is_refused_naming_the_key() {
-        assert_eq!(unsupported(&genesis("")), None);
-        assert_eq!(unsupported(&genesis(r#""transitions": {"qbft": []},"#)), None);
-        for with in [
-            r#""transitions": {"qbft": [{"block": 5}]},"#,
-            r#""amsterdamTime": 7,"#,
-            r#""depositContractAddress": "0x0000000000000000000000000000000000000001","#,
-            r#""contractSizeLimit": 100000,"#,
-        ] {
-            let key = with.split('"').nth(1).unwrap();
-            assert!(unsupported(&genesis(with)).unwrap().contains(key), "{with}");
-        }
     }
 }

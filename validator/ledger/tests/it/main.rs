@@ -4,6 +4,7 @@
 mod calls;
 mod chain_of_blocks;
 mod disk;
+mod foreign;
 mod history;
 mod network;
 mod proposals;

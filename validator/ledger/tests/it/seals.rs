@@ -135,7 +135,13 @@ fn a_governed_network_takes_validators_and_parameters_from_its_contract() {
     let read = ledger.parameters().unwrap();
     assert_eq!(
         read,
-        Parameters { block_period_s: 3, request_timeout_ms: 1500, gas_limit_target: 250_000_000 }
+        Parameters {
+            block_period_s: 3,
+            min_period_s: 3,
+            empty_block_period_s: 0,
+            request_timeout_ms: 1500,
+            gas_limit_target: 250_000_000,
+        }
     );
     let early = ledger.build(&network.attributes(&ledger, 0), || None, || false).unwrap_err();
     assert!(matches!(early, LedgerError::Attributes(_)), "two seconds after the parent: {early}");

@@ -15,7 +15,7 @@ impl<B: Proposal> Instance<B> {
         self.check_near(round)?;
         let state = self.state(round);
         if let Some(accepted) = &state.accepted {
-            if accepted.digest != digest {
+            if !accepted.is_named(digest) {
                 return Err(Rejected::WrongDigest { got: digest, want: accepted.digest });
             }
             if !accepted.is_sealed_by(&vote) {

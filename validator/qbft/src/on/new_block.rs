@@ -117,11 +117,10 @@ impl<B: Proposal> Instance<B> {
         // It was executed before it was prepared, so it may be finalised in its round without being asked about again.
         if let Some(author) = self.proposer(round) {
             let block = certificate.block.clone();
-            let state = self.state(round);
-            if state.accepted.is_none() {
-                state.accept(block, author);
+            if self.state(round).accepted.is_none() {
+                self.accept(round, block, author);
             }
-            if let Some(accepted) = &mut state.accepted {
+            if let Some(accepted) = &mut self.state(round).accepted {
                 accepted.valid = true;
             }
         }

@@ -8,8 +8,11 @@ use crate::{
     message::{Certificate, Prepare, Prepared},
     record::Record,
     reject::Rejected,
+    round::Accepted,
+    tally::Tally,
 };
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
+use alloy_primitives::B256;
 
 impl<B: Proposal> Instance<B> {
     /// Counts a PREPARE of the current round, or of one soon to come.
@@ -20,7 +23,7 @@ impl<B: Proposal> Instance<B> {
         }
         self.check_near(round)?;
         let state = self.state(round);
-        if let Some(accepted) = state.accepted.as_ref().filter(|accepted| accepted.digest != digest) {
+        if let Some(accepted) = state.accepted.as_ref().filter(|accepted| !accepted.is_named(digest)) {
             return Err(Rejected::WrongDigest { got: digest, want: accepted.digest });
         }
         state.prepares.insert(vote)?;
@@ -41,15 +44,23 @@ impl<B: Proposal> Instance<B> {
         }
         let Some(state) = self.known(round) else { return };
         let Some(accepted) = state.accepted.as_ref().filter(|accepted| accepted.valid) else { return };
-        if state.prepares.count() < quorum {
-            return;
-        }
-        let certificate = Arc::new(Certificate {
-            prepared: Prepared { round, digest: accepted.digest },
-            block: accepted.block.clone(),
-            prepares: Arc::from(state.prepares.votes()),
-        });
+        let Some((digest, prepares)) = certifying(accepted, &state.prepares, quorum) else { return };
+        let prepared = Prepared { round, digest };
+        let certificate = Arc::new(Certificate { prepared, block: accepted.block.clone(), prepares });
         self.prepared = Some(certificate.clone());
         self.cast(Record::Commit { height: self.height(), certificate });
     }
+}
+
+/// A quorum of PREPAREs that name the block by one digest, its own before the other.
+fn certifying<B: Proposal>(
+    accepted: &Accepted<B>,
+    prepares: &Tally<Prepare>,
+    quorum: usize,
+) -> Option<(B256, Arc<[Verified<Prepare>]>)> {
+    [Some(accepted.digest), accepted.other].into_iter().flatten().find_map(|digest| {
+        let named = prepares.votes().iter().filter(|vote| vote.payload().digest == digest);
+        let named: Vec<_> = named.cloned().collect();
+        (named.len() >= quorum).then(|| (digest, named.into()))
+    })
 }

@@ -38,9 +38,11 @@ impl<B: Proposal> Instance<B> {
         if round > self.round {
             self.enter_round(round);
         }
-        let digest = self.state(round).accept(block.clone(), author);
+        let digest = self.accept(round, block.clone(), author);
         if round > 0 {
             self.start_round_timer();
+        } else {
+            self.end_empty_wait();
         }
         self.out.push(Output::Validate { height, round, digest, block: block.clone() });
         Ok(())
@@ -60,15 +62,15 @@ impl<B: Proposal> Instance<B> {
     }
 
     fn check_block(&self, round: u32, block: &B) -> Result<(), BadBlock> {
-        let (height, parent, round) = (self.height(), self.head.hash, self.rules().round_in_block(round));
+        let (height, parent, rules) = (self.height(), self.head.hash, self.rules());
         if block.height() != height {
             return Err(BadBlock::Height { got: block.height(), want: height });
         }
         if block.parent() != parent {
             return Err(BadBlock::Parent { got: block.parent(), want: parent });
         }
-        if block.round() != round {
-            return Err(BadBlock::Round { got: block.round(), want: round });
+        if !rules.may_carry(block.round(), round) {
+            return Err(BadBlock::Round { got: block.round(), want: rules.round_in_block(round) });
         }
         let (got, earliest_ms) = (block.timestamp(), self.earliest_ms());
         let latest_ms = self.now_ms.saturating_add(MAX_CLOCK_AHEAD_MS);

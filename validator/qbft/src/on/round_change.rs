@@ -2,7 +2,7 @@
 
 use crate::{
     block::Proposal,
-    config::{MAX_ROUND, RESEND_MS, round_timeout_ms},
+    config::{MAX_ROUND, RESEND_MS, capped_timeout_ms},
     input::TimerKind,
     instance::Instance,
     message::{Justification, Phase, RoundChange, RoundChangeMessage},
@@ -117,9 +117,24 @@ impl<B: Proposal> Instance<B> {
             return;
         }
         self.is_timed = true;
-        let from_ms = if self.round == 0 { self.due_ms } else { self.now_ms };
-        let timeout_ms = round_timeout_ms(self.head.request_timeout_ms, self.round);
+        let from_ms = if self.round == 0 { self.last_due_ms() } else { self.now_ms };
+        let timeout_ms =
+            capped_timeout_ms(self.head.request_timeout_ms, self.round, self.config.timeout_cap_ms);
         self.set_timer(TimerKind::Round, from_ms.saturating_add(timeout_ms));
+    }
+
+    /// When round 0's block is due at the latest: the proposer may wait for transactions beyond the tick.
+    fn last_due_ms(&self) -> u64 {
+        self.due_ms.saturating_add(self.head.empty_period_ms.saturating_sub(self.head.period_ms))
+    }
+
+    /// Round 0 has its proposal before it was due at the latest: what comes now needs no waiting for transactions.
+    pub(crate) fn end_empty_wait(&mut self) {
+        let (from_ms, last_ms) = (self.now_ms.max(self.due_ms), self.last_due_ms());
+        if self.round == 0 && self.is_timed && from_ms < last_ms {
+            let timeout_ms = capped_timeout_ms(self.head.request_timeout_ms, 0, self.config.timeout_cap_ms);
+            self.set_timer(TimerKind::Round, from_ms.saturating_add(timeout_ms));
+        }
     }
 
     /// The proposer of a round above 0 with a quorum of ROUND-CHANGEs for exactly that round proposes at once: the
@@ -141,7 +156,8 @@ impl<B: Proposal> Instance<B> {
             .filter_map(|kept| {
                 Some((kept.round_change.payload().prepared?, kept.block.as_ref()?, &kept.prepares))
             })
-            .max_by_key(|(prepared, ..)| prepared.round);
+            // Where two digests name a block, the certificate by our own goes first.
+            .max_by_key(|(prepared, block, _)| (prepared.round, prepared.digest == block.digest()));
         let again =
             highest.map(|(_, block, prepares)| (self.rules().as_proposed(block, round), prepares.clone()));
         let round_changes = for_round.iter().map(|kept| kept.round_change.clone()).collect();

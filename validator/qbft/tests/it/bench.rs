@@ -71,6 +71,7 @@ pub fn head(number: u64) -> NewHead {
         proposer: Address::ZERO,
         validators: [4, 2, 3, 1].map(seat).into(),
         period_ms: 2_000,
+        empty_period_ms: 0,
         request_timeout_ms: TIMEOUT,
     }
 }
@@ -167,9 +168,18 @@ impl Bench {
         Self::restart(Config::new(Some(seat(identity))), vec![])
     }
 
+    /// The same after another head.
+    pub fn start_after(identity: u8, head: NewHead) -> (Self, Vec<String>) {
+        Self::with(Config::new(Some(seat(identity))), head, vec![])
+    }
+
     pub fn restart(config: Config, records: Vec<Record<Block>>) -> (Self, Vec<String>) {
+        Self::with(config, head(0), records)
+    }
+
+    fn with(config: Config, head: NewHead, records: Vec<Record<Block>>) -> (Self, Vec<String>) {
         let identity = config.identity.map_or(0, |address| address.0[19]);
-        let (instance, outputs) = Instance::new(config, head(0), Recovered::new(records), DUE - 500);
+        let (instance, outputs) = Instance::new(config, head, Recovered::new(records), DUE - 500);
         let mut bench = Self {
             instance,
             now_ms: DUE,

@@ -3,7 +3,10 @@
 #![expect(unreachable_pub, reason = "a test crate exports nothing; `pub` is for its own modules")]
 
 mod bench;
+mod boundaries;
 mod decide;
+mod digests;
+mod empty_period;
 mod real;
 mod rejected;
 mod restart;

@@ -2,6 +2,8 @@
 
 #[path = "../../../chain/tests/it/vectors.rs"]
 mod chain_vectors;
+#[path = "../../../devp2p/tests/it/vectors/qbft.rs"]
+mod devp2p_vectors;
 
 use crate::real::RealBlock;
 use alloy_primitives::{Address, B256, Bytes};
@@ -9,10 +11,7 @@ use alloy_rlp::Decodable;
 use chain::hash::{ProposalRound, with_round_and_seals};
 use qbft::{
     Config, Encoding, Input, Instance, Message, NewHead, Output, Proposal, ProposerRule, Recovered, Signed,
-    Unverified, Verdict,
-    config::{MAX_TIMEOUT_MS, round_timeout_ms},
-    proposer::proposer,
-    wire,
+    Unverified, Verdict, config::capped_timeout_ms, proposer::proposer, wire,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -44,6 +43,7 @@ pub fn genesis_head(derived: &Value) -> (NewHead, u64) {
         proposer: header.beneficiary,
         validators,
         period_ms,
+        empty_period_ms: 0,
         request_timeout_ms: 10_000,
     };
     (head, first.timestamp() * 1_000)
@@ -272,13 +272,14 @@ fn proposer_selection(vectors: &Value) -> Vec<String> {
     let section = &vectors["proposer_selection"];
     let mut names = vec!["proposer_selection".to_owned()];
     for (index, case) in section["cases"].as_array().unwrap().iter().enumerate() {
-        if case.get("policy").is_some() {
-            continue;
-        }
         let validators = case.get("validators_sorted").unwrap_or(&section["validators_sorted"]);
         let validators: Vec<Address> = validators.as_array().unwrap().iter().map(parse).collect();
         let (parent, round) = (parse(&case["parent_proposer"]), case["round"].as_u64().unwrap());
-        for (rule, key) in [(ProposerRule::Besu, "besu"), (ProposerRule::GoQuorum, "goquorum")] {
+        let rules: &[_] = match case.get("policy") {
+            Some(_) => &[(ProposerRule::Sticky, "goquorum")],
+            None => &[(ProposerRule::Besu, "besu"), (ProposerRule::GoQuorum, "goquorum")],
+        };
+        for (rule, key) in rules.iter().copied() {
             let turn = proposer(rule, &validators, parent, u32::try_from(round).unwrap());
             assert_eq!(turn, Some(parse(&case[key])), "case {index} {key}");
         }
@@ -295,11 +296,9 @@ fn round_timeouts(vectors: &Value) -> Vec<String> {
         for (index, row) in section[table].as_array().unwrap().iter().enumerate() {
             let (round, expected) =
                 (u32::try_from(row[0].as_u64().unwrap()).unwrap(), row[1].as_u64().unwrap());
-            // The uncapped table holds for us as far as the cap is not reached.
-            if expected <= MAX_TIMEOUT_MS {
-                assert_eq!(round_timeout_ms(base_ms, round), expected);
-                names.push(format!("round_timeouts_ms/{table}/{index}"));
-            }
+            let cap_ms = (table == "capped_60s").then_some(60_000);
+            assert_eq!(capped_timeout_ms(base_ms, round, cap_ms), expected);
+            names.push(format!("round_timeouts_ms/{table}/{index}"));
         }
     }
     names
@@ -338,6 +337,7 @@ fn every_vector_is_exercised_or_listed_as_unread() {
     let derived = &vectors["derived_end_to_end"];
     let exercised: BTreeSet<String> = [
         chain_vectors::exercise(&vectors),
+        devp2p_vectors::exercise(&vectors),
         messages_reference(&vectors),
         messages_live(&vectors),
         derived_blocks(derived),

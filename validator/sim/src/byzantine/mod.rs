@@ -32,7 +32,7 @@ pub trait Behaviour<F: Flavour> {
 #[must_use]
 pub fn behaviour<F: Flavour>(actor: Actor) -> Option<Box<dyn Behaviour<F>>> {
     match actor {
-        Actor::Equivocator => Some(Box::new(equivocator::Equivocator)),
+        Actor::Equivocator | Actor::Flapper => Some(Box::new(equivocator::Equivocator)),
         Actor::Silent => Some(Box::new(timid::Silent)),
         Actor::Slow => Some(Box::new(timid::Slow)),
         Actor::Replayer => Some(Box::new(replayer::Replayer::default())),
@@ -40,6 +40,6 @@ pub fn behaviour<F: Flavour>(actor: Actor) -> Option<Box<dyn Behaviour<F>>> {
         Actor::Withholder => Some(Box::new(withholder::Withholder::default())),
         Actor::HeightLiar => Some(Box::new(height_liar::HeightLiar::default())),
         Actor::RoundRacer => Some(Box::new(round_racer::RoundRacer::default())),
-        Actor::Twins | Actor::Flapper => None,
+        Actor::Twins => None,
     }
 }

@@ -4,9 +4,9 @@ use super::{long, on_every_core, per};
 use qbft_sim::{
     draw::{Profile, draw},
     oracle::Violation,
+    play,
     scenario::Scenario,
     shrink::shrink,
-    world::World,
 };
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -50,10 +50,10 @@ fn flags(profile: Profile) -> String {
 /// Runs one scenario and says how it went; what breaks a promise is shrunk, and the smaller plan printed.
 pub(crate) fn replay(scenario: &Scenario) -> bool {
     println!("plan: {scenario}");
-    let outcome = World::new(scenario.clone()).run();
+    let outcome = play(scenario.clone());
     println!("{outcome:?}");
     let Some(violation) = &outcome.violation else { return true };
-    let run = |scenario: &Scenario| World::new(scenario.clone()).run().violation;
+    let run = |scenario: &Scenario| play(scenario.clone()).violation;
     let (small, violation) = shrink(scenario, violation, run);
     println!("shrunk to {violation:?}; replay with `make sim PLAN=\"{small}\"`");
     false

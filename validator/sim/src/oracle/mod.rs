@@ -1,10 +1,12 @@
 //! What must never happen: one file per promise.
 
 mod finality;
+mod locks;
 mod progress;
 mod votes;
 
 pub use finality::{Chain, Finalised};
+pub use locks::{Cast, Locks};
 pub use progress::Progress;
 pub use votes::{Votes, place};
 
@@ -18,6 +20,14 @@ pub enum Violation {
         /// Height.
         height: u64,
     },
+    /// A node prepared another block although enough had committed to one in an earlier round for it to be final
+    /// somewhere.
+    Overridden {
+        /// Height.
+        height: u64,
+        /// Round of the vote that shows it.
+        round: u32,
+    },
     /// A finalised block lacks a quorum of seals of distinct validators.
     Unsealed {
         /// Height.
@@ -27,6 +37,15 @@ pub enum Violation {
     Invalid {
         /// Height.
         height: u64,
+    },
+    /// A node's database refuses a final block: it executes to something else there, or its seals do not hold.
+    Refused {
+        /// Node.
+        node: usize,
+        /// Height.
+        height: u64,
+        /// Why.
+        reason: String,
     },
     /// A node finalised a block that it had not executed.
     NotExecuted {
@@ -46,6 +65,15 @@ pub enum Violation {
     },
     /// A node signed two things for one height, round and phase.
     DoubleSign {
+        /// Node.
+        node: usize,
+        /// Height.
+        height: u64,
+        /// Round.
+        round: u32,
+    },
+    /// A node's journal gives back something other than it was given.
+    Unreadable {
         /// Node.
         node: usize,
         /// Height.

@@ -34,11 +34,19 @@ impl Progress {
     #[must_use]
     pub fn new(scenario: &Scenario) -> Self {
         let path_ms = scenario.longest_round_ms();
-        let base_ms = scenario.request_timeout_ms.max(1);
-        let enough = (0..16).find(|round| round_timeout_ms(base_ms, *round) >= path_ms).unwrap_or(16);
-        let faulty = u32::try_from(scenario.seats - quorum(scenario.seats)).unwrap_or(u32::MAX);
-        let cap = enough.saturating_add(faulty);
-        Self { at: 0, quiet_from: scenario.timely_from, begun: 0, round: None, base_ms, cap, path_ms }
+        let quiet_from = scenario.timely_from;
+        let mut progress = Self { at: 0, quiet_from, begun: 0, round: None, base_ms: 1, cap: 0, path_ms };
+        progress.govern(scenario.seats, scenario.request_timeout_ms);
+        progress
+    }
+
+    /// The height now under way has so many validators, and this timeout of round 0.
+    pub fn govern(&mut self, validators: usize, request_timeout_ms: u64) {
+        self.base_ms = request_timeout_ms.max(1);
+        let is_enough = |round: &u32| round_timeout_ms(self.base_ms, *round) >= self.path_ms;
+        let enough = (0..16).find(is_enough).unwrap_or(16);
+        let faulty = u32::try_from(validators - quorum(validators)).unwrap_or(u32::MAX);
+        self.cap = enough.saturating_add(faulty);
     }
 
     /// The round by which a height that begins in a timely network is decided.

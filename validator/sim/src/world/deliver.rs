@@ -29,6 +29,10 @@ impl<F: Flavour> World<F> {
     /// Puts a message on the link to `to`.
     pub(super) fn send(&mut self, from: usize, to: usize, after_ms: u64, message: Message<F::Block>) {
         self.sent.by_phase[usize::from(message.phase().code() - Phase::Proposal.code())] += 1;
+        let commit_loss = if self.is_timely() { 0 } else { self.scenario.commit_loss };
+        if commit_loss > 0 && message.phase() == Phase::Commit && self.nodes[from].rng.chance(commit_loss) {
+            return;
+        }
         let Some((first, second)) = self.draw_delays(from, to) else { return };
         let at = self.now + after_ms;
         if let Some(second) = second {

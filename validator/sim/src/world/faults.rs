@@ -130,11 +130,11 @@ impl<F: Flavour> World<F> {
             return;
         }
         let local = self.local_ms(node);
-        let Some(head) = self.head(node) else { return };
         let was = self.nodes[node].head;
         if let Some(height) = self.flavour.reopen(node).filter(|height| *height < was) {
             self.report(Some(Violation::Lost { node, height, was }));
         }
+        let Some(head) = self.head(node) else { return };
         let state = &mut self.nodes[node];
         state.started_s = local / 1_000;
         let mut config = self.flavour.config(state.identity);

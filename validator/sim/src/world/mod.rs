@@ -26,7 +26,7 @@ use crate::{
     fault::{Fault, Moment},
     flavour::Flavour,
     node::Node,
-    oracle::{Chain, Progress, Violation, Votes},
+    oracle::{Chain, Locks, Progress, Violation, Votes},
     rng::{Rng, mix},
     scenario::Scenario,
     symbolic::SymbolicChain,
@@ -91,6 +91,9 @@ pub struct World<F: Flavour> {
     said: Vec<Said<F>>,
     chain: Chain<F::Block>,
     votes: Vec<Votes<F::Block>>,
+    locks: Locks,
+    /// One node of each seat that lies.
+    liars: Vec<usize>,
     progress: Progress,
     violation: Option<Violation>,
     outcome: Outcome,
@@ -136,6 +139,8 @@ impl<F: Flavour> World<F> {
             queue: Queue::default(),
             said: Vec::new(),
             nodes,
+            locks: Locks::default(),
+            liars: scenario.actors.iter().map(|(seat, _)| *seat).collect(),
             progress: Progress::new(&scenario),
             violation: None,
             outcome: Outcome::default(),
@@ -157,6 +162,7 @@ impl<F: Flavour> World<F> {
         for fault in world.scenario.faults.clone() {
             world.inject(fault);
         }
+        world.govern();
         world
     }
 

@@ -5,10 +5,10 @@ use crate::{
     fault::Moment,
     flavour::{Flavour, Order, Sealed},
     journal::Inserted,
-    oracle::{Finalised, Violation, place},
+    oracle::{Cast, Finalised, Violation, place},
     scenario::Actor,
 };
-use chain::Seal;
+use chain::{Seal, quorum::quorum};
 use qbft::{Input, Output, Proposal as _, Record, Signatures, Ticket, Unsigned, Verdict, message::Commit};
 use std::{collections::VecDeque, sync::Arc};
 
@@ -34,7 +34,7 @@ impl<F: Flavour> World<F> {
             let local = self.local_ms(node);
             let state = &mut self.nodes[node];
             if let Input::Validated { height, digest, verdict: Verdict::Valid, .. } = input {
-                state.note_executed(height, digest);
+                state.note_valid(height, digest);
             }
             let Some(instance) = &mut state.instance else { return };
             outputs = instance.step(input, local).unwrap_or_default();
@@ -68,6 +68,8 @@ impl<F: Flavour> World<F> {
             }
             Output::Validate { height, round, digest, block } => {
                 let verdict = self.execute(node, &block);
+                let hash = self.flavour.hash(&block);
+                self.nodes[node].note_executed(height, digest, hash);
                 self.answer(node, Input::Validated { height, round, digest, verdict }, inputs);
             }
             Output::SetTimer { timer, at_ms } => self.set_timer(node, timer, at_ms),
@@ -150,6 +152,10 @@ impl<F: Flavour> World<F> {
     /// Whether the core gets its answer.
     pub(super) fn write(&mut self, node: usize, record: Arc<Record<F::Block>>) -> bool {
         let (height, round) = (record.height(), record.round());
+        let Some(record) = self.flavour.keep(record) else {
+            self.report(Some(Violation::Unreadable { node, height, round }));
+            return false;
+        };
         let inserted = self.nodes[node].journal.insert(record);
         if inserted == Inserted::Conflict {
             self.report(Some(Violation::DoubleSign { node, height, round }));
@@ -170,6 +176,7 @@ impl<F: Flavour> World<F> {
         let is_durable = self.nodes[node].journal.holds(height, round, phase);
         let violation = self.votes[node].on_signed(node, unsigned, is_durable);
         self.report(violation);
+        self.watch_locks(node, unsigned);
         let place = height << 40 ^ u64::from(round) << 8 ^ u64::from(phase.code());
         self.note([5, self.now ^ node as u64, place]);
         let identity = self.nodes[node].identity;
@@ -192,12 +199,38 @@ impl<F: Flavour> World<F> {
         }
     }
 
+    fn watch_locks(&mut self, node: usize, unsigned: &Unsigned<F::Block>) {
+        let (digest, is_commit) = match unsigned {
+            Unsigned::Prepare(prepare) => (prepare.digest, false),
+            Unsigned::Commit { digest, .. } => (*digest, true),
+            Unsigned::Proposal(_) | Unsigned::RoundChange(_) => return,
+        };
+        let (height, round, _) = place(unsigned);
+        let state = &self.nodes[node];
+        let (Some(instance), Some(executed)) = (&state.instance, state.executed(height, digest)) else {
+            return;
+        };
+        if self.scenario.actor(node).is_some() {
+            return;
+        }
+        let validators = instance.validators();
+        let is_liar = |index: &usize| validators.contains(&self.nodes[*index].identity);
+        let liars = self.liars.iter().copied().filter(is_liar).count();
+        let enough = quorum(validators.len()).saturating_sub(liars);
+        let cast = Cast { height, round, content: executed.hash, node, is_commit };
+        let violation = self.locks.on_cast(cast, enough);
+        self.report(violation);
+    }
+
     fn finalise(&mut self, node: usize, block: F::Block, round: u32, seals: Vec<Seal>) -> bool {
         self.note([4, self.now ^ node as u64, digest_word(&block)]);
         let state = &self.nodes[node];
-        let is_executed = state.executed.contains(&(block.height(), block.digest()));
-        let validators: Arc<[_]> =
-            state.instance.as_ref().map_or_else(|| [].into(), |instance| instance.validators().into());
+        let is_executed =
+            state.executed(block.height(), block.digest()).is_some_and(|executed| executed.is_valid);
+        // By the chain as the oracle knows it, whatever set this node believes in.
+        let parent = block.height().checked_sub(1).and_then(|parent| self.chain.get(parent));
+        let validators =
+            parent.map_or_else(|| [].into(), |parent| self.flavour.rules_after(&parent.block).validators);
         let sealed = Sealed { block, round, seals: seals.into() };
         let finalised = Finalised { node, sealed: &sealed, validators: &validators, is_executed };
         let known = self.chain.height();

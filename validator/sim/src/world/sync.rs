@@ -1,7 +1,10 @@
 //! Blocks made durable: the node's own, announced ones, and those asked for.
 
 use super::{SIT_OUT_MARGIN_S, World, schedule::Event, word};
-use crate::flavour::{Flavour, Sealed};
+use crate::{
+    flavour::{Flavour, Sealed},
+    oracle::Violation,
+};
 use qbft::{Input, NewHead, Proposal as _};
 
 /// How often a node asks a peer for blocks.
@@ -20,6 +23,7 @@ impl<F: Flavour> World<F> {
             proposer: head.block.proposer(),
             validators: rules.validators,
             period_ms: rules.period_ms,
+            empty_period_ms: 0,
             request_timeout_ms: rules.request_timeout_ms,
         })
     }
@@ -28,7 +32,11 @@ impl<F: Flavour> World<F> {
     pub(super) fn import_own(&mut self, node: usize, sealed: &Sealed<F::Block>) {
         let height = sealed.block.height();
         self.import(node, height);
+        let (is_timely, gets_through) = (self.is_timely(), self.scenario.early_sync);
         for to in (0..self.nodes.len()).filter(|to| *to != node) {
+            if !is_timely && !self.nodes[node].rng.chance(gets_through) {
+                continue;
+            }
             if let Some((delay, _)) = self.draw_delays(node, to) {
                 self.queue.push(self.now + delay, Event::Announce { to, height });
             }
@@ -42,13 +50,17 @@ impl<F: Flavour> World<F> {
         }
         self.weigh(node);
         let Some(sealed) = self.chain.get(height) else { return };
-        self.flavour.import(node, sealed);
+        let refusal = self.flavour.import(node, sealed).err();
+        self.report(refusal.map(|reason| Violation::Refused { node, height, reason }));
         let state = &mut self.nodes[node];
         let was = state.head;
         state.head = height;
         state.imported_at = self.now;
         state.journal.prune(height);
         self.progress.on_imported(self.now);
+        if height == self.chain.height() {
+            self.govern();
+        }
         let hash = self.chain.hash(height).unwrap_or_default();
         self.note([2, self.now ^ node as u64, word(hash)]);
         if was <= self.lowest {
@@ -59,6 +71,13 @@ impl<F: Flavour> World<F> {
             self.step(node, Input::NewBlock(head));
             self.end_sitting_out(node, height, timestamp);
         }
+    }
+
+    /// Holds the height under way to the rules that the chain gives it.
+    pub(super) fn govern(&mut self) {
+        let Some(head) = self.chain.get(self.chain.height()) else { return };
+        let rules = self.flavour.rules_after(&head.block);
+        self.progress.govern(rules.validators.len(), rules.request_timeout_ms);
     }
 
     /// A block proposed after the node's start was decided without it, and so was everything before it (ADR 5).

@@ -2,5 +2,9 @@
 
 mod actors;
 mod faults;
+mod governed;
 mod oracles;
+mod real;
+mod reference;
 mod seeds;
+mod stale;

@@ -64,14 +64,17 @@ fn window() -> Window {
 }
 
 fn refusal(incoming: Incoming) -> (&'static str, Blame) {
-    let refused = check(incoming, &window()).unwrap_err();
+    let refused = check(incoming, &window(), WireRules::QUORATE).unwrap_err();
     (refused.reason, refused.blame)
 }
 
 #[test]
 fn votes_of_seats_pass_late_ones_of_the_last_heights_too() {
     for height in [100 - LATE, 100, 101] {
-        assert_eq!(check(prepare(1, height, 0), &window()).unwrap().message.author(), address(1));
+        assert_eq!(
+            check(prepare(1, height, 0), &window(), WireRules::QUORATE).unwrap().message.author(),
+            address(1)
+        );
     }
 }
 
@@ -86,7 +89,7 @@ fn what_has_no_seat_or_is_long_decided_costs_no_nested_signature() {
 #[test]
 fn a_seat_is_heard_while_a_stranger_floods_and_a_drop_is_told() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let (verifier, mut inbox) = Verifier::start_with(Arc::default(), |_| ()).unwrap();
+    let (verifier, mut inbox) = Verifier::start_with(Arc::default(), WireRules::QUORATE, |_| ()).unwrap();
     // Nobody takes what is checked, so the stranger's relayed votes pile up.
     inbox.window.send_replace(window());
     let flood = u32::try_from(CHECKED + 2 * PER_PEER).unwrap();

@@ -4,6 +4,9 @@ use alloy_eips::{eip2718::Encodable2718, eip2930::AccessListItem, eip7702::Autho
 use alloy_primitives::{B256, Signature, TxKind};
 
 const RULES: Rules = Rules {
+    max_bytes: MAX_TRANSACTION_BYTES,
+    gas_price_allowed: true,
+    istanbul: true,
     chain_id: 7,
     block_gas_limit: 30_000_000,
     base_fee: 0,
@@ -97,6 +100,22 @@ fn each_rule_has_its_words() {
             signed(TxLegacy { input: vec![1; 100].into(), gas_limit: 23_000, ..legacy() }),
             Rules { prague: false, ..RULES },
             "",
+        ),
+        (
+            signed(TxLegacy { input: vec![1; 10].into(), gas_limit: 21_679, ..legacy() }),
+            Rules { istanbul: false, prague: false, ..RULES },
+            "intrinsic gas too low: gas 21679, minimum needed 21680",
+        ),
+        (
+            signed(TxLegacy { gas_price: 9, ..legacy() }),
+            Rules { gas_price_allowed: false, ..RULES },
+            "Gas price not 0: transaction offers 9 wei, this chain takes only 0",
+        ),
+        (signed(legacy()), Rules { gas_price_allowed: false, ..RULES }, ""),
+        (
+            signed(create(40_000, 1_000_000)),
+            Rules { max_bytes: 32_768, ..RULES },
+            "oversized data: transaction size 40093, limit 32768",
         ),
         (signed(TxLegacy { gas_limit: 16_777_216, ..legacy() }), RULES, ""),
         (

@@ -1,8 +1,8 @@
 //! Processes on free ports of the loopback interface, killed when the test ends.
 
 use super::{http, wait_for};
-use alloy_primitives::B256;
-use chain::{config::NodeConfig, status::NodeStatus};
+use alloy_primitives::{Address, B256};
+use chain::{client::ClientProfile, config::NodeConfig, status::NodeStatus};
 use std::{
     collections::BTreeSet,
     fs::File,
@@ -33,11 +33,30 @@ pub(crate) struct Node {
 impl TestNetwork {
     /// Writes a network of `nodes`, the first `seats` of them seated, with blocks every second; starts nothing.
     pub(crate) fn create(nodes: usize, seats: usize) -> Self {
+        Self::like(ClientProfile::Quorate, nodes, seats)
+    }
+
+    /// The same as another client's network.
+    pub(crate) fn like(profile: ClientProfile, nodes: usize, seats: usize) -> Self {
+        Self::write(profile, nodes, seats, devnet::create)
+    }
+
+    /// Writes a network of `nodes` with a genesis file of another client, made from their identities; starts nothing.
+    pub(crate) fn create_foreign(nodes: usize, genesis: impl FnOnce(&[Address]) -> String) -> Self {
+        Self::write(ClientProfile::Quorate, nodes, nodes, |spec| devnet::create_foreign(spec, genesis))
+    }
+
+    fn write(
+        profile: ClientProfile,
+        nodes: usize,
+        seats: usize,
+        create: impl FnOnce(&DevnetSpec) -> Result<Devnet, devnet::DevnetError>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ports = free_ports(nodes * 3);
         let ports: Vec<Ports> =
             ports.chunks(3).map(|p| Ports { p2p: p[0], rpc: p[1], metrics: p[2] }).collect();
-        let devnet = devnet::create(&DevnetSpec {
+        let devnet = create(&DevnetSpec {
             dir: dir.path().join("net"),
             chain_id: 10101,
             block_period_s: 1,
@@ -45,6 +64,7 @@ impl TestNetwork {
             gas_limit: 250_000_000,
             nodes: ports.clone(),
             seats,
+            profile,
         })
         .unwrap();
         let node = |(config, ports): (&PathBuf, Ports)| Node {

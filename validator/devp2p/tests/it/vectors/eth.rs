@@ -3,7 +3,7 @@
 use super::{bytes, vectors};
 use alloy_primitives::{B256, keccak256};
 use devp2p::eth::{
-    EthVersion, Message, Reply, Status,
+    BlockRange, ClaimedHead, EthVersion, Message, Reply, Status,
     message::{Query, encode_new_block_hashes, encode_transaction_hashes, id},
 };
 
@@ -12,11 +12,12 @@ fn round_trip(version: EthVersion, id: u8, data: &[u8]) -> Message {
     let message = Message::decode(version, id, data).unwrap();
     let again = match &message {
         Message::Query(request, query) => query.encode(*request),
-        Message::Reply(request, reply) => reply.encode(*request),
+        Message::Reply(request, reply) => reply.encode(version, *request),
         Message::NewBlockHashes(hashes) => (id::NEW_BLOCK_HASHES, encode_new_block_hashes(hashes)),
         Message::TransactionHashes(hashes) => {
             (id::TRANSACTION_HASHES, encode_transaction_hashes(version, hashes))
         }
+        Message::BlockRangeUpdate(range) => (id::BLOCK_RANGE_UPDATE, alloy_rlp::encode(range)),
         other => panic!("no encoder asked for {other:?}"),
     };
     assert_eq!(again, (id, data.to_vec()));
@@ -59,7 +60,7 @@ fn packets_of_eip_2481_are_read_and_written_byte_for_byte() {
 }
 
 #[test]
-fn shapes_of_eth_66_and_68_are_read_and_written_byte_for_byte() {
+fn shapes_of_eth_66_to_69_are_read_and_written_byte_for_byte() {
     let vectors = vectors();
     let shapes = &vectors["eth_messages_derived"];
     for (name, version, id) in [
@@ -72,6 +73,11 @@ fn shapes_of_eth_66_and_68_are_read_and_written_byte_for_byte() {
         ("empty_bodies", EthVersion::V68, id::BODIES),
         ("body_shanghai_empty", EthVersion::V68, id::BODIES),
         ("body_pre_shanghai_empty", EthVersion::V68, id::BODIES),
+        ("get_receipts_66_69", EthVersion::V69, id::GET_RECEIPTS),
+        ("receipts_69_one", EthVersion::V69, id::RECEIPTS),
+        ("block_range_update", EthVersion::V69, id::BLOCK_RANGE_UPDATE),
+        ("new_pooled_hashes_68", EthVersion::V69, id::TRANSACTION_HASHES),
+        ("new_block_hashes", EthVersion::V69, id::NEW_BLOCK_HASHES),
     ] {
         let message = round_trip(version, id, &bytes(&shapes[name]));
         match (name, message) {
@@ -90,12 +96,28 @@ fn shapes_of_eth_66_and_68_are_read_and_written_byte_for_byte() {
 }
 
 #[test]
-fn status_of_eth_68_is_read_and_written_byte_for_byte() {
-    let data = bytes(&vectors()["eth_messages_derived"]["status_68"]);
-    let status: Status = alloy_rlp::decode_exact(&data).unwrap();
-    assert_eq!((status.version, status.network_id), (68, 1337));
-    assert_eq!(status.genesis_hash, keccak256("genesis"));
-    assert_eq!(alloy_rlp::encode(&status), data);
+fn statuses_of_eth_68_and_69_are_read_and_written_byte_for_byte() {
+    let range = BlockRange { earliest: 0, latest: 3, latest_hash: keccak256("head") };
+    for (name, version, head) in [
+        ("status_68", EthVersion::V68, None),
+        ("status_69", EthVersion::V69, Some(ClaimedHead::Range(range))),
+    ] {
+        let data = bytes(&vectors()["eth_messages_derived"][name]);
+        let status = Status::decode(version, &data).unwrap();
+        assert_eq!((status.version, status.network_id), (version.number(), 1337));
+        assert_eq!(status.genesis_hash, keccak256("genesis"));
+        assert!(head.is_none_or(|head| head == status.head));
+        assert_eq!(status.encode(), data);
+    }
+}
+
+#[test]
+fn a_range_that_ends_before_it_begins_is_refused() {
+    let range = BlockRange { earliest: 5, latest: 4, latest_hash: B256::ZERO };
+    let data = alloy_rlp::encode(range);
+    let refused = Message::decode(EthVersion::V69, id::BLOCK_RANGE_UPDATE, &data).unwrap_err();
+    assert_eq!(refused.to_string(), "block range begins at 5 and ends at 4");
+    assert!(Message::decode(EthVersion::V68, id::BLOCK_RANGE_UPDATE, &data).is_err());
 }
 
 #[test]

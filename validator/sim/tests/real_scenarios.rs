@@ -1,0 +1,90 @@
+//! Real schedules by seed: a few whenever tests run, as many as wanted by `make sim-real`.
+
+use clap::Parser;
+use qbft_sim::{Outcome, real, scenario::Scenario, shrink::shrink};
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Instant,
+};
+
+/// Simulated networks with real keys, bytes, ledgers and the contract, one per seed.
+#[derive(Parser)]
+struct Arguments {
+    /// How many seeds to run.
+    #[arg(long, default_value_t = 12)]
+    seeds: u64,
+    /// First seed.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Run this seed alone, and shrink it if it breaks a promise.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Run this plan alone, a line as printed for a seed.
+    #[arg(long)]
+    plan: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let Arguments { seeds, from, seed, plan } = Arguments::parse();
+    let alone = match plan.map(|plan| plan.parse::<Scenario>()) {
+        Some(Ok(scenario)) => Some(scenario),
+        Some(Err(error)) => {
+            println!("{error}");
+            return ExitCode::FAILURE;
+        }
+        None => seed.map(real::scenario),
+    };
+    if let Some(scenario) = alone {
+        return if replay(&scenario) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let started = Instant::now();
+    let failed = sweep(from, seeds);
+    for (seed, why) in failed.iter().take(10) {
+        println!("seed {seed}: {why}; replay with `make sim-real SEED={seed}`");
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    let rate = seeds as f64 / seconds.max(0.001);
+    println!("real-scenarios={seeds} per-second={rate:.1} violations={}", failed.len());
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs one scenario and says how it went; what breaks a promise is shrunk. `true` if none was broken.
+fn replay(scenario: &Scenario) -> bool {
+    println!("plan: {scenario}");
+    let outcome = real::run(scenario.clone());
+    println!("{outcome:?}");
+    let Ok(Outcome { violation, .. }) = outcome else { return false };
+    let Some(violation) = violation else { return true };
+    let (small, violation) = shrink(scenario, &violation, |less| real::run(less.clone()).ok()?.violation);
+    println!("shrunk to {violation:?}; replay with `make sim-real PLAN=\"{small}\"`");
+    false
+}
+
+/// Runs seeds on every core; those that broke a promise, and which.
+fn sweep(from: u64, seeds: u64) -> Vec<(u64, String)> {
+    let next = AtomicU64::new(from);
+    let work = || {
+        let mut failed = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed - from >= seeds {
+                return failed;
+            }
+            match real::run(real::scenario(seed)) {
+                Ok(outcome) if outcome.violation.is_none() => {}
+                Ok(outcome) => failed.push((seed, format!("{:?}", outcome.violation))),
+                Err(fault) => failed.push((seed, fault.to_string())),
+            }
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let mut failed: Vec<(u64, String)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    failed.sort();
+    failed
+}

@@ -1,0 +1,106 @@
+//! `emptyblockperiodseconds`: a proposer waits for transactions, everybody's round 0 waits with it, and what is valid stays.
+
+use super::{
+    peer::{Heard, Peer},
+    world::{Case, Plan, World, for_every_profile},
+};
+use crate::support::transaction::legacy_on;
+use alloy_primitives::{Address, Bytes};
+use qbft::{Proposal as _, Unverified};
+use serde_json::json;
+use validator::driver::ProposedBlock;
+
+/// From the parent on.
+const EMPTY_S: u64 = 60;
+/// How much longer than the period of 5 s that is.
+const WAIT_MS: u64 = 55_000;
+const PROPOSAL: u8 = 0x12;
+const ROUND_CHANGE: u8 = 0x15;
+
+async fn world(case: Case, own: usize) -> World {
+    let mut plan = Plan::new(case, own);
+    plan.qbft = json!({ "emptyblockperiodseconds": EMPTY_S });
+    World::make(plan).await
+}
+
+fn block(case: Case, bytes: &Bytes) -> ProposedBlock {
+    let decoded = qbft::wire::decode::<ProposedBlock>(PROPOSAL, bytes).unwrap();
+    let Unverified::Proposal { proposal, .. } = decoded else { panic!("a proposal") };
+    proposal.payload.block.under(case.rules().proposal_round)
+}
+
+fn heard(peer: &mut Peer, code: u8) -> Option<Bytes> {
+    peer.unread_votes().into_iter().find(|vote| vote.0 == code).map(|vote| vote.1)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proposer_with_nothing_to_propose_waits_for_the_empty_period_and_nobody_leaves_the_round() {
+    for_every_profile(|case: Case| async move {
+        let world = world(case, 0).await;
+        let mut peers = world.connect_all().await;
+        for (wait_ms, round) in [(0, 7), (WAIT_MS - 1_000, 8)] {
+            world.clock.turn_to(world.due_ms() + wait_ms);
+            let (from, to) = peers.split_at_mut(1);
+            world.barrier((1, &from[0]), &mut to[0], round).await;
+            assert_eq!(heard(&mut to[0], PROPOSAL), None, "{wait_ms} ms after the tick");
+            assert_eq!(heard(&mut to[0], ROUND_CHANGE), None, "{wait_ms} ms after the tick");
+        }
+        world.clock.turn_to(world.due_ms() + WAIT_MS);
+        let pick = |heard: &Heard| match heard {
+            Heard::Consensus(PROPOSAL, bytes) => Some(bytes.clone()),
+            _ => None,
+        };
+        let proposal = block(case, &peers[0].wait("the proposal", pick).await);
+        assert_eq!(proposal.timestamp(), world.genesis.header.timestamp + EMPTY_S);
+        assert_eq!((proposal.round(), proposal.block().body.transactions.len()), (0, 0));
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_comes_while_the_proposer_waits_is_proposed_at_once() {
+    for_every_profile(|case: Case| async move {
+        let world = world(case, 0).await;
+        let mut peers = world.connect_all().await;
+        let mut now_ms = world.due_ms() + 2_000;
+        world.clock.turn_to(now_ms);
+        let key = k256::ecdsa::SigningKey::from_slice(&[0x42; 32]).unwrap();
+        let (hash, raw) = legacy_on(world.genesis.config.chain_id, &key, 0, Address::repeat_byte(7));
+        // A list of one transaction, which is a list itself.
+        let mut list = Vec::new();
+        alloy_rlp::Header { list: true, payload_length: raw.len() }.encode(&mut list);
+        list.extend_from_slice(&raw);
+        peers[0].send_eth(2, &list);
+        let proposal = loop {
+            if let Some(proposal) = heard(&mut peers[1], PROPOSAL) {
+                break block(case, &proposal);
+            }
+            // Its admission is not to be seen from here, so time goes on in the node until it is noticed.
+            now_ms += 10;
+            assert!(now_ms < world.due_ms() + WAIT_MS, "an empty block would be due by now");
+            world.clock.turn_to(now_ms);
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        };
+        let transactions = &proposal.block().body.transactions;
+        assert_eq!(transactions.iter().map(|tx| *tx.tx_hash()).collect::<Vec<_>>(), [hash]);
+        assert!(proposal.timestamp() >= world.due_ms() / 1000 && proposal.timestamp() <= now_ms / 1000);
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_block_before_its_period_is_valid_all_the_same() {
+    for_every_profile(|case: Case| async move {
+        let world = world(case, 1).await;
+        let mut peers = world.connect_all().await;
+        world.clock.turn_to(world.due_ms());
+        let rlp = world.vectors.bytes(&format!("/round0/preprepare/{}", case.rlp()));
+        peers[0].send(&(PROPOSAL, rlp));
+        let prepare = world.voices[1].prepare(1, 0, world.block1().digest());
+        peers[1].hears("the prepare", &prepare).await;
+        world.end().await;
+    })
+    .await;
+}

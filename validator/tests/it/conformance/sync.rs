@@ -1,0 +1,120 @@
+//! A node without a seat syncs from what GoQuorum and Besu serve, and serves what they ask for.
+
+use super::{
+    peer::{Heard, Peer},
+    world::{Case, Plan, World, for_every_profile, shown, within},
+};
+use alloy_consensus::Header;
+use chain::hash::block_hash;
+use devp2p::{
+    BlockId, NodeKey,
+    eth::{
+        HeadersQuery, Reply,
+        message::{Query, encode_new_block_hashes, id},
+    },
+};
+use validator::clock::TimeSource as _;
+
+/// More than two requests of headers and three of bodies.
+const LENGTH: u64 = 410;
+
+fn by(origin: BlockId) -> Query {
+    Query::Headers(HeadersQuery { origin, amount: 1, skip: 0, reverse: false })
+}
+
+async fn ask(peer: &mut Peer, request: u64, query: &Query) -> Vec<Header> {
+    peer.send_query(request, query);
+    peer.wait("headers", |heard| match heard {
+        Heard::Answer(got, Reply::Headers(headers)) if *got == request => Some(headers.clone()),
+        _ => None,
+    })
+    .await
+}
+
+impl World {
+    /// Asks until the node has the block; time passes meanwhile.
+    pub(super) async fn has(&self, peer: &mut Peer, number: u64) -> Header {
+        let asking = async {
+            for request in 1.. {
+                self.clock.turn_to(self.clock.unix_ms() + 20);
+                if let [header] = &ask(peer, request, &by(BlockId::Number(number))).await[..] {
+                    return header.clone();
+                }
+            }
+            unreachable!("the requests do not end")
+        };
+        within(&format!("block {number}"), asking).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_observer_fetches_a_chain_checks_its_seals_and_follows_announcements_of_both_kinds() {
+    for_every_profile(|case: Case| async move {
+        let world = World::make(Plan::new(case, 4)).await;
+        let mut chain = world.chain(LENGTH + 2);
+        let later = chain.split_off(usize::try_from(LENGTH).unwrap());
+        let shows = shown(chain.clone());
+        let mut archive = world.connect_as(NodeKey::random(), case.eth, shows.clone()).await;
+        let mut other = world.connect_as(NodeKey::random(), case.eth, shown(vec![])).await;
+        let head = world.has(&mut archive, LENGTH).await;
+        assert_eq!(head, chain.last().unwrap().header, "round and seals as they came");
+
+        // The head is readable a moment before the node takes the block after it: then the announcement is made again.
+        let passed_on = async {
+            for request in 1.. {
+                archive.send_block(&later[0]);
+                ask(&mut archive, request, &by(BlockId::Number(0))).await;
+                ask(&mut other, request, &by(BlockId::Number(0))).await;
+                let announced = |heard: &Heard| matches!(heard, Heard::NewBlock(..));
+                if other.unread.iter().any(announced) {
+                    return;
+                }
+            }
+        };
+        within("the announcement", passed_on).await;
+        assert_eq!(other.hears_block(LENGTH + 1).await.0, later[0]);
+        shows.lock().extend(later.clone());
+        let hash = block_hash(&later[1].header).unwrap();
+        archive.send_eth(id::NEW_BLOCK_HASHES, &encode_new_block_hashes(&[(hash, LENGTH + 2)]));
+        assert_eq!(world.has(&mut archive, LENGTH + 2).await, later[1].header);
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_asks_for_the_head_it_was_told_of_right_after_status_gets_it() {
+    for_every_profile(|case: Case| async move {
+        let world = World::start(case, 0).await;
+        let mut peer = world.connect(1).await;
+        // Besu's chain head tracker: by hash; GoQuorum's downloader: by number, and backwards.
+        let genesis = [world.genesis.header.clone()];
+        assert_eq!(ask(&mut peer, 1, &by(BlockId::Hash(world.genesis.hash))).await, genesis);
+        assert_eq!(ask(&mut peer, 2, &by(BlockId::Number(0))).await, genesis);
+        let unknown = by(BlockId::Hash(alloy_primitives::B256::repeat_byte(3)));
+        assert_eq!(ask(&mut peer, 3, &unknown).await, []);
+        let back = HeadersQuery { origin: BlockId::Number(0), amount: 192, skip: 15, reverse: true };
+        assert_eq!(ask(&mut peer, 4, &Query::Headers(back)).await, genesis);
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_served_block_with_too_few_seals_is_not_imported_and_its_server_is_dropped() {
+    for_every_profile(|case: Case| async move {
+        let world = World::make(Plan::new(case, 4)).await;
+        let mut chain = world.chain(3);
+        let extra = chain::Extra::decode_exact(&chain[2].header.extra_data).unwrap();
+        let seals = extra.seals[..2].to_vec();
+        // GoQuorum itself would import this one: two of four are more than f.
+        chain[2].header = chain::hash::with_round_and_seals(&chain[2].header, 0, seals).unwrap();
+        let mut bad = world.connect_as(NodeKey::random(), case.eth, shown(chain.clone())).await;
+        bad.wait("goodbye", |heard| matches!(heard, Heard::Goodbye(_)).then_some(())).await;
+        let mut good = world.connect_as(NodeKey::random(), case.eth, shown(vec![])).await;
+        assert_eq!(world.has(&mut good, 2).await, chain[1].header);
+        assert_eq!(ask(&mut good, 0, &by(BlockId::Number(3))).await, []);
+        world.end().await;
+    })
+    .await;
+}
