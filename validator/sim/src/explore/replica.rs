@@ -223,7 +223,7 @@ impl Replica {
             }
             Output::Finalise { block, round, seals } => self.finalise(&block, round, &seals),
             Output::SetTimer { timer, .. } if timer.kind == TimerKind::Round => {
-                self.timed = Some(timer.round)
+                self.timed = Some(timer.round);
             }
             Output::SetTimer { .. } | Output::Behind { .. } | Output::RoundChanged { .. } => {}
         }
@@ -336,7 +336,9 @@ impl Replica {
             key.extend([1 << 32 | place, word(&record.digest())]);
         }
         for (kind, claims) in [(2u64, &self.signed), (3, &self.sent)] {
-            claims.iter().for_each(|claim| key.extend(claim.words(kind << 32)));
+            for claim in claims {
+                key.extend(claim.words(kind << 32));
+            }
         }
         key
     }
