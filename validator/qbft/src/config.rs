@@ -37,6 +37,8 @@ pub struct Config {
     pub proposal_round: ProposalRound,
     /// Whether votes that name a block by its other digest count too (`digest.rs`).
     pub mixed_digests: bool,
+    /// Whether turns of validators of whom nothing was heard are passed over (ADR 13); if not, every round is entered.
+    pub passes_over: bool,
     /// Longest round timeout, milliseconds; none doubles for ever.
     pub timeout_cap_ms: Option<u64>,
 }
@@ -51,6 +53,7 @@ impl Config {
             proposer_rule: ProposerRule::default(),
             proposal_round: ProposalRound::default(),
             mixed_digests: false,
+            passes_over: true,
             timeout_cap_ms: Some(MAX_TIMEOUT_MS),
         }
     }

@@ -84,7 +84,8 @@ impl<B: Proposal> Instance<B> {
     pub(crate) fn next_round(&self) -> u32 {
         let next = self.round.saturating_add(1);
         let validators = &self.head.validators;
-        if validators.iter().filter(|validator| self.is_expected(**validator)).count() < self.quorum() {
+        let expected = validators.iter().filter(|validator| self.is_expected(**validator)).count();
+        if !self.config.passes_over || expected < self.quorum() {
             return next;
         }
         let spare = validators.len().saturating_sub(self.quorum());
