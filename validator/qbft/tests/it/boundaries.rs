@@ -6,8 +6,8 @@ use crate::bench::{
 };
 use alloy_primitives::B256;
 use qbft::{
-    Input, Message, NewHead, Rejected, Symbolic, TimerKind, Verified,
-    message::{Commit, Prepare, Prepared, RoundChange},
+    Input, Message, NewHead, Record, Rejected, Signed, Symbolic, TimerKind, Unverified, Verified,
+    message::{Commit, Prepare, Prepared, ProposalPayload, RoundChange},
     reject::{BadBlock, BadJustification, BadRoundChange},
 };
 
@@ -425,5 +425,72 @@ fn a_claimed_block_is_of_this_height_and_carries_the_round_it_was_prepared_in() 
         let rejected = bench.instance.step(input, DUE).unwrap_err();
         let expected = BadRoundChange::Block { got: digest, want: digest };
         assert_eq!(rejected, Rejected::BadRoundChange(expected), "{what}");
+    }
+}
+
+/// What a decoder cannot know of a block is added to every block there is, in messages and in records.
+#[test]
+fn every_block_of_a_message_and_of_a_record_is_put_through() {
+    let old = block(1, 0);
+    let marked = |block: Block| Block { content: 9, ..block };
+    let signed = Signed {
+        payload: ProposalPayload { height: 1, round: 0, block: old },
+        signing_hash: B256::ZERO,
+        signature: chain::Seal::ZERO,
+    };
+    let message = Unverified::Proposal { proposal: signed, round_changes: vec![], prepares: vec![] };
+    let Unverified::Proposal { proposal, .. } = message.with_blocks(marked) else { panic!("a proposal") };
+    assert_eq!(proposal.payload, ProposalPayload { height: 1, round: 0, block: marked(old) });
+    let signed = Signed {
+        payload: RoundChange { height: 1, round: 1, prepared: None },
+        signing_hash: B256::ZERO,
+        signature: chain::Seal::ZERO,
+    };
+    let message = Unverified::RoundChange { round_change: signed, block: Some(old), prepares: vec![] };
+    let Unverified::RoundChange { block: put, .. } = message.with_blocks(marked) else { panic!() };
+    assert_eq!(put, Some(marked(old)));
+
+    let (mut bench, _) = Bench::start(1);
+    bench.tell(Input::Built { height: 1, round: 0, block: old });
+    bench.tell(timeout(TimerKind::BlockDue, 0));
+    bench.tell(prepare_message(2, &old));
+    bench.tell(prepare_message(3, &old));
+    bench.tell(timeout(TimerKind::Round, 0));
+    let blocks: Vec<_> = bench
+        .journal
+        .into_iter()
+        .filter_map(|record| match record.with_blocks(marked) {
+            Record::Proposal { payload, .. } => Some(payload.block),
+            Record::Prepare(_) => None,
+            Record::Commit { certificate, .. } => Some(certificate.block),
+            Record::RoundChange { certificate, .. } => certificate.map(|certificate| certificate.block),
+        })
+        .collect();
+    assert_eq!(blocks, [marked(old); 3]);
+}
+
+/// Peers of the own kind understand it best, whichever ROUND-CHANGE came first.
+#[test]
+fn of_two_certificates_of_one_block_the_proposer_takes_the_one_by_its_own_digest() {
+    let old = block(2, 1);
+    let named = [qbft::Proposal::digest(&old), qbft::Proposal::commit_hash(&old, 0)];
+    let claim = |from: u8, digest: B256| {
+        let prepare = Prepare { height: 1, round: 1, digest };
+        let payload = RoundChange { height: 1, round: 2, prepared: Some(Prepared { round: 1, digest }) };
+        let prepares = [1, 2, 4].map(|voter| Verified::symbolic(prepare, seat(voter)));
+        evidenced(Verified::symbolic(payload, seat(from)), Some(old), prepares.into())
+    };
+    for order in [[0, 1], [1, 0]] {
+        let config = qbft::Config { mixed_digests: true, ..qbft::Config::new(Some(seat(3))) };
+        let (mut bench, _) = Bench::restart(config, vec![]);
+        bench.tell(claim(1, named[order[0]]));
+        bench.tell(claim(2, named[order[1]]));
+        let proposed = bench.sent.iter().find_map(|message| match message {
+            Message::Proposal(message) => Some(message.justification.prepares.clone()),
+            _ => None,
+        });
+        let digests: Vec<_> =
+            proposed.expect("a proposal").iter().map(|prepare| prepare.payload().digest).collect();
+        assert_eq!(digests, [named[0]; 3], "{order:?}");
     }
 }
