@@ -70,6 +70,8 @@ impl Progress {
     pub fn on_decided(&mut self, now: u64, height: u64, round: u32) -> Option<Violation> {
         let is_held = self.begun >= self.quiet_from.saturating_add(GRACE_MS);
         self.begun = now;
+        // The block is on its way to a disk: the rounds that it took are not counted again with the next height's.
+        self.at = now;
         self.round = Some(0);
         let limit = self.cap;
         (is_held && round > limit).then_some(Violation::TooManyRounds { height, round, limit })
@@ -106,6 +108,15 @@ mod tests {
         let limit = cap;
         let late = progress.on_decided(32_000, 7, cap + 1);
         assert_eq!(late, Some(Violation::TooManyRounds { height: 7, round: cap + 1, limit }));
+    }
+
+    #[test]
+    fn a_height_decided_after_long_rounds_is_no_silence_while_its_block_is_on_its_way_to_disk() {
+        let mut progress = Progress::new(&Scenario::calm(4, 9));
+        let long = progress.patience_ms(6);
+        assert_eq!(progress.check(1, 3, || 6), None);
+        progress.on_decided(long, 4, 7);
+        assert_eq!(progress.check(long + 1, 4, || 0), None);
     }
 
     #[test]
