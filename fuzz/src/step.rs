@@ -155,6 +155,7 @@ fn head(number: u64, proposer: u8) -> NewHead {
         proposer: if number == 0 { Address::ZERO } else { address(proposer) },
         validators: (0..SEATS).map(address).collect(),
         period_ms: PERIOD_S * 1_000,
+        empty_period_ms: 0,
         request_timeout_ms: 1_000,
     }
 }

@@ -101,6 +101,7 @@ impl Replica {
             proposer: Address::ZERO,
             validators: validators.into(),
             period_ms: 1_000,
+            empty_period_ms: 0,
             request_timeout_ms: 1_000,
         };
         let (instance, outputs) =
