@@ -7,6 +7,7 @@
 mod block;
 mod build;
 mod heard;
+mod own;
 mod perform;
 mod recover;
 mod sign;
@@ -36,6 +37,7 @@ use chain::{client::WireRules, genesis::MessageEncoding};
 use devp2p::{Audience, Misbehaviour, Network, PeerId};
 use heard::Heard;
 use ledger::{HeadInfo, Ledger, LedgerError};
+use own::Own;
 use qbft::{Encoding, Input, Instance, NewHead, Rejected};
 use std::{
     sync::{
@@ -123,6 +125,7 @@ pub struct Driver {
     sitting_out: bool,
     started_s: u64,
     heard: Heard,
+    own: Own,
     strikes: Strikes,
     /// When the network last forgot what it had delivered because something was dropped.
     forgot: Instant,
@@ -173,6 +176,7 @@ impl Driver {
             sitting_out,
             started_s: now_ms / 1000,
             heard: Heard::default(),
+            own: Own::default(),
             strikes: Strikes::default(),
             forgot: Instant::now(),
             retry: None,
@@ -221,6 +225,7 @@ impl Driver {
                     self.forgot = Instant::now();
                     self.parts.network.forget_consensus();
                 }
+                Some(peer) = self.inbox.arrived.recv() => self.greet(peer),
                 Some(checked) = self.inbox.checked.recv() => self.on_message(checked),
                 () = pause => {}
             }
@@ -253,6 +258,13 @@ impl Driver {
             // At another height it may be our own view that is behind.
             Err(rejected) if is_current => self.strike(from, &rejected),
             Err(_) => {}
+        }
+    }
+
+    /// A peer that was away has missed what we said: it need not wait for the next re-send.
+    fn greet(&self, peer: PeerId) {
+        for (code, payload) in self.own.of(self.instance.height(), self.instance.round()) {
+            self.parts.network.send_consensus(peer, code, payload);
         }
     }
 

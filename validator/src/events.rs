@@ -39,6 +39,9 @@ pub async fn route(mut events: Events, routes: Routes, stop: CancellationToken) 
             Event::PeerUp { peer } => {
                 tracing::info!(peer = %peer.remote, client = %peer.client, inbound = peer.inbound, "peer connected");
                 routes.sync.hint(Hint::Peers);
+                if peer.istanbul {
+                    routes.verifier.arrived(peer.id);
+                }
             }
             Event::PeerDown { id, reason } => {
                 tracing::info!(peer = %hex::encode(&id[..4]), %reason, "peer gone");

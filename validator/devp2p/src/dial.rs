@@ -1,7 +1,8 @@
 //! Keeping a connection to each static peer, for ever.
 
 use crate::{
-    backoff::{Backoff, MOST, START_WINDOW},
+    DownReason,
+    backoff::{Backoff, Last, MOST},
     counters::Count,
     session::{
         establish::{EstablishError, Established, Origin, establish},
@@ -20,16 +21,15 @@ use tracing::{debug, info};
 
 /// How long a name may take to resolve.
 const RESOLVE: Duration = Duration::from_secs(5);
-/// How long an address may take to answer.
-const CONNECT: Duration = Duration::from_secs(3);
+/// How long an address may take to answer. The system repeats its first packet after 1 s and next after 3: a new attempt
+/// finds a path that has just come back earlier.
+const CONNECT: Duration = Duration::from_secs(2);
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 16;
 /// A session that lasted so long makes the next dial start without history.
 const STABLE: Duration = Duration::from_mins(1);
 /// The node with the higher id waits up to so long before it dials, so that two nodes seldom dial each other at once.
-const YIELD: Duration = Duration::from_secs(2);
-/// The same during the first seconds of a process, when every second delays the first block.
-const YIELD_AT_START: Duration = Duration::from_millis(500);
+const YIELD: Duration = Duration::from_millis(500);
 
 /// Why a dial led to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -55,12 +55,24 @@ impl DialError {
             _ => Count::DialFailed,
         }
     }
+
+    const fn last(&self) -> Last {
+        match self {
+            Self::Establish(EstablishError::Timeout { .. }) => Last::Unreachable,
+            Self::Establish(_) => Last::Refused,
+            Self::Resolve { .. }
+            | Self::ResolveTimeout { .. }
+            | Self::NoAddress { .. }
+            | Self::Connect(_)
+            | Self::ConnectTimeout => Last::Unreachable,
+        }
+    }
 }
 
 /// Dials a peer whenever it is not connected, until the network stops.
 pub(crate) async fn keep_connected(shared: Arc<Shared>, peer: Enode) {
     let mut backoff = Backoff::default();
-    let mut first = true;
+    let mut last = None;
     loop {
         let connected_at = Instant::now();
         let pause = async {
@@ -68,19 +80,22 @@ pub(crate) async fn keep_connected(shared: Arc<Shared>, peer: Enode) {
             if connected_at.elapsed() >= STABLE {
                 backoff.reset();
             }
-            let delay = if first { Duration::ZERO } else { backoff.next(shared.started.elapsed(), jitter()) };
+            let next = |last| backoff.next(last, shared.started.elapsed(), jitter());
+            let delay = last.map_or(Duration::ZERO, next);
             sleep((delay + yielding(&shared, &peer)).min(MOST)).await;
         };
         if shared.stop.run_until_cancelled(pause).await.is_none() {
             return;
         }
-        first = false;
         if shared.table.get(&peer.id).is_some() {
+            last = Some(Last::Unreachable);
             continue;
         }
-        if attempt(&shared, &peer).await >= STABLE {
+        let (outcome, lasted) = attempt(&shared, &peer).await;
+        if lasted >= STABLE || last != Some(outcome) {
             backoff.reset();
         }
+        last = Some(outcome);
     }
 }
 
@@ -89,15 +104,14 @@ fn jitter() -> f64 {
 }
 
 fn yielding(shared: &Shared, peer: &Enode) -> Duration {
-    let most = if shared.started.elapsed() < START_WINDOW { YIELD_AT_START } else { YIELD };
-    if shared.local_id > peer.id { most.mul_f64(jitter()) } else { Duration::ZERO }
+    if shared.local_id > peer.id { YIELD.mul_f64(jitter()) } else { Duration::ZERO }
 }
 
-/// One dial and, if it succeeds, the whole session. Gives how long the session lasted.
-async fn attempt(shared: &Shared, peer: &Enode) -> Duration {
+/// One dial and, if it succeeds, the whole session. Gives how it ended, and how long the session lasted.
+async fn attempt(shared: &Shared, peer: &Enode) -> (Last, Duration) {
     shared.counters.add(Count::Dialled);
     let Some(dialled) = shared.stop.run_until_cancelled(dial(shared, peer)).await else {
-        return Duration::ZERO;
+        return (Last::Unreachable, Duration::ZERO);
     };
     let established = match dialled {
         Ok(established) => established,
@@ -108,15 +122,22 @@ async fn attempt(shared: &Shared, peer: &Enode) -> Duration {
             } else {
                 debug!(%peer, %error, "dial failed");
             }
-            return Duration::ZERO;
+            return (error.last(), Duration::ZERO);
         }
     };
     let began = Instant::now();
-    match run(shared, established).await {
-        Ok(reason) => debug!(%peer, %reason, "peer left"),
-        Err(refusal) => debug!(%peer, %refusal, "connection given up"),
-    }
-    began.elapsed()
+    let last = match run(shared, established).await {
+        Ok(reason) => {
+            debug!(%peer, %reason, "peer left");
+            let is_cut = matches!(reason, DownReason::Io(_) | DownReason::Idle(_) | DownReason::Replaced);
+            if is_cut { Last::Unreachable } else { Last::Refused }
+        }
+        Err(refusal) => {
+            debug!(%peer, %refusal, "connection given up");
+            Last::Refused
+        }
+    };
+    (last, began.elapsed())
 }
 
 /// Resolves the name anew and tries every address in turn.

@@ -9,6 +9,8 @@ use crate::{
     justification::Rules,
     message::{Certificate, Message, RoundChangeMessage},
     output::Output,
+    pace::Timed,
+    presence::Presence,
     proposer::proposer,
     record::{Record, Recovered},
     reject::Rejected,
@@ -40,8 +42,13 @@ pub struct Instance<B: Proposal> {
     /// The lock: the newest round in which this node saw a quorum prepare.
     pub(crate) prepared: Option<Arc<Certificate<B>>>,
     pub(crate) votes: Vec<Vote<B>>,
-    /// The round timer of the current round was started.
-    pub(crate) is_timed: bool,
+    /// The round timer of the current round, once it was started.
+    pub(crate) timed: Option<Timed>,
+    /// Rounds entered in this height since a quorum was last missed: what timeouts grow with.
+    pub(crate) failures: u32,
+    /// When this height was first seen to need another round.
+    pub(crate) unsettled_ms: u64,
+    pub(crate) presence: Presence,
     pub(crate) is_decided: bool,
     pub(crate) next_ticket: u64,
     pub(crate) future: Future<B>,
@@ -74,7 +81,10 @@ impl<B: Proposal> Instance<B> {
             round_changes: Vec::new(),
             prepared: None,
             votes: Vec::new(),
-            is_timed: false,
+            timed: None,
+            failures: 0,
+            unsettled_ms: now_ms,
+            presence: Presence::default(),
             is_decided: false,
             next_ticket: 0,
             future: Future::default(),
@@ -88,7 +98,7 @@ impl<B: Proposal> Instance<B> {
     }
 
     /// Takes one input at local time `now_ms`; what to do about it, in order, or why it was refused. A refused input
-    /// has changed nothing.
+    /// has changed nothing but when its author was last heard.
     pub fn step(&mut self, input: Input<B>, now_ms: u64) -> Result<Vec<Output<B>>, Rejected> {
         self.now_ms = now_ms;
         let result = match input {

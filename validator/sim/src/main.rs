@@ -3,7 +3,7 @@
 mod command;
 
 use clap::Parser;
-use command::{long, seeds, soak};
+use command::{long, recovery, seeds, soak};
 use qbft_sim::{draw::Profile, scenario::Scenario};
 use std::process::ExitCode;
 
@@ -40,6 +40,9 @@ struct Arguments {
     /// `--nodes` nodes for so many virtual hours of 2 s blocks without a fault: memory and messages.
     #[arg(long)]
     soak: Option<u64>,
+    /// First block after a quorum is back, with so many seeds a case.
+    #[arg(long)]
+    recovery: Option<u64>,
 }
 
 fn main() -> ExitCode {
@@ -56,6 +59,8 @@ fn main() -> ExitCode {
         }
     } else if let Some(seed) = arguments.seed {
         seeds::replay(&qbft_sim::draw::draw(seed, profile))
+    } else if let Some(seeds) = arguments.recovery {
+        recovery::run(seeds)
     } else if let Some(hours) = arguments.soak {
         soak::run(arguments.nodes, hours)
     } else if let Some(days) = arguments.long {

@@ -12,7 +12,7 @@ use crate::{
     journal::{Inserted, Record as Vote, Refusal},
     sync::Hint,
 };
-use alloy_primitives::B256;
+use alloy_primitives::{B256, Bytes};
 use ledger::InvalidBlock;
 use qbft::{
     Input, Message, Output, Proposal as _, Record, Ticket, Unsigned, Verdict,
@@ -106,13 +106,16 @@ impl Driver {
 
     fn broadcast(&mut self, message: &Message<ProposedBlock>, resend: bool) {
         self.heard.note(message.author(), message.height(), unix_ms());
-        let (code, payload) = (message.phase().code(), encode(message, self.encoding).into());
+        let (code, payload): (_, Bytes) = (message.phase().code(), encode(message, self.encoding).into());
+        self.own.note(message.height(), message.round(), code, &payload);
         let network = &self.parts.network;
         if !resend {
             return network.broadcast_consensus(code, payload, None);
         }
+        // What the others send again must reach the core too: who re-sends is there.
+        network.forget_consensus();
         for peer in network.peers().iter().filter(|peer| peer.istanbul) {
-            network.send_consensus(peer.id, code, alloy_primitives::Bytes::clone(&payload));
+            network.send_consensus(peer.id, code, payload.clone());
         }
     }
 

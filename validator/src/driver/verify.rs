@@ -18,6 +18,8 @@ use tokio::sync::{Notify, mpsc, watch};
 
 /// Checked messages that may wait for the driver.
 const CHECKED: usize = 16;
+/// Newly connected peers that may wait for the driver; the others wait for the next re-send.
+const ARRIVED: usize = 64;
 /// Heights below the current one of which messages still tell that their author lives.
 const LATE: u64 = 8;
 
@@ -57,6 +59,8 @@ pub struct Inbox {
     /// Told when a payload was dropped for want of room: the network must deliver it again when it is sent again.
     pub(super) dropped: Arc<Notify>,
     pub(super) window: watch::Sender<Window>,
+    /// Peers that have just connected.
+    pub(super) arrived: mpsc::Receiver<PeerId>,
 }
 
 /// Feeds the thread; the thread ends when the last one is gone.
@@ -64,6 +68,7 @@ pub struct Inbox {
 pub struct Verifier {
     feed: Arc<Feed>,
     dropped: Arc<Notify>,
+    arrivals: mpsc::Sender<PeerId>,
     metrics: Arc<Metrics>,
 }
 
@@ -162,8 +167,14 @@ impl Verifier {
             }
         })?;
         let dropped = Arc::new(Notify::new());
-        let inbox = Inbox { checked, dropped: Arc::clone(&dropped), window };
-        Ok((Self { feed: Arc::new(Feed(shared)), dropped, metrics }, inbox))
+        let (arrivals, arrived) = mpsc::channel(ARRIVED);
+        let inbox = Inbox { checked, dropped: Arc::clone(&dropped), window, arrived };
+        Ok((Self { feed: Arc::new(Feed(shared)), dropped, arrivals, metrics }, inbox))
+    }
+
+    /// Tells the driver of a peer that has just connected; never waits.
+    pub fn arrived(&self, peer: PeerId) {
+        let _ = self.arrivals.try_send(peer);
     }
 
     /// Queues a payload; what finds no room is dropped, and delivered again when a peer sends it again.

@@ -12,6 +12,7 @@ use crate::{
     },
     shared::Shared,
 };
+use socket2::SockRef;
 use std::{future::Future, io, time::Duration};
 use tokio::{
     net::{
@@ -23,6 +24,10 @@ use tokio::{
 
 /// How long one stage may take.
 pub(crate) const STAGE: Duration = Duration::from_secs(5);
+/// How long the other end's system may leave bytes unacknowledged. TCP alone doubles its pauses between retransmissions
+/// and so finds a link again as late as the outage was long; a new connection is there within a second. Only the path
+/// is judged, not the process behind it: a busy or stopped one still acknowledges.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 
 /// Who began the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +116,12 @@ impl EstablishError {
     }
 }
 
+/// What is written is sent at once, and a connection on which nothing gets through is given up soon.
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))
+}
+
 /// Establishes a connection over a socket; on failure the other end has been told and the socket is closed.
 pub(crate) async fn establish(
     shared: &Shared,
@@ -118,7 +129,7 @@ pub(crate) async fn establish(
     origin: Origin,
 ) -> Result<Established, EstablishError> {
     let remote_address = stream.peer_addr()?;
-    stream.set_nodelay(true)?;
+    tune(&stream)?;
     let (read, write) = stream.into_split();
     let key = &shared.options.key;
     let handshake = async {

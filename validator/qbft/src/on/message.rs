@@ -9,10 +9,14 @@ use chain::quorum::one_honest;
 impl<B: Proposal> Instance<B> {
     pub(crate) fn on_message(&mut self, message: Message<B>) -> Result<(), Rejected> {
         let (author, got, height) = (message.author(), message.height(), self.height());
+        let is_seated = self.head.validators.binary_search(&author).is_ok();
+        if is_seated {
+            self.presence.heard(author, got, self.now_ms);
+        }
         if got < height {
             return Err(Rejected::OldHeight { got, want: height });
         }
-        if self.head.validators.binary_search(&author).is_err() {
+        if !is_seated {
             return Err(Rejected::NotValidator { author, height });
         }
         if got > height {

@@ -39,7 +39,10 @@ impl<B: Proposal> Instance<B> {
         self.round_changes.clear();
         self.prepared = None;
         self.votes.clear();
-        self.is_timed = false;
+        self.timed = None;
+        self.failures = 0;
+        self.unsettled_ms = self.now_ms;
+        self.presence.next_height(&self.head.validators);
         self.is_decided = false;
         if self.recovered.height() == Some(self.height()) {
             self.restore();
@@ -62,7 +65,7 @@ impl<B: Proposal> Instance<B> {
             self.follow_round_changes();
             return;
         }
-        self.start_round_timer();
+        self.time_round();
         let has_proposed = self.votes.iter().any(|vote| vote.is(0, Phase::Proposal));
         let has_heard = self.known(0).is_some_and(|state| state.accepted.is_some());
         if self.is_my_turn() && !has_proposed && !has_heard {

@@ -39,11 +39,7 @@ impl<B: Proposal> Instance<B> {
             self.enter_round(round);
         }
         let digest = self.accept(round, block.clone(), author);
-        if round > 0 {
-            self.start_round_timer();
-        } else {
-            self.end_empty_wait();
-        }
+        self.time_votes();
         self.out.push(Output::Validate { height, round, digest, block: block.clone() });
         Ok(())
     }

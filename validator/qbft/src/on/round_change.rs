@@ -2,7 +2,7 @@
 
 use crate::{
     block::Proposal,
-    config::{MAX_ROUND, RESEND_MS, capped_timeout_ms},
+    config::{MAX_ROUND, RESEND_MS},
     input::TimerKind,
     instance::Instance,
     message::{Justification, Phase, RoundChange, RoundChangeMessage},
@@ -11,6 +11,7 @@ use crate::{
     reject::Rejected,
 };
 use alloc::{sync::Arc, vec::Vec};
+use alloy_primitives::Address;
 use chain::quorum::one_honest;
 
 impl<B: Proposal> Instance<B> {
@@ -28,6 +29,7 @@ impl<B: Proposal> Instance<B> {
         if let Some(kept) = slot.and_then(|index| self.round_changes.get(index)) {
             let known = kept.round_change.payload();
             if *known == payload {
+                self.presence.repeated(author, self.now_ms);
                 return Err(Rejected::Duplicate { author });
             }
             if known.round == got {
@@ -55,7 +57,7 @@ impl<B: Proposal> Instance<B> {
         }
         let round = self.round;
         if round > 0 && self.count_round_changes(|target| target >= round) >= self.quorum() {
-            self.start_round_timer();
+            self.time_round();
         }
         self.propose_after_round_change();
     }
@@ -79,15 +81,21 @@ impl<B: Proposal> Instance<B> {
         self.round_changes.iter().map(|kept| kept.round_change.payload().round)
     }
 
-    fn count_round_changes(&self, wanted: impl Fn(u32) -> bool) -> usize {
+    /// The round that the validator's newest ROUND-CHANGE asks for.
+    pub(crate) fn target_of(&self, author: Address) -> Option<u32> {
+        let of = |kept: &&Arc<RoundChangeMessage<B>>| kept.round_change.author() == author;
+        self.round_changes.iter().find(of).map(|kept| kept.round_change.payload().round)
+    }
+
+    pub(crate) fn count_round_changes(&self, wanted: impl Fn(u32) -> bool) -> usize {
         self.targets().filter(|target| wanted(*target)).count()
     }
 
     /// Every round above 0 that this node votes in, it has sent its ROUND-CHANGE for: so also after a restart a quorum
     /// for the round can form again from those who were in it.
     fn move_to(&mut self, round: u32) {
+        self.count_failure();
         self.round = round;
-        self.is_timed = false;
         self.building = None;
         self.candidate = None;
         self.drop_past_rounds();
@@ -109,32 +117,6 @@ impl<B: Proposal> Instance<B> {
             self.cast(Record::RoundChange { payload, certificate });
         }
         self.set_timer(TimerKind::Resend, self.now_ms.saturating_add(RESEND_MS));
-    }
-
-    /// Starts the timer of the current round, once.
-    pub(crate) fn start_round_timer(&mut self) {
-        if self.is_timed || self.voter().is_none() {
-            return;
-        }
-        self.is_timed = true;
-        let from_ms = if self.round == 0 { self.last_due_ms() } else { self.now_ms };
-        let timeout_ms =
-            capped_timeout_ms(self.head.request_timeout_ms, self.round, self.config.timeout_cap_ms);
-        self.set_timer(TimerKind::Round, from_ms.saturating_add(timeout_ms));
-    }
-
-    /// When round 0's block is due at the latest: the proposer may wait for transactions beyond the tick.
-    fn last_due_ms(&self) -> u64 {
-        self.due_ms.saturating_add(self.head.empty_period_ms.saturating_sub(self.head.period_ms))
-    }
-
-    /// Round 0 has its proposal before it was due at the latest: what comes now needs no waiting for transactions.
-    pub(crate) fn end_empty_wait(&mut self) {
-        let (from_ms, last_ms) = (self.now_ms.max(self.due_ms), self.last_due_ms());
-        if self.round == 0 && self.is_timed && from_ms < last_ms {
-            let timeout_ms = capped_timeout_ms(self.head.request_timeout_ms, 0, self.config.timeout_cap_ms);
-            self.set_timer(TimerKind::Round, from_ms.saturating_add(timeout_ms));
-        }
     }
 
     /// The proposer of a round above 0 with a quorum of ROUND-CHANGEs for exactly that round proposes at once: the

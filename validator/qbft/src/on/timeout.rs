@@ -24,7 +24,7 @@ impl<B: Proposal> Instance<B> {
                 self.is_due = true;
                 self.propose_when_due();
             }
-            TimerKind::Round if round < MAX_ROUND => self.enter_round(round.saturating_add(1)),
+            TimerKind::Round if round < MAX_ROUND => self.enter_round(self.next_round().min(MAX_ROUND)),
             TimerKind::Round => return Err(Rejected::FarRound { got: round, limit: MAX_ROUND }),
             TimerKind::Resend => self.resend(),
         }
@@ -57,5 +57,6 @@ impl<B: Proposal> Instance<B> {
             }
         }
         self.set_timer(TimerKind::Resend, self.now_ms.saturating_add(RESEND_MS));
+        self.look_for_quorum();
     }
 }

@@ -7,6 +7,7 @@ mod boundaries;
 mod decide;
 mod digests;
 mod empty_period;
+mod pace;
 mod real;
 mod rejected;
 mod restart;

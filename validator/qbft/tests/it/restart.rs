@@ -75,7 +75,7 @@ fn the_highest_round_goes_on_with_the_lock_from_below_it() {
     assert_eq!(bench.sent.first(), before.last());
     assert_eq!(bench.tell(proposal(1, 0, &old)), ["rejected old_round"]);
     bench.tell(round_change_message(1, 1, None));
-    assert_eq!(bench.tell(round_change_message(2, 1, None)), ["timer round r1 +2000"]);
+    assert_eq!(bench.tell(round_change_message(2, 1, None)), ["timer round r1 +1000"]);
 }
 
 #[test]

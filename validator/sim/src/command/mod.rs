@@ -1,6 +1,7 @@
 //! What the binary does.
 
 pub(crate) mod long;
+pub(crate) mod recovery;
 pub(crate) mod seeds;
 pub(crate) mod soak;
 

@@ -103,9 +103,9 @@ impl Replica {
             period_ms: 1_000,
             empty_period_ms: 0,
             request_timeout_ms: 1_000,
+            empty_period_ms: 0,
         };
-        let (instance, outputs) =
-            Instance::new(Config::new(Some(identity)), head.clone(), Recovered::default(), NOW_MS);
+        let (instance, outputs) = Instance::new(config(identity), head.clone(), Recovered::default(), NOW_MS);
         let mut replica = Self {
             instance,
             identity,
@@ -171,7 +171,7 @@ impl Replica {
         let forgets_lock = self.forgets_lock;
         let kept = self.journal.iter().filter(|record| !forgets_lock || record.phase() != Phase::Commit);
         let recovered = Recovered::new(kept.map(|record| (**record).clone()));
-        let config = Config::new(Some(self.identity));
+        let config = config(self.identity);
         let (instance, outputs) = Instance::new(config, self.head.clone(), recovered, NOW_MS);
         self.instance = instance;
         self.work(outputs, VecDeque::new());
@@ -383,6 +383,12 @@ impl Replica {
             });
         }
     }
+}
+
+/// Every round is entered in turn: which ones a node passes over depends on whom it has heard of late, which is no part
+/// of a state's key.
+fn config(identity: Address) -> Config {
+    Config { passes_over: false, ..Config::new(Some(identity)) }
 }
 
 fn insert<T: Ord>(sorted: &mut Vec<T>, item: T) {

@@ -99,22 +99,23 @@ impl<F: Flavour> World<F> {
         self.chain.forget_below(self.lowest.saturating_sub(self.scenario.kept_blocks));
     }
 
-    /// Asks one peer for its blocks, as nodes do all the time.
+    /// Asks one of the peers that have more for their blocks: what each has, it says when it connects.
     pub(super) fn sync(&mut self, node: usize, again: bool) {
         if again {
             self.queue.push(self.now + SYNC_MS, Event::Sync { node, again });
         }
-        let (is_timely, nodes) = (self.is_timely(), self.nodes.len() as u64);
+        let (is_timely, head) = (self.is_timely(), self.nodes[node].head);
+        let is_ahead = |peer: &usize| {
+            let state = &self.nodes[*peer];
+            state.instance.is_some() && state.head > head && !self.is_cut(*peer, node)
+        };
+        let ahead: Vec<usize> = (0..self.nodes.len()).filter(is_ahead).collect();
         let state = &mut self.nodes[node];
-        let peer = usize::try_from(state.rng.below(nodes)).unwrap_or(0);
+        let turn = usize::try_from(state.rng.below(ahead.len().max(1) as u64)).unwrap_or(0);
         let is_lost = !is_timely && !state.rng.chance(self.scenario.early_sync);
-        if is_lost
-            || peer == node
-            || state.instance.is_none()
-            || self.nodes[peer].head <= self.nodes[node].head
-        {
+        let Some(peer) = ahead.get(turn).copied().filter(|_| !is_lost && state.instance.is_some()) else {
             return;
-        }
+        };
         let (Some((there, _)), Some((back, _))) =
             (self.draw_delays(node, peer), self.draw_delays(peer, node))
         else {
