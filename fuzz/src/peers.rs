@@ -1,7 +1,7 @@
 //! What a peer sends before, while and after it proves who it is.
 
 use alloy_primitives::B256;
-use alloy_rlp::{Decodable, Encodable};
+use alloy_rlp::Decodable;
 use devp2p::{
     DisconnectReason, NodeKey, PeerId,
     eth::{EthVersion, Message, Status},
@@ -110,10 +110,8 @@ pub fn eth(data: &[u8]) {
     let [id, version, bytes @ ..] = data else { return };
     let version = EthVersion::ALL[usize::from(*version) % EthVersion::ALL.len()];
     if *id == 0xff {
-        if let Ok(status) = Status::decode(&mut &*bytes) {
-            let mut out = Vec::new();
-            status.encode(&mut out);
-            assert_eq!(Status::decode(&mut &*out).ok(), Some(status));
+        if let Ok(status) = Status::decode(version, bytes) {
+            assert_eq!(Status::decode(version, &status.encode()).ok(), Some(status));
         }
         return;
     }
@@ -124,7 +122,7 @@ pub fn eth(data: &[u8]) {
             assert_eq!(again.ok(), Some(Message::Query(request, query)));
         }
         Ok(Message::Reply(request, reply)) => {
-            let (id, encoded) = reply.encode(request);
+            let (id, encoded) = reply.encode(version, request);
             assert!(Message::decode(version, id, &encoded).is_ok(), "an answer of ours that we refuse");
         }
         Ok(_) | Err(_) => {}
