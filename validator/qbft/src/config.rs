@@ -37,7 +37,7 @@ pub struct Config {
     pub proposal_round: ProposalRound,
     /// Whether votes that name a block by its other digest count too (`digest.rs`).
     pub mixed_digests: bool,
-    /// Whether turns of validators of whom nothing was heard are passed over (ADR 13); if not, every round is entered.
+    /// Whether turns of validators of whom nothing was heard are passed over (ADR 15); if not, every round is entered.
     pub passes_over: bool,
     /// Longest round timeout, milliseconds; none doubles for ever.
     pub timeout_cap_ms: Option<u64>,

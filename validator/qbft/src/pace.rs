@@ -1,4 +1,4 @@
-//! How long a round may last, and which one comes after it. Local policy: safety rests on none of it (ADR 13).
+//! How long a round may last, and which one comes after it. Local policy: safety rests on none of it (ADR 15).
 
 use crate::{
     block::Proposal,

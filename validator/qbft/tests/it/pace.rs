@@ -1,4 +1,4 @@
-//! How long rounds last, and whose turn is passed over (ADR 13).
+//! How long rounds last, and whose turn is passed over (ADR 15).
 
 use crate::bench::{
     Bench, TIMEOUT, block, head, justified, prepare_message, round_change, round_change_message, timeout,
