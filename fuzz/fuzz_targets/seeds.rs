@@ -39,7 +39,8 @@ fn run() -> io::Result<()> {
     add_packets(&mut seeds, &node);
     add_documents(&mut seeds, &node);
     for seed in 0..4u8 {
-        let noise = (0..600u32).map(|index| u8::try_from(mix(u32::from(seed) << 16 | index) % 256).unwrap_or(0));
+        let noise =
+            (0..600u32).map(|index| u8::try_from(mix(u32::from(seed) << 16 | index) % 256).unwrap_or(0));
         seeds.entry("step").or_default().push(noise.collect());
     }
     write(&root.join("corpus"), &seeds)
@@ -79,7 +80,10 @@ fn add_votes(seeds: &mut Seeds, votes: &Value) {
                 && let Some(record) = quorate_fuzz::record_of(message)
             {
                 let bytes = qbft::wire::encode_record(&record);
-                seeds.entry("record").or_default().push([&[record.phase().code() - 0x12], &bytes[..]].concat());
+                seeds
+                    .entry("record")
+                    .or_default()
+                    .push([&[record.phase().code() - 0x12], &bytes[..]].concat());
             }
         }
     }

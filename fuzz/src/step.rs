@@ -6,8 +6,9 @@ use alloy_rlp::{RlpDecodable, RlpEncodable};
 use arbitrary::{Arbitrary, Unstructured};
 use chain::quorum::quorum;
 use qbft::{
-    Authenticator, Config, Encoding, Footprint, Input, Instance, Message, NewHead, Output, Phase, Proposal, Record,
-    Recovered, Signatures, Symbolic, Ticket, Timer, TimerKind, Unsigned, Unverified, Verdict, Verified,
+    Authenticator, Config, Encoding, Footprint, Input, Instance, Message, NewHead, Output, Phase, Proposal,
+    Record, Recovered, Signatures, Symbolic, Ticket, Timer, TimerKind, Unsigned, Unverified, Verdict,
+    Verified,
     message::{
         Commit, Justification, Prepare, Prepared, ProposalMessage, ProposalPayload, RoundChange,
         RoundChangeMessage,
@@ -154,6 +155,7 @@ fn head(number: u64, proposer: u8) -> NewHead {
         proposer: if number == 0 { Address::ZERO } else { address(proposer) },
         validators: (0..SEATS).map(address).collect(),
         period_ms: PERIOD_S * 1_000,
+        empty_period_ms: 0,
         request_timeout_ms: 1_000,
     }
 }
@@ -243,7 +245,8 @@ impl Driver {
     }
 
     fn place(&self, at: Place) -> (Address, u64, u32) {
-        let height = (self.instance.height() + u64::from(at.height % 4)).saturating_sub(u64::from(at.height / 200));
+        let height =
+            (self.instance.height() + u64::from(at.height % 4)).saturating_sub(u64::from(at.height / 200));
         let round = match at.round {
             0..128 => self.instance.round(),
             128..250 => u32::from(at.round - 128) % 14,
@@ -307,7 +310,8 @@ impl Driver {
         };
         let seats = (0..8).filter(|seat| round_changes >> seat & 1 == 1);
         let round_changes = seats.map(|seat| {
-            let prepared = proven.as_ref().filter(|_| claims >> seat & 1 == 1).map(|(prepared, ..)| *prepared);
+            let prepared =
+                proven.as_ref().filter(|_| claims >> seat & 1 == 1).map(|(prepared, ..)| *prepared);
             Verified::symbolic(RoundChange { height, round, prepared }, address(seat))
         });
         let justification = Justification {
@@ -352,7 +356,8 @@ impl Driver {
             }
             Owed::Build(height, round, _) => self.feed(Input::BuildFailed { height, round }),
             Owed::Validate(height, round, digest) => {
-                let verdict = [Verdict::Valid, Verdict::Valid, Verdict::Invalid, Verdict::Unknown][usize::from(how % 4)];
+                let verdict = [Verdict::Valid, Verdict::Valid, Verdict::Invalid, Verdict::Unknown]
+                    [usize::from(how % 4)];
                 if verdict == Verdict::Valid {
                     self.valid.push(digest);
                 }
@@ -376,7 +381,12 @@ impl Driver {
             1 => Input::Signed { ticket, signatures },
             2 => Input::SignFailed { ticket },
             3 => Input::BuildFailed { height: u64::from(how), round: u32::from(how) },
-            _ => Input::Validated { height: 1, round: u32::from(how), digest: B256::ZERO, verdict: Verdict::Valid },
+            _ => Input::Validated {
+                height: 1,
+                round: u32::from(how),
+                digest: B256::ZERO,
+                verdict: Verdict::Valid,
+            },
         });
     }
 
@@ -453,7 +463,10 @@ fn says_the_same(decoded: &Unverified<Block>, message: &Message<Block>) -> bool 
         (Unverified::Proposal { proposal, round_changes, prepares }, Message::Proposal(message)) => {
             let said = &message.justification;
             proposal.payload == *message.proposal.payload()
-                && round_changes.iter().map(|part| &part.payload).eq(said.round_changes.iter().map(Verified::payload))
+                && round_changes
+                    .iter()
+                    .map(|part| &part.payload)
+                    .eq(said.round_changes.iter().map(Verified::payload))
                 && prepares.iter().map(|part| &part.payload).eq(said.prepares.iter().map(Verified::payload))
         }
         (Unverified::Prepare(part), Message::Prepare(message)) => part.payload == *message.payload(),
@@ -461,7 +474,10 @@ fn says_the_same(decoded: &Unverified<Block>, message: &Message<Block>) -> bool 
         (Unverified::RoundChange { round_change, block, prepares }, Message::RoundChange(message)) => {
             round_change.payload == *message.round_change.payload()
                 && *block == message.block
-                && prepares.iter().map(|part| &part.payload).eq(message.prepares.iter().map(Verified::payload))
+                && prepares
+                    .iter()
+                    .map(|part| &part.payload)
+                    .eq(message.prepares.iter().map(Verified::payload))
         }
         _ => false,
     }

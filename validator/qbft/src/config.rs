@@ -59,8 +59,8 @@ impl Config {
     }
 }
 
-/// Timeout after so many failed rounds on new networks: `base · 2^failures`, at most [`MAX_TIMEOUT_MS`] (or `base`, should that
-/// be longer). At a node that never missed a quorum the failures are the round.
+/// Timeout on new networks after so many failed rounds (the round, at a node that never missed a quorum): `base · 2^round`,
+/// at most [`MAX_TIMEOUT_MS`] (or `base`, should that be longer).
 #[must_use]
 pub const fn round_timeout_ms(base_ms: u64, round: u32) -> u64 {
     capped_timeout_ms(base_ms, round, Some(MAX_TIMEOUT_MS))
@@ -85,7 +85,7 @@ pub const fn capped_timeout_ms(base_ms: u64, round: u32, cap_ms: Option<u64>) ->
 /// How long a round above 0 may last in which nothing can be expected to happen: a third of `base`, and a sixth of the
 /// timeout once that is longer. Long enough for the ROUND-CHANGE of a proposer who is a little later than a quorum.
 #[must_use]
-pub const fn grace_ms(base_ms: u64, round: u32, cap_ms: Option<u64>) -> u64 {
-    let (least, grown) = (base_ms / 3, capped_timeout_ms(base_ms, round, cap_ms) / 6);
+pub const fn grace_ms(base_ms: u64, round: u32) -> u64 {
+    let (least, grown) = (base_ms / 3, round_timeout_ms(base_ms, round) / 6);
     if grown > least { grown } else { least }
 }

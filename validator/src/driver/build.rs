@@ -70,7 +70,7 @@ pub(super) async fn build(materials: Materials, mut order: Order) -> Result<Prop
         let work = tokio::task::spawn_blocking(move || build_now(&again, order));
         let block = work.await.map_err(|_| BuildError::CutShort)??;
         let is_empty = block.block().body.transactions.is_empty();
-        if !is_empty || !may_wait || clock.unix_ms().saturating_add(FINISH_MS) >= order.empty_due_ms {
+        if !is_empty || !may_wait || order.due_ms >= order.empty_due_ms {
             return Ok(block);
         }
         wait_for_transactions(&materials, order.empty_due_ms).await;

@@ -110,7 +110,8 @@ pub fn moves(replica: &Replica, me: Address, setting: &Setting, vocabulary: &Voc
     let mut closed: Vec<_> = view.rounds.iter().filter(|known| known.accepted.is_some()).collect();
     moves.extend(of(Phase::Proposal).filter_map(|part| {
         let at = closed.iter().position(|known| known.round == part.message.round());
-        let is_taken = view.rounds.iter().any(|known| known.round == part.message.round() && known.accepted.is_some());
+        let is_taken =
+            view.rounds.iter().any(|known| known.round == part.message.round() && known.accepted.is_some());
         (!is_taken || at.map(|at| closed.remove(at)).is_some()).then(|| Move::Deliver(vec![part.clone()]))
     }));
     if replica.gathers(setting.rounds) {

@@ -101,7 +101,9 @@ impl Replica {
             proposer: Address::ZERO,
             validators: validators.into(),
             period_ms: 1_000,
+            empty_period_ms: 0,
             request_timeout_ms: 1_000,
+            empty_period_ms: 0,
         };
         let (instance, outputs) = Instance::new(config(identity), head.clone(), Recovered::default(), NOW_MS);
         let mut replica = Self {
@@ -220,7 +222,7 @@ impl Replica {
             }
             Output::Finalise { block, round, seals } => self.finalise(&block, round, &seals),
             Output::SetTimer { timer, .. } if timer.kind == TimerKind::Round => {
-                self.timed = Some(timer.round)
+                self.timed = Some(timer.round);
             }
             Output::SetTimer { .. } | Output::Behind { .. } | Output::RoundChanged { .. } => {}
         }
@@ -333,7 +335,9 @@ impl Replica {
             key.extend([1 << 32 | place, word(&record.digest())]);
         }
         for (kind, claims) in [(2u64, &self.signed), (3, &self.sent)] {
-            claims.iter().for_each(|claim| key.extend(claim.words(kind << 32)));
+            for claim in claims {
+                key.extend(claim.words(kind << 32));
+            }
         }
         key
     }

@@ -109,8 +109,8 @@ impl Search {
 
     fn explore(&mut self, limit: usize) -> Found {
         let mut start = State::default();
-        for place in 0..self.honest.len() {
-            let replica = Replica::start(&self.setting, self.honest[place]);
+        for (place, seat) in self.honest.clone().into_iter().enumerate() {
+            let replica = Replica::start(&self.setting, seat);
             start[place] = self.intern(place, replica);
         }
         self.visited.insert(self.class(&start), (start, start));

@@ -249,7 +249,7 @@ impl Vocabulary {
             if let Message::RoundChange(message) = message
                 && message.round_change.payload().round == round
             {
-                extend_each(&mut sets, &[message.round_change.clone()]);
+                extend_each(&mut sets, std::slice::from_ref(&message.round_change));
             }
         }
         for liar in &self.liars {

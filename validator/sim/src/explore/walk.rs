@@ -109,14 +109,18 @@ fn draw(
 /// Whether the honest seats alone, everything under way lost and the network timely from now on, decide; timers run
 /// out only where the core has started them, lower rounds first, and only once re-sending has brought nothing new.
 pub fn decides(replicas: &mut [Replica]) -> bool {
-    replicas.iter_mut().for_each(|replica| replica.outbox.clear());
+    for replica in replicas.iter_mut() {
+        replica.outbox.clear();
+    }
     loop {
         settle(replicas);
         if replicas.iter().any(|replica| replica.finalised.is_some()) {
             return true;
         }
         let before = states(replicas);
-        replicas.iter_mut().for_each(|replica| time_out(replica, TimerKind::Resend));
+        for replica in replicas.iter_mut() {
+            time_out(replica, TimerKind::Resend);
+        }
         settle(replicas);
         if states(replicas) != before {
             continue;

@@ -115,7 +115,7 @@ fn each_rule_has_its_words() {
         (
             signed(create(40_000, 1_000_000)),
             Rules { max_bytes: 32_768, ..RULES },
-            "oversized data: transaction size 40093, limit 32768",
+            "oversized data: transaction size 40021, limit 32768",
         ),
         (signed(TxLegacy { gas_limit: 16_777_216, ..legacy() }), RULES, ""),
         (
