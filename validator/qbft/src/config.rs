@@ -85,7 +85,7 @@ pub const fn capped_timeout_ms(base_ms: u64, round: u32, cap_ms: Option<u64>) ->
 /// How long a round above 0 may last in which nothing can be expected to happen: a third of `base`, and a sixth of the
 /// timeout once that is longer. Long enough for the ROUND-CHANGE of a proposer who is a little later than a quorum.
 #[must_use]
-pub const fn grace_ms(base_ms: u64, round: u32) -> u64 {
-    let (least, grown) = (base_ms / 3, round_timeout_ms(base_ms, round) / 6);
+pub const fn grace_ms(base_ms: u64, round: u32, cap_ms: Option<u64>) -> u64 {
+    let (least, grown) = (base_ms / 3, capped_timeout_ms(base_ms, round, cap_ms) / 6);
     if grown > least { grown } else { least }
 }
