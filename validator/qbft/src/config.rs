@@ -37,7 +37,7 @@ pub struct Config {
     pub proposal_round: ProposalRound,
     /// Whether votes that name a block by its other digest count too (`digest.rs`).
     pub mixed_digests: bool,
-    /// Whether turns of validators of whom nothing was heard are passed over (ADR 13); if not, every round is entered.
+    /// Whether turns of validators of whom nothing was heard are passed over (ADR 15); if not, every round is entered.
     pub passes_over: bool,
     /// Longest round timeout, milliseconds; none doubles for ever.
     pub timeout_cap_ms: Option<u64>,
@@ -59,13 +59,8 @@ impl Config {
     }
 }
 
-<<<<<<< HEAD
 /// Timeout on new networks after so many failed rounds (the round, at a node that never missed a quorum): `base · 2^round`,
 /// at most [`MAX_TIMEOUT_MS`] (or `base`, should that be longer).
-=======
-/// Timeout after so many failed rounds on new networks: `base · 2^failures`, at most [`MAX_TIMEOUT_MS`] (or `base`, should that
-/// be longer). At a node that never missed a quorum the failures are the round.
->>>>>>> recovery
 #[must_use]
 pub const fn round_timeout_ms(base_ms: u64, round: u32) -> u64 {
     capped_timeout_ms(base_ms, round, Some(MAX_TIMEOUT_MS))
@@ -90,12 +85,7 @@ pub const fn capped_timeout_ms(base_ms: u64, round: u32, cap_ms: Option<u64>) ->
 /// How long a round above 0 may last in which nothing can be expected to happen: a third of `base`, and a sixth of the
 /// timeout once that is longer. Long enough for the ROUND-CHANGE of a proposer who is a little later than a quorum.
 #[must_use]
-<<<<<<< HEAD
-pub const fn grace_ms(base_ms: u64, round: u32) -> u64 {
-    let (least, grown) = (base_ms / 3, round_timeout_ms(base_ms, round) / 6);
-=======
 pub const fn grace_ms(base_ms: u64, round: u32, cap_ms: Option<u64>) -> u64 {
     let (least, grown) = (base_ms / 3, capped_timeout_ms(base_ms, round, cap_ms) / 6);
->>>>>>> recovery
     if grown > least { grown } else { least }
 }

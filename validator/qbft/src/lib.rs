@@ -44,8 +44,8 @@
 //!   or its justified proposal; until the height is decided own messages of the round are re-sent every second. A day
 //!   without a quorum costs no rounds. Timeouts double, to a minute at most on networks of ours ([`Config::timeout_cap_ms`]),
 //!   and start at the shortest again after a quorum was missed; a round without hope of a proposal lasts a third of the
-//!   base (ADR 13).
-//! - Who leaves a round by its timer passes over the turns of validators of whom nothing was heard (ADR 13).
+//!   base (ADR 15).
+//! - Who leaves a round by its timer passes over the turns of validators of whom nothing was heard (ADR 15).
 //! - Who enters a round by its PROPOSAL sends ROUND-CHANGE for it too: so everybody in a round has one for it in the
 //!   journal, and after a restart of all a quorum for the round can form again.
 //! - Of each author only the highest ROUND-CHANGE is kept, and of each round only its first vote; votes are kept

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 //! How long a round may last, and which one comes after it. Local policy: safety rests on none of it (ADR 15).
-=======
-//! How long a round may last, and which one comes after it. Local policy: safety rests on none of it (ADR 13).
->>>>>>> recovery
 
 use crate::{
     block::Proposal,
@@ -27,19 +23,11 @@ impl<B: Proposal> Instance<B> {
         }
         let started_ms = if self.round == 0 { self.last_due_ms() } else { self.now_ms };
         let from_ms = self.timed.map_or(started_ms, |timed| timed.from_ms);
-<<<<<<< HEAD
-        let (base_ms, failures) = (self.head.request_timeout_ms, self.failures);
-        let length_ms = if self.is_hopeless() {
-            grace_ms(base_ms, failures)
-        } else {
-            capped_timeout_ms(base_ms, failures, self.config.timeout_cap_ms)
-=======
         let (base_ms, cap_ms) = (self.head.request_timeout_ms, self.config.timeout_cap_ms);
         let length_ms = if self.is_hopeless() {
             grace_ms(base_ms, self.failures, cap_ms)
         } else {
             capped_timeout_ms(base_ms, self.failures, cap_ms)
->>>>>>> recovery
         };
         let until_ms = from_ms.saturating_add(length_ms);
         if self.timed.is_none_or(|timed| timed.until_ms != until_ms) {
@@ -48,15 +36,6 @@ impl<B: Proposal> Instance<B> {
         self.timed = Some(Timed { from_ms, until_ms });
     }
 
-<<<<<<< HEAD
-    /// A proposal has come: the votes on it have the whole timeout, however long it took to come.
-    pub(crate) fn time_votes(&mut self) {
-        if self.round > 0 {
-            self.timed = None;
-            self.time_round();
-        } else {
-            self.end_empty_wait();
-=======
     /// A proposal has come: above round 0 the votes on it have the whole timeout, however long it took to come.
     pub(crate) fn time_votes(&mut self) {
         if self.round == 0 {
@@ -72,7 +51,6 @@ impl<B: Proposal> Instance<B> {
         if let Some(timed) = self.timed.filter(|_| self.round == 0 && from_ms < self.last_due_ms()) {
             self.timed = Some(Timed { from_ms, ..timed });
             self.time_round();
->>>>>>> recovery
         }
     }
 
@@ -81,18 +59,6 @@ impl<B: Proposal> Instance<B> {
         self.due_ms.saturating_add(self.head.empty_period_ms.saturating_sub(self.head.period_ms))
     }
 
-<<<<<<< HEAD
-    /// Round 0 has its proposal before it was due at the latest: what comes now needs no waiting for transactions.
-    pub(crate) fn end_empty_wait(&mut self) {
-        let (from_ms, last_ms) = (self.now_ms.max(self.due_ms), self.last_due_ms());
-        if self.round == 0 && from_ms < last_ms && self.timed.is_some() {
-            self.timed = Some(Timed { from_ms, until_ms: last_ms });
-            self.time_round();
-        }
-    }
-
-=======
->>>>>>> recovery
     /// Another round is entered: the last one has failed, and its successor is given more time.
     pub(crate) fn count_failure(&mut self) {
         if self.round == 0 {
@@ -118,12 +84,8 @@ impl<B: Proposal> Instance<B> {
     pub(crate) fn next_round(&self) -> u32 {
         let next = self.round.saturating_add(1);
         let validators = &self.head.validators;
-<<<<<<< HEAD
-        if validators.iter().filter(|validator| self.is_expected(**validator)).count() < self.quorum() {
-=======
         let expected = validators.iter().filter(|validator| self.is_expected(**validator)).count();
         if !self.config.passes_over || expected < self.quorum() {
->>>>>>> recovery
             return next;
         }
         let spare = validators.len().saturating_sub(self.quorum());

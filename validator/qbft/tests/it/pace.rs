@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 //! How long rounds last, and whose turn is passed over (ADR 15).
-=======
-//! How long rounds last, and whose turn is passed over (ADR 13).
->>>>>>> recovery
 
 use crate::bench::{
     Bench, TIMEOUT, block, head, justified, prepare_message, round_change, round_change_message, timeout,
@@ -113,13 +109,6 @@ fn a_proposal_gives_the_votes_on_it_the_whole_timeout() {
 
 #[test]
 fn the_grace_is_a_third_of_the_base_and_grows_with_the_timeout() {
-<<<<<<< HEAD
-    assert_eq!([0, 1, 2, 3, 99].map(|failures| grace_ms(TIMEOUT, failures)), [333, 333, 666, 1_333, 10_000]);
-    for failures in 0..10 {
-        assert!(grace_ms(1_500, failures) < round_timeout_ms(1_500, failures));
-    }
-}
-=======
     assert_eq!(
         [0, 1, 2, 3, 99].map(|failures| grace_ms(TIMEOUT, failures, Some(60_000))),
         [333, 333, 666, 1_333, 10_000]
@@ -144,4 +133,3 @@ fn a_node_told_to_enter_every_round_passes_nobody_over() {
     }
     assert_eq!(bench.tell(timeout(TimerKind::Round, 0))[0], "round 1");
 }
->>>>>>> recovery
