@@ -58,13 +58,13 @@ impl DialError {
 
     const fn last(&self) -> Last {
         match self {
-            Self::Establish(EstablishError::Timeout { .. }) => Last::Unreachable,
-            Self::Establish(_) => Last::Refused,
-            Self::Resolve { .. }
+            Self::Establish(EstablishError::Timeout { .. })
+            | Self::Resolve { .. }
             | Self::ResolveTimeout { .. }
             | Self::NoAddress { .. }
             | Self::Connect(_)
             | Self::ConnectTimeout => Last::Unreachable,
+            Self::Establish(_) => Last::Refused,
         }
     }
 }
