@@ -58,12 +58,12 @@ impl DialError {
 
     const fn last(&self) -> Last {
         match self {
-            Self::Resolve { .. }
+            Self::Establish(EstablishError::Timeout { .. })
+            | Self::Resolve { .. }
             | Self::ResolveTimeout { .. }
             | Self::NoAddress { .. }
             | Self::Connect(_)
-            | Self::ConnectTimeout
-            | Self::Establish(EstablishError::Timeout { .. }) => Last::Unreachable,
+            | Self::ConnectTimeout => Last::Unreachable,
             Self::Establish(_) => Last::Refused,
         }
     }

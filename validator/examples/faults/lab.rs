@@ -5,6 +5,7 @@ use crate::{
     proxy::{self, Image},
     watch::{Watch, hashes},
 };
+use chain::client::ClientProfile;
 use std::{net::Ipv4Addr, path::PathBuf, process::Command, time::Duration};
 use tokio::time::{Instant, sleep};
 use validator::devnet::{self, DevnetSpec, Ports};
@@ -60,6 +61,7 @@ impl Lab {
             gas_limit: 250_000_000,
             nodes: vec![ports; NODES],
             seats: NODES,
+            profile: ClientProfile::Quorate,
         })?;
         let mut lab = Self { index, nodes: Vec::new(), watch: Watch::default(), delay };
         run("ip", &format!("link add br{index} type bridge"))?;

@@ -89,9 +89,13 @@ fn print(row: &Row) {
     );
     if let Some((violation, way)) = &found.violation {
         println!("violation: {violation:?}, reached by");
-        way.iter().for_each(|step| println!("  {step}"));
+        for step in way {
+            println!("  {step}");
+        }
     }
-    walked.unknown.iter().take(3).for_each(|step| println!("a walk left what was explored: {step}"));
+    for step in walked.unknown.iter().take(3) {
+        println!("a walk left what was explored: {step}");
+    }
     if walked.stuck > 0 {
         println!("{} states from which the honest seats alone did not decide", walked.stuck);
     }
