@@ -25,7 +25,7 @@ image: ## static binaries in two scratch images, target/images/*.tar
 
 ## Checking it
 .PHONY: test
-test: ## everything: lints, unit tests, contracts, chart, operator on a real API server, end to end (needs root)
+test: ## everything: lints, unit tests, consensus under attack, contracts, chart, operator on a real API server, end to end (needs root)
 	@build/run-steps "make test" \
 	  machine="build/check-machine" \
 	  tools="$(CLUSTER)/build-tools" \
@@ -37,6 +37,10 @@ test: ## everything: lints, unit tests, contracts, chart, operator on a real API
 	  image="make --no-print-directory image" \
 	  unit="make --no-print-directory unit" \
 	  sim="make --no-print-directory sim" \
+	  model="make --no-print-directory model" \
+	  museum="make --no-print-directory museum" \
+	  fuzz="make --no-print-directory fuzz" \
+	  faults="make --no-print-directory faults" \
 	  chart="make --no-print-directory chart" \
 	  clients="make --no-print-directory clients" \
 	  operator="make --no-print-directory operator-test" \
