@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
 /// How long a block may take before the run is given up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 const DEAD: usize = 0;
 
 /// A block as the living nodes told of it, and what it came after.

@@ -15,7 +15,7 @@ pub(crate) const NODES: usize = 4;
 pub(crate) const PERIOD: u64 = 2;
 pub(crate) const REQUEST_TIMEOUT_MS: u64 = 1500;
 /// For everything that must happen in the end.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the labs are made from.
 #[derive(Clone)]

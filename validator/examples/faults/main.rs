@@ -76,7 +76,7 @@ fn main() -> anyhow::Result<ExitCode> {
         match options.what {
             What::Recovery { seconds } => recovery::run(&setting, &seconds).await,
             What::DeadProposer { heights } => dead_proposer::run(&setting, heights).await,
-            What::Scenarios { only } => scenarios::run(&setting, &only).await,
+            What::Scenarios { only } => Box::pin(scenarios::run(&setting, &only)).await,
         }
     })
 }

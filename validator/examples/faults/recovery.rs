@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 /// One way, on the long path.
 const WAN: Duration = Duration::from_millis(300);
 /// How long a block may take before the run is given up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// The seat that stays dead when the quorum is back, as many as may be.
 const DEAD: usize = 0;
 /// The seat whose return makes the quorum.
