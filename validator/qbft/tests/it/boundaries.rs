@@ -541,3 +541,11 @@ fn a_proposer_above_round_0_that_knows_its_block_only_from_the_lock_makes_no_oth
     lines.extend(again.tell(round_change_message(3, 1, None)));
     assert!(!lines.iter().any(|line| line.starts_with("build") || line.contains("proposal")), "{lines:?}");
 }
+
+#[test]
+fn a_proposal_that_comes_late_in_round_0_does_not_lengthen_it() {
+    let (mut bench, _) = Bench::start(2);
+    bench.now_ms = DUE + 500;
+    bench.verdict = None;
+    assert_eq!(bench.tell(proposal(1, 0, &block(1, 0))), ["validate r0"]);
+}
