@@ -113,4 +113,23 @@ mod tests {
         presence.next_height(&[]);
         assert!(presence.0.is_empty());
     }
+
+    #[test]
+    fn a_validator_has_reached_the_highest_height_it_spoke_of() {
+        let mut presence = Presence::default();
+        for height in [5, 4, 6, 5] {
+            presence.heard(ANNE, height, 10_000);
+        }
+        assert!(presence.has_reached(ANNE, 6) && !presence.has_reached(ANNE, 7));
+    }
+
+    #[test]
+    fn copies_that_gossip_brings_within_half_a_second_are_no_resending() {
+        let mut presence = Presence::default();
+        presence.heard(ANNE, 5, 10_000);
+        for copy_ms in [10_100, 10_200, 10_300, 10_499] {
+            presence.repeated(ANNE, copy_ms);
+        }
+        assert!(!presence.is_missed(ANNE, 5, 10_000, 99_000));
+    }
 }

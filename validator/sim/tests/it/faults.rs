@@ -44,7 +44,7 @@ fn all_may_crash_at_the_same_moment_and_go_on_from_their_journals() {
     for moment in Moment::ALL {
         for nth in 0..12 {
             let crash = |node| Fault::CrashAt { node, moment, nth, for_ms: 300 + 97 * node as u64 };
-            let scenario = (0..4).map(crash).fold(Scenario::calm(4, 14), Scenario::with);
+            let scenario = (0..4).map(crash).fold(Scenario::calm(4, 24), Scenario::with);
             let outcome = world(scenario).run();
             assert_eq!((outcome.violation, outcome.crashes), (None, 4), "{moment:?} {nth}");
         }
