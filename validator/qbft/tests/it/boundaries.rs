@@ -6,7 +6,7 @@ use crate::bench::{
 };
 use alloy_primitives::B256;
 use qbft::{
-    Input, Message, NewHead, Record, Rejected, Signed, Symbolic, TimerKind, Unverified, Verified,
+    Footprint, Input, Message, NewHead, Record, Rejected, Signed, Symbolic, TimerKind, Unverified, Verified,
     message::{Commit, Prepare, Prepared, ProposalPayload, RoundChange},
     reject::{BadBlock, BadJustification, BadRoundChange},
 };
@@ -493,4 +493,51 @@ fn of_two_certificates_of_one_block_the_proposer_takes_the_one_by_its_own_digest
             proposed.expect("a proposal").iter().map(|prepare| prepare.payload().digest).collect();
         assert_eq!(digests, [named[0]; 3], "{order:?}");
     }
+}
+
+#[test]
+fn a_footprint_counts_what_is_kept_and_knows_its_bound() {
+    let (mut bench, _) = Bench::start(2);
+    assert_eq!(bench.instance.footprint(), Footprint::default());
+    bench.tell(proposal(1, 0, &block(1, 0)));
+    bench.tell(commit(1, &block(1, 0)));
+    bench.tell(round_change_message(4, 3, None));
+    bench.tell(prepare_at(3, 0, 1));
+    bench.tell(prepare_at(4, 0, 1));
+    bench.tell(prepare_at(5, 0, 3));
+    let kept = Footprint { rounds: 1, votes: 2, round_changes: 1, own: 1, future: 3, authors: 2 };
+    assert_eq!((bench.instance.footprint(), kept.total()), (kept, 10));
+
+    assert!(kept.is_within(&kept) && kept.is_within(&Footprint::bound(4)));
+    let one_less = [
+        Footprint { rounds: 0, ..kept },
+        Footprint { votes: 1, ..kept },
+        Footprint { round_changes: 0, ..kept },
+        Footprint { own: 0, ..kept },
+        Footprint { future: 2, ..kept },
+        Footprint { authors: 1, ..kept },
+    ];
+    assert!(!one_less.iter().any(|bound| kept.is_within(bound)));
+}
+
+#[test]
+fn a_proposer_above_round_0_that_knows_its_block_only_from_the_lock_makes_no_other_one() {
+    let (mut bench, _) = Bench::start(2);
+    bench.tell(timeout(TimerKind::Round, 0));
+    for from in [1, 3] {
+        bench.tell(round_change_message(from, 1, None));
+    }
+    let made = block(2, 1);
+    bench.tell(Input::Built { height: 1, round: 1, block: made });
+    for from in [1, 3] {
+        bench.tell(prepare_message(from, &made));
+    }
+    let is_kept =
+        |record: &Record<Block>| matches!(record.phase(), qbft::Phase::Commit | qbft::Phase::RoundChange);
+    let journal: Vec<_> = bench.journal.into_iter().filter(is_kept).collect();
+    assert_eq!(journal.len(), 2);
+    let (mut again, _) = Bench::restart(qbft::Config::new(Some(seat(2))), journal);
+    let mut lines = again.tell(round_change_message(1, 1, None));
+    lines.extend(again.tell(round_change_message(3, 1, None)));
+    assert!(!lines.iter().any(|line| line.starts_with("build") || line.contains("proposal")), "{lines:?}");
 }
