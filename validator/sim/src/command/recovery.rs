@@ -1,8 +1,9 @@
 //! How soon after its quorum is back a halted network decides its next block, in virtual time.
 
-use super::{on_every_core, per};
+use super::per;
 use chain::quorum::quorum;
 use qbft_sim::{
+    cores::on_every_core,
     fault::{Fault, Nodes},
     rng::Rng,
     scenario::{Link, Scenario},
