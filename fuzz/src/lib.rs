@@ -13,7 +13,6 @@ mod transactions;
 mod votes;
 
 pub use block::ProposedBlock as Block;
-pub use transactions::is_transaction;
 pub use votes::record_of;
 
 /// A target: its name, and what is done with the bytes. It must return.

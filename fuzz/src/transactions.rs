@@ -15,9 +15,3 @@ pub fn raw_transaction(data: &[u8]) {
     assert_eq!(*transaction.tx_hash(), keccak256(data));
     let _sender = transaction.recover_signer();
 }
-
-/// Whether bytes are a transaction: seeds for `raw-transaction`.
-#[must_use]
-pub fn is_transaction(data: &[u8]) -> bool {
-    raw::decode(data).is_ok()
-}
