@@ -47,12 +47,16 @@ test: ## everything: lints, unit tests, consensus under attack, contracts, chart
 	  e2e="make --no-print-directory e2e"
 
 .PHONY: lint fmt sizes arch deny
+# fuzz/ is a workspace of its own that shares no build with this one and ships nothing: formatted and measured, but left out
+# of clippy, which would compile all it stands on once more, and of the licence check.
 lint: ## formatting, clippy and documentation, warnings denied
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets --features e2e/cluster -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items --features qbft-sim/real
 fmt: ## format the Rust code
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 sizes: ## files and functions within their bounds
 	@build/check-sizes
 arch: ## direction rules of the crates
@@ -83,7 +87,7 @@ sim-real: ## one schedule for every hundred of N on real keys, bytes, ledgers an
 	  $(if $(PLAN),--plan "$(PLAN)") $(if $(SEED),--seed $(SEED),--seeds $$(( ($(N) + 99) / 100 )) --from $(or $(FROM),0))
 model: ## every state of 4 seats, 2 rounds, 1 liar, 1 crash, by the real core (FULL=1: two crashes too)
 	@cargo run --quiet --locked --release -p qbft-sim --bin model -- $(if $(FULL),--full)
-fuzz: ## every decoder and the protocol step, SECONDS=5 each (TARGET=… for one)
+fuzz: ## the protocol step and every decoder of bytes from outside (list: fuzz/src/lib.rs), SECONDS=5 each (TARGET=… for one)
 	@build/fuzz $(SECONDS) $(TARGET)
 operator-test: ## operator against a real API server
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \

@@ -37,6 +37,7 @@ fn run() -> io::Result<()> {
     let mut seeds = Seeds::new();
     add_votes(&mut seeds, &votes);
     add_packets(&mut seeds, &node);
+    add_files(&mut seeds);
     add_documents(&mut seeds, &node);
     for seed in 0..4u8 {
         let noise =
@@ -119,6 +120,14 @@ fn add_packets(seeds: &mut Seeds, node: &Value) {
     seeds.entry("compression").or_default().push(hello[0].clone());
     seeds.entry("hello").or_default().extend(hello);
     seeds.entry("disconnect").or_default().extend([vec![0xc1, 4], vec![8], vec![0xc0], vec![0x82, 1, 2]]);
+}
+
+/// Recipes of vote files. Raw transactions have no seeds: the fuzzer finds their forms by itself.
+fn add_files(seeds: &mut Seeds) {
+    for (count, what) in [(1u8, 0u8), (3, 0), (7, 0), (2, 1), (3, 0x80), (7, 0xff)] {
+        let recipe = [&[count, what, 0, 30 * count], [count; 64].as_slice()].concat();
+        seeds.entry("vote-file").or_default().push(recipe);
+    }
 }
 
 fn add_documents(seeds: &mut Seeds, node: &Value) {

@@ -1,23 +1,30 @@
-//! What is fuzzed: every decoder that is fed from outside, and the protocol's `step`. One binary, so that it is linked
-//! once; the target is chosen by name.
+//! What is fuzzed: the decoders of consensus, of the wire, of documents, of raw transactions and of the vote journal's
+//! file, and the protocol's `step`. What JSON-RPC calls and the operator's resources are made of is `serde`'s to read. One
+//! binary, so that it is linked once; the target is chosen by name.
 
+// The shipped file itself: the node's own crate would bring the EVM and the database into every build.
+#[path = "../../validator/src/driver/block.rs"]
 mod block;
 mod documents;
+mod files;
 mod peers;
 mod step;
+mod transactions;
 mod votes;
 
-pub use block::Block;
+pub use block::ProposedBlock as Block;
 pub use votes::record_of;
 
 /// A target: its name, and what is done with the bytes. It must return.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 16] = [
     ("step", step::step),
     ("wire", votes::wire),
     ("record", votes::record),
+    ("vote-file", files::vote_file),
+    ("raw-transaction", transactions::raw_transaction),
     ("extra", documents::extra),
     ("genesis", documents::genesis),
     ("network-info", documents::network_info),

@@ -1,6 +1,6 @@
 //! Messages of `istanbul/100` and records of the vote journal.
 
-use crate::block::Block;
+use crate::Block;
 use qbft::{
     Encoding, Proposal,
     wire::{decode, decode_record, encode, encode_record},

@@ -15,6 +15,7 @@ pub mod core;
 mod error;
 pub mod journal;
 mod limits;
+pub mod raw;
 mod submit;
 
 pub use self::core::{Content, Stats, Turns};

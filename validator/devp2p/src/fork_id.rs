@@ -73,8 +73,8 @@ impl ForkSchedule {
     }
 }
 
-/// Besu counts no `eip155Block`.
-fn besu_blocks(genesis: &Genesis) -> Vec<u64> {
+/// The forks that both clients count.
+fn shared_blocks(genesis: &Genesis) -> impl Iterator<Item = u64> {
     let c = &genesis.config;
     let blocks = [
         c.homestead_block,
@@ -87,12 +87,15 @@ fn besu_blocks(genesis: &Genesis) -> Vec<u64> {
         c.istanbul_block,
         c.muir_glacier_block,
         c.berlin_block,
-        c.london_block,
-        c.arrow_glacier_block,
-        c.gray_glacier_block,
-        c.merge_netsplit_block,
     ];
-    blocks.into_iter().flatten().collect()
+    blocks.into_iter().flatten()
+}
+
+/// Besu counts no `eip155Block`.
+fn besu_blocks(genesis: &Genesis) -> Vec<u64> {
+    let c = &genesis.config;
+    let later = [c.london_block, c.arrow_glacier_block, c.gray_glacier_block, c.merge_netsplit_block];
+    shared_blocks(genesis).chain(later.into_iter().flatten()).collect()
 }
 
 fn times(genesis: &Genesis) -> Vec<u64> {
@@ -115,19 +118,6 @@ fn times(genesis: &Genesis) -> Vec<u64> {
 
 /// GoQuorum counts every key that ends in `Block`, its own but `qip714Block` included, and no fork after Berlin.
 fn goquorum_blocks(genesis: &Genesis) -> Vec<u64> {
-    let c = &genesis.config;
-    let known = [
-        c.homestead_block,
-        c.dao_fork_block,
-        c.eip150_block,
-        c.eip155_block,
-        c.eip158_block,
-        c.byzantium_block,
-        c.constantinople_block,
-        c.petersburg_block,
-        c.istanbul_block,
-        c.muir_glacier_block,
-        c.berlin_block,
-    ];
-    known.into_iter().flatten().chain(genesis.quorum_forks.iter().copied()).collect()
+    let own = genesis.quorum_forks.iter().copied();
+    shared_blocks(genesis).chain(genesis.config.eip155_block).chain(own).collect()
 }

@@ -38,6 +38,7 @@ pub struct Config {
     /// Whether votes that name a block by its other digest count too (`digest.rs`).
     pub mixed_digests: bool,
     /// Whether turns of validators of whom nothing was heard are passed over (ADR 15); if not, every round is entered.
+    /// Every node has it on; only the exhaustive model turns it off, so that its two rounds are rounds 0 and 1.
     pub passes_over: bool,
     /// Longest round timeout, milliseconds; none doubles for ever.
     pub timeout_cap_ms: Option<u64>,

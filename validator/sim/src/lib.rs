@@ -7,6 +7,7 @@
 //! [`world::World`] of some [`flavour::Flavour`].
 
 pub mod byzantine;
+pub mod cores;
 pub mod draw;
 pub mod explore;
 pub mod fault;

@@ -33,7 +33,7 @@ pub enum PlanError {
 
 impl Scenario {
     /// Everything that is a number, by name.
-    pub(crate) fn numbers(&mut self) -> [(&'static str, &mut u64); 19] {
+    pub(crate) fn numbers(&mut self) -> [(&'static str, &mut u64); 21] {
         [
             ("seed", &mut self.seed),
             ("heights", &mut self.heights),
@@ -54,12 +54,14 @@ impl Scenario {
             ("early-sync", &mut self.early_sync),
             ("skew", &mut self.skew_ms),
             ("request-timeout", &mut self.request_timeout_ms),
+            ("period", &mut self.period_ms),
+            ("kept", &mut self.kept_blocks),
         ]
     }
 }
 
 impl fmt::Display for Scenario {
-    /// What differs from [`Scenario::calm`] of as many seats; block period and kept blocks are never drawn.
+    /// What differs from [`Scenario::calm`] of as many seats.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "seats={}", self.seats)?;
         let (mut own, mut calm) = (self.clone(), Self::calm(self.seats, 0));
@@ -190,6 +192,13 @@ fn from_words(name: &str, values: &[i128]) -> Option<Fault> {
 mod tests {
     use super::*;
     use crate::draw::{Profile, draw};
+
+    #[test]
+    fn period_and_kept_blocks_make_the_trip_too() {
+        let scenario = Scenario { period_ms: 2_000, kept_blocks: 4_096, ..Scenario::calm(4, 9) };
+        assert_eq!(scenario.to_string(), "seats=4 heights=9 period=2000 kept=4096");
+        assert_eq!(scenario.to_string().parse(), Ok(scenario));
+    }
 
     #[test]
     fn every_drawn_scenario_is_the_same_after_a_trip_through_text() {

@@ -1,13 +1,8 @@
 //! Real schedules by seed: a few whenever tests run, as many as wanted by `make sim-real`.
 
 use clap::Parser;
-use qbft_sim::{Outcome, real, scenario::Scenario, shrink::shrink};
-use std::{
-    process::ExitCode,
-    sync::atomic::{AtomicU64, Ordering},
-    thread,
-    time::Instant,
-};
+use qbft_sim::{Outcome, cores::on_every_core, real, scenario::Scenario, shrink::shrink};
+use std::{process::ExitCode, time::Instant};
 
 /// Simulated networks with real keys, bytes, ledgers and the contract, one per seed.
 #[derive(Parser)]
@@ -71,26 +66,10 @@ fn replay(scenario: &Scenario) -> bool {
 
 /// Runs seeds on every core; those that broke a promise, and which.
 fn sweep(from: u64, seeds: u64) -> Vec<(u64, String)> {
-    let next = AtomicU64::new(from);
-    let work = || {
-        let mut failed = Vec::new();
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed - from >= seeds {
-                return failed;
-            }
-            match real::run(real::scenario(seed)) {
-                Ok(outcome) if outcome.violation.is_none() => {}
-                Ok(outcome) => failed.push((seed, format!("{:?}", outcome.violation))),
-                Err(fault) => failed.push((seed, fault.to_string())),
-            }
-        }
+    let why = |seed| match real::run(real::scenario(seed)) {
+        Ok(outcome) => outcome.violation.map(|violation| format!("{violation:?}")),
+        Err(fault) => Some(fault.to_string()),
     };
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let mut failed: Vec<(u64, String)> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
-    });
-    failed.sort();
-    failed
+    let failed = on_every_core(|index| index < seeds, |index| why(from.saturating_add(index)));
+    failed.into_iter().map(|(index, why)| (from.saturating_add(index), why)).collect()
 }

@@ -7,7 +7,7 @@ use chain::{
     Extra,
     hash::{ProposalRound, block_hash, commit_hash, proposal_digest, with_round_and_seals},
 };
-use ledger::Block;
+use devp2p::Block;
 use qbft::{Ecdsa, Proposal};
 use std::sync::Arc;
 
@@ -127,7 +127,7 @@ impl Decodable for ProposedBlock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledger::BlockBody;
+    use devp2p::BlockBody;
 
     fn block(round: u32) -> ProposedBlock {
         let header = Header { number: 3, extra_data: Extra::unsealed(round).to_bytes(), ..Header::default() };

@@ -1,14 +1,12 @@
 //! Which transactions may enter, judged without state. Sources: `node-facts` E.2 and E.4; EIP-155, 1559, 2028, 2681,
 //! 2930, 3860, 7623, 7702, 7825.
 
-use super::PoolError;
+use super::{PoolError, raw::MAX_TRANSACTION_BYTES};
 use alloy_consensus::{Header, Transaction, TxEnvelope, TxType, transaction::SignerRecoverable};
-use alloy_eips::eip2718::{Decodable2718, Encodable2718 as _};
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_eips::eip2718::Encodable2718 as _;
+use alloy_primitives::{Address, U256};
 use chain::genesis::Genesis;
 
-/// Most bytes of an encoded transaction.
-pub const MAX_TRANSACTION_BYTES: usize = 128 * 1024;
 /// EIP-3860.
 const MAX_INIT_CODE_BYTES: usize = 49_152;
 /// EIP-7825.
@@ -86,20 +84,6 @@ impl Rules {
     pub fn without_passing(self) -> Self {
         Self { base_fee: 0, block_gas_limit: u64::MAX, ..self }
     }
-}
-
-/// Decodes an EIP-2718 transaction; trailing bytes are refused.
-pub fn decode(raw: &Bytes) -> Result<TxEnvelope, PoolError> {
-    if raw.len() > MAX_TRANSACTION_BYTES {
-        return Err(PoolError::Oversized { size: raw.len(), limit: MAX_TRANSACTION_BYTES });
-    }
-    match raw.first() {
-        None => return Err(PoolError::Malformed("typed transaction too short".into())),
-        // A blob transaction over RPC carries its sidecar, so it is refused before its body is looked at.
-        Some(3 | 5..=0x7f) => return Err(PoolError::TypeNotSupported),
-        Some(_) => {}
-    }
-    TxEnvelope::decode_2718_exact(raw).map_err(|error| PoolError::Malformed(error.to_string()))
 }
 
 /// Checks everything that needs neither the sender nor state.

@@ -1,6 +1,9 @@
 //! Why a transaction is refused. Texts are go-ethereum's, because client libraries match them.
 
-use super::journal::JournalError;
+use super::{
+    journal::JournalError,
+    raw::{MAX_TRANSACTION_BYTES, RawError},
+};
 use alloy_primitives::{Address, B256, U256};
 
 /// A refused transaction.
@@ -157,6 +160,16 @@ pub enum PoolError {
     /// The node stops.
     #[error("node is shutting down, send the transaction to another node")]
     Stopping,
+}
+
+impl From<RawError> for PoolError {
+    fn from(error: RawError) -> Self {
+        match error {
+            RawError::Malformed(why) => Self::Malformed(why),
+            RawError::TypeNotSupported => Self::TypeNotSupported,
+            RawError::Oversized(size) => Self::Oversized { size, limit: MAX_TRANSACTION_BYTES },
+        }
+    }
 }
 
 impl PoolError {

@@ -1,6 +1,6 @@
 //! The way in: decode, check, recover, compare with state, enter, make durable.
 
-use super::{Origin, Pool, PoolError, Pooled, admission, core::Sender, journal::Replay};
+use super::{Origin, Pool, PoolError, Pooled, admission, core::Sender, journal::Replay, raw};
 use alloy_consensus::TxEnvelope;
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, keccak256};
 use ledger::{At, LedgerError, Recovered};
@@ -110,7 +110,7 @@ impl Pool {
         if self.contains(&keccak256(&raw)) {
             return Err(PoolError::AlreadyKnown);
         }
-        let tx = admission::decode(&raw)?;
+        let tx = raw::decode(&raw)?;
         let mut rules = *self.shared.rules.read();
         if origin == Origin::Journal {
             rules = rules.without_passing();

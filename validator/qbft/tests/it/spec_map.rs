@@ -77,8 +77,15 @@ fn every_handler_and_every_predicate_of_the_core_has_a_row() {
         }
     }
     assert!(handlers >= 14, "only {handlers} handlers found");
-    for function in declared(&read(&root().join("src/justification.rs")), "is_") {
-        assert!(mapped.contains(&format!("justification.rs {function}")), "{function} has no row");
+    for (file, start, least) in
+        [("justification.rs", "is_", 2), ("pace.rs", "", 6), ("presence.rs", "is_", 1), ("digest.rs", "", 2)]
+    {
+        let source = read(&root().join("src").join(file));
+        let functions = declared(&source, start);
+        assert!(functions.len() >= least, "only {functions:?} found in {file}");
+        for function in functions {
+            assert!(mapped.contains(&format!("{file} {function}")), "{function} of {file} has no row");
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 //! Every vector of `qbft-vectors.json` is exercised here or listed in `unread-vectors`; never neither, never both.
+//! That list is empty and stays so: a vector that comes in is exercised with it.
 
 #[path = "../../../chain/tests/it/vectors.rs"]
 mod chain_vectors;
@@ -349,11 +350,7 @@ fn every_vector_is_exercised_or_listed_as_unread() {
     .concat()
     .into_iter()
     .collect();
-    let listed: BTreeSet<String> = include_str!("unread-vectors")
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(str::to_owned)
-        .collect();
+    let listed: BTreeSet<String> = include_str!("unread-vectors").lines().map(str::to_owned).collect();
     let mut all = BTreeSet::new();
     name("", &vectors, &mut all);
     let accounted: BTreeSet<_> = exercised.union(&listed).cloned().collect();

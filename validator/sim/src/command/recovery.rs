@@ -1,8 +1,11 @@
 //! How soon after its quorum is back a halted network decides its next block, in virtual time.
 
-use super::{on_every_core, per};
+use super::per;
 use chain::quorum::quorum;
-use qbft_sim::recovery::{BAR_MS, Case, Loss, Path, measure};
+use qbft_sim::{
+    cores::on_every_core,
+    recovery::{BAR_MS, Case, Loss, Path, measure},
+};
 
 const SIZES: [usize; 5] = [4, 7, 10, 16, 31];
 const OUTAGES_S: [u64; 3] = [10, 600, 86_400];

@@ -1,9 +1,10 @@
 //! Many seeds, one seed, one plan.
 
-use super::{long, on_every_core, per};
+use super::{long, per};
 use qbft_sim::{
+    Outcome,
+    cores::{on_every_core, until_found},
     draw::{Profile, draw},
-    oracle::Violation,
     play,
     scenario::Scenario,
     shrink::shrink,
@@ -59,45 +60,56 @@ pub(crate) fn replay(scenario: &Scenario) -> bool {
     false
 }
 
-/// Runs seeds of all sizes, and a long schedule now and then, for some hours or until stopped.
+/// Runs seeds of all sizes, and a long schedule now and then, for some hours or until stopped; `true` if no promise was
+/// broken. The first broken one ends the night and is shrunk.
 pub(crate) fn night(from: u64, hours: f64) -> bool {
     let (started, minutes, done) = (Instant::now(), AtomicU64::new(0), AtomicU64::new(0));
-    let (seen, virtual_ms) = (AtomicU64::new(0), AtomicU64::new(0));
+    let virtual_ms = AtomicU64::new(0);
     let limit = (hours > 0.0).then(|| Duration::from_secs_f64(hours * 3_600.0));
-    let line = || {
+    let line = |violations: usize| {
         let (count, seconds) = (done.load(Ordering::Relaxed), started.elapsed().as_secs_f64());
         format!(
-            "scenarios={count} per-second={:.0} virtual-days={} violations={}",
+            "scenarios={count} per-second={:.0} virtual-days={} violations={violations}",
             per(count, seconds),
             virtual_ms.load(Ordering::Relaxed) / 86_400_000,
-            seen.load(Ordering::Relaxed)
         )
     };
-    let failed: Vec<(u64, Violation)> = on_every_core(
+    let failed = until_found(
         |_| {
             let minute = started.elapsed().as_secs() / 60;
             if minutes.fetch_max(minute, Ordering::Relaxed) < minute {
-                println!("after {minute} min: {}", line());
+                println!("after {minute} min: {}", line(0));
             }
             limit.is_none_or(|limit| started.elapsed() < limit)
         },
         |index| {
-            let seed = from.saturating_add(index);
-            let outcome = if index % LONG_EVERY == LONG_EVERY - 1 {
-                long::schedule(seed, LONG_DAYS)
-            } else {
-                qbft_sim::run(seed, Profile::default())
-            };
+            let outcome = at_night(index, from.saturating_add(index));
             done.fetch_add(1, Ordering::Relaxed);
             virtual_ms.fetch_add(outcome.duration_ms, Ordering::Relaxed);
-            let violation = outcome.violation?;
-            seen.fetch_add(1, Ordering::Relaxed);
-            let is_long = index % LONG_EVERY == LONG_EVERY - 1;
-            let again = if is_long { "sim-long DAYS=1 FROM" } else { "sim MIXED=1 SEED" };
-            println!("seed {seed}: {violation:?}; replay with `make {again}={seed}`");
-            Some(violation)
+            outcome.violation.is_some().then_some(outcome)
         },
     );
-    println!("{}", line());
+    for (index, outcome) in &failed {
+        let again = if is_long(*index) { "sim-long DAYS=1 FROM" } else { "sim MIXED=1 SEED" };
+        let seed = from.saturating_add(*index);
+        println!("seed {seed}: {:?}; replay with `make {again}={seed}`", outcome.violation);
+    }
+    if let Some((index, outcome)) = failed.first() {
+        let seed = from.saturating_add(*index);
+        if is_long(*index) {
+            long::shrink(seed, LONG_DAYS, outcome.duration_ms);
+        } else {
+            replay(&draw(seed, Profile::default()));
+        }
+    }
+    println!("{}", line(failed.len()));
     failed.is_empty()
+}
+
+const fn is_long(index: u64) -> bool {
+    index % LONG_EVERY == LONG_EVERY - 1
+}
+
+fn at_night(index: u64, seed: u64) -> Outcome {
+    if is_long(index) { long::run_days(seed, LONG_DAYS) } else { qbft_sim::run(seed, Profile::default()) }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::pool::raw;
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEip7702, TxLegacy};
 use alloy_eips::{eip2718::Encodable2718, eip2930::AccessListItem, eip7702::Authorization};
 use alloy_primitives::{B256, Signature, TxKind};
@@ -177,11 +178,11 @@ fn what_is_no_transaction_is_refused_before_it_is_looked_at() {
         ([whole.as_slice(), &[0]].concat(), ""),
     ];
     for (raw, want) in table {
-        let error = decode(&raw.into()).unwrap_err();
+        let error = PoolError::from(raw::decode(&raw).unwrap_err());
         assert!(want.is_empty() || error.to_string() == want, "{error}");
         assert_eq!(error.is_protocol_breach(), want.is_empty() || want.starts_with("typed"), "{error}");
     }
-    assert_eq!(decode(&whole.clone().into()).unwrap().encoded_2718(), whole);
+    assert_eq!(raw::decode(&whole).unwrap().encoded_2718(), whole);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The file's format: [`MAGIC`], then frames of `length u32 LE ‖ CRC-32 of the payload u32 LE ‖ payload`.
 
-use crate::pool::admission::MAX_TRANSACTION_BYTES;
+use crate::pool::raw::MAX_TRANSACTION_BYTES;
 use alloy_primitives::Bytes;
 
 /// Names the format and its version.
