@@ -33,7 +33,10 @@ use crate::{
     votes::PendingVotes,
 };
 use alloy_primitives::{Address, B256};
-use chain::{client::WireRules, genesis::MessageEncoding};
+use chain::{
+    client::{ClientProfile, WireRules},
+    genesis::MessageEncoding,
+};
 use devp2p::{Audience, Misbehaviour, Network, PeerId};
 use heard::Heard;
 use ledger::{HeadInfo, Ledger, LedgerError};
@@ -160,6 +163,9 @@ impl Driver {
         config.proposal_round = parts.rules.proposal_round;
         config.mixed_digests = parts.rules.mixed_digests;
         config.timeout_cap_ms = parts.rules.timeout_cap_ms;
+        if parts.rules.profile != ClientProfile::Quorate {
+            config.pace = qbft::Pace::Classic;
+        }
         let encoding = match parts.rules.message_encoding {
             MessageEncoding::FourItem => Encoding::Besu26,
             MessageEncoding::Legacy => Encoding::Legacy,

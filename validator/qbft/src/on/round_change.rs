@@ -57,7 +57,7 @@ impl<B: Proposal> Instance<B> {
         }
         let round = self.round;
         if round > 0 && self.count_round_changes(|target| target >= round) >= self.quorum() {
-            self.time_round();
+            self.time_quorum();
         }
         self.propose_after_round_change();
     }
@@ -100,6 +100,7 @@ impl<B: Proposal> Instance<B> {
         self.candidate = None;
         self.drop_past_rounds();
         self.out.push(Output::RoundChanged { height: self.height(), round });
+        self.time_entry();
         self.cast_round_change();
     }
 
