@@ -10,6 +10,7 @@ use alloy_primitives::Address;
 
 /// The timer of the current round.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "the unit stands in the name")]
 pub(crate) struct Timed {
     from_ms: u64,
     until_ms: u64,
@@ -20,7 +21,7 @@ pub(crate) struct Timed {
 impl Timed {
     /// From when on it is measured, by a clock that may have been set since: what was left to wait until then is not
     /// made longer, and the round has not lasted longer than its timer, which would have run out.
-    fn from_ms(&self, now_ms: u64) -> u64 {
+    fn start_ms(&self, now_ms: u64) -> u64 {
         let wait_ms = self.from_ms.saturating_sub(self.set_ms);
         let latest_ms = now_ms.saturating_add(wait_ms);
         if now_ms > self.until_ms { now_ms } else { self.from_ms.min(latest_ms) }
@@ -34,7 +35,7 @@ impl<B: Proposal> Instance<B> {
             return;
         }
         let started_ms = if self.round == 0 { self.last_due_ms() } else { self.now_ms };
-        let from_ms = self.timed.map_or(started_ms, |timed| timed.from_ms(self.now_ms));
+        let from_ms = self.timed.map_or(started_ms, |timed| timed.start_ms(self.now_ms));
         let until_ms = from_ms.saturating_add(self.round_length_ms());
         if self.timed.is_none_or(|timed| timed.until_ms != until_ms) {
             self.set_timer(TimerKind::Round, until_ms);
