@@ -112,11 +112,11 @@ soak: ## four nodes for MINUTES=10; ends with the interval error and round chang
 	@$${CARGO_TARGET_DIR:-target}/release/examples/soak --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator --minutes $(MINUTES)
 
 .PHONY: recovery dead-proposer faults
-recovery: ## first block after a quorum is back: virtual time, then real processes (needs root); ends with worst-recovery-seconds=
+recovery: ## first block after a quorum is back: virtual time, then real processes (needs root); fails above 6 s; ends with worst-recovery-seconds=
 	@build/recovery
-dead-proposer: ## HEIGHTS=100 heights whose proposer is dead, real processes (needs root); ends with dead-height-max-seconds=
+dead-proposer: ## HEIGHTS=100 heights whose proposer is dead, real processes (needs root); fails above 4 s; ends with dead-height-max-seconds=
 	@build/faults dead-proposer --heights $${HEIGHTS:-100}
-faults: ## partitions, loss, kills, stops, a full disk, clock steps on real processes (needs root); ends with stuck=
+faults: ## partitions, loss, kills, stops, a full disk, clock steps on real processes (needs root); ends with left-out= forks= stuck=
 	@build/faults scenarios
 
 ## The embedded cluster

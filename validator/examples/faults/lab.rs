@@ -1,6 +1,7 @@
 //! Four validators, a network namespace each, on one bridge; and what can be done to their links.
 
 use crate::{
+    kernel::Kernel,
     node::{HEALTH, Node, P2P, RPC},
     proxy::{self, Image},
     watch::{Watch, hashes},
@@ -23,6 +24,7 @@ pub(crate) struct Setting {
     pub(crate) dir: PathBuf,
     pub(crate) binary: PathBuf,
     pub(crate) faketime: Option<PathBuf>,
+    pub(crate) kernel: Kernel,
 }
 
 /// One network; several can run beside each other.
@@ -76,6 +78,9 @@ impl Lab {
             let (address, binary) = (lab.node(node), setting.binary.clone());
             lab.nodes.push(Node { namespace, address, config: config.clone(), binary, clock, process: None });
             lab.connect(node)?;
+            if setting.kernel.cuts {
+                lab.prepare_cuts(node)?;
+            }
             lab.configure(node)?;
         }
         if !delay.is_zero() {
@@ -117,7 +122,10 @@ impl Lab {
         run("ip", &format!("addr add {}/16 dev br{index}", self.image(node)))?;
         run("ip", &format!("-n {inside} addr add {}/16 dev eth0", self.node(node)))?;
         run("ip", &format!("-n {inside} link set eth0 up"))?;
-        run("ip", &format!("-n {inside} link set lo up"))?;
+        run("ip", &format!("-n {inside} link set lo up"))
+    }
+
+    fn prepare_cuts(&self, node: usize) -> anyhow::Result<()> {
         self.nft(node, "add table inet fault")?;
         for (chain, end) in [("input", "saddr"), ("output", "daddr")] {
             self.nft(node, &format!("add set inet fault {chain} {{ type ipv4_addr ; }}"))?;

@@ -102,11 +102,13 @@ impl Node {
         Ok(serde_json::from_str(&self.get("/status").await?)?)
     }
 
-    /// A counter's value; labels belong to the name.
-    pub(crate) async fn metric(&self, name: &str) -> anyhow::Result<u64> {
+    /// A counter's value, with labels as in the text. It must be shown: a name that is gone is not 0.
+    pub(crate) async fn counter(&self, metric: &chain::metrics::Metric, labels: &str) -> anyhow::Result<u64> {
+        let sample = format!("{}_total{labels} ", metric.name);
         let text = self.get("/metrics").await?;
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        Ok(line.and_then(|value| value.trim().parse().ok()).unwrap_or(0))
+        let value = text.lines().find_map(|line| line.strip_prefix(&sample));
+        let value = value.ok_or_else(|| anyhow::anyhow!("{} shows no {sample}", self.namespace))?;
+        Ok(value.trim().parse()?)
     }
 }
 

@@ -19,6 +19,7 @@ pub mod oracle;
 pub mod plan;
 #[cfg(feature = "real")]
 pub mod real;
+pub mod recovery;
 pub mod rng;
 pub mod scenario;
 pub mod shrink;

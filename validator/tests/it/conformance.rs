@@ -9,6 +9,7 @@ mod dial;
 mod empty;
 mod future;
 mod gossip;
+mod passing;
 mod peer;
 mod proposer;
 mod rounds;

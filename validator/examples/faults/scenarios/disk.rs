@@ -1,6 +1,7 @@
 //! A disk without room: the node stops voting, says so, and goes on once there is room and it is started again.
 
 use crate::{lab::run, node::Node};
+use chain::metrics;
 use std::{
     fs::{self, File},
     io::Write as _,
@@ -35,7 +36,7 @@ pub(super) async fn check(node: &Node) -> anyhow::Result<()> {
     let voting = status.identity.as_ref().is_some_and(|identity| identity.voting);
     anyhow::ensure!(!voting, "votes though its disk is full: {:?}", status.faults);
     anyhow::ensure!(!status.faults.is_empty(), "does not say in its status that its disk is full");
-    anyhow::ensure!(node.metric("quorate_faults_total").await? > 0, "no metric tells of the full disk");
+    anyhow::ensure!(node.counter(&metrics::FAULTS, "").await? > 0, "no metric tells of the full disk");
     anyhow::ensure!(node.log().contains("No space left"), "no line of the log tells of the full disk");
     Ok(())
 }

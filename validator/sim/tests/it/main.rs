@@ -5,6 +5,7 @@ mod faults;
 mod governed;
 mod oracles;
 mod real;
+mod recovery;
 mod reference;
 mod seeds;
 mod stale;
