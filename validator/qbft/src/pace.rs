@@ -52,16 +52,9 @@ impl<B: Proposal> Instance<B> {
         }
     }
 
-    /// A round above 0 is entered.
+    /// A round above 0 is entered. At the classic pace nothing that is heard later changes when it ends.
     pub(crate) fn time_entry(&mut self) {
         if self.is_classic() {
-            self.time_round();
-        }
-    }
-
-    /// A quorum asks for the current round above 0 or a later one.
-    pub(crate) fn time_quorum(&mut self) {
-        if !self.is_classic() {
             self.time_round();
         }
     }
@@ -108,9 +101,6 @@ impl<B: Proposal> Instance<B> {
 
     /// A quorum that is missed says nothing of the network's delay: once it is back, timeouts start at the shortest.
     pub(crate) fn look_for_quorum(&mut self) {
-        if self.is_classic() {
-            return;
-        }
         let missed = self.head.validators.iter().filter(|validator| self.is_missed(**validator)).count();
         if self.head.validators.len().saturating_sub(missed) < self.quorum() {
             self.failures = 0;

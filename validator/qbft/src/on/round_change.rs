@@ -57,7 +57,7 @@ impl<B: Proposal> Instance<B> {
         }
         let round = self.round;
         if round > 0 && self.count_round_changes(|target| target >= round) >= self.quorum() {
-            self.time_quorum();
+            self.time_round();
         }
         self.propose_after_round_change();
     }

@@ -225,3 +225,15 @@ fn a_clock_set_forward_an_hour_ends_no_round_that_has_just_got_its_time() {
     let lines = bench.tell(round_change_message(2, 1, None));
     assert_eq!(timer(&lines).as_deref(), Some("timer round r1 +3602000"));
 }
+
+#[test]
+fn who_is_late_by_exactly_the_grace_still_gives_the_round_its_whole_time_from_the_quorum_on() {
+    let (mut bench, _) = Bench::start(4);
+    bench.tell(timeout(TimerKind::Round, 0));
+    for from in [1, 3] {
+        bench.tell(round_change_message(from, 1, None));
+    }
+    bench.now_ms += 333;
+    let lines = bench.tell(round_change_message(2, 1, None));
+    assert_eq!(timer(&lines).as_deref(), Some("timer round r1 +2000"));
+}
