@@ -11,7 +11,13 @@ pub fn wire(data: &[u8]) {
     let Some((code, bytes)) = data.split_first() else { return };
     let code = if *code < 0xf0 { 0x12 + code % 4 } else { *code };
     let Ok(decoded) = decode::<Block>(code, bytes) else { return };
+    // PREPAREs beside a ROUND-CHANGE that claims nothing are dropped, and come back out of no encoder.
+    let is_bare = !matches!(&decoded, qbft::Unverified::RoundChange { round_change, prepares, .. }
+        if round_change.payload.prepared.is_none() && !prepares.is_empty());
     let Ok(message) = decoded.authenticate() else { return };
+    if !is_bare {
+        return;
+    }
     let encoded = [Encoding::Legacy, Encoding::Besu26].map(|encoding| encode(&message, encoding));
     assert!(encoded.iter().any(|encoded| encoded == bytes), "a second encoding of one message");
     if let qbft::Message::Proposal(message) = &message {

@@ -33,7 +33,10 @@ use crate::{
     votes::PendingVotes,
 };
 use alloy_primitives::{Address, B256};
-use chain::{client::WireRules, genesis::MessageEncoding};
+use chain::{
+    client::{ClientProfile, WireRules},
+    genesis::MessageEncoding,
+};
 use devp2p::{Audience, Misbehaviour, Network, PeerId};
 use heard::Heard;
 use ledger::{HeadInfo, Ledger, LedgerError};
@@ -127,6 +130,8 @@ pub struct Driver {
     heard: Heard,
     own: Own,
     strikes: Strikes,
+    /// Highest height whose round 0 waits for no transactions any more.
+    hurried: u64,
     /// When the network last forgot what it had delivered because something was dropped.
     forgot: Instant,
     /// When the rules of the next height are to be read again, and how long the wait for it was.
@@ -160,6 +165,9 @@ impl Driver {
         config.proposal_round = parts.rules.proposal_round;
         config.mixed_digests = parts.rules.mixed_digests;
         config.timeout_cap_ms = parts.rules.timeout_cap_ms;
+        if parts.rules.profile != ClientProfile::Quorate {
+            config.pace = qbft::Pace::Classic;
+        }
         let encoding = match parts.rules.message_encoding {
             MessageEncoding::FourItem => Encoding::Besu26,
             MessageEncoding::Legacy => Encoding::Legacy,
@@ -178,6 +186,7 @@ impl Driver {
             heard: Heard::default(),
             own: Own::default(),
             strikes: Strikes::default(),
+            hurried: 0,
             forgot: Instant::now(),
             retry: None,
             journal_broken: Arc::default(),
@@ -212,6 +221,7 @@ impl Driver {
                 let head = self.parts.importer.head();
                 self.on_head(&head).await;
             }
+            self.look_at_pool();
             let pause = self.parts.clock.sleep(self.timers.wait(self.now()).min(TICK));
             tokio::select! {
                 biased;
@@ -230,6 +240,15 @@ impl Driver {
                 () = pause => {}
             }
             self.publish();
+        }
+    }
+
+    /// With transactions to propose no proposer waits for an empty block to be due, nor does anybody for a dead one.
+    fn look_at_pool(&mut self) {
+        let NewHead { number, period_ms, empty_period_ms, .. } = self.head;
+        if empty_period_ms > period_ms && self.hurried <= number && self.parts.pool.waits_after(number) {
+            self.hurried = number.saturating_add(1);
+            let _ = self.step(Input::TransactionsWait);
         }
     }
 

@@ -230,6 +230,12 @@ impl Pool {
         self.shared.core.lock().core.stats()
     }
 
+    /// Whether executable transactions wait that no block up to this one has taken; never before that block is followed.
+    pub fn waits_after(&self, number: u64) -> bool {
+        let state = self.shared.core.lock();
+        state.head >= number && state.core.stats().pending > 0
+    }
+
     /// Why submitted transactions are refused until a restart: the journal's disk failed.
     pub fn fault(&self) -> Option<String> {
         self.shared.journal.fault().map(ToString::to_string)

@@ -23,6 +23,19 @@ pub const FUTURE_HEIGHTS: u64 = 10;
 /// Messages kept per author and phase for future heights.
 pub const FUTURE_MESSAGES: usize = 4;
 
+/// How rounds above 0 are timed, and which one comes next. Local policy: safety rests on none of it (ADR 15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// A round's timer runs once a quorum asks for the round or a later one, and is short while no proposal can be
+    /// expected; timeouts start at the shortest again after a quorum was missed.
+    Quorum {
+        /// Whether turns of validators of whom nothing was heard are passed over; if not, every round is entered.
+        passes_over: bool,
+    },
+    /// As Besu and GoQuorum do: every round is entered, and lasts `base · 2^round` from then on.
+    Classic,
+}
+
 /// Fixed for an instance's life.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -37,9 +50,8 @@ pub struct Config {
     pub proposal_round: ProposalRound,
     /// Whether votes that name a block by its other digest count too (`digest.rs`).
     pub mixed_digests: bool,
-    /// Whether turns of validators of whom nothing was heard are passed over (ADR 15); if not, every round is entered.
-    /// Every node has it on; only the exhaustive model turns it off, so that its two rounds are rounds 0 and 1.
-    pub passes_over: bool,
+    /// How rounds above 0 are timed, and which one comes next.
+    pub pace: Pace,
     /// Longest round timeout, milliseconds; none doubles for ever.
     pub timeout_cap_ms: Option<u64>,
 }
@@ -54,7 +66,7 @@ impl Config {
             proposer_rule: ProposerRule::default(),
             proposal_round: ProposalRound::default(),
             mixed_digests: false,
-            passes_over: true,
+            pace: Pace::Quorum { passes_over: true },
             timeout_cap_ms: Some(MAX_TIMEOUT_MS),
         }
     }

@@ -24,7 +24,7 @@ pub struct NewHead {
     /// Shortest distance between two block timestamps, milliseconds.
     pub period_ms: u64,
     /// Distance at which a block without transactions is due; like any other when it is not above the period. No rule of
-    /// validity: a proposer with nothing to propose may wait so long, and round 0 waits for it.
+    /// validity: a proposer with nothing to propose may wait so long, and round 0 waits for it until transactions wait.
     pub empty_period_ms: u64,
     /// Timeout of round 0 after the block is due, milliseconds; doubled every round.
     pub request_timeout_ms: u64,
@@ -117,6 +117,8 @@ pub enum Input<B> {
         /// As asked for.
         ticket: Ticket,
     },
+    /// Transactions wait in this node's pool: a block is due at its tick, and no longer only after the empty period.
+    TransactionsWait,
     /// Sign nothing below this height, and everything from it on.
     VoteFrom {
         /// The height.

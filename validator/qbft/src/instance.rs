@@ -113,6 +113,10 @@ impl<B: Proposal> Instance<B> {
             Input::Persisted { ticket } => self.on_persisted(ticket),
             Input::Signed { ticket, signatures } => self.on_signed(ticket, signatures),
             Input::SignFailed { ticket } => self.on_sign_failed(ticket),
+            Input::TransactionsWait => {
+                self.end_empty_wait();
+                Ok(())
+            }
             Input::VoteFrom { height } => {
                 self.on_vote_from(height);
                 Ok(())

@@ -1,5 +1,6 @@
 //! The proofs that a proposal above round 0, and a ROUND-CHANGE that claims a prepared block, must carry. As strict as
-//! Besu (`qbft-facts` §3.7): distinct authors, all of them validators, nothing superfluous.
+//! Besu (`qbft-facts` §3.7): distinct authors, all of them validators, nothing superfluous but PREPAREs beside a
+//! ROUND-CHANGE that claims nothing.
 
 use crate::{
     auth::Verified,
@@ -165,8 +166,8 @@ impl Rules<'_> {
     ) -> Result<(), BadRoundChange> {
         let target = message.round_change.payload().round;
         let Some(claim) = message.round_change.payload().prepared else {
-            let bare = message.block.is_none() && message.prepares.is_empty();
-            return if bare { Ok(()) } else { Err(BadRoundChange::Superfluous) };
+            // PREPAREs are baggage then (`Unverified::authenticate`): GoQuorum sends along those of the last height.
+            return if message.block.is_none() { Ok(()) } else { Err(BadRoundChange::Superfluous) };
         };
         let Some(block) = &message.block else { return Err(BadRoundChange::NoBlock) };
         if claim.round >= target {

@@ -150,7 +150,7 @@ pub mod wire;
 pub use auth::Symbolic;
 pub use auth::{Authenticator, Ecdsa, Signed, Verified};
 pub use block::Proposal;
-pub use config::Config;
+pub use config::{Config, Pace};
 pub use footprint::Footprint;
 pub use input::{Input, NewHead, Ticket, Timer, TimerKind, Verdict};
 pub use instance::Instance;

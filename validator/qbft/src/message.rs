@@ -144,7 +144,7 @@ pub struct RoundChangeMessage<B> {
     pub round_change: Verified<RoundChange>,
     /// The prepared block, when the author claims one.
     pub block: Option<B>,
-    /// The PREPAREs that prove it.
+    /// The PREPAREs that prove it; without a claim they mean nothing.
     pub prepares: Arc<[Verified<Prepare>]>,
 }
 
@@ -232,7 +232,8 @@ pub enum Unverified<B> {
 }
 
 impl<B: Proposal> Unverified<B> {
-    /// Checks every signature, the outer one first.
+    /// Checks every signature, the outer one first. PREPAREs of a ROUND-CHANGE that claims nothing prove nothing: they are
+    /// dropped unchecked. GoQuorum validators send along what they prepared at the last height, perhaps by another set.
     pub fn authenticate(self) -> Result<Message<B>, SignatureError> {
         Ok(match self {
             Self::Proposal { proposal, round_changes, prepares } => {
@@ -249,7 +250,9 @@ impl<B: Proposal> Unverified<B> {
             Self::Commit(commit) => Message::Commit(commit.authenticate::<B::Auth>()?),
             Self::RoundChange { round_change, block, prepares } => {
                 let round_change = round_change.authenticate::<B::Auth>()?;
-                let prepares = authenticate_all::<B>(prepares)?;
+                let is_claim = round_change.payload().prepared.is_some();
+                let evidence = if is_claim { prepares } else { Vec::new() };
+                let prepares = authenticate_all::<B>(evidence)?;
                 Message::RoundChange(Arc::new(RoundChangeMessage { round_change, block, prepares }))
             }
         })

@@ -2,7 +2,7 @@
 
 use crate::{
     block::Proposal,
-    config::{PAST_ROUNDS, capped_timeout_ms, grace_ms},
+    config::{PAST_ROUNDS, Pace, capped_timeout_ms, grace_ms},
     input::TimerKind,
     instance::Instance,
 };
@@ -10,9 +10,22 @@ use alloy_primitives::Address;
 
 /// The timer of the current round.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "the unit stands in the name")]
 pub(crate) struct Timed {
     from_ms: u64,
     until_ms: u64,
+    /// When it was last set.
+    set_ms: u64,
+}
+
+impl Timed {
+    /// From when on it is measured, by a clock that may have been set since: what was left to wait until then is not
+    /// made longer, and the round has not lasted longer than its timer, which would have run out.
+    fn start_ms(&self, now_ms: u64) -> u64 {
+        let wait_ms = self.from_ms.saturating_sub(self.set_ms);
+        let latest_ms = now_ms.saturating_add(wait_ms);
+        if now_ms > self.until_ms { now_ms } else { self.from_ms.min(latest_ms) }
+    }
 }
 
 impl<B: Proposal> Instance<B> {
@@ -22,18 +35,32 @@ impl<B: Proposal> Instance<B> {
             return;
         }
         let started_ms = if self.round == 0 { self.last_due_ms() } else { self.now_ms };
-        let from_ms = self.timed.map_or(started_ms, |timed| timed.from_ms);
-        let (base_ms, cap_ms) = (self.head.request_timeout_ms, self.config.timeout_cap_ms);
-        let length_ms = if self.is_hopeless() {
-            grace_ms(base_ms, self.failures, cap_ms)
-        } else {
-            capped_timeout_ms(base_ms, self.failures, cap_ms)
-        };
-        let until_ms = from_ms.saturating_add(length_ms);
+        let from_ms = self.timed.map_or(started_ms, |timed| timed.start_ms(self.now_ms));
+        let until_ms = from_ms.saturating_add(self.round_length_ms());
         if self.timed.is_none_or(|timed| timed.until_ms != until_ms) {
             self.set_timer(TimerKind::Round, until_ms);
         }
-        self.timed = Some(Timed { from_ms, until_ms });
+        self.timed = Some(Timed { from_ms, until_ms, set_ms: self.now_ms });
+    }
+
+    fn round_length_ms(&self) -> u64 {
+        let (base_ms, cap_ms) = (self.head.request_timeout_ms, self.config.timeout_cap_ms);
+        match self.config.pace {
+            Pace::Classic => capped_timeout_ms(base_ms, self.round, cap_ms),
+            Pace::Quorum { .. } if self.is_hopeless() => grace_ms(base_ms, self.failures, cap_ms),
+            Pace::Quorum { .. } => capped_timeout_ms(base_ms, self.failures, cap_ms),
+        }
+    }
+
+    /// A round above 0 is entered. At the classic pace nothing that is heard later changes when it ends.
+    pub(crate) fn time_entry(&mut self) {
+        if self.is_classic() {
+            self.time_round();
+        }
+    }
+
+    fn is_classic(&self) -> bool {
+        self.config.pace == Pace::Classic
     }
 
     /// A proposal has come: above round 0 the votes on it have the whole timeout, however long it took to come.
@@ -41,14 +68,18 @@ impl<B: Proposal> Instance<B> {
         if self.round == 0 {
             return self.end_empty_wait();
         }
+        if self.is_classic() {
+            return;
+        }
         self.timed = None;
         self.time_round();
     }
 
-    /// Round 0 has its proposal before it was due at the latest: what comes now needs no waiting for transactions.
+    /// Round 0 has its proposal, or has transactions to propose, before it was due at the latest: there is nothing left to
+    /// wait for.
     pub(crate) fn end_empty_wait(&mut self) {
         let from_ms = self.now_ms.max(self.due_ms);
-        if let Some(timed) = self.timed.filter(|_| self.round == 0 && from_ms < self.last_due_ms()) {
+        if let Some(timed) = self.timed.filter(|timed| self.round == 0 && from_ms < timed.from_ms) {
             self.timed = Some(Timed { from_ms, ..timed });
             self.time_round();
         }
@@ -85,7 +116,8 @@ impl<B: Proposal> Instance<B> {
         let next = self.round.saturating_add(1);
         let validators = &self.head.validators;
         let expected = validators.iter().filter(|validator| self.is_expected(**validator)).count();
-        if !self.config.passes_over || expected < self.quorum() {
+        let passes_over = self.config.pace == Pace::Quorum { passes_over: true };
+        if !passes_over || expected < self.quorum() {
             return next;
         }
         let spare = validators.len().saturating_sub(self.quorum());

@@ -247,8 +247,8 @@ pub enum BadJustification {
 /// Why a ROUND-CHANGE was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRoundChange {
-    /// A block or PREPAREs without a claim.
-    #[error("evidence without a prepared round")]
+    /// A block without a claim.
+    #[error("block without a prepared round")]
     Superfluous,
     /// A claim without a block.
     #[error("prepared round claimed without the block")]

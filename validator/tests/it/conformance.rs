@@ -5,11 +5,11 @@
 //! compared byte for byte with bytes that were not made by it.
 
 mod contract;
+mod dead_turn;
 mod dial;
 mod empty;
 mod future;
 mod gossip;
-mod passing;
 mod peer;
 mod proposer;
 mod rounds;

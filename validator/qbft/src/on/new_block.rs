@@ -61,6 +61,7 @@ impl<B: Proposal> Instance<B> {
             return;
         }
         if self.round > 0 {
+            self.time_entry();
             self.cast_round_change();
             self.follow_round_changes();
             return;

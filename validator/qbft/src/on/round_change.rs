@@ -100,6 +100,7 @@ impl<B: Proposal> Instance<B> {
         self.candidate = None;
         self.drop_past_rounds();
         self.out.push(Output::RoundChanged { height: self.height(), round });
+        self.time_entry();
         self.cast_round_change();
     }
 

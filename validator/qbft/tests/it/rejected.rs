@@ -278,7 +278,7 @@ fn a_round_change_must_prove_what_it_claims() {
     let said = round_change(3, 1, Some(&old));
     let cases = [
         (evidenced(round_change(3, 1, None), Some(old), none.clone()), BadRoundChange::Superfluous),
-        (evidenced(round_change(3, 1, None), None, proof.clone()), BadRoundChange::Superfluous),
+        (evidenced(round_change(3, 1, None), Some(old), proof.clone()), BadRoundChange::Superfluous),
         (evidenced(said.clone(), None, proof.clone()), BadRoundChange::NoBlock),
         (
             evidenced(round_change(3, 1, Some(&old.with_round(1))), Some(old), proof.clone()),
@@ -351,4 +351,24 @@ fn a_signer_with_another_key_is_found_out_before_its_seal_is_sent() {
         assert_eq!(rejected, Err(expected));
     }
     assert_eq!(bench.sent.len(), 1, "only the PREPARE went out");
+}
+
+#[test]
+fn prepares_left_over_from_the_last_height_cost_no_round_change_its_voice_and_are_never_passed_on() {
+    let (mut bench, _) = Bench::start(2);
+    let last = Block { height: 0, ..block(1, 0) };
+    bench.tell(timeout(TimerKind::Round, 0));
+    // By seats 1, 3 and 9, the last of which has since left the set.
+    let leftover = prepares(&[1, 3, 9], &last);
+    bench.tell(evidenced(round_change(3, 1, None), None, leftover.clone()));
+    bench.tell(evidenced(round_change(4, 1, None), None, leftover));
+    let build = Input::Built { height: 1, round: 1, block: block(2, 1) };
+    bench.tell(build);
+    let proposals = bench.sent.iter().filter_map(|message| match message {
+        Message::Proposal(message) => Some(&message.justification),
+        _ => None,
+    });
+    let justifications: Vec<&Justification> = proposals.collect();
+    assert_eq!(justifications.len(), 1, "{:?}", bench.sent);
+    assert_eq!((justifications[0].round_changes.len(), justifications[0].prepares.len()), (3, 0));
 }

@@ -9,8 +9,8 @@ use crate::symbolic::SimBlock;
 use alloy_primitives::{Address, B256};
 use chain::quorum::quorum;
 use qbft::{
-    Authenticator, Config, Input, Instance, Message, NewHead, Output, Phase, Proposal, Record, Recovered,
-    Signatures, Symbolic, TimerKind, Unsigned, Verdict, view::View,
+    Authenticator, Config, Input, Instance, Message, NewHead, Output, Pace, Phase, Proposal, Record,
+    Recovered, Signatures, Symbolic, TimerKind, Unsigned, Verdict, view::View,
 };
 use std::{collections::VecDeque, sync::Arc};
 
@@ -387,7 +387,7 @@ impl Replica {
 /// Every round is entered in turn: which ones a node passes over depends on whom it has heard of late, which is no part
 /// of a state's key.
 fn config(identity: Address) -> Config {
-    Config { passes_over: false, ..Config::new(Some(identity)) }
+    Config { pace: Pace::Quorum { passes_over: false }, ..Config::new(Some(identity)) }
 }
 
 fn insert<T: Ord>(sorted: &mut Vec<T>, item: T) {

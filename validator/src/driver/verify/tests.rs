@@ -6,7 +6,7 @@ use chain::Seal;
 use k256::ecdsa::SigningKey;
 use qbft::{
     Encoding, Unsigned,
-    message::{Prepare, RoundChange},
+    message::{Prepare, Prepared, RoundChange},
 };
 use std::convert::Infallible;
 
@@ -49,10 +49,16 @@ fn prepare(seed: u8, height: u64, round: u32) -> Incoming {
     Incoming { from: PeerId::repeat_byte(seed), code: 0x13, payload: payload.into() }
 }
 
-/// A well signed ROUND-CHANGE around PREPAREs whose signatures are none.
+/// A well signed ROUND-CHANGE that claims a prepared block, around PREPAREs whose signatures are none.
 fn round_change(seed: u8, height: u64) -> Incoming {
-    let seal = sign(seed, &Unsigned::RoundChange(RoundChange { height, round: 1, prepared: None }));
-    let outer = list(&[list(&[bytes(height), bytes(1u32), vec![EMPTY_LIST_CODE]]), bytes(seal)]);
+    claiming(seed, height, Some(Prepared { round: 0, digest: B256::ZERO }))
+}
+
+fn claiming(seed: u8, height: u64, prepared: Option<Prepared>) -> Incoming {
+    let seal = sign(seed, &Unsigned::RoundChange(RoundChange { height, round: 1, prepared }));
+    let claim =
+        prepared.map_or(vec![EMPTY_LIST_CODE], |claim| list(&[bytes(claim.round), bytes(claim.digest)]));
+    let outer = list(&[list(&[bytes(height), bytes(1u32), claim]), bytes(seal)]);
     let nested =
         list(&[list(&[bytes(height), bytes(0u32), bytes(B256::ZERO)]), bytes(Seal::repeat_byte(0xff))]);
     let payload = list(&[outer, vec![EMPTY_LIST_CODE], vec![EMPTY_STRING_CODE], list(&[nested])]);
@@ -84,6 +90,16 @@ fn what_has_no_seat_or_is_long_decided_costs_no_nested_signature() {
     assert_eq!(refusal(round_change(2, 100)), ("not_validator", Blame::Strike));
     assert_eq!(refusal(round_change(2, 101)), ("not_validator", Blame::Nobody), "our set may be the old one");
     assert_eq!(refusal(round_change(1, 99 - LATE)), ("old_height", Blame::Strike));
+}
+
+#[test]
+fn prepares_beside_a_round_change_that_claims_nothing_are_dropped_unchecked() {
+    let incoming = claiming(1, 100, None);
+    let received = incoming.payload.clone();
+    let checked = check(incoming, &window(), WireRules::QUORATE).unwrap();
+    let Message::RoundChange(message) = checked.message else { panic!("a round change") };
+    assert!(message.prepares.is_empty());
+    assert_eq!(checked.payload, received, "passed on as received");
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use super::{
     peer::{Heard, Peer},
-    world::{Case, Plan, World, for_every_profile},
+    world::{Case, Plan, TIMEOUT_MS, World, for_every_profile},
 };
 use crate::support::transaction::legacy_on;
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use qbft::{Proposal as _, Unverified};
 use serde_json::json;
 use validator::driver::ProposedBlock;
@@ -31,6 +31,18 @@ fn block(case: Case, bytes: &Bytes) -> ProposedBlock {
 
 fn heard(peer: &mut Peer, code: u8) -> Option<Bytes> {
     peer.unread_votes().into_iter().find(|vote| vote.0 == code).map(|vote| vote.1)
+}
+
+/// Sends one transaction; gives its hash.
+fn send_transaction(world: &World, peer: &Peer) -> B256 {
+    let key = k256::ecdsa::SigningKey::from_slice(&[0x42; 32]).unwrap();
+    let (hash, raw) = legacy_on(world.genesis.config.chain_id, &key, 0, Address::repeat_byte(7));
+    // A list of one transaction, which is a list itself.
+    let mut list = Vec::new();
+    alloy_rlp::Header { list: true, payload_length: raw.len() }.encode(&mut list);
+    list.extend_from_slice(&raw);
+    peer.send_eth(2, &list);
+    hash
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,13 +77,7 @@ async fn a_transaction_that_comes_while_the_proposer_waits_is_proposed_at_once()
         let mut peers = world.connect_all().await;
         let mut now_ms = world.due_ms() + 2_000;
         world.clock.turn_to(now_ms);
-        let key = k256::ecdsa::SigningKey::from_slice(&[0x42; 32]).unwrap();
-        let (hash, raw) = legacy_on(world.genesis.config.chain_id, &key, 0, Address::repeat_byte(7));
-        // A list of one transaction, which is a list itself.
-        let mut list = Vec::new();
-        alloy_rlp::Header { list: true, payload_length: raw.len() }.encode(&mut list);
-        list.extend_from_slice(&raw);
-        peers[0].send_eth(2, &list);
+        let hash = send_transaction(&world, &peers[0]);
         let proposal = loop {
             if let Some(proposal) = heard(&mut peers[1], PROPOSAL) {
                 break block(case, &proposal);
@@ -100,6 +106,28 @@ async fn an_empty_block_before_its_period_is_valid_all_the_same() {
         peers[0].send(&(PROPOSAL, rlp));
         let prepare = world.voices[1].prepare(1, 0, world.block1().digest());
         peers[1].hears("the prepare", &prepare).await;
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_proposer_costs_a_round_and_not_the_empty_period_once_a_transaction_waits() {
+    for_every_profile(|case: Case| async move {
+        let world = world(case, 1).await;
+        let mut peers = world.connect_all().await;
+        let sent_ms = world.due_ms() + 2_000;
+        world.clock.turn_to(sent_ms);
+        send_transaction(&world, &peers[0]);
+        let mut now_ms = sent_ms;
+        while heard(&mut peers[1], ROUND_CHANGE).is_none() {
+            // Its admission is not to be seen from here, so time goes on in the node until it is noticed.
+            now_ms += 100;
+            assert!(now_ms < world.due_ms() + WAIT_MS, "it waits for an empty block");
+            world.clock.turn_to(now_ms);
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        assert!(now_ms >= sent_ms + TIMEOUT_MS, "the round has its time from then on");
         world.end().await;
     })
     .await;

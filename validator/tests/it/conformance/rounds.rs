@@ -1,11 +1,12 @@
 //! Besu's `RoundChangeTest`.
 
-use super::world::{Case, TIMEOUT_MS, World, for_every_profile};
-use alloy_primitives::Bytes;
+use super::world::{CASES, Case, TIMEOUT_MS, World, for_every_profile};
+use alloy_primitives::{B256, Bytes};
 use chain::client::ClientProfile;
-use qbft::Unverified;
+use qbft::{Proposal as _, Unverified};
 use validator::driver::ProposedBlock;
 
+const PROPOSAL: u8 = 0x12;
 const ROUND_CHANGE: u8 = 0x15;
 
 impl World {
@@ -64,7 +65,7 @@ async fn a_prepared_block_goes_into_the_round_change_in_the_vectors_bytes() {
         let prepare = |seat| world.vectors.of("/round0/prepares", "rlp", 0x13, world.address(seat));
         peers[0].send(&prepare(0));
         peers[1].hears("an early prepare passed on", &prepare(0)).await;
-        peers[0].send(&(0x12, world.vectors.bytes(&format!("/round0/preprepare/{}", case.rlp()))));
+        peers[0].send(&(PROPOSAL, world.vectors.bytes(&format!("/round0/preprepare/{}", case.rlp()))));
         peers[1].hears("the prepare", &prepare(1)).await;
         peers[1].send(&prepare(2));
         let commit = world.vectors.of("/round0/commits", "rlp", 0x14, world.address(1));
@@ -90,7 +91,7 @@ async fn proposes_again(case: Case, section: &str, expected: &Bytes) {
     peers[2].hears("the own round change", &world.round_change("round1_not_prepared", 1)).await;
     let proposal = peers[2]
         .wait("the proposal", |heard| match heard {
-            super::peer::Heard::Consensus(0x12, bytes) => Some(bytes.clone()),
+            super::peer::Heard::Consensus(PROPOSAL, bytes) => Some(bytes.clone()),
             _ => None,
         })
         .await;
@@ -100,7 +101,7 @@ async fn proposes_again(case: Case, section: &str, expected: &Bytes) {
     assert_eq!(prepares, want_prepares);
     // In the vectors the node itself has prepared too; here it only hears of it.
     let own = world.voices[1].signed_round_change(1, 1, None);
-    let decoded = qbft::wire::decode::<ProposedBlock>(0x12, &proposal).unwrap();
+    let decoded = qbft::wire::decode::<ProposedBlock>(PROPOSAL, &proposal).unwrap();
     let Unverified::Proposal { round_changes: parsed, .. } = decoded else { panic!("a proposal") };
     assert!(parsed.contains(&own), "{parsed:?}");
     want_round_changes.retain(|part| round_changes.contains(part));
@@ -154,7 +155,7 @@ async fn f_plus_one_for_later_rounds_take_the_node_to_the_smallest_of_them_and_o
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_quorum_the_round_change_is_sent_again_and_no_round_is_left() {
+async fn the_round_change_is_sent_again_while_its_round_lasts() {
     for_every_profile(|case: Case| async move {
         let world = World::start(case, 1).await;
         let mut peers = world.connect_all().await;
@@ -168,4 +169,61 @@ async fn without_a_quorum_the_round_change_is_sent_again_and_no_round_is_left() 
         world.end().await;
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beside_silent_validators_every_round_ends_by_its_own_timer_as_theirs_do() {
+    for_every_profile(|case: Case| async move {
+        let world = World::start(case, 3).await;
+        // Nobody but this one is there, and it says nothing.
+        let mut peer = world.connect(0).await;
+        let own = |round| world.voices[3].round_change(1, round);
+        let mut end_ms = world.due_ms() + TIMEOUT_MS;
+        world.clock.turn_to(end_ms);
+        peer.hears("the round change of round 1", &own(1)).await;
+        for round in 1..4 {
+            end_ms += TIMEOUT_MS << round;
+            world.clock.turn_to(end_ms - 1);
+            // What is sent again in this millisecond: a timer that had run out would have run out before it.
+            peer.hears("the same again", &own(round)).await;
+            assert!(!peer.unread_votes().contains(&own(round + 1)), "{case:?} round {round}");
+            world.clock.turn_to(end_ms);
+            peer.hears("the next round change", &own(round + 1)).await;
+        }
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goquorums_round_changes_with_prepares_of_the_last_height_count_and_three_of_four_decide() {
+    let case = CASES[0];
+    assert_eq!(case.profile, ClientProfile::GoQuorum);
+    // Seat 1 proposes round 1; seat 3 is dead.
+    let world = World::start(case, 1).await;
+    let (mut zero, mut two) = (world.connect(0).await, world.connect(2).await);
+    world.clock.turn_to(world.due_ms());
+    let last = B256::repeat_byte(0x1a);
+    let leftover: Vec<_> = [0, 2, 3].map(|seat| world.voices[seat].signed_prepare(0, 0, last)).into();
+    for (seat, peer) in [(0, &zero), (2, &two)] {
+        peer.send(&world.voices[seat].burdened_round_change(1, 1, leftover.clone()));
+    }
+    two.hears("the own round change", &world.voices[1].round_change(1, 1)).await;
+    let proposal = two
+        .wait("the proposal", |heard| match heard {
+            super::peer::Heard::Consensus(PROPOSAL, bytes) => Some(bytes.clone()),
+            _ => None,
+        })
+        .await;
+    let decoded = qbft::wire::decode::<ProposedBlock>(PROPOSAL, &proposal).unwrap();
+    let Unverified::Proposal { proposal, round_changes, prepares } = decoded else { panic!("a proposal") };
+    assert_eq!((proposal.payload.round, round_changes.len(), prepares.len()), (1, 3, 0));
+    let block = proposal.payload.block.under(case.rules().proposal_round);
+    for (seat, peer) in [(0, &zero), (2, &two)] {
+        peer.send(&world.voices[seat].prepare(1, 1, block.digest()));
+        peer.send(&world.voices[seat].commit(1, &block));
+    }
+    let (sealed, _) = zero.hears_block(1).await;
+    assert_eq!(super::world::sealers(&sealed.header).0, 1);
+    world.end().await;
 }

@@ -4,8 +4,8 @@ use alloy_primitives::{Address, B256, Bytes};
 use chain::{Seal, client::WireRules, genesis::MessageEncoding};
 use k256::ecdsa::SigningKey;
 use qbft::{
-    Encoding, Proposal as _, Signatures, Signed, Unsigned, Unverified,
-    message::{Commit, Prepare, Prepared, ProposalPayload, RoundChange},
+    Ecdsa, Encoding, Message, Proposal as _, Signatures, Signed, Unsigned, Unverified,
+    message::{Commit, Prepare, Prepared, ProposalPayload, RoundChange, RoundChangeMessage},
     wire::encode,
 };
 use std::{convert::Infallible, sync::Arc};
@@ -97,6 +97,20 @@ impl Voice {
     pub(super) fn round_change(&self, height: u64, round: u32) -> Payload {
         let round_change = self.signed_round_change(height, round, None);
         self.bytes(Unverified::RoundChange { round_change, block: None, prepares: vec![] })
+    }
+
+    /// The same with PREPAREs that prove nothing, as a GoQuorum validator sends it that prepared at the last height.
+    pub(super) fn burdened_round_change(
+        &self,
+        height: u64,
+        round: u32,
+        leftover: Vec<Signed<Prepare>>,
+    ) -> Payload {
+        let round_change = self.signed_round_change(height, round, None).authenticate::<Ecdsa>().unwrap();
+        let prepares = leftover.into_iter().map(|part| part.authenticate::<Ecdsa>().unwrap()).collect();
+        let message = RoundChangeMessage::<ProposedBlock> { round_change, block: None, prepares };
+        let message = Message::RoundChange(Arc::new(message));
+        (message.phase().code(), encode(&message, self.encoding()).into())
     }
 
     pub(super) fn proposal(
