@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::signature::Seal;
-use alloc::format;
+use alloc::{format, vec};
 use serde_json::json;
 use std::string::ToString as _;
 
