@@ -281,8 +281,8 @@ impl Driver {
     }
 
     /// A peer that was away has missed what we said: it need not wait for the next re-send.
-    fn greet(&self, peer: PeerId) {
-        for (code, payload) in self.own.of(self.instance.height(), self.instance.round()) {
+    fn greet(&mut self, peer: PeerId) {
+        for (code, payload) in self.own.greeting(peer, self.instance.height(), self.instance.round()) {
             self.parts.network.send_consensus(peer, code, payload);
         }
     }

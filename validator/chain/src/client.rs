@@ -219,7 +219,9 @@ impl WireRules {
             rules.proposal_round = written.round.unwrap_or(rules.proposal_round);
         }
         if rules.profile == ClientProfile::GoQuorum {
-            rules.timeout_cap_ms = written.timeout_cap_ms;
+            // GoQuorum runs a file whose longest timeout is below the first: no round then lasts longer than the first.
+            let base_ms = genesis.qbft.request_timeout_ms();
+            rules.timeout_cap_ms = written.timeout_cap_ms.map(|cap_ms| cap_ms.max(base_ms));
             if written.sticky {
                 rules.proposer_rule = ProposerRule::Sticky;
             }

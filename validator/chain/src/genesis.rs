@@ -26,7 +26,6 @@ use crate::{
 use alloc::{
     collections::BTreeMap,
     string::{String, ToString},
-    vec,
     vec::Vec,
 };
 use alloy_consensus::Header;
@@ -310,9 +309,10 @@ fn written(qbft: &Fields<'_>) -> Result<Written, GenesisError> {
 }
 
 fn quorum_forks(config: &Fields<'_>) -> Result<Vec<u64>, GenesisError> {
-    let mut forks = vec![config.uint("maxCodeSizeChangeBlock")?, config.uint("enableGasPriceBlock")?];
-    forks.retain(|fork| fork.is_some_and(|at| at > 0));
-    Ok(forks.into_iter().flatten().collect())
+    // Without a private transaction manager the privacy enhancements change nothing but the fork id.
+    let keys = ["maxCodeSizeChangeBlock", "enableGasPriceBlock", "privacyEnhancementsBlock"];
+    let forks = keys.into_iter().map(|key| config.uint(key)).collect::<Result<Vec<_>, _>>()?;
+    Ok(forks.into_iter().flatten().filter(|at| *at > 0).collect())
 }
 
 #[cfg(test)]

@@ -5,5 +5,6 @@ pub(crate) mod establish;
 pub(crate) mod farewell;
 pub(crate) mod introduce;
 pub(crate) mod keepalive;
+pub(crate) mod path;
 pub(crate) mod run;
 pub(crate) mod serve;

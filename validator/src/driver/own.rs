@@ -1,12 +1,19 @@
 //! What this node said in its current round, for peers that connect in the middle of it.
 
 use alloy_primitives::Bytes;
+use devp2p::PeerId;
+use std::collections::BTreeSet;
+
+/// Peers greeted in one round. Anybody can connect again and again, under ever new keys, and a payload may have megabytes;
+/// whoever comes later waits for the next re-send.
+const GREETED: usize = 256;
 
 /// One payload per kind of message, of one round of one height.
 #[derive(Debug, Default)]
 pub(super) struct Own {
     place: (u64, u32),
     said: Vec<(u8, Bytes)>,
+    greeted: BTreeSet<PeerId>,
 }
 
 impl Own {
@@ -15,15 +22,19 @@ impl Own {
         if self.place != (height, round) {
             self.place = (height, round);
             self.said.clear();
+            self.greeted.clear();
         }
         if self.said.iter().all(|(known, _)| *known != code) {
             self.said.push((code, payload.clone()));
         }
     }
 
-    /// What was said in this round, in order.
-    pub(super) fn of(&self, height: u64, round: u32) -> Vec<(u8, Bytes)> {
-        if self.place == (height, round) { self.said.clone() } else { Vec::new() }
+    /// What was said in this round, in order, for a peer that has not been told in this round yet.
+    pub(super) fn greeting(&mut self, peer: PeerId, height: u64, round: u32) -> Vec<(u8, Bytes)> {
+        if self.place != (height, round) || self.said.is_empty() || self.greeted.len() >= GREETED {
+            return Vec::new();
+        }
+        if self.greeted.insert(peer) { self.said.clone() } else { Vec::new() }
     }
 }
 
@@ -38,10 +49,24 @@ mod tests {
         own.note(5, 0, 0x13, &prepare);
         own.note(5, 0, 0x14, &commit);
         own.note(5, 0, 0x14, &commit);
-        assert_eq!(own.of(5, 0), [(0x13, prepare.clone()), (0x14, commit)]);
-        assert_eq!(own.of(5, 1), []);
+        let peer = PeerId::repeat_byte(1);
+        assert_eq!(own.greeting(peer, 5, 1), []);
+        assert_eq!(own.greeting(peer, 5, 0), [(0x13, prepare.clone()), (0x14, commit)]);
         own.note(5, 1, 0x13, &prepare);
-        assert_eq!(own.of(5, 0), []);
-        assert_eq!(own.of(5, 1), [(0x13, prepare)]);
+        assert_eq!(own.greeting(peer, 5, 0), []);
+        assert_eq!(own.greeting(peer, 5, 1), [(0x13, prepare)]);
+    }
+
+    #[test]
+    fn who_connects_again_and_again_is_told_once_in_a_round_and_so_are_few_of_many() {
+        let mut own = Own::default();
+        let said = Bytes::from_static(b"round change");
+        let named = |name: usize| PeerId::left_padding_from(&name.to_be_bytes());
+        for round in [0, 1] {
+            own.note(5, round, 0x15, &said);
+            let told = |own: &mut Own, name| !own.greeting(named(name), 5, round).is_empty();
+            assert_eq!((0..100).filter(|_| told(&mut own, 0)).count(), 1);
+            assert_eq!((0..10_000).filter(|name| told(&mut own, *name)).count(), GREETED - 1);
+        }
     }
 }

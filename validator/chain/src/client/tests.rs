@@ -87,10 +87,13 @@ fn overrides_win_over_the_profile_and_a_cap_of_zero_is_none() {
 
 #[test]
 fn goquorum_s_genesis_sets_its_proposer_policy_and_its_longest_timeout() {
-    let genesis =
-        genesis(json!({ "isQuorum": true }), json!({ "policy": 1, "maxRequestTimeoutSeconds": 40 }));
-    let rules = resolve(json!({}), &genesis).unwrap();
-    assert_eq!((rules.proposer_rule, rules.timeout_cap_ms), (ProposerRule::Sticky, Some(40_000)));
+    let rules = |settings, qbft| resolve(settings, &genesis(json!({ "isQuorum": true }), qbft));
+    let sticky = rules(json!({}), json!({ "policy": 1, "maxRequestTimeoutSeconds": 40 })).unwrap();
+    assert_eq!((sticky.proposer_rule, sticky.timeout_cap_ms), (ProposerRule::Sticky, Some(40_000)));
+    let below = json!({ "maxRequestTimeoutSeconds": 4 });
+    assert_eq!(rules(json!({}), below.clone()).unwrap().timeout_cap_ms, Some(10_000));
+    let overridden = json!({ "overrides": { "timeoutCapSeconds": 4 } });
+    assert!(matches!(rules(overridden, below), Err(ProfileError::TimeoutCap { .. })));
 }
 
 #[test]

@@ -30,9 +30,26 @@ const BLOCK_FORKS: [&str; 10] = [
     "berlinBlock",
     "londonBlock",
 ];
+/// The same with what Besu counts as forks of their own; each implies those before it there too, Istanbul or London.
+const BESU_BLOCK_FORKS: [&str; 14] = [
+    "homesteadBlock",
+    "eip150Block",
+    "eip155Block",
+    "eip158Block",
+    "byzantiumBlock",
+    "constantinopleBlock",
+    "petersburgBlock",
+    "istanbulBlock",
+    "muirGlacierBlock",
+    "berlinBlock",
+    "londonBlock",
+    "arrowGlacierBlock",
+    "grayGlacierBlock",
+    "mergeNetsplitBlock",
+];
 /// Forks by time; each implies those before it.
 const TIME_FORKS: [&str; 4] = ["shanghaiTime", "cancunTime", "pragueTime", "osakaTime"];
-/// Forks that change no rule here but count in the fork id.
+/// Forks that count in the fork id only if named.
 const SILENT_FORKS: [&str; 9] = [
     "muirGlacierBlock",
     "arrowGlacierBlock",
@@ -111,7 +128,8 @@ fn forks(config: &Fields<'_>, family: Family) -> Result<Map<String, Value>, Gene
         "petersburgBlock" => Ok(petersburg),
         key => config.uint(key),
     };
-    let blocks = fill(config, &BLOCK_FORKS, by_block, &mut out)?;
+    let chain: &[_] = if family == Family::GoQuorum { &BLOCK_FORKS } else { &BESU_BLOCK_FORKS };
+    let blocks = fill(config, chain, by_block, &mut out)?;
     let times = fill(config, &TIME_FORKS, |key| config.uint(key), &mut out)?;
     check_forks(config, &out, family, blocks, times)?;
     Ok(out)
@@ -133,7 +151,9 @@ fn fill(
             return Err(config.bad(key, "a place not after the forks that build on it"));
         }
         next = own.or(next);
-        if let Some(at) = next {
+        if let Some(at) = next
+            && !SILENT_FORKS.contains(key)
+        {
             out.insert((*key).to_string(), at.into());
         }
     }

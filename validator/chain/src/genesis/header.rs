@@ -20,7 +20,14 @@ const INITIAL_BASE_FEE: u64 = 1_000_000_000;
 
 /// Computes the header; refuses what no QBFT chain can have.
 pub fn genesis_header(file: &Genesis) -> Result<Header, GenesisError> {
-    Extra::decode_exact(&file.extra_data).map_err(GenesisError::ExtraData)?;
+    let extra = Extra::decode_exact(&file.extra_data).map_err(GenesisError::ExtraData)?;
+    // Clients differ in whether these count in the hash of block 0; nobody proposed or sealed it.
+    if extra.round != 0 {
+        return Err(mismatch("extraData round", &extra.round, &0));
+    }
+    if !extra.seals.is_empty() {
+        return Err(mismatch("extraData seals", &extra.seals.len(), &"none"));
+    }
     if file.mix_hash != QBFT_MIX_HASH {
         return Err(mismatch("mixHash", &file.mix_hash, &QBFT_MIX_HASH));
     }

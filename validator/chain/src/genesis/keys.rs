@@ -49,6 +49,7 @@ pub const CONFIG: Section = &[
     ("maxCodeSizeChangeBlock", Understood),
     ("maxCodeSizeConfig", Understood),
     ("enableGasPriceBlock", Understood),
+    ("privacyEnhancementsBlock", Understood),
     ("qbft", Understood),
     ("transitions", Understood),
     ("eip150Hash", Ignored),
@@ -86,7 +87,6 @@ pub const CONFIG: Section = &[
     ("withdrawalRequestContractAddress", Refused),
     ("consolidationRequestContractAddress", Refused),
     ("qip714Block", OnlyZero),
-    ("privacyEnhancementsBlock", Refused),
     ("privacyPrecompileBlock", Refused),
     ("isMPS", Refused),
 ];

@@ -30,11 +30,8 @@ pub(crate) async fn dispatch(
 ) -> Result<(), DownReason> {
     match peer.capabilities.protocol(message.id) {
         Protocol::Base(message_id::PING) => {
-            if keepalive::send(peer, message_id::PONG) {
-                Ok(())
-            } else {
-                Err(DownReason::Slow)
-            }
+            peer.activity.pinged();
+            if keepalive::send(peer, message_id::PONG) { Ok(()) } else { Err(DownReason::Slow) }
         }
         Protocol::Base(message_id::PONG) => Ok(()),
         Protocol::Base(message_id::DISCONNECT) => {

@@ -1,6 +1,6 @@
 //! From a socket to a peer that fits: RLPx handshake, Hello, Status, each within five seconds.
 
-use super::{farewell::say_goodbye, introduce};
+use super::{farewell::say_goodbye, introduce, path::Path};
 use crate::{
     DisconnectReason, PeerId, PeerInfo,
     counters::Count,
@@ -12,7 +12,6 @@ use crate::{
     },
     shared::Shared,
 };
-use socket2::SockRef;
 use std::{future::Future, io, time::Duration};
 use tokio::{
     net::{
@@ -24,11 +23,6 @@ use tokio::{
 
 /// How long one stage may take.
 pub(crate) const STAGE: Duration = Duration::from_secs(5);
-/// How long the other end's system may leave bytes unacknowledged. TCP alone doubles its pauses between retransmissions
-/// and so finds a link again as late as the outage was long; a new connection is there within a second. Only the path
-/// is judged, not the process behind it: a busy or stopped one still acknowledges.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
-
 /// Who began the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -44,6 +38,7 @@ pub(crate) struct Established {
     pub(crate) outgoing: Outgoing<OwnedWriteHalf>,
     pub(crate) info: PeerInfo,
     pub(crate) capabilities: capability::Shared,
+    pub(crate) path: Path,
 }
 
 /// Why a connection did not become a peer.
@@ -116,12 +111,6 @@ impl EstablishError {
     }
 }
 
-/// What is written is sent at once, and a connection on which nothing gets through is given up soon.
-fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))
-}
-
 /// Establishes a connection over a socket; on failure the other end has been told and the socket is closed.
 pub(crate) async fn establish(
     shared: &Shared,
@@ -129,7 +118,8 @@ pub(crate) async fn establish(
     origin: Origin,
 ) -> Result<Established, EstablishError> {
     let remote_address = stream.peer_addr()?;
-    tune(&stream)?;
+    stream.set_nodelay(true)?;
+    let path = Path::of(&stream)?;
     let (read, write) = stream.into_split();
     let key = &shared.options.key;
     let handshake = async {
@@ -161,7 +151,7 @@ pub(crate) async fn establish(
                 head_number,
                 total_difficulty,
             };
-            Ok(Established { incoming, outgoing, info, capabilities })
+            Ok(Established { incoming, outgoing, info, capabilities, path })
         }
         Err(error) => {
             if let Some(reason) = EstablishError::farewell(&error) {

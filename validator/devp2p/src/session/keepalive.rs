@@ -9,7 +9,8 @@ use alloy_primitives::Bytes;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// Between two Pings. They keep bytes on the way, so that a path that is cut shows (`establish::UNACKNOWLEDGED`).
+/// Between two Pings. They keep bytes on the way, so that a path that is cut shows (`path`), and tell a
+/// peer that this node lives while it does not read.
 const PING_EVERY: Duration = Duration::from_secs(3);
 /// Silence after which the peer is gone.
 const GONE_AFTER: Duration = Duration::from_secs(30);
@@ -52,7 +53,7 @@ pub(crate) fn send(peer: &Peer, id: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::keepalive;
     use crate::{
         DownReason, RequestError,
@@ -64,7 +65,7 @@ mod tests {
     use std::{net::SocketAddr, time::Duration};
     use tokio::time::{Instant, timeout};
 
-    fn peer() -> (Peer, OutboundReader) {
+    pub(in crate::session) fn peer() -> (Peer, OutboundReader) {
         let info = crate::PeerInfo {
             id: crate::PeerId::ZERO,
             client: String::new(),

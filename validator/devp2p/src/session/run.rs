@@ -30,7 +30,7 @@ const WRITE_AT_ONCE: usize = 64 * 1024;
 
 /// Runs an established connection to its end. Gives why it ended, or why it was not let in.
 pub(crate) async fn run(shared: &Shared, established: Established) -> Result<DownReason, Refusal> {
-    let Established { mut incoming, mut outgoing, info, capabilities } = established;
+    let Established { mut incoming, mut outgoing, info, capabilities, path } = established;
     let (peer, mut outbound) = Peer::new(shared.next_session(), info, capabilities);
     let peer = Arc::new(peer);
     if let Err(refusal) = admit(shared, &peer).await {
@@ -49,6 +49,7 @@ pub(crate) async fn run(shared: &Shared, established: Established) -> Result<Dow
         reason = read(shared, &peer, &queries, &mut incoming) => reason,
         reason = write(&mut outbound, &mut outgoing) => reason,
         reason = keepalive(&peer) => reason,
+        never = path.watch(&peer) => match never {},
         reason = serve(shared, &peer, queries_reader) => reason,
     };
     peer.stop(reason);

@@ -8,11 +8,14 @@ use alloy_primitives::Bytes;
 use devp2p::{
     DisconnectReason, DownReason,
     eth::message::{Query, id},
+    rlpx::message_id,
 };
 use rand::RngCore;
+use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::sleep,
 };
 
 #[tokio::test]
@@ -108,4 +111,28 @@ async fn a_peer_that_stops_in_the_middle_of_the_handshake_is_closed() {
     let mut rest = Vec::new();
     let _ = within("close", stream.read_to_end(&mut rest)).await;
     node.counted("handshake_timeout", 1).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_nothing_for_ten_seconds_but_pings_stays_with_all_that_was_queued() {
+    const BLOCKS: usize = 12;
+    let mut node = Node::with_peers(vec![]).await;
+    let mut client = Client::connected(&node.enode(), &Story::honest()).await;
+    let id = node.peer_up().await.id;
+    // Random, so that compression leaves their size.
+    let mut payload = vec![0; 1 << 20];
+    for number in 0..BLOCKS {
+        rand::rng().fill_bytes(&mut payload);
+        payload[0] = u8::try_from(number).unwrap();
+        assert!(node.network.send_consensus(id, 0x12, payload.clone().into()));
+    }
+    // The time is what is tested: longer than a path that delivers nothing is kept, and the window is shut throughout.
+    for _ in 0..4 {
+        sleep(Duration::from_millis(2500)).await;
+        client.send(message_id::PING, &[0xc0]).await;
+    }
+    for number in 0..BLOCKS {
+        let message = client.message(client.shared.istanbul_base.unwrap() + 0x12).await;
+        assert_eq!(usize::from(message.data[0]), number);
+    }
 }

@@ -23,6 +23,7 @@ pub(crate) fn spec(genesis: &Genesis, number: u64, timestamp: u64) -> SpecId {
         (london && timed(config.prague_time), SpecId::PRAGUE),
         (london && timed(config.cancun_time), SpecId::CANCUN),
         (london && timed(config.shanghai_time), SpecId::SHANGHAI),
+        (london && numbered(config.merge_netsplit_block), SpecId::MERGE),
         (london, SpecId::LONDON),
         (numbered(config.berlin_block), SpecId::BERLIN),
         (numbered(config.istanbul_block), SpecId::ISTANBUL),
@@ -64,6 +65,34 @@ pub(crate) fn next_gas_limit(parent: u64, target: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chain::{Extra, genesis::QBFT_MIX_HASH};
+    use serde_json::{Value, json};
+
+    fn specs(forks: &Value) -> [SpecId; 2] {
+        let mut file = json!({
+            "config": {"chainId": 7, "qbft": {"blockperiodseconds": 1}}, "gasLimit": 30_000_000, "difficulty": 1,
+            "mixHash": QBFT_MIX_HASH, "alloc": {},
+            "extraData": Extra { validators: vec![[1; 20].into()], ..Extra::unsealed(0) }.to_bytes(),
+        });
+        file["config"].as_object_mut().unwrap().extend(forks.as_object().unwrap().clone());
+        let genesis = Genesis::from_json(&file.to_string()).unwrap();
+        [4, 5].map(|number| spec(&genesis, number, 0))
+    }
+
+    #[test]
+    fn glacier_and_netsplit_keys_bring_the_rules_that_besu_builds_them_on() {
+        for (forks, want) in [
+            (json!({"muirGlacierBlock": 0}), [SpecId::ISTANBUL, SpecId::ISTANBUL]),
+            (
+                json!({"constantinopleFixBlock": 0, "constantinopleBlock": 0, "muirGlacierBlock": 5}),
+                [SpecId::PETERSBURG, SpecId::ISTANBUL],
+            ),
+            (json!({"berlinBlock": 0, "arrowGlacierBlock": 5}), [SpecId::BERLIN, SpecId::LONDON]),
+            (json!({"londonBlock": 0, "mergeNetsplitBlock": 5}), [SpecId::LONDON, SpecId::MERGE]),
+        ] {
+            assert_eq!(specs(&forks), want, "{forks}");
+        }
+    }
 
     #[test]
     fn the_gas_limit_walks_by_less_than_a_1024th_and_stops_at_the_target() {

@@ -1,7 +1,8 @@
 //! Files as GoQuorum and Besu write them.
 
 use super::*;
-use alloc::format;
+use crate::signature::Seal;
+use alloc::{format, vec};
 use serde_json::json;
 use std::string::ToString as _;
 
@@ -118,7 +119,7 @@ fn what_is_not_implemented_is_refused_by_the_name_of_its_key() {
             json!({"transitions": [{"block": 9, "privacyEnhancementsEnabled": true}]}),
             "privacyEnhancementsEnabled",
         ),
-        (json!({"privacyEnhancementsBlock": 0}), "privacyEnhancementsBlock"),
+        (json!({"privacyPrecompileBlock": 0}), "privacyPrecompileBlock"),
         (json!({"qip714Block": 4}), "qip714Block"),
         (json!({"fixedBaseFee": true}), "fixedBaseFee"),
         (json!({"amsterdamTime": 0}), "amsterdamTime"),
@@ -277,6 +278,70 @@ fn goquorum_forks_of_its_own_are_told() {
         &json!({"isQuorum": true, "enableGasPriceBlock": 9, "maxCodeSize": 32, "maxCodeSizeChangeBlock": 4}),
     );
     assert_eq!(genesis.unwrap().quorum_forks, [4, 9]);
+    let private = read(&json!({"isQuorum": true, "privacyEnhancementsBlock": 7})).unwrap();
+    assert_eq!((private.family, private.quorum_forks), (Family::GoQuorum, vec![7]));
+}
+
+/// Constantinople, Petersburg, Istanbul, Berlin and London of a file that names these forks.
+fn rules(forks: Value, isquorum: bool) -> Result<[Option<u64>; 5], GenesisError> {
+    let mut file = file(&json!({}));
+    file["config"] = forks;
+    file["config"]["chainId"] = 1.into();
+    file["config"]["qbft"] = json!({});
+    if isquorum {
+        file["config"]["isQuorum"] = true.into();
+    }
+    let c = Genesis::from_json(&file.to_string())?.config;
+    Ok([c.constantinople_block, c.petersburg_block, c.istanbul_block, c.berlin_block, c.london_block])
+}
+
+#[test]
+fn what_only_delays_the_difficulty_bomb_brings_besu_the_rules_before_it() {
+    let all = Some(0);
+    for (forks, want) in [
+        (json!({"muirGlacierBlock": 0}), [all, all, all, None, None]),
+        (
+            json!({"constantinopleFixBlock": 0, "constantinopleBlock": 0, "muirGlacierBlock": 0, "berlinBlock": 8}),
+            [all, all, all, Some(8), None],
+        ),
+        (json!({"istanbulBlock": 0, "arrowGlacierBlock": 4}), [all, all, all, Some(4), Some(4)]),
+        (json!({"berlinBlock": 0, "grayGlacierBlock": 4}), [all, all, all, all, Some(4)]),
+        (json!({"londonBlock": 0, "mergeNetsplitBlock": 4}), [all; 5]),
+        (json!({"mergeNetsplitBlock": 0, "shanghaiTime": 0}), [all; 5]),
+    ] {
+        assert_eq!(rules(forks.clone(), false).unwrap(), want, "{forks}");
+    }
+    let constantinople = json!({"constantinopleBlock": 0, "petersburgBlock": 0, "muirGlacierBlock": 0});
+    assert_eq!(rules(constantinople.clone(), true).unwrap(), [all, all, None, None, None]);
+    let genesis = read(&json!({"arrowGlacierBlock": 9})).unwrap();
+    assert_eq!((genesis.config.muir_glacier_block, genesis.config.gray_glacier_block), (None, None));
+}
+
+#[test]
+fn a_fork_later_than_one_that_builds_on_it_is_refused_by_name() {
+    for (forks, key) in [
+        (json!({"istanbulBlock": 5, "muirGlacierBlock": 0, "byzantiumBlock": 0}), "istanbulBlock"),
+        (json!({"berlinBlock": 0, "londonBlock": 5, "arrowGlacierBlock": 4}), "londonBlock"),
+        (json!({"muirGlacierBlock": 5, "berlinBlock": 0}), "muirGlacierBlock"),
+    ] {
+        let error = rules(forks.clone(), false).unwrap_err().to_string();
+        assert!(error.contains(key), "{forks}: {error}");
+    }
+}
+
+#[test]
+fn a_block_0_that_was_proposed_in_a_round_or_sealed_is_refused() {
+    let plain = crate::Extra { validators: [1, 2].map(validator).into(), ..crate::Extra::unsealed(0) };
+    let seal = Seal::repeat_byte(1);
+    for (extra, field) in [
+        (crate::Extra { round: 1, ..plain.clone() }, "extraData round is 1"),
+        (crate::Extra { seals: vec![seal], ..plain }, "extraData seals is 1"),
+    ] {
+        let mut file = file(&json!({}));
+        file["extraData"] = json!(extra.to_bytes());
+        let error = Genesis::from_json(&file.to_string()).unwrap_err().to_string();
+        assert!(error.contains(field), "{error}");
+    }
 }
 
 #[test]
