@@ -154,6 +154,7 @@ impl Driver {
         inbox: Inbox,
         tasks: TaskTracker,
     ) -> Result<(Self, DriverHandle), LedgerError> {
+        strikes::count_from_zero(&parts.metrics);
         let head = next_height(&parts.ledger).await?;
         let identity = parts.voter.as_ref().map(|voter| voter.signer.address());
         let sitting_out = parts.voter.as_ref().is_some_and(|voter| !voter.active);

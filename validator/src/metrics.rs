@@ -1,6 +1,5 @@
 //! The node's metrics, registered under the names of `chain::metrics` and nothing else.
 
-use alloy_primitives::Address;
 use chain::metrics::{self as names, Metric};
 use parking_lot::Mutex;
 use prometheus_client::{
@@ -8,7 +7,6 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Metric as Collected, Registry},
 };
-use qbft::Rejected;
 use std::{fmt, time::Instant};
 
 /// A counter by one label.
@@ -66,10 +64,6 @@ impl Default for Metrics {
         let r = &mut registry;
         let interval = [0.5, 1.0, 1.8, 1.9, 1.95, 2.0, 2.05, 2.1, 2.2, 2.5, 3.0, 4.0, 6.0, 10.0, 60.0];
         let write = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0];
-        let messages_rejected = ByLabel::default();
-        // Shown from the start: an alarm on it must tell 0 from a name that is gone.
-        let equivocation = Rejected::Equivocation { author: Address::ZERO }.label();
-        drop(messages_rejected.get_or_create(&[("reason", equivocation)]));
         Self {
             head_number: add(r, names::HEAD_NUMBER, Gauge::default()),
             head_timestamp: add(r, names::HEAD_TIMESTAMP, Gauge::default()),
@@ -79,7 +73,7 @@ impl Default for Metrics {
             round_changes: add(r, names::ROUND_CHANGES, Counter::default()),
             round0_missed: add(r, names::ROUND0_MISSED, Counter::default()),
             blocks_proposed: add(r, names::BLOCKS_PROPOSED, Counter::default()),
-            messages_rejected: add(r, names::MESSAGES_REJECTED, messages_rejected),
+            messages_rejected: add(r, names::MESSAGES_REJECTED, ByLabel::default()),
             seats: add(r, names::SEATS, Gauge::default()),
             seats_live: add(r, names::SEATS_LIVE, Gauge::default()),
             pool_pending: add(r, names::POOL_PENDING, Gauge::default()),
@@ -146,12 +140,6 @@ mod tests {
         catalogue.sort_unstable();
         exposed.sort_unstable();
         assert_eq!(exposed, catalogue);
-    }
-
-    #[test]
-    fn a_second_vote_of_one_seat_is_counted_from_zero() {
-        let text = Metrics::default().render().unwrap();
-        assert!(text.contains("quorate_messages_rejected_total{reason=\"equivocation\"} 0\n"), "{text}");
     }
 
     #[test]

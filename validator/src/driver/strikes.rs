@@ -1,12 +1,21 @@
 //! Refused messages of each peer on one height, of the kinds that are its fault.
 
+use crate::metrics::Metrics;
+use alloy_primitives::Address;
 use devp2p::PeerId;
+use qbft::Rejected;
 use std::collections::BTreeMap;
 
 /// Strikes of one peer and height before it is dropped.
 const STRIKES: u32 = 100;
 /// Peers counted at a time, well above the connections of a node.
 const PEERS: usize = 1024;
+
+/// Shows the count of second votes from the start: an alarm on it must tell 0 from a name that is gone.
+pub(super) fn count_from_zero(metrics: &Metrics) {
+    let reason = [("reason", Rejected::Equivocation { author: Address::ZERO }.label())];
+    drop(metrics.messages_rejected.get_or_create(&reason));
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Strikes {
@@ -34,6 +43,14 @@ impl Strikes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_second_vote_of_one_seat_is_counted_from_zero() {
+        let metrics = Metrics::default();
+        count_from_zero(&metrics);
+        let text = metrics.render().unwrap();
+        assert!(text.contains("quorate_messages_rejected_total{reason=\"equivocation\"} 0\n"), "{text}");
+    }
 
     #[test]
     fn a_peer_is_dropped_for_what_it_did_on_one_height_and_memory_is_bounded() {
