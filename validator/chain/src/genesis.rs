@@ -14,6 +14,7 @@ mod render;
 mod schedule;
 mod transitions;
 
+pub use file::{TIME_FORKS, UP_TO_BERLIN};
 pub use header::{EMPTY_REQUESTS_HASH, QBFT_MIX_HASH, genesis_header};
 pub use render::{GenesisSpec, Predeploy, render};
 pub use schedule::{MAX_CODE_SIZE, Schedule, Selection, Settings};

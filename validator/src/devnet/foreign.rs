@@ -2,21 +2,12 @@
 
 use super::DevnetSpec;
 use alloy_primitives::{Address, U256};
-use chain::{Extra, client::ClientProfile, genesis::QBFT_MIX_HASH};
+use chain::{
+    Extra,
+    client::ClientProfile,
+    genesis::{QBFT_MIX_HASH, TIME_FORKS, UP_TO_BERLIN},
+};
 use serde_json::{Map, Value, json};
-
-const UP_TO_BERLIN: [&str; 10] = [
-    "homesteadBlock",
-    "eip150Block",
-    "eip155Block",
-    "eip158Block",
-    "byzantiumBlock",
-    "constantinopleBlock",
-    "petersburgBlock",
-    "istanbulBlock",
-    "muirGlacierBlock",
-    "berlinBlock",
-];
 
 /// GoQuorum's block builder goes to this gas limit at once, and Besu refuses the jump (`qbft-facts` §1.6).
 const GOQUORUM_GAS_LIMIT: u64 = 700_000_000;
@@ -72,7 +63,7 @@ fn config(spec: &DevnetSpec) -> Map<String, Value> {
             qbft["ceil2Nby3Block"] = 0.into();
         }
         ClientProfile::Besu => {
-            for fork in ["londonBlock", "shanghaiTime", "cancunTime", "pragueTime", "osakaTime"] {
+            for fork in ["londonBlock"].into_iter().chain(TIME_FORKS) {
                 config.insert(fork.into(), 0.into());
             }
             config.insert("zeroBaseFee".into(), true.into());

@@ -47,8 +47,21 @@ const BESU_BLOCK_FORKS: [&str; 14] = [
     "grayGlacierBlock",
     "mergeNetsplitBlock",
 ];
+/// Forks by number of a file that stops at Berlin.
+pub const UP_TO_BERLIN: [&str; 10] = [
+    "homesteadBlock",
+    "eip150Block",
+    "eip155Block",
+    "eip158Block",
+    "byzantiumBlock",
+    "constantinopleBlock",
+    "petersburgBlock",
+    "istanbulBlock",
+    "muirGlacierBlock",
+    "berlinBlock",
+];
 /// Forks by time; each implies those before it.
-const TIME_FORKS: [&str; 4] = ["shanghaiTime", "cancunTime", "pragueTime", "osakaTime"];
+pub const TIME_FORKS: [&str; 4] = ["shanghaiTime", "cancunTime", "pragueTime", "osakaTime"];
 /// Forks that count in the fork id only if named.
 const SILENT_FORKS: [&str; 9] = [
     "muirGlacierBlock",

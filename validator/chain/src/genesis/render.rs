@@ -1,7 +1,7 @@
 //! The genesis file of a new network: contract validator selection, every fork up to the chosen one at 0, zero base
 //! fee, real round in proposals, four-item encoding (product profile of new networks).
 
-use super::{QBFT_MIX_HASH, QbftConfig};
+use super::{QBFT_MIX_HASH, QbftConfig, TIME_FORKS, UP_TO_BERLIN};
 use crate::extra::Extra;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
@@ -53,23 +53,9 @@ pub fn render(spec: &GenesisSpec) -> Result<String, serde_json::Error> {
 }
 
 fn config(spec: &GenesisSpec) -> Result<Value, serde_json::Error> {
-    const BLOCK_FORKS: [&str; 11] = [
-        "homesteadBlock",
-        "eip150Block",
-        "eip155Block",
-        "eip158Block",
-        "byzantiumBlock",
-        "constantinopleBlock",
-        "petersburgBlock",
-        "istanbulBlock",
-        "muirGlacierBlock",
-        "berlinBlock",
-        "londonBlock",
-    ];
-    const TIME_FORKS: [&str; 4] = ["shanghaiTime", "cancunTime", "pragueTime", "osakaTime"];
     let mut config = Map::new();
     config.insert("chainId".into(), spec.chain_id.into());
-    for fork in BLOCK_FORKS.iter().chain(&TIME_FORKS) {
+    for fork in UP_TO_BERLIN.iter().chain(&["londonBlock"]).chain(&TIME_FORKS) {
         config.insert((*fork).into(), 0.into());
     }
     config.insert("zeroBaseFee".into(), true.into());
