@@ -12,30 +12,33 @@ pub fn unix_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// One look at both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Unix milliseconds: may jump either way.
+    pub unix_ms: u64,
+    /// On the clock that only goes forward.
+    pub instant: Instant,
+}
+
 /// Where time comes from.
 pub trait TimeSource: Send + Sync + 'static {
-    /// Unix milliseconds: may jump either way.
-    fn unix_ms(&self) -> u64;
-    /// A clock that only goes forward.
-    fn instant(&self) -> Instant;
-    /// Ends when so much time has passed on the clock that only goes forward.
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+    /// Both clocks at one moment: what is due by one of them is waited for by the other.
+    fn now(&self) -> Now;
+    /// Ends when the clock that only goes forward is there: a moment, as a duration would count from a later reading.
+    fn sleep_until(&self, at: Instant) -> BoxFuture<'static, ()>;
 }
 
 /// The machine's clocks.
 struct System;
 
 impl TimeSource for System {
-    fn unix_ms(&self) -> u64 {
-        unix_ms()
+    fn now(&self) -> Now {
+        Now { unix_ms: unix_ms(), instant: Instant::now() }
     }
 
-    fn instant(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        tokio::time::sleep(duration).boxed()
+    fn sleep_until(&self, at: Instant) -> BoxFuture<'static, ()> {
+        tokio::time::sleep_until(at.into()).boxed()
     }
 }
 
@@ -56,25 +59,31 @@ impl Clock {
         Self(Arc::new(source))
     }
 
+    /// Both clocks at one moment.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.0.now()
+    }
+
     /// Unix milliseconds.
     #[must_use]
     pub fn unix_ms(&self) -> u64 {
-        self.0.unix_ms()
+        self.now().unix_ms
     }
 
-    /// The clock that only goes forward.
-    #[must_use]
-    pub fn instant(&self) -> Instant {
-        self.0.instant()
+    /// Waits until the clock that only goes forward is there.
+    pub fn sleep_until(&self, at: Instant) -> BoxFuture<'static, ()> {
+        self.0.sleep_until(at)
     }
 
-    /// Waits.
-    pub fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.0.sleep(duration)
-    }
-
-    /// Waits until a Unix millisecond; not at all when it has passed.
+    /// Waits until a Unix millisecond, as far off as it is now; not at all when it has passed.
     pub async fn sleep_until_ms(&self, at_ms: u64) {
-        self.sleep(Duration::from_millis(at_ms.saturating_sub(self.unix_ms()))).await;
+        let now = self.now();
+        let left = Duration::from_millis(at_ms.saturating_sub(now.unix_ms));
+        // A moment beyond what the clock can hold never comes.
+        match now.instant.checked_add(left) {
+            Some(at) => self.sleep_until(at).await,
+            None => std::future::pending().await,
+        }
     }
 }

@@ -22,7 +22,7 @@ pub use verify::{Inbox, Incoming, Verifier};
 pub use view::{DriverView, JournalView};
 
 use crate::{
-    clock::{Clock, unix_ms},
+    clock::{Clock, Now, unix_ms},
     faults::Faults,
     import::Importer,
     journal::{JournalHandle, Record},
@@ -50,7 +50,7 @@ use std::{
     time::{Duration, Instant},
 };
 use strikes::Strikes;
-use timers::{Now, Timers};
+use timers::Timers;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use verify::{Checked, Window};
@@ -223,7 +223,7 @@ impl Driver {
                 self.on_head(&head).await;
             }
             self.look_at_pool();
-            let pause = self.parts.clock.sleep(self.timers.wait(self.now()).min(TICK));
+            let pause = self.parts.clock.sleep_until(self.timers.wake(self.now(), TICK));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -254,7 +254,7 @@ impl Driver {
     }
 
     fn now(&self) -> Now {
-        Now::read(&self.parts.clock)
+        self.parts.clock.now()
     }
 
     /// An answer or timer that came too late is no news; what a peer's message was refused for is its sender's matter.

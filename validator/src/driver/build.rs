@@ -84,8 +84,9 @@ async fn wait_for_transactions(materials: &Materials, empty_due_ms: u64) {
     let Materials { pool, clock, .. } = materials;
     let pause = if pool.stats().pending == 0 { EMPTY_POLL } else { RETRY };
     loop {
-        let left = Duration::from_millis(empty_due_ms.saturating_sub(clock.unix_ms()));
-        clock.sleep(left.min(pause)).await;
+        let now = clock.now();
+        let left = Duration::from_millis(empty_due_ms.saturating_sub(now.unix_ms));
+        clock.sleep_until(now.instant + left.min(pause)).await;
         if pool.stats().pending > 0 || clock.unix_ms() >= empty_due_ms {
             return;
         }

@@ -4,7 +4,6 @@ use super::{
     Driver, ProposedBlock,
     build::{Materials, Order, build},
     sign::sign,
-    timers::Now,
 };
 use crate::{
     clock::unix_ms,
@@ -35,7 +34,7 @@ impl Driver {
                     self.validate(height, round, digest, block);
                 }
                 Output::SetTimer { timer, at_ms } => {
-                    self.timers.set(timer, at_ms, Now::read(&self.parts.clock));
+                    self.timers.set(timer, at_ms, self.now());
                 }
                 Output::Finalise { block, round, seals } => self.finalise(&block, round, seals),
                 Output::Behind { height } => self.parts.sync.hint(Hint::Behind(height)),

@@ -3,26 +3,12 @@
 //! When a block is due is a matter of the wall clock, as its timestamp is. How long a round or a pause before a re-send
 //! lasts is not: a clock that is set back must not make them longer.
 
-use crate::clock::Clock;
+use crate::clock::Now;
 use qbft::{Timer, TimerKind};
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
-
-/// Both clocks, read together.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Now {
-    unix_ms: u64,
-    instant: Instant,
-}
-
-impl Now {
-    /// Reads them.
-    pub(super) fn read(clock: &Clock) -> Self {
-        Self { unix_ms: clock.unix_ms(), instant: clock.instant() }
-    }
-}
 
 /// When a timer runs out.
 #[derive(Clone, Copy, Debug)]
@@ -60,9 +46,9 @@ impl Timers {
         self.armed.insert(timer.kind, (at, timer));
     }
 
-    /// Time until the first one.
-    pub(super) fn wait(&self, now: Now) -> Duration {
-        self.armed.values().map(|(at, _)| at.left(now)).min().unwrap_or(Duration::MAX)
+    /// When the first one is to be looked after, `tick` from now at the latest.
+    pub(super) fn wake(&self, now: Now, tick: Duration) -> Instant {
+        now.instant + self.armed.values().map(|(at, _)| at.left(now)).fold(tick, Duration::min)
     }
 
     /// Those that have run out; they are disarmed.
@@ -91,12 +77,14 @@ mod tests {
         timers.set(timer(TimerKind::Round, 1), 1_200, at(0));
         timers.set(timer(TimerKind::Resend, 1), 1_150, at(0));
         timers.set(timer(TimerKind::BlockDue, 1), 1_190, at(0));
-        assert_eq!(timers.wait(at(100)), Duration::from_millis(50));
+        let tick = Duration::from_millis(70);
+        assert_eq!(timers.wake(at(100), tick), at(150).instant);
+        assert_eq!(timers.wake(at(60), tick), at(130).instant);
         assert_eq!(timers.due(at(149)), []);
         assert_eq!(timers.due(at(150)), [timer(TimerKind::Resend, 1)]);
         assert_eq!(timers.due(at(200)), [timer(TimerKind::BlockDue, 1), timer(TimerKind::Round, 1)]);
         assert_eq!(timers.due(at(999)), []);
-        assert_eq!(timers.wait(at(999)), Duration::MAX);
+        assert_eq!(timers.wake(at(999), tick), at(1_069).instant);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(crate) struct Path(Socket);
 impl Path {
     pub(crate) fn of(stream: &TcpStream) -> io::Result<Self> {
         let path = Self(SockRef::from(stream).try_clone()?);
+        path.0.set_tcp_thin_linear_timeouts(true)?;
         path.limit(PATIENT)?;
         Ok(path)
     }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
-use validator::clock::TimeSource;
+use validator::clock::{Now, TimeSource};
 
 /// Both clocks of one node. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +35,11 @@ impl Dial {
         self.0.passed_ms.send_modify(|now| *now = passed.max(*now));
     }
 
+    /// Its Unix millisecond.
+    pub(super) fn now_ms(&self) -> u64 {
+        self.0.start_ms + *self.0.passed_ms.borrow()
+    }
+
     /// Ends when the node's driver waits for time to pass: then it has read the clock.
     pub(super) async fn is_watched(&self) {
         self.0.waits.subscribe().wait_for(|waits| *waits > 0).await.expect("the clock is there");
@@ -42,17 +47,15 @@ impl Dial {
 }
 
 impl TimeSource for Dial {
-    fn unix_ms(&self) -> u64 {
-        self.0.start_ms + *self.0.passed_ms.borrow()
+    fn now(&self) -> Now {
+        let passed_ms = *self.0.passed_ms.borrow();
+        let instant = self.0.base + Duration::from_millis(passed_ms);
+        Now { unix_ms: self.0.start_ms + passed_ms, instant }
     }
 
-    fn instant(&self) -> Instant {
-        self.0.base + Duration::from_millis(*self.0.passed_ms.borrow())
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let wait = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let until = self.0.passed_ms.borrow().saturating_add(wait);
+    fn sleep_until(&self, at: Instant) -> BoxFuture<'static, ()> {
+        let left = at.saturating_duration_since(self.0.base);
+        let until = u64::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
         let mut passed = self.0.passed_ms.subscribe();
         self.0.waits.send_modify(|waits| *waits += 1);
         async move {

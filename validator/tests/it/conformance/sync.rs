@@ -13,7 +13,6 @@ use devp2p::{
         message::{Query, encode_new_block_hashes, id},
     },
 };
-use validator::clock::TimeSource as _;
 
 /// More than two requests of headers and three of bodies.
 const LENGTH: u64 = 410;
@@ -36,7 +35,7 @@ impl World {
     pub(super) async fn has(&self, peer: &mut Peer, number: u64) -> Header {
         let asking = async {
             for request in 1.. {
-                self.clock.turn_to(self.clock.unix_ms() + 20);
+                self.clock.turn_to(self.clock.now_ms() + 20);
                 if let [header] = &ask(peer, request, &by(BlockId::Number(number))).await[..] {
                     return header.clone();
                 }
