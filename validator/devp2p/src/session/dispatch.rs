@@ -30,7 +30,9 @@ pub(crate) async fn dispatch(
 ) -> Result<(), DownReason> {
     match peer.capabilities.protocol(message.id) {
         Protocol::Base(message_id::PING) => {
-            peer.activity.pinged();
+            if peer.activity.pinged() {
+                shared.table.pings_often(peer);
+            }
             if keepalive::send(peer, message_id::PONG) { Ok(()) } else { Err(DownReason::Slow) }
         }
         Protocol::Base(message_id::PONG) => {

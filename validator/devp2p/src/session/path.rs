@@ -3,7 +3,8 @@
 //! TCP doubles its pauses between retransmissions and so finds a healed link as late as the outage was long, while a new
 //! connection is there within a second. But `TCP_USER_TIMEOUT` also counts the time in which a living peer acknowledges
 //! and has no room for more (tcp(7)), and a peer whose owner is busy stops reading. Such a peer still sends: this node's
-//! Pings leave while nothing is read. So the limit is short only while a peer that was seen to do so sends nothing.
+//! Pings leave while nothing is read. So the limit is short only while a peer that was seen to do so sends nothing, and
+//! meanwhile a new connection is dialled beside it.
 
 use crate::peers::peer::Peer;
 use socket2::{SockRef, Socket};
