@@ -1,10 +1,11 @@
 //! The handle, and opening.
 
 use crate::{
-    HeadInfo, InvalidBlock, KnownSenders, LedgerError, OpenError, Options,
+    HeadInfo, InvalidBlock, KnownSenders, LedgerError, OpenError, Options, Spent,
     candidates::Candidates,
     consensus::NextHeight,
     execute::block::Executed,
+    spent::Clocks,
     store::{
         blocks::BlockStore,
         codec::SlimAccount,
@@ -45,6 +46,7 @@ pub(crate) struct Chain {
     /// One commit at a time.
     pub(crate) committing: Mutex<()>,
     pub(crate) known_senders: OnceLock<Arc<dyn KnownSenders>>,
+    pub(crate) clocks: Clocks,
     head: RwLock<Arc<Head>>,
     code: Mutex<LruCache<B256, Bytecode>>,
 }
@@ -75,6 +77,7 @@ impl Ledger {
             candidates: Candidates::on(head.info.hash),
             committing: Mutex::new(()),
             known_senders: OnceLock::new(),
+            clocks: Clocks::default(),
             head: RwLock::new(Arc::new(head)),
             code: Mutex::new(LruCache::new(CODE_CACHE)),
             genesis,
@@ -116,6 +119,11 @@ impl Ledger {
         self.chain.known_senders.get_or_init(|| known);
     }
 
+    /// Where the time of blocks went since opening.
+    pub fn spent(&self) -> Spent {
+        self.chain.clocks.spent()
+    }
+
     /// Makes all state written so far durable: for a clean stop, so that the next start has nothing to replay.
     pub fn flush(&self) -> Result<(), LedgerError> {
         self.chain.state.flush()
@@ -142,7 +150,7 @@ impl Chain {
             transaction_hashes: &executed.transaction_hashes,
         };
         let options = WriteOptions { history_blocks: self.options.history_blocks, durable };
-        self.state.apply(&effects, options)?;
+        self.clocks.state_file.time(|| self.state.apply(&effects, options))?;
         let hash = info.hash;
         let tally = self.next_tally(&info)?;
         let head = Head { info, view: self.state.view()?, next: OnceLock::new(), tally };

@@ -4,6 +4,7 @@ use super::{env, overlay::Overlay};
 use crate::{
     LedgerError, Receipt, Transaction,
     ledger::{Chain, Head},
+    spent::Clocks,
     store::codec::receipt,
     trie::root::{StateDiff, state_diff},
 };
@@ -42,6 +43,7 @@ pub(crate) struct BlockExecutor<'a> {
     gas_price_allowed: bool,
     /// Whom the block pays, and what.
     reward: (Address, U256),
+    clocks: &'a Clocks,
 }
 
 impl<'a> BlockExecutor<'a> {
@@ -59,6 +61,7 @@ impl<'a> BlockExecutor<'a> {
             receipts: Vec::new(),
             gas_price_allowed: settings.gas_price_allowed,
             reward: (settings.reward_beneficiary.unwrap_or(header.beneficiary), settings.block_reward),
+            clocks: &chain.clocks,
         }
     }
 
@@ -91,7 +94,8 @@ impl<'a> BlockExecutor<'a> {
         let (beneficiary, reward) = self.reward;
         overlay.credit(beneficiary, reward)?;
         let (deltas, code) = overlay.into_changes()?;
-        let diff = state_diff(&parent.view, parent.info.header.state_root, deltas, code)?;
+        let root = parent.info.header.state_root;
+        let diff = self.clocks.root.time(|| state_diff(&parent.view, root, deltas, code))?;
         Ok((self.receipts, diff))
     }
 }
