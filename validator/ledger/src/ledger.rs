@@ -12,7 +12,10 @@ use crate::{
         state::{BlockEffects, StateHead, StateStore, WriteOptions},
         view::StateView,
     },
-    trie::root::{AccountDelta, StateDiff, state_diff},
+    trie::{
+        root::{AccountDelta, StateDiff, state_diff},
+        tries::Tries,
+    },
     validate,
 };
 use alloy_primitives::{B256, KECCAK256_EMPTY, U256, keccak256};
@@ -47,6 +50,7 @@ pub(crate) struct Chain {
     pub(crate) committing: Mutex<()>,
     pub(crate) known_senders: OnceLock<Arc<dyn KnownSenders>>,
     pub(crate) clocks: Clocks,
+    pub(crate) tries: Tries,
     head: RwLock<Arc<Head>>,
     code: Mutex<LruCache<B256, Bytecode>>,
 }
@@ -78,6 +82,7 @@ impl Ledger {
             committing: Mutex::new(()),
             known_senders: OnceLock::new(),
             clocks: Clocks::default(),
+            tries: Tries::within(options.trie_bytes),
             head: RwLock::new(Arc::new(head)),
             code: Mutex::new(LruCache::new(CODE_CACHE)),
             genesis,
@@ -151,6 +156,7 @@ impl Chain {
         };
         let options = WriteOptions { history_blocks: self.options.history_blocks, durable };
         self.clocks.state_file.time(|| self.state.apply(&effects, options))?;
+        self.tries.adopt(&executed.diff.tries);
         let hash = info.hash;
         let tally = self.next_tally(&info)?;
         let head = Head { info, view: self.state.view()?, next: OnceLock::new(), tally };
@@ -224,7 +230,7 @@ fn write_genesis(state: &StateStore, genesis: &Genesis) -> Result<StateHead, Ope
         let account = keccak256(address);
         deltas.push(AccountDelta { account, previous: None, next: Some(next), wiped: false, slots });
     }
-    let diff: StateDiff = state_diff(&state.view()?, EMPTY_ROOT_HASH, deltas, code)?;
+    let diff: StateDiff = state_diff(&state.view()?, &Tries::within(0), EMPTY_ROOT_HASH, deltas, code)?;
     let head = StateHead { number: 0, hash: genesis.hash, root: diff.root };
     if diff.root != genesis.header.state_root {
         return Err(OpenError::StateRoot { block: 0, got: diff.root, want: genesis.header.state_root });

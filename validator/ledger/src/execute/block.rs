@@ -4,7 +4,6 @@ use super::{env, overlay::Overlay};
 use crate::{
     LedgerError, Receipt, Transaction,
     ledger::{Chain, Head},
-    spent::Clocks,
     store::codec::receipt,
     trie::root::{StateDiff, state_diff},
 };
@@ -43,7 +42,7 @@ pub(crate) struct BlockExecutor<'a> {
     gas_price_allowed: bool,
     /// Whom the block pays, and what.
     reward: (Address, U256),
-    clocks: &'a Clocks,
+    chain: &'a Chain,
 }
 
 impl<'a> BlockExecutor<'a> {
@@ -61,7 +60,7 @@ impl<'a> BlockExecutor<'a> {
             receipts: Vec::new(),
             gas_price_allowed: settings.gas_price_allowed,
             reward: (settings.reward_beneficiary.unwrap_or(header.beneficiary), settings.block_reward),
-            clocks: &chain.clocks,
+            chain,
         }
     }
 
@@ -95,7 +94,11 @@ impl<'a> BlockExecutor<'a> {
         overlay.credit(beneficiary, reward)?;
         let (deltas, code) = overlay.into_changes()?;
         let root = parent.info.header.state_root;
-        let diff = self.clocks.root.time(|| state_diff(&parent.view, root, deltas, code))?;
+        let diff = self
+            .chain
+            .clocks
+            .root
+            .time(|| state_diff(&parent.view, &self.chain.tries, root, deltas, code))?;
         Ok((self.receipts, diff))
     }
 }
