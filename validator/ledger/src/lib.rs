@@ -21,6 +21,7 @@ mod ledger;
 mod logs;
 mod options;
 mod reader;
+mod spent;
 mod store;
 mod tally;
 mod trace;
@@ -35,6 +36,7 @@ pub use ledger::Ledger;
 pub use logs::{LogEntry, LogFilter};
 pub use options::Options;
 pub use reader::{Account, At};
+pub use spent::Spent;
 pub use trace::{TraceBounds, TraceSink};
 
 /// A signed transaction without blobs; type 3 is refused wherever one could enter.
