@@ -64,7 +64,7 @@ pub(crate) async fn run(shared: &Shared, session: Session) -> DownReason {
         () = shared.stop.cancelled() => DownReason::Shutdown,
         reason = peer.stopped() => reason,
         reason = read(shared, &peer, &queries, &mut incoming) => reason,
-        reason = write(&mut outbound, &mut outgoing) => reason,
+        reason = write(shared, &mut outbound, &mut outgoing) => reason,
         reason = keepalive(&peer) => reason,
         never = path.watch(&peer, || shared.table.look_again()) => match never {},
         reason = serve(shared, &peer, queries_reader) => reason,
@@ -155,6 +155,7 @@ async fn read<R: AsyncRead + Unpin>(
 }
 
 async fn write<W: AsyncWrite + Unpin>(
+    shared: &Shared,
     outbound: &mut OutboundReader,
     outgoing: &mut Outgoing<W>,
 ) -> DownReason {
@@ -171,6 +172,7 @@ async fn write<W: AsyncWrite + Unpin>(
             let Some(next) = outbound.try_next() else { break };
             frame = next;
         }
+        shared.counters.add_many(Count::BytesSent, outgoing.buffered() as u64);
         match timeout(WRITE_TIMEOUT, outgoing.flush()).await {
             Ok(Ok(())) => outbound.written(bytes),
             Ok(Err(error)) => return DownReason::Io(error.to_string()),
