@@ -51,23 +51,25 @@ impl Activity {
         self.heard_ms.store(self.open_ms(), Relaxed);
     }
 
-    /// A Ping came. True when it shows that the peer sends them as often as this node.
-    pub(crate) fn pinged(&self) -> bool {
+    /// A Ping came.
+    pub(crate) fn pinged(&self) {
         let now = self.open_ms();
         let last = self.pinged_ms.swap(now, Relaxed);
         let is_regular = last > 0 && OFTEN.contains(&now.saturating_sub(last));
         let regular = if is_regular { self.regular.load(Relaxed) + 1 } else { 0 };
         self.regular.store(regular, Relaxed);
-        regular >= REGULAR && !self.pings_often.swap(true, Relaxed)
+        if regular >= REGULAR {
+            self.pings_often();
+        }
     }
 
-    /// Takes for known that it does: an earlier session showed it.
-    pub(crate) fn known_to_ping_often(&self) {
+    /// Notes that the peer sends Pings as often as this node: then it sends whether or not it reads.
+    pub(crate) fn pings_often(&self) {
         self.pings_often.store(true, Relaxed);
     }
 
-    /// Whether its Pings come as often as this node's: then it sends whether or not it reads.
-    pub(crate) fn pings_often(&self) -> bool {
+    /// Whether its silence says something.
+    pub(crate) fn is_never_silent(&self) -> bool {
         self.pings_often.load(Relaxed)
     }
 

@@ -2,16 +2,12 @@
 
 use super::{peer::Peer, tie_break::newer_wins};
 use crate::{PeerId, PeerInfo};
-use lru::LruCache;
 use parking_lot::Mutex;
-use std::{collections::HashMap, net::IpAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// Two nodes that dial each other at once have both connections established within this time of each other.
 const ONE_MOMENT: Duration = Duration::from_secs(5);
-
-/// Peers remembered beyond their sessions.
-const OFTEN: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
 /// Peers by id.
 pub(crate) struct Table {
@@ -19,8 +15,6 @@ pub(crate) struct Table {
     max_peers: usize,
     peers: Mutex<HashMap<PeerId, Arc<Peer>>>,
     changed: watch::Sender<()>,
-    /// Clients that ping as often as this node, by their keys: a new session of theirs is known from its first moment.
-    often: Mutex<LruCache<PeerId, String>>,
 }
 
 /// A connection that would become a peer.
@@ -48,13 +42,7 @@ pub(crate) enum Refusal {
 
 impl Table {
     pub(crate) fn new(local: PeerId, max_peers: u16) -> Self {
-        Self {
-            local,
-            max_peers: max_peers.into(),
-            peers: Mutex::default(),
-            changed: watch::Sender::new(()),
-            often: Mutex::new(LruCache::new(OFTEN)),
-        }
+        Self { local, max_peers: max_peers.into(), peers: Mutex::default(), changed: watch::Sender::new(()) }
     }
 
     /// Checks whether a connection could become a peer now.
@@ -68,13 +56,7 @@ impl Table {
         peer: &Arc<Peer>,
         announce: impl FnOnce(Option<Arc<Peer>>),
     ) -> Result<(), Refusal> {
-        let (newer, client) = {
-            let info = peer.info.lock();
-            (Newer::of(&info), info.client.clone())
-        };
-        if self.often.lock().get(&peer.id) == Some(&client) {
-            peer.activity.known_to_ping_often();
-        }
+        let newer = Newer::of(&peer.info.lock());
         let mut peers = self.peers.lock();
         let replaced = self.decide(&peers, &newer)?;
         peers.insert(peer.id, Arc::clone(peer));
@@ -122,12 +104,6 @@ impl Table {
                 return;
             }
         }
-    }
-
-    /// Remembers that this peer's client pings as often as this node.
-    pub(crate) fn pings_often(&self, peer: &Peer) {
-        let client = peer.info.lock().client.clone();
-        self.often.lock().put(peer.id, client);
     }
 
     /// Wakes who waits, after a path became suspected.
@@ -244,20 +220,5 @@ mod tests {
         assert!(peer.activity.suspect());
         assert!(table.wants(&REMOTE));
         assert_eq!(table.check(&newer(1, false)), Ok(()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn that_a_client_pings_often_is_known_of_its_next_session_but_not_of_another_client_with_its_key() {
-        let (table, first, _outbound) = table(1, true);
-        table.pings_often(&first);
-        let next = |client: &str| {
-            let info = PeerInfo { client: client.to_owned(), ..first.info.lock().clone() };
-            let (peer, _outbound) = Peer::new(1, info, first.capabilities);
-            let peer = Arc::new(peer);
-            table.admit(&peer, |_| ()).unwrap();
-            peer.activity.pings_often()
-        };
-        assert!(next(""));
-        assert!(!next("another"));
     }
 }

@@ -30,9 +30,7 @@ pub(crate) async fn dispatch(
 ) -> Result<(), DownReason> {
     match peer.capabilities.protocol(message.id) {
         Protocol::Base(message_id::PING) => {
-            if peer.activity.pinged() {
-                shared.table.pings_often(peer);
-            }
+            peer.activity.pinged();
             if keepalive::send(peer, message_id::PONG) { Ok(()) } else { Err(DownReason::Slow) }
         }
         Protocol::Base(message_id::PONG) => {

@@ -47,11 +47,16 @@ impl Path {
     }
 }
 
+/// Whether a peer's Hello names the client that this node is, of whatever version: then it pings as this node does.
+pub(crate) fn is_our_client(ours: &str, theirs: &str) -> bool {
+    ours.split('/').next() == theirs.split('/').next()
+}
+
 async fn judge(peer: &Peer, set: impl Fn(Duration), call: impl Fn()) -> Infallible {
     let mut suspected = false;
     loop {
         sleep(LOOK).await;
-        let now = peer.activity.pings_often() && peer.activity.silence() >= SILENT;
+        let now = peer.activity.is_never_silent() && peer.activity.silence() >= SILENT;
         if now && peer.activity.suspect() {
             call();
         }
@@ -126,6 +131,27 @@ mod tests {
         let (never, _outbound) = peer();
         assert_eq!(limits(&never, async {}).await, []);
         assert!(!seldom.activity.is_suspected() && !never.activity.is_suspected());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_of_our_client_is_suspected_though_it_never_pinged() {
+        assert!(is_our_client("quorate/1.2.0", "quorate/1.3.0/linux"));
+        assert!(!is_our_client("quorate/1.2.0", "besu/v26.2.0/linux"));
+        let (peer, _outbound) = peer();
+        peer.activity.pings_often();
+        assert_eq!(limits(&peer, async {}).await, [(2, 5)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pings_that_come_at_once_after_a_stop_are_not_taken_for_a_habit() {
+        let (peer, _outbound) = peer();
+        let seldom = async {
+            for _ in 0..3 {
+                sleep(Duration::from_secs(15)).await;
+                (0..3).for_each(|_| peer.activity.pinged());
+            }
+        };
+        assert_eq!(limits(&peer, seldom).await, []);
     }
 
     #[tokio::test(start_paused = true)]
