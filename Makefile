@@ -115,6 +115,11 @@ soak: ## four nodes for MINUTES=10; ends with the interval error and round chang
 	cargo build --locked --release -p validator --bin quorate-validator --example soak
 	@$${CARGO_TARGET_DIR:-target}/release/examples/soak --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator --minutes $(MINUTES)
 
+.PHONY: bench-sync
+bench-sync: ## a fresh node catches up with EMPTY=50000 empty and FULL=100 full blocks; ends with empty-blocks-per-second= mgas-per-second=
+	cargo build --locked --release -p validator --bin quorate-validator --example bench_sync
+	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_sync --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
+
 .PHONY: recovery dead-proposer faults
 recovery: ## first block after a quorum is back: virtual time, then real processes (needs root); fails above 6 s; ends with worst-recovery-seconds=
 	@build/recovery
