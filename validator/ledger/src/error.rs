@@ -337,6 +337,16 @@ pub enum CommitError {
         /// In the header.
         want: String,
     },
+    /// Invalid, and no quorum sealed it: the peer that sent it made it up.
+    #[error("block {number} ({hash}) is invalid and no quorum sealed it: {reason}; ask another peer")]
+    Unsealed {
+        /// Height.
+        number: u64,
+        /// On-chain hash.
+        hash: B256,
+        /// Why.
+        reason: Box<InvalidBlock>,
+    },
     /// A quorum sealed what we find invalid: this node is broken or runs other rules. Stop, do not go on.
     #[error(
         "LOCAL FAULT: block {number} ({hash}) is sealed by a quorum but invalid here: {reason}; stop this node, compare versions and genesis, resync"

@@ -21,6 +21,7 @@ mod ledger;
 mod logs;
 mod options;
 mod reader;
+mod segment;
 mod store;
 mod tally;
 mod trie;
@@ -34,6 +35,7 @@ pub use ledger::Ledger;
 pub use logs::{LogEntry, LogFilter};
 pub use options::Options;
 pub use reader::{Account, At};
+pub use segment::{Prepared, SEGMENT_BLOCKS, SegmentError};
 
 /// A signed transaction without blobs; type 3 is refused wherever one could enter.
 pub type Transaction = alloy_consensus::TxEnvelope;

@@ -177,6 +177,9 @@ impl Database for Overlay<'_> {
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, LedgerError> {
+        if let Some(hash) = self.view.pending_hash(number) {
+            return Ok(hash);
+        }
         self.chain.blocks.hash(number)?.ok_or_else(|| LedgerError::UnknownBlock(number.to_string()))
     }
 }

@@ -9,4 +9,5 @@ mod history;
 mod network;
 mod proposals;
 mod seals;
+mod segments;
 mod state_roots;
