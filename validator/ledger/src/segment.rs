@@ -45,6 +45,11 @@ impl Prepared {
     pub fn number(&self) -> u64 {
         self.block.header.number
     }
+
+    /// The block.
+    pub fn into_block(self) -> Block {
+        self.block
+    }
 }
 
 impl Ledger {
