@@ -141,6 +141,8 @@ impl<'a> Run<'a> {
     fn next(&mut self, info: HeadInfo, executed: &mut Executed) -> Result<Head, CommitError> {
         let next = self.chain.carried(&self.parent, &info, &executed.diff);
         let tally = self.chain.next_tally(&self.parent, &info)?;
+        // Found by root only: those of a segment that fails are never taken for others.
+        self.chain.tries.adopt(&std::mem::take(&mut executed.diff.tries));
         let mut pending = self.parent.view.take_pending().unwrap_or_default();
         Arc::make_mut(&mut pending).absorb(info.number, info.hash, &mut executed.diff);
         Ok(Head { info, view: self.parent.view.under(pending), next, tally })
@@ -152,7 +154,7 @@ impl<'a> Run<'a> {
         let Some((_, last)) = self.done.last() else { return Ok(Vec::new()) };
         let hash = last.hash;
         let sealed = self.done.iter().map(|(block, executed)| (&block.header, &block.body, executed.hash));
-        self.chain.blocks.append_all(sealed)?;
+        self.chain.clocks.block_file.time(|| self.chain.blocks.append_all(sealed))?;
         self.chain.settle(self.parent, &SegmentEffects { blocks: &self.done, pending: &pending })?;
         self.chain.candidates.move_to(hash);
         let all = self.done.into_iter().map(|(block, executed)| {
