@@ -59,7 +59,7 @@ impl Ledger {
         let known = self.chain.known_senders.get().map(AsRef::as_ref);
         let prepare = |(hash, block): (B256, Block)| {
             let number = block.header.number;
-            check_contents(&block).map_err(|source| SegmentError { number, source })?;
+            check_contents(&block, None).map_err(|source| SegmentError { number, source })?;
             let signed = senders(&block.body.transactions, known);
             Ok(Prepared { block, hash, signed })
         };
