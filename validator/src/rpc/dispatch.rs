@@ -1,8 +1,8 @@
 //! From method names to functions: each namespace is a table.
 
 use super::{
-    RpcError, args::Args, context::Context, debug, error::Failure, eth, istanbul, net, qbft, server::Client,
-    txpool, web3,
+    RpcError, args::Args, context::Context, debug, error::Failure, eth, istanbul, net, ots, qbft, quorate,
+    server::Client, txpool, web3,
 };
 use futures::future::BoxFuture;
 use jsonrpsee::{Extensions, RpcModule, types::ErrorObjectOwned};
@@ -68,7 +68,13 @@ pub(super) fn module(context: Context) -> Result<RpcModule<Context>, RpcError> {
             }
             "istanbul" => register(&mut module, istanbul::METHODS)?,
             "net" => register(&mut module, net::METHODS)?,
+            "ots" => {
+                for table in ots::METHODS {
+                    register(&mut module, table)?;
+                }
+            }
             "qbft" => register(&mut module, qbft::METHODS)?,
+            "quorate" => register(&mut module, quorate::METHODS)?,
             "txpool" => register(&mut module, txpool::METHODS)?,
             "web3" => register(&mut module, web3::METHODS)?,
             other => return Err(RpcError::Namespace { got: other.to_string() }),
