@@ -8,7 +8,7 @@ use crate::{
 use alloy_primitives::{Address, Bytes};
 use alloy_sol_types::SolCall;
 use chain::{
-    genesis::Selection,
+    genesis::{Engine, Selection},
     governance::{
         GOVERNANCE,
         Governance::{getValidatorsCall, parametersAtCall},
@@ -61,6 +61,11 @@ impl Head {
             return Ok(next);
         }
         let height = self.info.number + 1;
+        if chain.genesis.engine == Engine::Ethereum {
+            let next =
+                NextHeight { validators: Arc::new([]), parameters: scheduled_parameters(chain, height) };
+            return Ok(self.next.get_or_init(|| next));
+        }
         let (mut validators, parameters) = match chain.genesis.schedule.at(height).selection {
             Selection::Contract(GOVERNANCE) => self.governed(chain)?,
             Selection::Contract(contract) => {

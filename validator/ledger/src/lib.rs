@@ -16,6 +16,7 @@ mod commit;
 mod committed;
 mod consensus;
 mod error;
+mod ethereum;
 mod execute;
 mod ledger;
 mod logs;
@@ -23,6 +24,7 @@ mod options;
 mod reader;
 mod store;
 mod tally;
+mod transition;
 mod trie;
 mod validate;
 
@@ -34,6 +36,7 @@ pub use ledger::Ledger;
 pub use logs::{LogEntry, LogFilter};
 pub use options::Options;
 pub use reader::{Account, At};
+pub use transition::Transition;
 
 /// A signed transaction without blobs; type 3 is refused wherever one could enter.
 pub type Transaction = alloy_consensus::TxEnvelope;

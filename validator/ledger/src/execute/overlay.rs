@@ -14,12 +14,16 @@ use revm::{
     state::{Account, AccountInfo},
 };
 
+/// Answers BLOCKHASH in place of the chain.
+pub(crate) type BlockHashes<'a> = &'a (dyn Fn(u64) -> B256 + Sync);
+
 /// The EVM's database for one block or one call.
 pub(crate) struct Overlay<'a> {
     view: &'a StateView,
     chain: &'a Chain,
     accounts: HashMap<Address, Entry>,
     code: HashMap<B256, Bytecode>,
+    block_hashes: Option<BlockHashes<'a>>,
     /// The first change that could not be applied; asked for at the end, since revm's commit cannot fail.
     failed: Option<LedgerError>,
 }
@@ -39,7 +43,12 @@ struct Slot {
 
 impl<'a> Overlay<'a> {
     pub(crate) fn new(view: &'a StateView, chain: &'a Chain) -> Self {
-        Self { view, chain, accounts: HashMap::default(), code: HashMap::default(), failed: None }
+        let (accounts, code) = (HashMap::default(), HashMap::default());
+        Self { view, chain, accounts, code, block_hashes: None, failed: None }
+    }
+
+    pub(crate) fn with_block_hashes(self, block_hashes: Option<BlockHashes<'a>>) -> Self {
+        Self { block_hashes, ..self }
     }
 
     fn entry(&mut self, address: Address) -> Result<&mut Entry, LedgerError> {
@@ -67,13 +76,17 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// Adds to a balance out of nothing; nothing is touched for nothing.
-    pub(crate) fn credit(&mut self, address: Address, amount: U256) -> Result<(), LedgerError> {
-        if amount.is_zero() {
-            return Ok(());
-        }
-        let account = self.entry(address)?.current.get_or_insert_default();
+    /// Adds to a balance out of nothing. It touches the account, which is gone if that leaves it empty (EIP-161).
+    pub(crate) fn credit(
+        &mut self,
+        address: Address,
+        amount: U256,
+        clears_empty: bool,
+    ) -> Result<(), LedgerError> {
+        let entry = self.entry(address)?;
+        let mut account = entry.current.take().unwrap_or_default();
         account.balance = account.balance.saturating_add(amount);
+        entry.current = Some(account).filter(|account| !(clears_empty && account.is_empty()));
         Ok(())
     }
 
@@ -82,9 +95,14 @@ impl<'a> Overlay<'a> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let deltas = self.accounts.into_values().filter_map(Entry::into_delta).collect();
-        let code = self.code.into_iter().map(|(hash, code)| (hash, code.original_bytes())).collect();
-        Ok((deltas, code))
+        Ok(self.changes())
+    }
+
+    /// The same while the block goes on.
+    pub(crate) fn changes(&self) -> (Vec<AccountDelta>, Vec<NewCode>) {
+        let deltas = self.accounts.values().filter_map(Entry::delta).collect();
+        let code = self.code.iter().map(|(hash, code)| (*hash, code.original_bytes())).collect();
+        (deltas, code)
     }
 
     fn apply(&mut self, address: Address, account: Account) -> Result<(), LedgerError> {
@@ -92,8 +110,8 @@ impl<'a> Overlay<'a> {
         if account.is_selfdestructed() || account.is_created() {
             entry.wipe();
         }
-        // Touched and empty: gone (EIP-161).
-        if account.is_selfdestructed() || account.is_empty() {
+        // Touched and empty: gone (EIP-161). Before that, revm calls what is empty and stays created.
+        if account.is_selfdestructed() || (account.is_empty() && !account.is_created()) {
             entry.current = None;
             return Ok(());
         }
@@ -122,17 +140,17 @@ impl Entry {
         }
     }
 
-    fn into_delta(self) -> Option<AccountDelta> {
+    fn delta(&self) -> Option<AccountDelta> {
         // Of a wiped storage everything that is set counts as new, even what it was before.
         let wiped = self.wiped;
         let is_change =
             |slot: &Slot| if wiped { !slot.current.is_zero() } else { slot.original != slot.current };
-        let changed = self.storage.into_iter().filter(|(_, slot)| is_change(slot));
+        let changed = self.storage.iter().filter(|(_, slot)| is_change(slot));
         let mut slots: Vec<_> = changed
-            .map(|(slot, value)| (keccak256(B256::from(slot)), value.original, value.current))
+            .map(|(slot, value)| (keccak256(B256::from(*slot)), value.original, value.current))
             .collect();
         slots.sort_unstable_by_key(|(slot, _, _)| *slot);
-        let next = self.current.map(|info| SlimAccount {
+        let next = self.current.as_ref().map(|info| SlimAccount {
             nonce: info.nonce,
             balance: info.balance,
             code_hash: info.code_hash,
@@ -177,6 +195,9 @@ impl Database for Overlay<'_> {
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, LedgerError> {
+        if let Some(hashes) = self.block_hashes {
+            return Ok(hashes(number));
+        }
         self.chain.blocks.hash(number)?.ok_or_else(|| LedgerError::UnknownBlock(number.to_string()))
     }
 }
