@@ -219,11 +219,12 @@ fn open_journal(
     }
     journal.prune(head)?;
     let (active, journal_id, records) = (journal.is_active(), journal.id(), journal.newest());
+    let replaces = journal.replaces();
     tracing::info!(journal = %journal_id, active, records = records.len(), "vote journal is open");
     let write_time = metrics.journal_write.clone();
     let (handle, thread) = journal::spawn(journal, move |took| write_time.observe(took.as_secs_f64()))
         .map_err(NodeError::Thread)?;
-    Ok((Voter { signer, journal: handle, journal_id, active, records }, thread))
+    Ok((Voter { signer, journal: handle, journal_id, replaces, active, records }, thread))
 }
 
 fn network_options(setup: &Setup) -> NetworkOptions {

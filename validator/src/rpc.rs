@@ -11,6 +11,7 @@
 mod args;
 mod block_id;
 mod context;
+mod debug;
 mod dispatch;
 mod error;
 mod eth;
@@ -18,6 +19,7 @@ mod filters;
 pub mod format;
 mod gate;
 mod istanbul;
+mod message;
 mod net;
 mod qbft;
 mod revert;
@@ -35,7 +37,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::broadcast;
 
 /// Namespaces that a configuration may name.
-pub const NAMESPACES: [&str; 6] = ["eth", "istanbul", "net", "qbft", "txpool", "web3"];
+pub const NAMESPACES: [&str; 7] = ["debug", "eth", "istanbul", "net", "qbft", "txpool", "web3"];
 
 /// What RPC asks of the rest of the node; every answer is immediate.
 pub trait NodeView: Send + Sync + 'static {

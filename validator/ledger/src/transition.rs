@@ -5,6 +5,7 @@ use crate::{
     execute::{
         block::BlockExecutor,
         env,
+        overlay::Overlay,
         senders::senders,
         system::{Credit, SystemOperations},
     },
@@ -13,6 +14,7 @@ use crate::{
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, U256};
 use revm::primitives::hardfork::SpecId;
+use std::collections::BTreeMap;
 
 /// What running transactions gave. Nothing was written.
 #[derive(Debug)]
@@ -29,13 +31,13 @@ pub struct Transition {
 
 impl Ledger {
     /// Runs transactions on the state of the head in the environment of `header`, which need not follow the head, and
-    /// touches `touched` at the end, as a miner without a reward is. `block_hash` answers BLOCKHASH.
+    /// touches `touched` at the end, as a miner without a reward is. BLOCKHASH answers by `block_hashes`, then by the chain.
     pub fn transition(
         &self,
         header: &Header,
         transactions: &[Transaction],
         touched: Option<Address>,
-        block_hash: &(dyn Fn(u64) -> B256 + Sync),
+        block_hashes: BTreeMap<u64, B256>,
     ) -> Result<Transition, InvalidBlock> {
         let chain = &*self.chain;
         let parent = chain.head();
@@ -45,8 +47,9 @@ impl Ledger {
             clears_empty: spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
             ..SystemOperations::default()
         };
-        let mut executor =
-            BlockExecutor::with_block_hashes(chain, &parent, header, operations, Some(block_hash))?;
+        let mut overlay = Overlay::new(&parent.view, chain);
+        overlay.set_block_hashes(block_hashes);
+        let mut executor = BlockExecutor::over(overlay, chain, &parent, header, operations)?;
         let mut rejected = Vec::new();
         for (index, tx) in transactions.iter().enumerate() {
             if let Err(reason) = step(&mut executor, tx, env::takes_blobs(&chain.genesis), index)? {

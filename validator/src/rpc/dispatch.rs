@@ -1,8 +1,8 @@
 //! From method names to functions: each namespace is a table.
 
 use super::{
-    RpcError, args::Args, context::Context, error::Failure, eth, istanbul, net, qbft, server::Client, txpool,
-    web3,
+    RpcError, args::Args, context::Context, debug, error::Failure, eth, istanbul, net, qbft, server::Client,
+    txpool, web3,
 };
 use futures::future::BoxFuture;
 use jsonrpsee::{Extensions, RpcModule, types::ErrorObjectOwned};
@@ -55,6 +55,11 @@ pub(super) fn module(context: Context) -> Result<RpcModule<Context>, RpcError> {
     register(&mut module, METHODS)?;
     for namespace in namespaces {
         match namespace {
+            "debug" => {
+                for table in debug::METHODS {
+                    register(&mut module, table)?;
+                }
+            }
             "eth" => {
                 for table in eth::METHODS {
                     register(&mut module, table)?;

@@ -3,7 +3,7 @@
 use crate::pool::PoolError;
 use alloy_primitives::Bytes;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
-use ledger::{CallError, LedgerError};
+use ledger::{CallError, LedgerError, TraceError};
 
 /// A failed call.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,12 @@ pub(super) enum Failure {
     /// More than a client may ask for at once.
     #[error("{0}")]
     Limit(String),
+    /// The answer is longer than one may be.
+    #[error("response too large: at most {most} bytes")]
+    TooLarge {
+        /// Allowed.
+        most: usize,
+    },
     /// Known, but without meaning on this chain; Besu's code and text.
     #[error("Method not enabled")]
     NotEnabled,
@@ -43,6 +49,7 @@ impl Failure {
             Self::Refused(_) => -32000,
             Self::Revert { .. } => 3,
             Self::Limit(_) => -32005,
+            Self::TooLarge { .. } => -32003,
             Self::NotEnabled => -32604,
             Self::Pruned(_) => 4444,
             Self::Internal => -32603,
@@ -103,6 +110,17 @@ impl From<CallError> for Failure {
         match error {
             CallError::Ledger(error) => error.into(),
             CallError::Revert { output } => super::revert::failure(output),
+            other => Self::refused(other.to_string()),
+        }
+    }
+}
+
+impl From<TraceError> for Failure {
+    fn from(error: TraceError) -> Self {
+        match error {
+            TraceError::Call(error) => error.into(),
+            TraceError::TooLarge { .. } => Self::Limit(error.to_string()),
+            TraceError::Answer { most } => Self::TooLarge { most },
             other => Self::refused(other.to_string()),
         }
     }

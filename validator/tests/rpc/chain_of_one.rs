@@ -135,7 +135,7 @@ impl Chain {
     }
 
     pub(crate) async fn serve(&self) -> ServerHandle {
-        self.serve_with(RpcLimits::default(), &["eth", "net", "web3", "txpool", "qbft"]).await
+        self.serve_with(RpcLimits::default(), &["debug", "eth", "net", "web3", "txpool", "qbft"]).await
     }
 
     pub(crate) async fn serve_with(&self, limits: RpcLimits, namespaces: &[&str]) -> ServerHandle {

@@ -9,4 +9,5 @@ mod limits;
 mod malformed;
 mod pool;
 mod subscriptions;
+mod tracing;
 mod voting;

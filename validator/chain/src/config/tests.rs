@@ -51,7 +51,7 @@ fn what_the_operator_renders_the_node_reads_back() {
     for config in [
         full(JournalConfig::Initialise),
         full(JournalConfig::Require { id }),
-        full(JournalConfig::AcceptLoss { id }),
+        full(JournalConfig::AcceptLoss { id, lost: vec![id, B256::repeat_byte(0x56)] }),
         observer(),
     ] {
         let text = config.to_json().unwrap();

@@ -14,6 +14,8 @@ use ledger::{Ledger, Options, Receipt, Transaction, Transition};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+/// Ancestors that BLOCKHASH reaches.
+const BLOCKHASH_WINDOW: u64 = 256;
 /// Base fee of a file that names none: what the tool that filled them assumed.
 const DEFAULT_BASE_FEE: u64 = 0x0a;
 
@@ -88,8 +90,9 @@ fn step(test: &StateTest, config: &ChainConfig, case: &Case) -> Result<Outcome, 
     let ledger = open(config, &test.pre)?;
     let transactions: &[Transaction] = tx.as_ref().map(std::slice::from_ref).unwrap_or_default();
     let coinbase = Some(header.beneficiary);
-    let transition =
-        ledger.transition(&header, transactions, coinbase, &block_hash).map_err(|error| error.to_string())?;
+    let transition = ledger
+        .transition(&header, transactions, coinbase, block_hashes(header.number))
+        .map_err(|error| error.to_string())?;
     let refused = transition.rejected.first().map(|(_, reason)| reason.to_string());
     Ok(Outcome { refused: tx.err().or(refused), transition })
 }
@@ -118,9 +121,10 @@ fn encoded(logs: &[&Log]) -> Vec<u8> {
     out
 }
 
-/// The hash that these tests give to an ancestor: of its number in decimals.
-fn block_hash(number: u64) -> B256 {
-    keccak256(number.to_string())
+/// The hashes that these tests give to the ancestors: of their numbers in decimals.
+fn block_hashes(number: u64) -> BTreeMap<u64, B256> {
+    let ancestors = number.saturating_sub(BLOCKHASH_WINDOW)..number;
+    ancestors.map(|number| (number, keccak256(number.to_string()))).collect()
 }
 
 fn open(config: &ChainConfig, pre: &State) -> Result<Ledger, String> {

@@ -1,11 +1,6 @@
 //! Running transactions one after the other in the environment of one block, its system operations around them.
 
-use super::{
-    env,
-    overlay::{BlockHashes, Overlay},
-    rules,
-    system::SystemOperations,
-};
+use super::{env, overlay::Overlay, rules, system::SystemOperations};
 use crate::{
     InvalidBlock, LedgerError, Receipt, Transaction,
     ethereum::requests,
@@ -64,6 +59,7 @@ pub(crate) struct BlockExecutor<'a> {
     gas_price_allowed: bool,
     /// Before Byzantium a receipt holds the state root after its transaction (EIP-658).
     has_status: bool,
+    chain: &'a Chain,
 }
 
 impl<'a> BlockExecutor<'a> {
@@ -74,24 +70,25 @@ impl<'a> BlockExecutor<'a> {
         header: &Header,
         operations: SystemOperations,
     ) -> Result<Self, LedgerError> {
-        Self::with_block_hashes(chain, parent, header, operations, None)
+        Self::over(Overlay::new(&parent.view, chain), chain, parent, header, operations)
     }
 
-    /// The same, BLOCKHASH answered by `hashes` in place of the chain.
-    pub(crate) fn with_block_hashes(
+    /// The same over an overlay that may hold more than the parent's state.
+    pub(crate) fn over(
+        overlay: Overlay<'a>,
         chain: &'a Chain,
         parent: &'a Head,
         header: &Header,
         operations: SystemOperations,
-        hashes: Option<BlockHashes<'a>>,
     ) -> Result<Self, LedgerError> {
+        let overlay = operations.begin(overlay, chain, header)?;
         let context = Context::mainnet()
-            .with_db(Overlay::new(&parent.view, chain).with_block_hashes(hashes))
+            .with_db(overlay)
             .with_cfg(env::config(&chain.genesis, header.number, header.timestamp))
             .with_block(env::block(&chain.genesis, header));
         let settings = chain.genesis.schedule.at(header.number);
         let spec = rules::spec(&chain.genesis, header.number, header.timestamp);
-        let mut executor = Self {
+        Ok(Self {
             evm: context.build_mainnet(),
             parent,
             operations,
@@ -100,12 +97,8 @@ impl<'a> BlockExecutor<'a> {
             receipts: Vec::new(),
             gas_price_allowed: settings.gas_price_allowed,
             has_status: spec.is_enabled_in(SpecId::BYZANTIUM),
-        };
-        for (contract, input) in std::mem::take(&mut executor.operations.before) {
-            // No code there, or one that fails, changes nothing and is nobody's fault (EIP-4788, EIP-2935).
-            executor.evm.system_call_commit(contract, input).map_err(engine)?;
-        }
-        Ok(executor)
+            chain,
+        })
     }
 
     /// Runs a transaction, or refuses it and stays as it was.
@@ -131,7 +124,8 @@ impl<'a> BlockExecutor<'a> {
         }
         let (deltas, code) = self.evm.ctx.journaled_state.database.changes();
         let root = self.parent.info.header.state_root;
-        Ok(Eip658Value::PostState(state_diff(&self.parent.view, root, deltas, code)?.root))
+        let diff = state_diff(&self.parent.view, &self.chain.tries, root, deltas, code)?;
+        Ok(Eip658Value::PostState(diff.root))
     }
 
     pub(crate) const fn gas_used(&self) -> u64 {
@@ -146,7 +140,9 @@ impl<'a> BlockExecutor<'a> {
             overlay.credit(credit.to, credit.wei, self.operations.clears_empty)?;
         }
         let (deltas, code) = overlay.into_changes()?;
-        let diff = state_diff(&self.parent.view, self.parent.info.header.state_root, deltas, code)?;
+        let (chain, parent) = (self.chain, self.parent);
+        let root = parent.info.header.state_root;
+        let diff = chain.clocks.root.time(|| state_diff(&parent.view, &chain.tries, root, deltas, code))?;
         Ok(Outcome { receipts: self.receipts, diff, requests_hash })
     }
 
@@ -188,7 +184,7 @@ fn refused(error: EVMError<LedgerError>) -> Refused {
     }
 }
 
-fn engine(error: EVMError<LedgerError>) -> LedgerError {
+pub(super) fn engine(error: EVMError<LedgerError>) -> LedgerError {
     match error {
         EVMError::Database(error) => error,
         EVMError::Transaction(error) => LedgerError::Engine(error.to_string()),
