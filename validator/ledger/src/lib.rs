@@ -16,6 +16,7 @@ mod commit;
 mod committed;
 mod consensus;
 mod error;
+mod ethereum;
 mod execute;
 mod ledger;
 mod logs;
@@ -24,11 +25,12 @@ mod past;
 mod proof;
 mod reader;
 mod segment;
-mod spent;
 mod simulate;
+mod spent;
 mod store;
 mod tally;
 mod trace;
+mod transition;
 mod trie;
 mod validate;
 
@@ -43,9 +45,10 @@ pub use past::PROOF_BLOCKS;
 pub use proof::{AccountProof, SlotProof};
 pub use reader::{Account, At};
 pub use segment::{Prepared, SEGMENT_BLOCKS, SegmentError};
-pub use spent::Spent;
 pub use simulate::{MAX_SIMULATED_BLOCKS, SimulatedBlock, Simulation, SimulationBlock, SimulationCall};
+pub use spent::Spent;
 pub use trace::{TraceBounds, TraceSink};
+pub use transition::Transition;
 
 /// Why the EVM refuses a transaction.
 pub use revm::context::result::InvalidTransaction;
