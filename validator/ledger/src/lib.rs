@@ -24,8 +24,8 @@ mod past;
 mod proof;
 mod reader;
 mod segment;
-mod spent;
 mod simulate;
+mod spent;
 mod store;
 mod tally;
 mod trace;
@@ -43,8 +43,8 @@ pub use past::PROOF_BLOCKS;
 pub use proof::{AccountProof, SlotProof};
 pub use reader::{Account, At};
 pub use segment::{Prepared, SEGMENT_BLOCKS, SegmentError};
-pub use spent::Spent;
 pub use simulate::{MAX_SIMULATED_BLOCKS, SimulatedBlock, Simulation, SimulationBlock, SimulationCall};
+pub use spent::Spent;
 pub use trace::{TraceBounds, TraceSink};
 
 /// Why the EVM refuses a transaction.

@@ -5,8 +5,8 @@ use super::{
         SlimAccount, decode_node, decode_slot, encode_slot, history_key, path_from_key, path_key, slot_key,
         storage_path_key,
     },
-    pending::{self, Overlaid, Pending},
     history::changed_keys,
+    pending::{self, Overlaid, Pending},
     tables::{
         ACCOUNT_HISTORY, ACCOUNT_NODES, ACCOUNTS, AccountHistoryKey, CHANGED, CODE, PathKey, SLOT_HISTORY,
         STORAGE, STORAGE_NODES, SlotHistoryKey, SlotKey, StoragePathKey,
