@@ -1,5 +1,6 @@
 //! Errors as clients see them (`node-facts` F.3).
 
+use super::memory::Exhausted;
 use crate::pool::PoolError;
 use alloy_primitives::Bytes;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
@@ -39,6 +40,12 @@ pub(super) enum Failure {
         /// Why.
         message: String,
     },
+    /// Not answered in time.
+    #[error("request timed out")]
+    TimedOut,
+    /// Not JSON.
+    #[error("parse error")]
+    Parse,
     /// Known, but without meaning on this chain; Besu's code and text.
     #[error("Method not enabled")]
     NotEnabled,
@@ -59,6 +66,8 @@ impl Failure {
             Self::Limit(_) => -32005,
             Self::TooLarge { .. } => -32003,
             Self::Simulation { code, .. } => *code,
+            Self::TimedOut => -32002,
+            Self::Parse => -32700,
             Self::NotEnabled => -32604,
             Self::Pruned(_) => 4444,
             Self::Internal => -32603,
@@ -73,6 +82,16 @@ impl Failure {
         Self::Refused(text.into())
     }
 
+    /// All `most` of something are taken, and did not come free in time.
+    pub(super) fn busy(what: &str, most: usize) -> Self {
+        Self::Limit(format!("node is busy with {most} {what}, try again"))
+    }
+
+    /// Filters or subscriptions hold all the addresses and topics that they may.
+    pub(super) fn hoard(what: &str, most: u32) -> Self {
+        Self::Limit(format!("open {what} hold {most} bytes of addresses and topics, the most; close one"))
+    }
+
     pub(super) fn unknown_block() -> Self {
         Self::refused("header not found")
     }
@@ -83,6 +102,11 @@ pub(super) fn method_not_found(method: &str) -> ErrorObjectOwned {
     // A client chose the name, so its length is bounded before it is sent back.
     let name: String = method.chars().take(128).collect();
     ErrorObject::owned(-32601, format!("the method {name} does not exist/is not available"), None::<()>)
+}
+
+/// The answer to what is no call.
+pub(super) fn invalid_request(message: impl Into<String>) -> ErrorObjectOwned {
+    ErrorObject::owned(-32600, message, None::<()>)
 }
 
 /// The answer to a subscription over HTTP.
@@ -184,6 +208,12 @@ impl From<PoolError> for Failure {
             }
             other => Self::refused(other.to_string()),
         }
+    }
+}
+
+impl From<Exhausted> for Failure {
+    fn from(exhausted: Exhausted) -> Self {
+        Self::Limit(exhausted.to_string())
     }
 }
 
