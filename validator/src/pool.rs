@@ -31,6 +31,7 @@ use journal::{Journal, JournalError};
 use ledger::{At, CommittedBlock, KnownSenders, Ledger, LedgerError, Recovered};
 use parking_lot::{Mutex, RwLock};
 use std::{
+    borrow::Borrow,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     path::Path,
@@ -173,16 +174,25 @@ impl Pool {
 
     /// Follows the chain: call it after every commit, in order. Blocking.
     pub fn on_new_head(&self, committed: &CommittedBlock) -> Result<(), LedgerError> {
-        let number = committed.block.header.number;
-        *self.shared.rules.write() = Rules::after(self.shared.ledger.genesis(), &committed.block.header);
-        let authors: BTreeSet<Address> = committed.senders.iter().copied().collect();
+        self.on_new_heads(std::slice::from_ref(committed))
+    }
+
+    /// The same after several blocks at once, of which the last is the head.
+    pub fn on_new_heads<B: Borrow<CommittedBlock>>(&self, committed: &[B]) -> Result<(), LedgerError> {
+        let Some(head) = committed.last().map(|last| &last.borrow().block.header) else { return Ok(()) };
+        let number = head.number;
+        *self.shared.rules.write() = Rules::after(self.shared.ledger.genesis(), head);
+        let authors: BTreeSet<Address> =
+            committed.iter().flat_map(|block| block.borrow().senders.iter().copied()).collect();
         let touched = authors
             .into_iter()
             .map(|address| Ok((address, self.sender_at(address, At::Number(number))?)))
             .collect::<Result<Vec<_>, LedgerError>>()?;
 
         let mut state = self.shared.core.lock();
-        state.core.on_new_head(&committed.transaction_hashes, &touched);
+        let mined: Vec<B256> =
+            committed.iter().flat_map(|block| block.borrow().transaction_hashes.iter().copied()).collect();
+        state.core.on_new_head(&mined, &touched);
         state.core.expire(self.now_s());
         state.head = number;
         self.compact_if_due(&state.core);

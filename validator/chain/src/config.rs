@@ -3,6 +3,10 @@
 //! Unknown fields are refused, so that a typing error cannot silently fall back to a default. Secrets never stand in
 //! it: keys are named by the path of the file that holds them.
 
+mod rpc;
+
+pub use rpc::{RpcConfig, RpcLimits};
+
 use crate::{
     client::{ClientProfile, ProfileOverrides},
     enode::Enode,
@@ -124,10 +128,13 @@ pub enum JournalConfig {
         /// The journal's id.
         id: B256,
     },
-    /// A person took the risk that the lost journal held votes for the current height: vote at once.
+    /// As `require`, but a person took the risk that some lost journals held votes for the current height: where one
+    /// of these is what is missing, vote at once.
     AcceptLoss {
-        /// Id of the journal given up; the override holds for this one only.
+        /// The journal's id.
         id: B256,
+        /// Ids of the journals given up. Whatever takes the place of one of them has another id, so this holds once.
+        lost: Vec<B256>,
     },
 }
 
@@ -151,16 +158,6 @@ pub struct P2pConfig {
 
 const fn default_max_peers() -> u16 {
     50
-}
-
-/// JSON-RPC over HTTP and WebSocket on one port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RpcConfig {
-    /// `address:port` to listen on.
-    pub listen: String,
-    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `qbft`, `istanbul`.
-    pub namespaces: Vec<String>,
 }
 
 /// Health, metrics and status.

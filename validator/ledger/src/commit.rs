@@ -28,7 +28,7 @@ impl Ledger {
             Some(executed) => executed,
             None => Arc::new(run(chain, &parent, &sealed, hash)?),
         };
-        chain.blocks.append(&sealed.header, &sealed.body, hash)?;
+        chain.clocks.block_file.time(|| chain.blocks.append(&sealed.header, &sealed.body, hash))?;
         let number = sealed.header.number;
         let info = HeadInfo { number, hash, header: Arc::new(sealed.header.clone()) };
         chain.advance(info, &executed, number.is_multiple_of(chain.options.state_durable_every.max(1)))?;
@@ -36,7 +36,7 @@ impl Ledger {
     }
 }
 
-fn check_place(parent: &Head, header: &Header) -> Result<(), CommitError> {
+pub(crate) fn check_place(parent: &Head, header: &Header) -> Result<(), CommitError> {
     let want = parent.info.number + 1;
     if header.number != want {
         return Err(CommitError::NotNext { got: header.number, want });
@@ -49,16 +49,9 @@ fn check_place(parent: &Head, header: &Header) -> Result<(), CommitError> {
 
 /// At least a quorum of seals, each over the commit hash of the header's round, each of another validator
 /// (`qbft-facts` §1.5, as strict as Besu).
-fn check_seals(header: &Header, validators: &[Address]) -> Result<(), CommitError> {
-    let extra = Extra::decode_exact(&header.extra_data).map_err(CommitError::ExtraData)?;
-    let (got, want) = (extra.seals.len(), quorum(validators.len()));
-    if got < want || want == 0 {
-        return Err(CommitError::Seals { got, want, validators: validators.len() });
-    }
+pub(crate) fn check_seals(header: &Header, validators: &[Address]) -> Result<(), CommitError> {
     // Refused before paying for their recovery.
-    if got > validators.len() {
-        return Err(CommitError::TooManySeals { got, validators: validators.len() });
-    }
+    let extra = count_seals(header, validators.len())?;
     let signed = hash::commit_hash(header, extra.round).map_err(CommitError::ExtraData)?;
     let recovered = extra.seals.par_iter().enumerate().map(|(index, seal)| {
         signature::recover(signed, seal).map_err(|source| CommitError::Seal { index, source })
@@ -72,9 +65,22 @@ fn check_seals(header: &Header, validators: &[Address]) -> Result<(), CommitErro
     twice.map_or(Ok(()), |pair| Err(CommitError::DuplicateSeal(pair[0])))
 }
 
+/// As many seals as can make a quorum of these validators; whose they are is not looked at.
+pub(crate) fn count_seals(header: &Header, validators: usize) -> Result<Extra, CommitError> {
+    let extra = Extra::decode_exact(&header.extra_data).map_err(CommitError::ExtraData)?;
+    let (got, want) = (extra.seals.len(), quorum(validators));
+    if got < want || want == 0 {
+        return Err(CommitError::Seals { got, want, validators });
+    }
+    if got > validators {
+        return Err(CommitError::TooManySeals { got, validators });
+    }
+    Ok(extra)
+}
+
 /// The body is the one that was sealed. Nobody sealed a wrong one, so a mismatch is the deliverer's fault. Transactions
 /// that were executed under this header need no second root.
-fn check_contents(sealed: &Block, executed: Option<&Executed>) -> Result<(), CommitError> {
+pub(crate) fn check_contents(sealed: &Block, executed: Option<&Executed>) -> Result<(), CommitError> {
     check_body(sealed).map_err(|reason| CommitError::Body {
         field: "ommers and withdrawals",
         got: reason.to_string(),
@@ -102,7 +108,7 @@ fn run(chain: &Chain, parent: &Head, sealed: &Block, hash: B256) -> Result<Execu
     })
 }
 
-fn committed(block: Block, hash: B256, executed: Arc<Executed>) -> CommittedBlock {
+pub(crate) fn committed(block: Block, hash: B256, executed: Arc<Executed>) -> CommittedBlock {
     // The candidate list let go of it when the head moved, so this rarely copies.
     let (transaction_hashes, senders, receipts) = match Arc::try_unwrap(executed) {
         Ok(executed) => (executed.transaction_hashes, executed.senders, executed.receipts),

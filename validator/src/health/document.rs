@@ -84,9 +84,8 @@ impl Health {
     fn identity(&self) -> Option<Identity> {
         let view = self.driver.view.borrow().clone();
         let (address, journal) = (view.identity?, view.journal?);
-        let sitting_out = journal.sitting_out.then(|| {
-            "the required vote journal is not on this disk; waiting for a block that was made after this node started"
-                .to_string()
+        let sitting_out = journal.sitting_out.map(|lost| {
+            format!("vote journal {lost} is not on this disk; waiting for a block that was made after this node started")
         });
         Some(Identity {
             address,

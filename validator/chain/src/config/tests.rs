@@ -25,8 +25,8 @@ fn full(journal: JournalConfig) -> NodeConfig {
             eth_versions: vec![66, 68],
         },
         rpc: Some(RpcConfig {
-            listen: format!("[::]:{RPC_PORT}"),
-            namespaces: vec!["eth".into(), "qbft".into()],
+            limits: RpcLimits { batch: 10, ..RpcLimits::new() },
+            ..RpcConfig::new(format!("[::]:{RPC_PORT}"), vec!["eth".into(), "qbft".into()])
         }),
         metrics: MetricsConfig { listen: format!("0.0.0.0:{METRICS_PORT}") },
         data_dir: "/data".into(),
@@ -51,7 +51,7 @@ fn what_the_operator_renders_the_node_reads_back() {
     for config in [
         full(JournalConfig::Initialise),
         full(JournalConfig::Require { id }),
-        full(JournalConfig::AcceptLoss { id }),
+        full(JournalConfig::AcceptLoss { id, lost: vec![id, B256::repeat_byte(0x56)] }),
         observer(),
     ] {
         let text = config.to_json().unwrap();
@@ -71,6 +71,7 @@ fn an_unknown_field_is_refused_by_name_wherever_it_stands() {
         "/identity/journal/require",
         "/p2p",
         "/rpc",
+        "/rpc/limits",
         "/metrics",
     ] {
         let mut json = value();

@@ -1,21 +1,31 @@
 //! When a peer was last heard.
 
 use std::{
+    ops::RangeInclusive,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 use tokio::{sync::Notify, time::Instant};
 
-/// Between two Pings of a node that sends one every three seconds, on a slow path.
-const OFTEN_MS: u64 = 4000;
+/// Between two Pings of a node that sends one every second, in milliseconds; closer ones have waited somewhere.
+const OFTEN: RangeInclusive<u64> = 500..=2000;
+/// Such pauses in a row that show that it does.
+const REGULAR: u64 = 2;
+/// How long a path stays suspected: one that comes and goes lets a byte through now and then, and that proves little.
+const SUSPECTED: Duration = Duration::from_secs(10);
 
 /// Clock of one session's incoming direction.
 pub(crate) struct Activity {
     opened: Instant,
     heard_ms: AtomicU64,
-    /// When the last Ping came, and the time between the last two.
+    /// When the last Ping came, how many in a row came as often as this node's, and whether enough ever did.
     pinged_ms: AtomicU64,
-    ping_gap_ms: AtomicU64,
+    regular: AtomicU64,
+    pings_often: AtomicBool,
+    /// Pings of ours, and Pongs: they come in the order of the Pings.
+    pings_sent: AtomicU64,
+    pongs: AtomicU64,
+    suspected_until_ms: AtomicU64,
     owner_busy: AtomicBool,
     probe: Notify,
 }
@@ -26,7 +36,11 @@ impl Activity {
             opened: Instant::now(),
             heard_ms: AtomicU64::new(0),
             pinged_ms: AtomicU64::new(0),
-            ping_gap_ms: AtomicU64::new(u64::MAX),
+            regular: AtomicU64::new(0),
+            pings_often: AtomicBool::new(false),
+            pings_sent: AtomicU64::new(0),
+            pongs: AtomicU64::new(0),
+            suspected_until_ms: AtomicU64::new(0),
             owner_busy: AtomicBool::new(false),
             probe: Notify::new(),
         }
@@ -41,13 +55,54 @@ impl Activity {
     pub(crate) fn pinged(&self) {
         let now = self.open_ms();
         let last = self.pinged_ms.swap(now, Relaxed);
-        let gap = if last == 0 { u64::MAX } else { now.saturating_sub(last) };
-        self.ping_gap_ms.store(gap, Relaxed);
+        let is_regular = last > 0 && OFTEN.contains(&now.saturating_sub(last));
+        let regular = if is_regular { self.regular.load(Relaxed) + 1 } else { 0 };
+        self.regular.store(regular, Relaxed);
+        if regular >= REGULAR {
+            self.pings_often();
+        }
     }
 
-    /// Whether its last two Pings were as close as this node's are: then it sends whether or not it reads.
-    pub(crate) fn pings_often(&self) -> bool {
-        self.ping_gap_ms.load(Relaxed) <= OFTEN_MS
+    /// Notes that the peer sends Pings as often as this node: then it sends whether or not it reads.
+    pub(crate) fn pings_often(&self) {
+        self.pings_often.store(true, Relaxed);
+    }
+
+    /// Whether its silence says something.
+    pub(crate) fn is_never_silent(&self) -> bool {
+        self.pings_often.load(Relaxed)
+    }
+
+    /// A Ping of ours is sent. Gives its number.
+    pub(crate) fn ping_sent(&self) -> u64 {
+        self.pings_sent.fetch_add(1, Relaxed) + 1
+    }
+
+    /// A Pong came.
+    pub(crate) fn ponged(&self) {
+        self.pongs.fetch_add(1, Relaxed);
+    }
+
+    /// Whether the Ping of this number was answered.
+    pub(crate) fn answered(&self, ping: u64) -> bool {
+        self.pongs.load(Relaxed) >= ping
+    }
+
+    /// The path seems to be cut. True when it was not suspected already.
+    pub(crate) fn suspect(&self) -> bool {
+        let now = self.open_ms();
+        let until = now + u64::try_from(SUSPECTED.as_millis()).unwrap_or(u64::MAX);
+        self.suspected_until_ms.swap(until, Relaxed) <= now
+    }
+
+    /// Whether the path seemed to be cut a short while ago.
+    pub(crate) fn is_suspected(&self) -> bool {
+        self.open_ms() < self.suspected_until_ms.load(Relaxed)
+    }
+
+    /// Time since the session began.
+    pub(crate) fn age(&self) -> Duration {
+        self.opened.elapsed()
     }
 
     /// While the owner does not take events nothing is read, so silence says nothing about the peer.
