@@ -1,4 +1,5 @@
-//! Peer-to-peer networking: RLPx, `eth/66` to `eth/69` and `istanbul/100` between validators.
+//! Peer-to-peer networking: RLPx, `eth/66` to `eth/69` and `istanbul/100` between validators,
+//! and [`own`] between nodes of this program.
 //!
 //! Static peers are dialled for ever, inbound connections are accepted within caps, and consensus payloads pass through
 //! as received. The crate decides nothing about blocks or votes: it answers peers from a [`ChainReader`] and hands
@@ -17,12 +18,12 @@ mod istanbul;
 mod listen;
 mod network;
 mod options;
-mod own;
 mod reader;
 mod request;
 mod shared;
 
 pub mod eth;
+pub mod own;
 mod peers;
 pub mod rlpx;
 mod session;

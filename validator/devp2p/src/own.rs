@@ -50,8 +50,8 @@ pub(crate) fn encode(transactions: &[&Announced]) -> Vec<u8> {
     out
 }
 
-/// Reads the message.
-pub(crate) fn decode(mut data: &[u8]) -> Result<Vec<(Bytes, Address)>, DecodeError> {
+/// Reads the message: EIP-2718 bytes and the account that is said to have signed them.
+pub fn decode(mut data: &[u8]) -> Result<Vec<(Bytes, Address)>, DecodeError> {
     let both = list_with(&mut data, MAX_TRANSACTIONS, |buf| {
         let mut body = Header::decode_bytes(buf, true)?;
         let raw = Header::decode_bytes(&mut body, false)?;
