@@ -22,7 +22,6 @@ mod istanbul;
 mod memory;
 mod message;
 mod net;
-mod net;
 mod ots;
 mod push;
 mod qbft;
