@@ -209,6 +209,9 @@ fn next_unknown(rest: &mut &[B256], is_known: impl Fn(&B256) -> bool) -> Option<
 
 /// Takes transactions in, in order; false when a peer sent something else and is dropped.
 async fn take(pool: &Pool, network: &Network, batch: Vec<Arrival>) -> bool {
+    if batch.is_empty() {
+        return true;
+    }
     let origins: Vec<Origin> = batch.iter().map(|arrival| arrival.origin).collect();
     let mut honest = true;
     for (outcome, origin) in pool.submit_all(batch).await.into_iter().zip(origins) {
