@@ -17,6 +17,7 @@ mod committed;
 mod consensus;
 mod error;
 mod execute;
+mod inspect;
 mod ledger;
 mod logs;
 mod options;
@@ -32,6 +33,7 @@ pub use attributes::{BuildAttributes, Built, KnownSenders, Parameters, Recovered
 pub use call::{CallOutcome, CallRequest, CallStatus, Overrides};
 pub use committed::{CommittedBlock, HeadInfo, TransactionLocation};
 pub use error::{CallError, CommitError, InvalidBlock, LedgerError, OpenError, TraceError};
+pub use inspect::{FileStats, Files, InspectError, Stats, TableStats, Verified};
 pub use ledger::Ledger;
 pub use logs::{LogEntry, LogFilter};
 pub use options::Options;

@@ -12,7 +12,7 @@ use super::{
     },
     view::StateView,
 };
-use crate::{LedgerError, OpenError, Receipt, trie::root::StateDiff};
+use crate::{LedgerError, OpenError, Receipt, inspect::TableStats, trie::root::StateDiff};
 use alloy_primitives::{Address, B256, TxHash};
 use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 use std::path::Path;
@@ -50,7 +50,11 @@ pub(crate) struct StateStore {
 
 impl StateStore {
     pub(crate) fn open(path: &Path, cache_bytes: usize) -> Result<Self, OpenError> {
-        let store = Self { database: open_file(path, cache_bytes)? };
+        Ok(Self::over(open_file(path, cache_bytes)?)?)
+    }
+
+    fn over(database: Database) -> Result<Self, LedgerError> {
+        let store = Self { database };
         if !store.has_tables()? {
             store.create_tables()?;
         }
@@ -83,6 +87,11 @@ impl StateStore {
         write.open_table(TRANSACTIONS)?;
         write.commit()?;
         Ok(())
+    }
+
+    /// Rows and bytes by table.
+    pub(crate) fn tables(&self) -> Result<Vec<TableStats>, LedgerError> {
+        super::tables(&self.database)
     }
 
     /// The block whose state this is; none in a new file.
