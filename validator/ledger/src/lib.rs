@@ -22,6 +22,7 @@ mod logs;
 mod options;
 mod reader;
 mod segment;
+pub mod snapshot;
 mod spent;
 mod store;
 mod tally;

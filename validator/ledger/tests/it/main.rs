@@ -10,5 +10,6 @@ mod network;
 mod proposals;
 mod seals;
 mod segments;
+mod snapshots;
 mod state_roots;
 mod traces;
