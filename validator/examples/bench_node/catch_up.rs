@@ -1,33 +1,79 @@
-//! The two processes, and how long the fresh one takes.
+//! A source, a fresh node, and how long the fresh one takes.
 
 use crate::{
-    Options,
     load::Load,
-    maker::{self, CHAIN_ID, SEATS},
+    maker::{self, CHAIN_ID, Plan, SEATS},
+    process::{Node, count, size, source_folder, value},
 };
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, ensure};
 use chain::client::ClientProfile;
+use clap::Args;
 use std::{
-    fs::{self, File},
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
-    os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread::sleep,
-    time::{Duration, Instant},
+    time::Instant,
 };
 use validator::devnet::{self, DevnetSpec, Ports};
 
 /// Nodes without a seat: nobody makes blocks meanwhile.
 const SOURCE: usize = SEATS;
 const FRESH: usize = SEATS + 1;
-const PATIENCE: Duration = Duration::from_secs(60);
-/// A chain that does not grow for so long will not grow any more.
-const STALL: Duration = Duration::from_secs(120);
-const POLL: Duration = Duration::from_millis(20);
-/// Clock ticks per second of `/proc/<pid>/stat`.
-const TICKS: f64 = 100.0;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The node's binary.
+    #[arg(long, default_value = "target/release/quorate-validator")]
+    binary: PathBuf,
+    /// Empty blocks.
+    #[arg(long, env = "EMPTY", default_value_t = 50_000)]
+    empty: u64,
+    /// Full blocks of each kind.
+    #[arg(long, env = "FULL", default_value_t = 100)]
+    full: u64,
+    /// Gas limit of a block.
+    #[arg(long, env = "GAS_LIMIT", default_value_t = 30_000_000)]
+    gas_limit: u64,
+    /// Accounts that send.
+    #[arg(long, env = "SENDERS", default_value_t = 1000)]
+    senders: usize,
+    /// Accounts that receive.
+    #[arg(long, env = "RECIPIENTS", default_value_t = 20_000)]
+    recipients: u64,
+    /// Only this kind of chain.
+    #[arg(long, env = "ONLY")]
+    only: Option<Load>,
+    /// Folder for the networks, kept afterwards; a temporary one when absent.
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+    /// First port; every node takes three of the next ten.
+    #[arg(long, default_value_t = 33_000)]
+    base_port: u16,
+    /// Where the result is kept.
+    #[arg(long, default_value = "target/bench/sync.json")]
+    pub(crate) json: PathBuf,
+}
+
+impl Options {
+    pub(crate) fn loads(&self) -> impl Iterator<Item = Load> {
+        let only = self.only;
+        [Load::Empty, Load::Transfers, Load::Calls]
+            .into_iter()
+            .filter(move |load| only.is_none_or(|o| o == *load))
+    }
+
+    fn plan(&self, load: Load) -> Plan {
+        let blocks = if load == Load::Empty { self.empty } else { self.full };
+        Plan {
+            load,
+            seats: SEATS,
+            blocks,
+            every: 1,
+            transactions: None,
+            gas_limit: self.gas_limit,
+            senders: self.senders,
+            recipients: self.recipients,
+        }
+    }
+}
 
 /// One measured chain.
 #[derive(serde::Serialize)]
@@ -57,24 +103,6 @@ impl Row {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-pub(crate) const fn count(value: u64) -> f64 {
-    value as f64
-}
-
-/// A process that ends with the measurement.
-struct Node {
-    process: Child,
-    metrics: u16,
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// Makes a network and its chain, then lets a fresh node catch up.
 pub(crate) fn catch_up(options: &Options, load: Load, dir: &Path) -> anyhow::Result<Row> {
     let ports: Vec<Ports> = (0..=FRESH)
@@ -93,13 +121,13 @@ pub(crate) fn catch_up(options: &Options, load: Load, dir: &Path) -> anyhow::Res
     let data = dir.join(format!("node{SOURCE}/data"));
     let _in_memory = source_folder(&data)?;
     let begun = Instant::now();
-    let made = maker::make(dir, &data, load, options)?;
+    let made = maker::make(dir, &data, &options.plan(load))?;
     let made_in_seconds = begun.elapsed().as_secs_f64();
     eprintln!("{}: {} blocks made in {made_in_seconds:.1} s", load.name(), made.blocks);
-    let source = Node::start(options, &devnet.configs[SOURCE], ports[SOURCE])?;
+    let source = Node::start(&options.binary, &devnet.configs[SOURCE], ports[SOURCE])?;
     source.wait("quorate_head_number", |head| head >= count(made.blocks))?;
     let source_before = source.cpu()?;
-    let fresh = Node::start(options, &devnet.configs[FRESH], ports[FRESH])?;
+    let fresh = Node::start(&options.binary, &devnet.configs[FRESH], ports[FRESH])?;
     fresh.wait("quorate_peers", |peers| peers >= 1.0)?;
     let begun = Instant::now();
     fresh.wait("quorate_head_number", |head| head >= count(made.blocks))?;
@@ -121,86 +149,10 @@ pub(crate) fn catch_up(options: &Options, load: Load, dir: &Path) -> anyhow::Res
     })
 }
 
-/// The source's data folder: in memory where the machine has such a place.
-fn source_folder(data: &Path) -> anyhow::Result<Option<tempfile::TempDir>> {
-    let memory = Path::new("/dev/shm");
-    if !memory.is_dir() {
-        fs::create_dir_all(data)?;
-        return Ok(None);
-    }
-    let folder = tempfile::tempdir_in(memory)?;
-    symlink(folder.path(), data)?;
-    Ok(Some(folder))
-}
-
-impl Node {
-    fn start(options: &Options, config: &PathBuf, ports: Ports) -> anyhow::Result<Self> {
-        let log = File::create(config.with_file_name("log"))?;
-        let mut command = Command::new(&options.binary);
-        command.args(["run", "--config"]).arg(config).stdout(Stdio::null()).stderr(log);
-        let process =
-            command.spawn().with_context(|| format!("{}; build it first", options.binary.display()))?;
-        Ok(Self { process, metrics: ports.metrics })
-    }
-
-    /// Waits until a gauge is as wanted; longer than the patience only while it changes.
-    fn wait(&self, name: &str, is_there: impl Fn(f64) -> bool) -> anyhow::Result<()> {
-        let (mut before, mut changed) = (None, Instant::now());
-        loop {
-            let now = self.metrics().and_then(|text| value(&text, name));
-            if now.is_some_and(&is_there) {
-                return Ok(());
-            }
-            if now != before {
-                (before, changed) = (now, Instant::now());
-            }
-            let patience = if before.is_some() { STALL } else { PATIENCE };
-            ensure!(changed.elapsed() < patience, "{name} of port {} stays at {now:?}", self.metrics);
-            sleep(POLL);
-        }
-    }
-
-    fn metrics(&self) -> Option<String> {
-        let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], self.metrics))).ok()?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).ok()?;
-        Some(text)
-    }
-
-    /// User and system time so far, seconds.
-    fn cpu(&self) -> anyhow::Result<f64> {
-        let text = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        let fields = text.rsplit_once(')').map(|(_, rest)| rest).ok_or_else(|| anyhow!("stat: {text}"))?;
-        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
-        Ok(count(ticks.sum::<Result<u64, _>>()?) / TICKS)
-    }
-
-    fn rss_mib(&self) -> anyhow::Result<u64> {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? >> 10)
-    }
-}
-
-fn value(text: &str, name: &str) -> Option<f64> {
-    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
-}
-
 fn stages(text: &str) -> Vec<(String, f64)> {
     let stage = |line: &str| {
         let (label, value) = line.strip_prefix("quorate_sync_seconds_total{stage=\"")?.split_once("\"} ")?;
         Some((label.to_string(), value.parse().ok()?))
     };
     text.lines().filter_map(stage).collect()
-}
-
-fn size(dir: &Path) -> anyhow::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let meta = entry.metadata()?;
-        bytes += if meta.is_dir() { size(&entry.path())? } else { meta.len() };
-    }
-    Ok(bytes)
 }

@@ -11,6 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
+    time::Instant,
 };
 
 /// An encoded result.
@@ -92,8 +93,9 @@ async fn counted(
     context: Arc<Context>,
     args: Result<Args, Failure>,
 ) -> Result<Box<RawValue>, ErrorObjectOwned> {
+    let begun = Instant::now();
     let outcome = answer(method.run, Arc::clone(&context), args).await;
-    context.node.count_call(method.name, outcome.is_ok());
+    context.node.count_call(method.name, outcome.is_ok(), begun.elapsed());
     outcome
 }
 
