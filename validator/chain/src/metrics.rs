@@ -75,6 +75,9 @@ pub const GAS_USED: Metric = counter("quorate_gas_used", "Gas used in finalised 
 pub const P2P_SENT_BYTES: Metric = counter("quorate_p2p_sent_bytes", "Bytes written to peers");
 /// RPC requests, by method and outcome.
 pub const RPC_REQUESTS: Metric = counter("quorate_rpc_requests", "JSON-RPC requests, by method and outcome");
+/// Time of RPC calls.
+pub const RPC_SECONDS: Metric =
+    histogram("quorate_rpc_seconds", "Time from a JSON-RPC call's arguments to its answer, by method");
 /// Votes signed, by kind.
 pub const VOTES_SIGNED: Metric = counter("quorate_votes_signed", "Consensus messages signed, by kind");
 /// Vote journal writes.
@@ -104,6 +107,7 @@ pub const CATALOGUE: &[Metric] = &[
     GAS_USED,
     P2P_SENT_BYTES,
     RPC_REQUESTS,
+    RPC_SECONDS,
     VOTES_SIGNED,
     JOURNAL_WRITE,
     SYNC_SECONDS,
