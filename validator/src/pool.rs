@@ -37,6 +37,7 @@ use std::{
     sync::{Arc, Weak},
     time::Instant,
 };
+use submit::Intake;
 use tokio::sync::{Semaphore, broadcast, watch};
 
 /// Where a transaction came from.
@@ -117,7 +118,7 @@ struct Shared {
     rules: RwLock<Rules>,
     journal: Journal,
     accepted: broadcast::Sender<Accepted>,
-    admissions: Arc<Semaphore>,
+    intake: Intake,
     peer_admissions: Arc<Semaphore>,
     heads: watch::Sender<u64>,
     started: Instant,
@@ -140,7 +141,7 @@ impl Pool {
             rules: RwLock::new(Rules::after(ledger.genesis(), &head.header)),
             journal,
             accepted: broadcast::Sender::new(limits.accepted_backlog),
-            admissions: Arc::new(Semaphore::new(limits.concurrent_admissions)),
+            intake: Intake::new(limits.concurrent_admissions),
             peer_admissions: Arc::new(Semaphore::new(limits.concurrent_peer_admissions)),
             heads: watch::Sender::new(head.number),
             started: Instant::now(),
@@ -148,13 +149,20 @@ impl Pool {
         };
         let pool = Self { shared: Arc::new(shared) };
         pool.shared.ledger.use_known_senders(pool.known_senders());
-        pool.replay(replay);
+        pool.replay(&replay);
         Ok(pool)
     }
 
     /// Executable transactions, fair across sources and senders, nonces in order; a snapshot.
     pub fn best(&self) -> impl Iterator<Item = Recovered> + Send + use<> {
         self.shared.core.lock().core.best().map(|pooled| pooled.recovered.clone())
+    }
+
+    /// The same after so many arrivals, of senders of whom something came since, and how many came in until now.
+    pub fn best_since(&self, arrivals: u64) -> (impl Iterator<Item = Recovered> + Send + use<>, u64) {
+        let state = self.shared.core.lock();
+        let turns = state.core.best_since(arrivals).map(|pooled| pooled.recovered.clone());
+        (turns, state.core.arrivals())
     }
 
     /// Follows the chain: call it after every commit, in order. Blocking.

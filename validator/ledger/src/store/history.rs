@@ -68,20 +68,24 @@ pub(crate) fn prune(write: &WriteTransaction, head: u64, keep: u64, most: u64) -
     Ok(())
 }
 
-fn forget(write: &WriteTransaction, block: u64, keys: &[u8]) -> Result<(), LedgerError> {
+/// Account keys and slot keys of a row of `CHANGED`.
+pub(crate) fn changed_keys(row: &[u8]) -> Result<(&[[u8; 32]], &[SlotKey]), LedgerError> {
     let corrupt = || LedgerError::Corrupt { what: "changed keys" };
-    let (count, keys) = keys.split_first_chunk::<4>().ok_or_else(corrupt)?;
+    let (count, keys) = row.split_first_chunk::<4>().ok_or_else(corrupt)?;
     let accounts_end = usize::try_from(u32::from_be_bytes(*count)).map_err(|_| corrupt())?.saturating_mul(32);
     let (accounts, slots) = keys.split_at_checked(accounts_end).ok_or_else(corrupt)?;
+    Ok((accounts.as_chunks().0, slots.as_chunks().0))
+}
+
+fn forget(write: &WriteTransaction, block: u64, row: &[u8]) -> Result<(), LedgerError> {
+    let (accounts, slots) = changed_keys(row)?;
     let mut history = write.open_table(ACCOUNT_HISTORY)?;
-    for account in accounts.chunks_exact(32) {
-        let account: &[u8; 32] = account.try_into().map_err(|_| corrupt())?;
+    for account in accounts {
         let key: AccountHistoryKey = history_key(account, block);
         history.remove(&key)?;
     }
     let mut history = write.open_table(SLOT_HISTORY)?;
-    for slot in slots.chunks_exact(64) {
-        let slot: &SlotKey = slot.try_into().map_err(|_| corrupt())?;
+    for slot in slots {
         let key: SlotHistoryKey = history_key(slot, block);
         history.remove(&key)?;
     }

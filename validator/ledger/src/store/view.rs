@@ -5,10 +5,11 @@ use super::{
         SlimAccount, decode_node, decode_slot, encode_slot, history_key, path_from_key, path_key, slot_key,
         storage_path_key,
     },
+    history::changed_keys,
     pending::{self, Overlaid, Pending},
     tables::{
-        ACCOUNT_HISTORY, ACCOUNT_NODES, ACCOUNTS, AccountHistoryKey, CODE, PathKey, SLOT_HISTORY, STORAGE,
-        STORAGE_NODES, SlotHistoryKey, SlotKey, StoragePathKey,
+        ACCOUNT_HISTORY, ACCOUNT_NODES, ACCOUNTS, AccountHistoryKey, CHANGED, CODE, PathKey, SLOT_HISTORY,
+        STORAGE, STORAGE_NODES, SlotHistoryKey, SlotKey, StoragePathKey,
     },
 };
 use crate::{LedgerError, trie::walk::TrieSource};
@@ -26,6 +27,7 @@ struct Tables {
     storage_nodes: ReadOnlyTable<&'static StoragePathKey, &'static [u8]>,
     account_history: ReadOnlyTable<&'static AccountHistoryKey, &'static [u8]>,
     slot_history: ReadOnlyTable<&'static SlotHistoryKey, &'static [u8]>,
+    changed: ReadOnlyTable<u64, &'static [u8]>,
 }
 
 /// State after one block.
@@ -49,6 +51,7 @@ impl StateView {
             storage_nodes: read.open_table(STORAGE_NODES)?,
             account_history: read.open_table(ACCOUNT_HISTORY)?,
             slot_history: read.open_table(SLOT_HISTORY)?,
+            changed: read.open_table(CHANGED)?,
         };
         Ok(Self { tables: Arc::new(tables), before: None, pending: None })
     }
@@ -109,6 +112,13 @@ impl StateView {
             return Ok(Some(code.clone()));
         }
         Ok(self.tables.code.get(&hash.0)?.map(|bytes| Bytes::copy_from_slice(bytes.value())))
+    }
+
+    /// Accounts and slots that a block changed: `keccak(address)`, `keccak(address) ‖ keccak(slot)`.
+    pub(crate) fn changed_by(&self, block: u64) -> Result<(Vec<B256>, Vec<SlotKey>), LedgerError> {
+        let Some(keys) = self.tables.changed.get(block)? else { return Ok((Vec::new(), Vec::new())) };
+        let (accounts, slots) = changed_keys(keys.value())?;
+        Ok((accounts.iter().map(|key| B256::from(*key)).collect(), slots.to_vec()))
     }
 
     /// Every slot of an account, in order of its hash.

@@ -7,6 +7,7 @@ mod disk;
 mod foreign;
 mod history;
 mod network;
+mod proofs;
 mod proposals;
 mod seals;
 mod segments;
