@@ -52,6 +52,8 @@ pub struct Metrics {
     pub pool_pending: Gauge,
     /// [`names::POOL_QUEUED`].
     pub pool_queued: Gauge,
+    /// [`names::POOL_REFUSED`], label `reason`; what the pool has counted when metrics are asked for.
+    pub pool_refused: ByLabel,
     /// [`names::TRANSACTIONS`].
     pub transactions: Counter,
     /// [`names::GAS_USED`].
@@ -92,6 +94,7 @@ impl Default for Metrics {
             seats_live: add(r, names::SEATS_LIVE, Gauge::default()),
             pool_pending: add(r, names::POOL_PENDING, Gauge::default()),
             pool_queued: add(r, names::POOL_QUEUED, Gauge::default()),
+            pool_refused: add(r, names::POOL_REFUSED, ByLabel::default()),
             transactions: add(r, names::TRANSACTIONS, Counter::default()),
             gas_used: add(r, names::GAS_USED, Counter::default()),
             p2p_sent_bytes: add(r, names::P2P_SENT_BYTES, Counter::default()),
@@ -155,6 +158,7 @@ mod tests {
     fn rendered() -> String {
         let metrics = Metrics::default();
         metrics.messages_rejected.get_or_create(&[("reason", "old_round")]).inc();
+        metrics.pool_refused.get_or_create(&[("reason", "full")]).inc();
         metrics.votes_signed.get_or_create(&[("kind", "commit")]).inc();
         metrics.rpc_requests.get_or_create(&[("method", "eth_call"), ("outcome", "ok")]).inc();
         metrics.synced("commit", Duration::from_millis(1));

@@ -83,8 +83,9 @@ pub struct RpcOptions {
     pub ledger: Ledger,
     /// Waiting transactions.
     pub pool: Pool,
-    /// Every block, sent after `Ledger::commit` returned: durable and readable.
-    pub heads: broadcast::Receiver<Arc<CommittedBlock>>,
+    /// Every block, sent after `Ledger::commit` returned: durable and readable. Not a receiver: one that nobody reads would
+    /// keep blocks in memory.
+    pub heads: broadcast::Sender<Arc<CommittedBlock>>,
     /// Validators that the operator wants in or out; the driver puts them into blocks.
     pub votes: PendingVotes,
     /// The rest of the node.

@@ -64,6 +64,9 @@ pub const SEATS_LIVE: Metric = gauge("quorate_seats_live", "Seats heard recently
 pub const POOL_PENDING: Metric = gauge("quorate_pool_pending", "Transactions ready for a block");
 /// Transactions waiting for an earlier nonce.
 pub const POOL_QUEUED: Metric = gauge("quorate_pool_queued", "Transactions waiting for an earlier nonce");
+/// Transactions that the pool refused.
+pub const POOL_REFUSED: Metric =
+    counter("quorate_pool_refused", "Transactions refused by the pool, by reason");
 /// Transactions finalised.
 pub const TRANSACTIONS: Metric = counter("quorate_transactions", "Transactions in finalised blocks");
 /// Gas used.
@@ -99,6 +102,7 @@ pub const CATALOGUE: &[Metric] = &[
     SEATS_LIVE,
     POOL_PENDING,
     POOL_QUEUED,
+    POOL_REFUSED,
     TRANSACTIONS,
     GAS_USED,
     P2P_SENT_BYTES,

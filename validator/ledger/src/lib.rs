@@ -18,6 +18,7 @@ mod consensus;
 mod error;
 mod ethereum;
 mod execute;
+mod inspect;
 mod ledger;
 mod logs;
 mod options;
@@ -39,6 +40,7 @@ pub use attributes::{BuildAttributes, Built, KnownSenders, Parameters, Recovered
 pub use call::{AccessListOutcome, CallOutcome, CallRequest, CallStatus, Overrides};
 pub use committed::{CommittedBlock, HeadInfo, TransactionLocation};
 pub use error::{CallError, CommitError, InvalidBlock, LedgerError, OpenError, SimulateError, TraceError};
+pub use inspect::{FileStats, Files, InspectError, Stats, TableStats, Verified};
 pub use ledger::Ledger;
 pub use logs::{LogEntry, LogFilter};
 pub use options::Options;

@@ -4,7 +4,7 @@ use super::{
     Place, open_file,
     tables::{BODIES, GENESIS, HEADERS, META, NUMBERS},
 };
-use crate::{BlockBody, LedgerError, OpenError};
+use crate::{BlockBody, LedgerError, OpenError, inspect::TableStats};
 use alloy_consensus::Header;
 use alloy_primitives::B256;
 use alloy_rlp::{Decodable, Encodable};
@@ -43,6 +43,11 @@ impl BlockStore {
         };
         let stored = meta.get(GENESIS)?;
         stored.map(|hash| as_hash(hash.value(), "genesis hash")).transpose()
+    }
+
+    /// Rows and bytes by table.
+    pub(crate) fn tables(&self) -> Result<Vec<TableStats>, LedgerError> {
+        super::tables(&self.database)
     }
 
     /// Number of the newest block.

@@ -14,7 +14,10 @@ use super::{
     },
     view::StateView,
 };
-use crate::{Block, LedgerError, OpenError, Receipt, execute::block::Executed, trie::root::StateDiff};
+use crate::{
+    Block, LedgerError, OpenError, Receipt, execute::block::Executed, inspect::TableStats,
+    trie::root::StateDiff,
+};
 use alloy_primitives::{Address, B256, TxHash};
 use redb::{Database, Durability, ReadableDatabase, Table, WriteTransaction};
 
@@ -69,7 +72,11 @@ pub(crate) struct StateStore {
 
 impl StateStore {
     pub(crate) fn open(place: Place<'_>, cache_bytes: usize) -> Result<Self, OpenError> {
-        let store = Self { database: open_file(place, cache_bytes)? };
+        Ok(Self::over(open_file(place, cache_bytes)?)?)
+    }
+
+    fn over(database: Database) -> Result<Self, LedgerError> {
+        let store = Self { database };
         if !store.has_tables()? {
             store.create_tables()?;
         }
@@ -102,6 +109,11 @@ impl StateStore {
         write.open_table(TRANSACTIONS)?;
         write.commit()?;
         Ok(())
+    }
+
+    /// Rows and bytes by table.
+    pub(crate) fn tables(&self) -> Result<Vec<TableStats>, LedgerError> {
+        super::tables(&self.database)
     }
 
     /// The block whose state this is; none in a new file.

@@ -6,6 +6,7 @@ mod chain_of_blocks;
 mod disk;
 mod foreign;
 mod history;
+mod inspect;
 mod network;
 mod proofs;
 mod proposals;
