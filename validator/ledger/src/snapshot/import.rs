@@ -10,15 +10,16 @@ use super::{
     root::store_tries,
 };
 use crate::{
-    Block, BlockBody, CommitError, HeadInfo, Options, Receipt,
-    commit::check_contents,
+    Block, BlockBody, HeadInfo, Options, Receipt,
     execute::{receipts::roots, senders::senders},
     store::{
+        self,
         blocks::BlockStore,
         codec::decode_receipts,
         state::{BlockEffects, StateHead, StateStore},
     },
     trie::root::StateDiff,
+    validate::check_qbft_body,
 };
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes};
@@ -116,8 +117,12 @@ impl<'a> Staged<'a> {
         pin: B256,
         length: u64,
     ) -> Result<Self, SnapshotError> {
-        let blocks = BlockStore::open(&dir.join("blocks.redb"), options.block_cache_bytes, genesis)?;
-        let state = StateStore::open(&dir.join("state.redb"), options.state_cache_bytes)?;
+        let blocks = BlockStore::open(
+            store::Place::File(&dir.join("blocks.redb")),
+            options.block_cache_bytes,
+            genesis,
+        )?;
+        let state = StateStore::open(store::Place::File(&dir.join("state.redb")), options.state_cache_bytes)?;
         Ok(Self { blocks, state, genesis, pin, length })
     }
 
@@ -273,10 +278,12 @@ impl<'a> Staged<'a> {
         let malformed = |what| SnapshotError::Malformed { frame: frame.index, what };
         let (body, receipts) = block_payload(frame).ok_or(malformed("block that does not decode"))?;
         let block = Block { header: Header::clone(&head.header), body };
-        check_contents(&block).map_err(|_: CommitError| malformed("body that is not the block's"))?;
-        let (transaction_hashes, senders) =
-            senders(&block.body.transactions, None).map_err(|_| malformed("transaction of nobody"))?;
         let roots = roots(&block.body.transactions, &receipts);
+        if check_qbft_body(&block).is_err() || roots.transactions != head.header.transactions_root {
+            return Err(malformed("body that is not the block's"));
+        }
+        let (transaction_hashes, senders) =
+            senders(&block.body.transactions, false, None).map_err(|_| malformed("transaction of nobody"))?;
         if roots.receipts != head.header.receipts_root || receipts.len() != block.body.transactions.len() {
             return Err(malformed("receipts that are not the block's"));
         }
