@@ -11,3 +11,4 @@ mod proposals;
 mod seals;
 mod state_roots;
 mod traces;
+mod traps;
