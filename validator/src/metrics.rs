@@ -7,10 +7,18 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Metric as Collected, Registry},
 };
-use std::{fmt, time::Instant};
+use std::{
+    fmt,
+    sync::atomic::AtomicU64,
+    time::{Duration, Instant},
+};
 
 /// A counter by one label.
 pub type ByLabel = Family<[(&'static str, &'static str); 1], Counter>;
+/// Seconds by one label.
+pub type SecondsByLabel = Family<[(&'static str, &'static str); 1], Counter<f64, AtomicU64>>;
+/// A distribution by one label.
+pub type TimesByLabel = Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>;
 /// A counter by method and outcome.
 pub type ByMethod = Family<[(&'static str, &'static str); 2], Counter>;
 
@@ -44,6 +52,8 @@ pub struct Metrics {
     pub pool_pending: Gauge,
     /// [`names::POOL_QUEUED`].
     pub pool_queued: Gauge,
+    /// [`names::POOL_REFUSED`], label `reason`; what the pool has counted when metrics are asked for.
+    pub pool_refused: ByLabel,
     /// [`names::TRANSACTIONS`].
     pub transactions: Counter,
     /// [`names::GAS_USED`].
@@ -52,10 +62,14 @@ pub struct Metrics {
     pub p2p_sent_bytes: Counter,
     /// [`names::RPC_REQUESTS`], labels `method` and `outcome`.
     pub rpc_requests: ByMethod,
+    /// [`names::RPC_SECONDS`], label `method`.
+    pub rpc_seconds: TimesByLabel,
     /// [`names::VOTES_SIGNED`], label `kind`.
     pub votes_signed: ByLabel,
     /// [`names::JOURNAL_WRITE`].
     pub journal_write: Histogram,
+    /// [`names::SYNC_SECONDS`], label `stage`.
+    pub sync_seconds: SecondsByLabel,
     /// [`names::FAULTS`].
     pub faults: Counter,
 }
@@ -80,17 +94,28 @@ impl Default for Metrics {
             seats_live: add(r, names::SEATS_LIVE, Gauge::default()),
             pool_pending: add(r, names::POOL_PENDING, Gauge::default()),
             pool_queued: add(r, names::POOL_QUEUED, Gauge::default()),
+            pool_refused: add(r, names::POOL_REFUSED, ByLabel::default()),
             transactions: add(r, names::TRANSACTIONS, Counter::default()),
             gas_used: add(r, names::GAS_USED, Counter::default()),
             p2p_sent_bytes: add(r, names::P2P_SENT_BYTES, Counter::default()),
             rpc_requests: add(r, names::RPC_REQUESTS, ByMethod::default()),
+            rpc_seconds: add(r, names::RPC_SECONDS, Family::new_with_constructor(call_times)),
             votes_signed: add(r, names::VOTES_SIGNED, ByLabel::default()),
             journal_write: add(r, names::JOURNAL_WRITE, Histogram::new(write)),
+            sync_seconds: add(r, names::SYNC_SECONDS, SecondsByLabel::default()),
             faults: add(r, names::FAULTS, Counter::default()),
             last_import: Mutex::new(None),
             registry,
         }
     }
+}
+
+/// Most reads take less than a tenth of a millisecond, and that is where a change matters.
+fn call_times() -> Histogram {
+    Histogram::new([
+        0.00001, 0.00002, 0.00003, 0.00005, 0.000_07, 0.0001, 0.00015, 0.0002, 0.0003, 0.0005, 0.001, 0.002,
+        0.005, 0.01, 0.03, 0.1, 0.5, 2.0,
+    ])
 }
 
 fn add<M: Collected + Clone>(registry: &mut Registry, metric: Metric, collected: M) -> M {
@@ -104,6 +129,11 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+
+    /// Notes time spent catching up.
+    pub fn synced(&self, stage: &'static str, took: Duration) {
+        self.sync_seconds.get_or_create(&[("stage", stage)]).inc_by(took.as_secs_f64());
     }
 
     /// Notes that a block was imported, and how long after the one before.
@@ -128,8 +158,11 @@ mod tests {
     fn rendered() -> String {
         let metrics = Metrics::default();
         metrics.messages_rejected.get_or_create(&[("reason", "old_round")]).inc();
+        metrics.pool_refused.get_or_create(&[("reason", "full")]).inc();
         metrics.votes_signed.get_or_create(&[("kind", "commit")]).inc();
         metrics.rpc_requests.get_or_create(&[("method", "eth_call"), ("outcome", "ok")]).inc();
+        metrics.synced("commit", Duration::from_millis(1));
+        metrics.rpc_seconds.get_or_create(&[("method", "eth_call")]).observe(0.0001);
         metrics.render().unwrap()
     }
 

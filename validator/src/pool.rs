@@ -23,6 +23,7 @@ pub use error::PoolError;
 pub use limits::Limits;
 
 use self::core::{Core, Sender};
+use crate::signatures::Keys;
 use admission::Rules;
 use alloy_consensus::Transaction;
 use alloy_primitives::{Address, B256, B512, Bytes, TxHash};
@@ -30,12 +31,15 @@ use journal::{Journal, JournalError};
 use ledger::{At, CommittedBlock, KnownSenders, Ledger, LedgerError, Recovered};
 use parking_lot::{Mutex, RwLock};
 use std::{
-    collections::BTreeSet,
+    borrow::Borrow,
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     path::Path,
     sync::{Arc, Weak},
     time::Instant,
 };
+pub use submit::Arrival;
+use submit::Intake;
 use tokio::sync::{Semaphore, broadcast, watch};
 
 /// Where a transaction came from.
@@ -116,7 +120,9 @@ struct Shared {
     rules: RwLock<Rules>,
     journal: Journal,
     accepted: broadcast::Sender<Accepted>,
-    admissions: Arc<Semaphore>,
+    intake: Arc<Intake>,
+    /// Keys of senders that peers named.
+    keys: Keys,
     peer_admissions: Arc<Semaphore>,
     heads: watch::Sender<u64>,
     started: Instant,
@@ -127,6 +133,8 @@ struct Shared {
 struct State {
     core: Core,
     head: u64,
+    /// Since the start, by label.
+    refused: BTreeMap<&'static str, u64>,
 }
 
 impl Pool {
@@ -135,11 +143,12 @@ impl Pool {
         let (journal, replay) = Journal::open(dir)?;
         let head = ledger.head();
         let shared = Shared {
-            core: Mutex::new(State { core: Core::new(limits), head: head.number }),
+            core: Mutex::new(State { core: Core::new(limits), head: head.number, refused: BTreeMap::new() }),
             rules: RwLock::new(Rules::after(ledger.genesis(), &head.header)),
             journal,
             accepted: broadcast::Sender::new(limits.accepted_backlog),
-            admissions: Arc::new(Semaphore::new(limits.concurrent_admissions)),
+            intake: Arc::new(Intake::new(limits.concurrent_admissions)),
+            keys: Keys::default(),
             peer_admissions: Arc::new(Semaphore::new(limits.concurrent_peer_admissions)),
             heads: watch::Sender::new(head.number),
             started: Instant::now(),
@@ -147,7 +156,7 @@ impl Pool {
         };
         let pool = Self { shared: Arc::new(shared) };
         pool.shared.ledger.use_known_senders(pool.known_senders());
-        pool.replay(replay);
+        pool.replay(&replay);
         Ok(pool)
     }
 
@@ -156,18 +165,34 @@ impl Pool {
         self.shared.core.lock().core.best().map(|pooled| pooled.recovered.clone())
     }
 
+    /// The same after so many arrivals, of senders of whom something came since, and how many came in until now.
+    pub fn best_since(&self, arrivals: u64) -> (impl Iterator<Item = Recovered> + Send + use<>, u64) {
+        let state = self.shared.core.lock();
+        let turns = state.core.best_since(arrivals).map(|pooled| pooled.recovered.clone());
+        (turns, state.core.arrivals())
+    }
+
     /// Follows the chain: call it after every commit, in order. Blocking.
     pub fn on_new_head(&self, committed: &CommittedBlock) -> Result<(), LedgerError> {
-        let number = committed.block.header.number;
-        *self.shared.rules.write() = Rules::after(self.shared.ledger.genesis(), &committed.block.header);
-        let authors: BTreeSet<Address> = committed.senders.iter().copied().collect();
+        self.on_new_heads(std::slice::from_ref(committed))
+    }
+
+    /// The same after several blocks at once, of which the last is the head.
+    pub fn on_new_heads<B: Borrow<CommittedBlock>>(&self, committed: &[B]) -> Result<(), LedgerError> {
+        let Some(head) = committed.last().map(|last| &last.borrow().block.header) else { return Ok(()) };
+        let number = head.number;
+        *self.shared.rules.write() = Rules::after(self.shared.ledger.genesis(), head);
+        let authors: BTreeSet<Address> =
+            committed.iter().flat_map(|block| block.borrow().senders.iter().copied()).collect();
         let touched = authors
             .into_iter()
             .map(|address| Ok((address, self.sender_at(address, At::Number(number))?)))
             .collect::<Result<Vec<_>, LedgerError>>()?;
 
         let mut state = self.shared.core.lock();
-        state.core.on_new_head(&committed.transaction_hashes, &touched);
+        let mined: Vec<B256> =
+            committed.iter().flat_map(|block| block.borrow().transaction_hashes.iter().copied()).collect();
+        state.core.on_new_head(&mined, &touched);
         state.core.expire(self.now_s());
         state.head = number;
         self.compact_if_due(&state.core);
@@ -228,6 +253,11 @@ impl Pool {
     /// How many wait.
     pub fn stats(&self) -> Stats {
         self.shared.core.lock().core.stats()
+    }
+
+    /// How many were refused since the start, by reason.
+    pub fn refusals(&self) -> Vec<(&'static str, u64)> {
+        self.shared.core.lock().refused.iter().map(|(reason, count)| (*reason, *count)).collect()
     }
 
     /// Whether executable transactions wait that no block up to this one has taken; never before that block is followed.

@@ -51,10 +51,14 @@ impl Chain {
         self.genesis.schedule.at(number.saturating_add(1)).selection == Selection::Header
     }
 
-    /// The tally of a head that follows the present one; unset when it must be worked out from the headers.
-    pub(crate) fn next_tally(&self, next: &HeadInfo) -> Result<OnceLock<Arc<VoteTally>>, LedgerError> {
-        let (slot, head) = (OnceLock::new(), self.head());
-        let Some(before) = head.tally.get().filter(|_| self.counts_votes(next.number)) else {
+    /// The tally of a head that follows `parent`; unset when it must be worked out from the headers.
+    pub(crate) fn next_tally(
+        &self,
+        parent: &Head,
+        next: &HeadInfo,
+    ) -> Result<OnceLock<Arc<VoteTally>>, LedgerError> {
+        let slot = OnceLock::new();
+        let Some(before) = parent.tally.get().filter(|_| self.counts_votes(next.number)) else {
             return Ok(slot);
         };
         let extra = extra(&next.header)?;
@@ -65,6 +69,15 @@ impl Chain {
         self.count(&mut tally, &next.header, &extra);
         let _first = slot.set(Arc::new(tally));
         Ok(slot)
+    }
+
+    /// The last block up to this one that says the set by itself, where votes decide on the set after it.
+    pub(crate) fn votes_since(&self, number: u64) -> Option<u64> {
+        let says = |at: &u64| {
+            let given = at.checked_add(1).and_then(|next| self.genesis.schedule.validators_at(next));
+            given.is_some() || self.genesis.schedule.is_epoch(*at)
+        };
+        self.counts_votes(number).then(|| (0..=number).rev().find(says).unwrap_or(0))
     }
 
     fn tally_after(&self, number: u64) -> Result<VoteTally, LedgerError> {

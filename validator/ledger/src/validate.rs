@@ -15,7 +15,7 @@ use crate::{
     ledger::{Chain, Head},
 };
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header};
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, TxHash, U256};
 use chain::{
     Extra,
     genesis::{EMPTY_REQUESTS_HASH, Engine, QBFT_MIX_HASH, Selection},
@@ -31,8 +31,11 @@ impl Ledger {
         check_place(&parent, &block.header)?;
         let hash = self.chain.genesis.block_hash(&block.header).map_err(InvalidBlock::ExtraData)?;
         check_body(&self.chain, block)?;
-        if self.chain.candidates.get(&hash).is_some() {
+        if let Some(executed) = self.chain.candidates.get(&hash) {
             // The hash covers the header; only the body can still be another one.
+            if executed.is_of(&block.body.transactions) {
+                return Ok(());
+            }
             let root = alloy_consensus::proofs::calculate_transaction_root(&block.body.transactions);
             return same("transactionsRoot", root, block.header.transactions_root);
         }
@@ -175,9 +178,21 @@ pub(crate) fn execute(
     block: &Block,
     hash: B256,
 ) -> Result<Executed, InvalidBlock> {
-    let Block { header, body: body @ BlockBody { transactions, .. } } = block;
+    let transactions = &block.body.transactions;
     let known = chain.known_senders.get().map(AsRef::as_ref);
-    let (transaction_hashes, senders) = senders(transactions, env::takes_blobs(&chain.genesis), known)?;
+    let found = senders(transactions, env::takes_blobs(&chain.genesis), known)?;
+    execute_by(chain, parent, block, hash, found)
+}
+
+/// The same with hash and sender of each transaction known.
+pub(crate) fn execute_by(
+    chain: &Chain,
+    parent: &Head,
+    block: &Block,
+    hash: B256,
+    (transaction_hashes, senders): (Vec<TxHash>, Vec<Address>),
+) -> Result<Executed, InvalidBlock> {
+    let Block { header, body: body @ BlockBody { transactions, .. } } = block;
     let operations = SystemOperations::of(&chain.genesis, header, body);
     let mut executor = BlockExecutor::new(chain, parent, header, operations)?;
     for (index, (tx, sender)) in transactions.iter().zip(&senders).enumerate() {

@@ -15,17 +15,20 @@ pub struct Limits {
     pub local_share: usize,
     /// Transactions of peers that wait for an earlier nonce, in all.
     pub gapped_peers: usize,
-    /// Transactions that came from one RPC client or one peer.
+    /// Transactions that came from one RPC client.
     pub per_source: usize,
+    /// Transactions that came from one peer: of the room that all have, so little that a flood through one of them leaves
+    /// the others' clients theirs.
+    pub per_peer: usize,
     /// Seconds that a peer's transaction may wait for an earlier nonce.
     pub gapped_life_s: u64,
     /// The same for transactions submitted here, whose hash was returned to a client.
     pub gapped_life_local_s: u64,
     /// Percent by which a replacement must raise both fee caps; it must be strictly higher too.
     pub price_bump_percent: u128,
-    /// Submissions worked on at once (signature recovery and state reads).
+    /// Batches of submissions worked on at once (signature recovery and state reads).
     pub concurrent_admissions: usize,
-    /// The same for transactions of peers, apart, so that peers cannot make clients wait.
+    /// The same for what peers send, apart, so that peers cannot make clients wait.
     pub concurrent_peer_admissions: usize,
     /// Accepted transactions that a slow subscriber may lag behind.
     pub accepted_backlog: usize,
@@ -41,12 +44,13 @@ impl Default for Limits {
             local_share: 4,
             gapped_peers: 4096,
             per_source: 24_576,
+            per_peer: 12_288,
             gapped_life_s: 600,
             gapped_life_local_s: 3 * 3600,
             price_bump_percent: 10,
             concurrent_admissions: 8,
             concurrent_peer_admissions: 4,
-            accepted_backlog: 4096,
+            accepted_backlog: 16_384,
         }
     }
 }

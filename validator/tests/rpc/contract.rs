@@ -123,6 +123,45 @@ async fn errors_are_worded_as_client_libraries_expect_them() {
         ("eth_getLogs", json!([{"topics": [null, null, null, null, null]}]), -32602, "exceed max topics"),
         ("eth_getFilterChanges", json!(["0x1"]), -32000, "filter not found"),
         (
+            "eth_call",
+            json!([{"to": contract, "value": "0x5"}]),
+            -32000,
+            "insufficient funds for gas * price + value: balance 0, tx cost 5",
+        ),
+        (
+            "eth_call",
+            json!([{"to": contract, "gas": "0x10"}]),
+            -32000,
+            "intrinsic gas too low: gas 16, minimum needed 21000",
+        ),
+        ("eth_call", json!([{"data": "0x5b5f56"}]), -32000, "out of gas"),
+        ("eth_call", json!([{"data": "0x600156"}]), -32000, "invalid jump destination"),
+        ("eth_call", json!([{"data": "0x50"}]), -32000, "stack underflow"),
+        (
+            "eth_estimateGas",
+            json!([{"to": contract, "gasPrice": "0x1", "from": user.address}]),
+            -32000,
+            "gas required exceeds allowance (0)",
+        ),
+        (
+            "eth_estimateGas",
+            json!([{"to": contract, "gasPrice": "0x1", "value": "0x1", "from": user.address}]),
+            -32000,
+            "insufficient funds for transfer",
+        ),
+        (
+            "eth_call",
+            json!([{"to": contract, "gasPrice": "0x1", "maxFeePerGas": "0x1"}]),
+            -32000,
+            "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified",
+        ),
+        (
+            "eth_call",
+            json!([{"to": contract, "chainId": "0x1"}]),
+            -32000,
+            "chainId does not match node's (have=1, want=4242)",
+        ),
+        (
             "eth_fillTransaction",
             json!([{}]),
             -32601,
@@ -155,7 +194,7 @@ async fn only_configured_namespaces_are_served_and_unknown_ones_refused() {
     let refused = validator::rpc::check_namespaces(&["eth".into(), "admin".into()]).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "rpc.namespaces names \"admin\", allowed are debug, eth, istanbul, net, qbft, txpool, web3"
+        "rpc.namespaces names \"admin\", allowed are debug, eth, istanbul, net, ots, qbft, quorate, txpool, web3"
     );
     server.stop().await;
 }

@@ -32,6 +32,13 @@ pub(crate) struct Executed {
     pub(crate) diff: StateDiff,
 }
 
+impl Executed {
+    /// Whether it was these transactions that were run: a hash covers all of a transaction.
+    pub(crate) fn is_of(&self, transactions: &[Transaction]) -> bool {
+        self.transaction_hashes.iter().eq(transactions.iter().map(Transaction::tx_hash))
+    }
+}
+
 /// What running a block's transactions and system operations gave.
 pub(crate) struct Outcome {
     pub(crate) receipts: Vec<Receipt>,

@@ -130,7 +130,10 @@ impl<'a> Overlay<'a> {
         let account = self.entry(address)?.current.get_or_insert_default();
         account.balance = balance.unwrap_or(account.balance);
         account.nonce = nonce.unwrap_or(account.nonce);
-        account.code_hash = hash.unwrap_or(account.code_hash);
+        if let Some(hash) = hash {
+            // Asked for by its hash, as that of any other account.
+            (account.code_hash, account.code) = (hash, None);
+        }
         self.code.extend(hash.zip(code));
         Ok(())
     }
@@ -158,6 +161,9 @@ impl<'a> Overlay<'a> {
     fn hash_of(&self, number: u64) -> Result<B256, LedgerError> {
         if let Some(hash) = self.hashes.as_ref().and_then(|hashes| hashes.get(&number)) {
             return Ok(*hash);
+        }
+        if let Some(hash) = self.view.pending_hash(number) {
+            return Ok(hash);
         }
         match self.chain.blocks.hash(number)? {
             Some(hash) => Ok(hash),
