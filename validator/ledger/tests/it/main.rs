@@ -15,3 +15,4 @@ mod segments;
 mod snapshots;
 mod state_roots;
 mod traces;
+mod traps;
