@@ -302,10 +302,10 @@ fn write_node(
             max_peers: 50,
             eth_versions: Vec::new(),
         },
-        rpc: Some(RpcConfig {
-            listen: listen(ports.rpc),
-            namespaces: ["eth", "net", "web3", "txpool", "qbft", "istanbul"].map(String::from).to_vec(),
-        }),
+        rpc: Some(RpcConfig::new(
+            listen(ports.rpc),
+            ["eth", "net", "web3", "txpool", "qbft", "istanbul"].map(String::from).to_vec(),
+        )),
         metrics: MetricsConfig { listen: listen(ports.metrics) },
         data_dir: text(&dir.join("data")),
     };

@@ -13,7 +13,7 @@ use crate::{
     metrics::Metrics,
     node_view::View,
     pool::{self, Limits, Pool},
-    rpc::{self, RpcError, RpcLimits, RpcOptions, ServerHandle},
+    rpc::{self, RpcError, RpcOptions, ServerHandle},
     seat_proof::SeatProver,
     setup::Setup,
     signer::Signer,
@@ -168,10 +168,17 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
 
 async fn open_stores(setup: &Setup, data_dir: PathBuf) -> Result<Stores, NodeError> {
     let genesis = setup.genesis.clone();
+    let limits = setup.config.rpc.as_ref().map(|rpc| rpc.limits).unwrap_or_default();
+    let options = Options {
+        call_gas_cap: limits.call_gas,
+        log_range_blocks: limits.log_blocks,
+        log_results: limits.logs as usize,
+        ..Options::default()
+    };
     let open = move || {
         std::fs::create_dir_all(&data_dir)
             .map_err(|source| NodeError::DataDir { path: data_dir.clone(), source })?;
-        let ledger = Ledger::open(&data_dir.join("chain"), genesis, Options::default())?;
+        let ledger = Ledger::open(&data_dir.join("chain"), genesis, options)?;
         let pool = Pool::open(&data_dir.join("pool"), ledger.clone(), Limits::default())?;
         // What the pool recovered need not be recovered again when it comes back in a block.
         ledger.use_known_senders(pool.known_senders());
@@ -260,7 +267,7 @@ async fn serve_rpc(
     let server = rpc::serve(RpcOptions {
         listen,
         namespaces: config.namespaces.clone(),
-        limits: RpcLimits::default(),
+        limits: config.limits,
         ledger: ledger.clone(),
         pool: pool.clone(),
         heads: importer.subscribe(),

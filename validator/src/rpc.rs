@@ -1,15 +1,16 @@
 //! JSON-RPC over HTTP and WebSocket on one port.
 //!
 //! ```text
-//! TCP ─► server (connection, body, time limits) ─► gate (unknown methods, batches) ─► dispatch ─► one fn per method
-//!                                                                                       ├─ pool (submit, async)
-//!                                                                                       └─ ledger (blocking threads)
+//! TCP ─► server (connections, time, memory) ─► calls (shape, envelope, batches) ─► dispatch ─► one fn per method
+//!                                                                                     ├─ pool (submit, async)
+//!                                                                                     └─ ledger (blocking threads)
 //! ```
 //! Texts and codes of errors are go-ethereum's, because client libraries match them; which fields are present, and
 //! which are null, is fixed by the structs in [`mod@format`].
 
 mod args;
 mod block_id;
+mod calls;
 mod context;
 mod debug;
 mod dispatch;
@@ -17,17 +18,23 @@ mod error;
 mod eth;
 mod filters;
 pub mod format;
-mod gate;
 mod istanbul;
+mod memory;
 mod message;
 mod net;
+mod net;
+mod ots;
+mod push;
 mod qbft;
+mod quorate;
+mod raw;
 mod revert;
 mod server;
 mod txpool;
 mod validators;
 mod web3;
 
+pub use chain::config::RpcLimits;
 pub use server::ServerHandle;
 
 use crate::{pool::Pool, votes::PendingVotes};
@@ -37,7 +44,8 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::broadcast;
 
 /// Namespaces that a configuration may name.
-pub const NAMESPACES: [&str; 7] = ["debug", "eth", "istanbul", "net", "qbft", "txpool", "web3"];
+pub const NAMESPACES: [&str; 9] =
+    ["debug", "eth", "istanbul", "net", "ots", "qbft", "quorate", "txpool", "web3"];
 
 /// What RPC asks of the rest of the node; every answer is immediate.
 pub trait NodeView: Send + Sync + 'static {
@@ -62,64 +70,6 @@ pub struct SyncProgress {
     pub current: u64,
     /// Highest height that a peer claims.
     pub highest: u64,
-}
-
-/// What a client may use. Every bound answers with an error that names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RpcLimits {
-    /// TCP connections.
-    pub connections: u32,
-    /// Bytes of a request body or WebSocket message.
-    pub request_bytes: u32,
-    /// Bytes of a response, a whole batch counted as one.
-    pub response_bytes: u32,
-    /// Calls in a batch.
-    pub batch: u32,
-    /// Calls of one batch worked on at once.
-    pub batch_concurrency: usize,
-    /// Subscriptions of one connection.
-    pub subscriptions: u32,
-    /// Messages that wait for a slow WebSocket client.
-    pub messages: u32,
-    /// Filters, of all clients together.
-    pub filters: usize,
-    /// Seconds after which a filter that nobody polls is removed.
-    pub filter_idle_s: u64,
-    /// Ledger reads worked on at once.
-    pub reads: usize,
-    /// Seconds that a call may wait for its turn to read.
-    pub read_wait_s: u64,
-    /// Seconds in which an HTTP request must be sent and answered.
-    pub request_s: u64,
-    /// Seconds in which the head of an HTTP request must arrive.
-    pub head_s: u64,
-}
-
-impl RpcLimits {
-    /// The limits of a node that nobody tuned.
-    pub const fn new() -> Self {
-        Self {
-            connections: 512,
-            request_bytes: 5 << 20,
-            response_bytes: 25 << 20,
-            batch: 1000,
-            batch_concurrency: 64,
-            subscriptions: 128,
-            messages: 256,
-            filters: 1000,
-            filter_idle_s: 300,
-            reads: 32,
-            read_wait_s: 10,
-            request_s: 60,
-            head_s: 15,
-        }
-    }
-}
-
-impl Default for RpcLimits {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 /// What [`serve`] needs.
@@ -180,7 +130,7 @@ pub async fn serve(options: RpcOptions) -> Result<ServerHandle, RpcError> {
         .into_iter()
         .filter(|name| options.namespaces.iter().any(|wanted| wanted == name))
         .collect();
-    let context = context::Context::new(options, namespaces);
-    let methods = dispatch::module(context)?;
+    let context = Arc::new(context::Context::new(options, namespaces));
+    let methods = dispatch::Methods::new(context)?;
     server::start(listen, limits, methods).await
 }

@@ -3,6 +3,10 @@
 //! Unknown fields are refused, so that a typing error cannot silently fall back to a default. Secrets never stand in
 //! it: keys are named by the path of the file that holds them.
 
+mod rpc;
+
+pub use rpc::{RpcConfig, RpcLimits};
+
 use crate::{
     client::{ClientProfile, ProfileOverrides},
     enode::Enode,
@@ -154,16 +158,6 @@ pub struct P2pConfig {
 
 const fn default_max_peers() -> u16 {
     50
-}
-
-/// JSON-RPC over HTTP and WebSocket on one port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RpcConfig {
-    /// `address:port` to listen on.
-    pub listen: String,
-    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `qbft`, `istanbul`.
-    pub namespaces: Vec<String>,
 }
 
 /// Health, metrics and status.

@@ -8,6 +8,7 @@ pub use state::Verified;
 use crate::{
     LedgerError, OpenError,
     store::{
+        Place,
         blocks::BlockStore,
         state::{StateHead, StateStore},
     },
@@ -142,8 +143,8 @@ impl Files {
         if let Some(path) = paths.iter().find(|path| !path.exists()) {
             return Err(InspectError::Missing { path: path.clone() });
         }
-        let blocks = BlockStore::open(&paths[0], CACHE, genesis)?;
-        let state = StateStore::open(&paths[1], CACHE)?;
+        let blocks = BlockStore::open(Place::File(&paths[0]), CACHE, genesis)?;
+        let state = StateStore::open(Place::File(&paths[1]), CACHE)?;
         Ok(Self { genesis: genesis.hash, blocks, state, paths })
     }
 

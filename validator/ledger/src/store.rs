@@ -3,17 +3,35 @@
 pub(crate) mod blocks;
 pub(crate) mod codec;
 pub(crate) mod history;
+pub(crate) mod pending;
 pub(crate) mod state;
 pub(crate) mod tables;
 pub(crate) mod view;
 
 use crate::{LedgerError, OpenError, inspect::TableStats};
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTableMetadata, TableHandle};
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTableMetadata, TableHandle,
+    backends::InMemoryBackend,
+};
 use std::path::Path;
 
+/// Where a store is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'a> {
+    /// In this file.
+    File(&'a Path),
+    /// Nowhere: it is gone when it is closed.
+    Memory,
+}
+
 /// Opens or creates one file; reopening after `kill -9` is immediate because every commit saves what repair needs.
-fn open_file(path: &Path, cache_bytes: usize) -> Result<Database, OpenError> {
-    let opened = Builder::new().set_cache_size(cache_bytes).create(path);
+fn open_file(place: Place<'_>, cache_bytes: usize) -> Result<Database, OpenError> {
+    let mut builder = Builder::new();
+    builder.set_cache_size(cache_bytes);
+    let (path, opened) = match place {
+        Place::File(path) => (path, builder.create(path)),
+        Place::Memory => (Path::new("memory"), builder.create_with_backend(InMemoryBackend::new())),
+    };
     opened.map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.to_path_buf() },
         other => OpenError::Ledger(LedgerError::Storage(Box::new(other.into()))),

@@ -4,7 +4,7 @@ use super::{NodeView, RpcLimits, RpcOptions, error::Failure, filters::Filters};
 use crate::{pool::Pool, votes::PendingVotes};
 use ledger::{CommittedBlock, Ledger};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
 /// Shared by all calls.
 pub(super) struct Context {
@@ -16,15 +16,54 @@ pub(super) struct Context {
     pub(super) namespaces: Vec<&'static str>,
     pub(super) limits: RpcLimits,
     heads: broadcast::Receiver<Arc<CommittedBlock>>,
-    reads: Arc<Semaphore>,
+    reads: Lane,
+    heavy: Lane,
+}
+
+/// Threads that may read the ledger at once.
+struct Lane {
+    most: usize,
+    free: Arc<Semaphore>,
+}
+
+impl Lane {
+    fn new(most: usize) -> Self {
+        Self { most, free: Arc::new(Semaphore::new(most)) }
+    }
+}
+
+/// Threads for what is heavy: half of the cores, so that consensus has the other half.
+fn heavy_reads(configured: u32) -> usize {
+    let half = || std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
+    if configured == 0 { half() } else { configured as usize }
+}
+
+/// A permit, waited for at most so long; without patience only one that is there.
+pub(super) async fn turn(free: &Arc<Semaphore>, wait: Duration) -> Option<OwnedSemaphorePermit> {
+    let waiting = match Arc::clone(free).try_acquire_owned() {
+        Ok(permit) => return Some(permit),
+        Err(_) if wait.is_zero() => return None,
+        Err(_) => Arc::clone(free).acquire_owned(),
+    };
+    tokio::time::timeout(wait, waiting).await.ok()?.ok()
+}
+
+/// How long a read keeps its thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// A few look-ups.
+    Light,
+    /// Runs the EVM or goes through many blocks.
+    Heavy,
 }
 
 impl Context {
     pub(super) fn new(options: RpcOptions, namespaces: Vec<&'static str>) -> Self {
         let RpcOptions { limits, ledger, pool, heads, votes, node, listen: _, namespaces: _ } = options;
         Self {
-            filters: Filters::new(limits.filters, Duration::from_secs(limits.filter_idle_s)),
-            reads: Arc::new(Semaphore::new(limits.reads)),
+            filters: Filters::new(&limits),
+            reads: Lane::new(limits.reads.max(1) as usize),
+            heavy: Lane::new(heavy_reads(limits.heavy_reads)),
             ledger,
             pool,
             votes,
@@ -48,13 +87,16 @@ impl Context {
     /// Runs a ledger read on a blocking thread; so many at once, the others wait, but not for ever.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
+        weight: Weight,
         work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let wait = Duration::from_secs(self.limits.read_wait_s);
-        let permit = tokio::time::timeout(wait, Arc::clone(&self.reads).acquire_owned()).await;
-        let Ok(Ok(permit)) = permit else {
-            let most = self.limits.reads;
-            return Err(Failure::Limit(format!("node is busy with {most} reads, try again")));
+        let lane = match weight {
+            Weight::Light => &self.reads,
+            Weight::Heavy => &self.heavy,
+        };
+        let Some(permit) = turn(&lane.free, wait).await else {
+            return Err(Failure::busy("reads", lane.most));
         };
         let context = Arc::clone(self);
         let outcome = tokio::task::spawn_blocking(move || {

@@ -1,14 +1,24 @@
 //! From method names to functions: each namespace is a table.
 
 use super::{
-    RpcError, args::Args, context::Context, debug, error::Failure, eth, istanbul, net, qbft, server::Client,
+    RpcError,
+    args::Args,
+    context::{Context, Weight},
+    debug,
+    error::{Failure, method_not_found},
+    eth, istanbul, net, ots, qbft, quorate,
+    server::Client,
     txpool, web3,
 };
 use futures::future::BoxFuture;
-use jsonrpsee::{Extensions, RpcModule, types::ErrorObjectOwned};
+use jsonrpsee::{
+    Extensions, MethodCallback, RpcModule,
+    types::{ErrorObjectOwned, Params},
+};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::{
+    collections::HashMap,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
@@ -48,67 +58,97 @@ pub(super) const fn method(name: &'static str, args: usize, run: Run) -> Method 
 /// Served whatever the configuration says.
 const METHODS: &[Method] = &[method("rpc_modules", 0, Run::Now(rpc_modules))];
 
-/// Every method of the namespaces served.
-pub(super) fn module(context: Context) -> Result<RpcModule<Context>, RpcError> {
-    let namespaces = context.namespaces.clone();
-    let mut module = RpcModule::new(context);
-    register(&mut module, METHODS)?;
-    for namespace in namespaces {
-        match namespace {
-            "debug" => {
-                for table in debug::METHODS {
-                    register(&mut module, table)?;
-                }
+/// Names of methods that run the EVM or go through many blocks.
+const HEAVY: &[&str] = &[
+    "eth_call",
+    "eth_createAccessList",
+    "eth_estimateGas",
+    "eth_feeHistory",
+    "eth_getBlockReceipts",
+    "eth_getFilterChanges",
+    "eth_getFilterLogs",
+    "eth_getLogs",
+    "eth_getProof",
+    "eth_simulateV1",
+    "quorate_getBlockSummaries",
+];
+/// Namespaces of which that is true altogether.
+const HEAVY_NAMESPACES: &[&str] = &["debug_", "ots_", "trace_"];
+
+fn weight(name: &str) -> Weight {
+    let heavy = HEAVY.contains(&name) || HEAVY_NAMESPACES.iter().any(|prefix| name.starts_with(prefix));
+    if heavy { Weight::Heavy } else { Weight::Light }
+}
+
+/// The methods that one port serves.
+pub(super) struct Methods {
+    rows: HashMap<&'static str, &'static Method>,
+    pushed: jsonrpsee::Methods,
+    context: Arc<Context>,
+}
+
+impl Methods {
+    /// Every method of the namespaces served.
+    pub(super) fn new(context: Arc<Context>) -> Result<Self, RpcError> {
+        let mut rows = HashMap::new();
+        let mut pushed = jsonrpsee::Methods::new();
+        let mut add = |table: &'static [Method]| {
+            for method in table {
+                rows.insert(method.name, method);
             }
-            "eth" => {
-                for table in eth::METHODS {
-                    register(&mut module, table)?;
+        };
+        add(METHODS);
+        for namespace in &context.namespaces {
+            match *namespace {
+                "eth" => {
+                    eth::METHODS.iter().copied().for_each(&mut add);
+                    let mut module = RpcModule::from_arc(Arc::clone(&context));
+                    eth::subscriptions::register(&mut module)?;
+                    pushed.merge(module)?;
                 }
-                eth::subscriptions::register(&mut module)?;
+                "debug" => debug::METHODS.iter().copied().for_each(&mut add),
+                "istanbul" => add(istanbul::METHODS),
+                "net" => add(net::METHODS),
+                "ots" => ots::METHODS.iter().copied().for_each(&mut add),
+                "qbft" => add(qbft::METHODS),
+                "quorate" => add(quorate::METHODS),
+                "txpool" => add(txpool::METHODS),
+                "web3" => add(web3::METHODS),
+                other => return Err(RpcError::Namespace { got: (*other).to_string() }),
             }
-            "istanbul" => register(&mut module, istanbul::METHODS)?,
-            "net" => register(&mut module, net::METHODS)?,
-            "qbft" => register(&mut module, qbft::METHODS)?,
-            "txpool" => register(&mut module, txpool::METHODS)?,
-            "web3" => register(&mut module, web3::METHODS)?,
-            other => return Err(RpcError::Namespace { got: other.to_string() }),
+        }
+        Ok(Self { rows, pushed, context })
+    }
+
+    /// What starts or ends a subscription.
+    pub(super) fn pushed(&self, name: &str) -> Option<&MethodCallback> {
+        self.pushed.method(name)
+    }
+
+    /// Answers one call.
+    pub(super) async fn call(
+        &self,
+        name: &str,
+        params: Option<&str>,
+        client: &Client,
+    ) -> Result<Box<RawValue>, ErrorObjectOwned> {
+        let Some(method) = self.rows.get(name) else { return Err(method_not_found(name)) };
+        let outcome = match Args::new(&Params::new(params), method.args, client.address) {
+            Ok(args) => self.run(method, args).await,
+            Err(failure) => Err(failure),
+        };
+        self.context.node.count_call(method.name, outcome.is_ok());
+        Ok(outcome?)
+    }
+
+    async fn run(&self, method: &'static Method, args: Args) -> Answer {
+        let context = &self.context;
+        match method.run {
+            Run::Now(run) => run(context, &args),
+            Run::Read(run) => context.read(weight(method.name), move |context| run(context, &args)).await,
+            Run::Wait(run) => run(Arc::clone(context), args).await,
         }
     }
-    Ok(module)
-}
-
-fn register(module: &mut RpcModule<Context>, methods: &'static [Method]) -> Result<(), RpcError> {
-    for method in methods {
-        module.register_async_method(method.name, |params, context, extensions| {
-            let args = Args::new(&params, method.args, client(&extensions));
-            counted(method, context, args)
-        })?;
-    }
-    Ok(())
-}
-
-async fn counted(
-    method: &'static Method,
-    context: Arc<Context>,
-    args: Result<Args, Failure>,
-) -> Result<Box<RawValue>, ErrorObjectOwned> {
-    let outcome = answer(method.run, Arc::clone(&context), args).await;
-    context.node.count_call(method.name, outcome.is_ok());
-    outcome
-}
-
-async fn answer(
-    run: Run,
-    context: Arc<Context>,
-    args: Result<Args, Failure>,
-) -> Result<Box<RawValue>, ErrorObjectOwned> {
-    let args = args?;
-    let answer = match run {
-        Run::Now(run) => run(&context, &args),
-        Run::Read(run) => context.read(move |context| run(context, &args)).await,
-        Run::Wait(run) => run(context, args).await,
-    };
-    Ok(answer?)
 }
 
 /// Address of the client, as the server noted it.

@@ -1,9 +1,10 @@
 //! Errors as clients see them (`node-facts` F.3).
 
+use super::memory::Exhausted;
 use crate::pool::PoolError;
 use alloy_primitives::Bytes;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
-use ledger::{CallError, LedgerError, TraceError};
+use ledger::{CallError, InvalidTransaction, LedgerError, SimulateError, TraceError};
 
 /// A failed call.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,20 @@ pub(super) enum Failure {
         /// Allowed.
         most: usize,
     },
+    /// A simulation that ends without a result, with a code of its own for each reason.
+    #[error("{message}")]
+    Simulation {
+        /// From −38010 to −38026, mostly.
+        code: i32,
+        /// Why.
+        message: String,
+    },
+    /// Not answered in time.
+    #[error("request timed out")]
+    TimedOut,
+    /// Not JSON.
+    #[error("parse error")]
+    Parse,
     /// Known, but without meaning on this chain; Besu's code and text.
     #[error("Method not enabled")]
     NotEnabled,
@@ -50,6 +65,9 @@ impl Failure {
             Self::Revert { .. } => 3,
             Self::Limit(_) => -32005,
             Self::TooLarge { .. } => -32003,
+            Self::Simulation { code, .. } => *code,
+            Self::TimedOut => -32002,
+            Self::Parse => -32700,
             Self::NotEnabled => -32604,
             Self::Pruned(_) => 4444,
             Self::Internal => -32603,
@@ -64,6 +82,16 @@ impl Failure {
         Self::Refused(text.into())
     }
 
+    /// All `most` of something are taken, and did not come free in time.
+    pub(super) fn busy(what: &str, most: usize) -> Self {
+        Self::Limit(format!("node is busy with {most} {what}, try again"))
+    }
+
+    /// Filters or subscriptions hold all the addresses and topics that they may.
+    pub(super) fn hoard(what: &str, most: u32) -> Self {
+        Self::Limit(format!("open {what} hold {most} bytes of addresses and topics, the most; close one"))
+    }
+
     pub(super) fn unknown_block() -> Self {
         Self::refused("header not found")
     }
@@ -74,6 +102,11 @@ pub(super) fn method_not_found(method: &str) -> ErrorObjectOwned {
     // A client chose the name, so its length is bounded before it is sent back.
     let name: String = method.chars().take(128).collect();
     ErrorObject::owned(-32601, format!("the method {name} does not exist/is not available"), None::<()>)
+}
+
+/// The answer to what is no call.
+pub(super) fn invalid_request(message: impl Into<String>) -> ErrorObjectOwned {
+    ErrorObject::owned(-32600, message, None::<()>)
 }
 
 /// The answer to a subscription over HTTP.
@@ -96,6 +129,7 @@ impl From<LedgerError> for Failure {
         match error {
             LedgerError::UnknownBlock(_) => Self::unknown_block(),
             LedgerError::StatePruned { .. } => Self::Pruned(error.to_string()),
+            LedgerError::TriePruned { .. } => Self::refused(error.to_string()),
             LedgerError::LogRange { .. } | LedgerError::LogResults { .. } => Self::Limit(error.to_string()),
             other => {
                 tracing::error!(error = %other, "rpc: ledger read failed");
@@ -126,6 +160,45 @@ impl From<TraceError> for Failure {
     }
 }
 
+impl From<SimulateError> for Failure {
+    fn from(error: SimulateError) -> Self {
+        let code = match &error {
+            SimulateError::Empty => -32602,
+            SimulateError::TooManyBlocks { .. } | SimulateError::GasCap { .. } => -38026,
+            SimulateError::NumberOrder { .. } => -38020,
+            SimulateError::TimeOrder { .. } => -38021,
+            SimulateError::BlockGas { .. } => -38015,
+            SimulateError::Invalid { reason, .. } => invalid_code(reason),
+            SimulateError::OutOfTime => -32016,
+            SimulateError::Call(CallError::PrecompileMovedToItself(_)) => -38022,
+            SimulateError::Call(CallError::PrecompileMovedTwice(_)) => -38023,
+            SimulateError::Call(_) => -32000,
+        };
+        match error {
+            SimulateError::Call(CallError::Ledger(error)) => error.into(),
+            error => Self::Simulation { code, message: error.to_string() },
+        }
+    }
+}
+
+/// Codes of execution-apis for a call that no block could hold.
+fn invalid_code(reason: &InvalidTransaction) -> i32 {
+    match reason {
+        InvalidTransaction::NonceTooLow { .. } => -38010,
+        InvalidTransaction::NonceTooHigh { .. } => -38011,
+        InvalidTransaction::GasPriceLessThanBasefee => -38012,
+        InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
+        | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => -38013,
+        InvalidTransaction::LackOfFundForMaxFee { .. } | InvalidTransaction::OverflowPaymentInTransaction => {
+            -38014
+        }
+        InvalidTransaction::CallerGasLimitMoreThanBlock => -38015,
+        InvalidTransaction::RejectCallerWithCode => -38024,
+        InvalidTransaction::CreateInitCodeSizeLimit => -38025,
+        _ => -32602,
+    }
+}
+
 impl From<PoolError> for Failure {
     fn from(error: PoolError) -> Self {
         match error {
@@ -135,6 +208,12 @@ impl From<PoolError> for Failure {
             }
             other => Self::refused(other.to_string()),
         }
+    }
+}
+
+impl From<Exhausted> for Failure {
+    fn from(exhausted: Exhausted) -> Self {
+        Self::Limit(exhausted.to_string())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Filters that clients poll: how many there are and how far each has been read. Bounded, and forgotten when idle.
 
-use super::error::Failure;
+use super::{RpcLimits, error::Failure};
 use crate::pool::Accepted;
 use alloy_primitives::{B256, U128};
 use ledger::LogFilter;
@@ -14,6 +14,7 @@ use tokio::sync::broadcast::{self, error::TryRecvError};
 /// Open filters of all clients.
 pub(super) struct Filters {
     most: usize,
+    most_bytes: u32,
     idle: Duration,
     open: Mutex<HashMap<U128, Open>>,
 }
@@ -27,6 +28,19 @@ enum Kind {
     Blocks { next: u64 },
     Logs { next: u64, filter: LogFilter },
     Pending(broadcast::Receiver<Accepted>),
+}
+
+impl Kind {
+    /// Addresses and topics that it holds.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Logs { filter, .. } => {
+                let topics: usize = filter.topics.iter().map(|list| size_of_val(list.as_slice())).sum();
+                size_of_val(filter.addresses.as_slice()).saturating_add(topics)
+            }
+            Self::Blocks { .. } | Self::Pending(_) => 0,
+        }
+    }
 }
 
 /// What a poll has to read.
@@ -49,8 +63,13 @@ pub(super) enum Due {
 }
 
 impl Filters {
-    pub(super) fn new(most: usize, idle: Duration) -> Self {
-        Self { most, idle, open: Mutex::new(HashMap::new()) }
+    pub(super) fn new(limits: &RpcLimits) -> Self {
+        Self {
+            most: limits.filters as usize,
+            most_bytes: limits.filter_bytes,
+            idle: Duration::from_secs(limits.filter_idle_s),
+            open: Mutex::new(HashMap::new()),
+        }
     }
 
     /// Blocks after the head.
@@ -106,6 +125,10 @@ impl Filters {
         if open.len() >= self.most {
             return Err(Failure::Limit(format!("{} filters are open, the most; uninstall one", self.most)));
         }
+        let held = open.values().map(|filter| filter.kind.bytes()).fold(kind.bytes(), usize::saturating_add);
+        if held > self.most_bytes as usize {
+            return Err(Failure::hoard("filters", self.most_bytes));
+        }
         // Random, so that one client cannot poll another's.
         let id = U128::from(rand::random::<u128>());
         open.insert(id, Open { kind, polled: now });
@@ -141,9 +164,29 @@ fn drain(accepted: &mut broadcast::Receiver<Accepted>) -> Vec<B256> {
 mod tests {
     use super::*;
 
+    /// Two filters, of 1000 bytes together.
+    fn two(filter_idle_s: u64) -> Filters {
+        Filters::new(&RpcLimits { filters: 2, filter_bytes: 1000, filter_idle_s, ..RpcLimits::new() })
+    }
+
+    #[test]
+    fn what_all_filters_hold_together_is_bounded() {
+        let filters = two(60);
+        let topics = |count| LogFilter {
+            topics: [vec![B256::ZERO; count], vec![], vec![], vec![]],
+            ..LogFilter::default()
+        };
+        let first = filters.add_logs(0, topics(30)).unwrap();
+        let error = filters.add_logs(0, topics(2)).unwrap_err().to_string();
+        assert_eq!(error, "open filters hold 1000 bytes of addresses and topics, the most; close one");
+        filters.add_logs(0, topics(1)).unwrap();
+        assert!(filters.remove(first));
+        filters.add_logs(0, topics(30)).unwrap();
+    }
+
     #[test]
     fn a_filter_gives_each_block_once() {
-        let filters = Filters::new(2, Duration::from_mins(1));
+        let filters = two(60);
         let id = filters.add_blocks(7).unwrap();
         assert_eq!(filters.poll(id).unwrap(), Due::Blocks { from: 8 });
         filters.advance(id, 9);
@@ -154,7 +197,7 @@ mod tests {
 
     #[test]
     fn there_are_only_so_many_filters() {
-        let filters = Filters::new(2, Duration::from_mins(1));
+        let filters = two(60);
         let first = filters.add_blocks(0).unwrap();
         filters.add_blocks(0).unwrap();
         assert!(matches!(filters.add_blocks(0), Err(Failure::Limit(_))));
@@ -164,7 +207,7 @@ mod tests {
 
     #[test]
     fn idle_and_unknown_filters_are_not_found() {
-        let filters = Filters::new(2, Duration::ZERO);
+        let filters = two(0);
         let id = filters.add_blocks(0).unwrap();
         assert_eq!(filters.poll(id).unwrap_err().to_string(), "filter not found");
         assert!(!filters.remove(U128::ZERO));

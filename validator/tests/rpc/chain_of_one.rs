@@ -121,8 +121,12 @@ pub(crate) fn genesis() -> (Key, Extra, Genesis) {
 
 impl Chain {
     pub(crate) fn open(dir: &Path) -> Self {
+        Self::open_with(dir, Options::default())
+    }
+
+    pub(crate) fn open_with(dir: &Path, options: Options) -> Self {
         let (validator, extra, genesis) = genesis();
-        let ledger = Ledger::open(&dir.join("chain"), genesis, Options::default()).unwrap();
+        let ledger = Ledger::open(&dir.join("chain"), genesis, options).unwrap();
         let pool = Pool::open(&dir.join("pool"), ledger.clone(), Limits::default()).unwrap();
         Self {
             validator,

@@ -2,12 +2,15 @@
 
 mod chain_of_one;
 mod contract;
+mod explorer;
 mod fields;
 mod filters;
 mod http;
 mod limits;
 mod malformed;
 mod pool;
+mod simulate;
+mod state;
 mod subscriptions;
 mod tracing;
 mod voting;

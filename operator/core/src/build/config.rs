@@ -59,7 +59,7 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
             max_peers: MAX_PEERS,
             eth_versions: Vec::new(),
         },
-        rpc: Some(RpcConfig { listen: format!("0.0.0.0:{RPC_PORT}"), namespaces: fleet.namespaces.clone() }),
+        rpc: Some(RpcConfig::new(format!("0.0.0.0:{RPC_PORT}"), fleet.namespaces.clone())),
         metrics: MetricsConfig { listen: format!("0.0.0.0:{METRICS_PORT}") },
         data_dir: DATA_DIR.to_owned(),
     }

@@ -25,8 +25,8 @@ fn full(journal: JournalConfig) -> NodeConfig {
             eth_versions: vec![66, 68],
         },
         rpc: Some(RpcConfig {
-            listen: format!("[::]:{RPC_PORT}"),
-            namespaces: vec!["eth".into(), "qbft".into()],
+            limits: RpcLimits { batch: 10, ..RpcLimits::new() },
+            ..RpcConfig::new(format!("[::]:{RPC_PORT}"), vec!["eth".into(), "qbft".into()])
         }),
         metrics: MetricsConfig { listen: format!("0.0.0.0:{METRICS_PORT}") },
         data_dir: "/data".into(),
@@ -71,6 +71,7 @@ fn an_unknown_field_is_refused_by_name_wherever_it_stands() {
         "/identity/journal/require",
         "/p2p",
         "/rpc",
+        "/rpc/limits",
         "/metrics",
     ] {
         let mut json = value();

@@ -81,13 +81,17 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// Adds to a balance out of nothing; nothing is touched for nothing.
-    pub(crate) fn credit(&mut self, address: Address, amount: U256) -> Result<(), LedgerError> {
-        if amount.is_zero() {
-            return Ok(());
-        }
-        let account = self.entry(address)?.current.get_or_insert_default();
+    /// Adds to a balance out of nothing. It touches the account, which is gone if that leaves it empty (EIP-161).
+    pub(crate) fn credit(
+        &mut self,
+        address: Address,
+        amount: U256,
+        clears_empty: bool,
+    ) -> Result<(), LedgerError> {
+        let entry = self.entry(address)?;
+        let mut account = entry.current.take().unwrap_or_default();
         account.balance = account.balance.saturating_add(amount);
+        entry.current = Some(account).filter(|account| !(clears_empty && account.is_empty()));
         Ok(())
     }
 
@@ -96,9 +100,14 @@ impl<'a> Overlay<'a> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let deltas = self.accounts.into_values().filter_map(Entry::into_delta).collect();
-        let code = self.code.into_iter().map(|(hash, code)| (hash, code.original_bytes())).collect();
-        Ok((deltas, code))
+        Ok(self.changes())
+    }
+
+    /// The same while the block goes on.
+    pub(crate) fn changes(&self) -> (Vec<AccountDelta>, Vec<NewCode>) {
+        let deltas = self.accounts.values().filter_map(Entry::delta).collect();
+        let code = self.code.iter().map(|(hash, code)| (*hash, code.original_bytes())).collect();
+        (deltas, code)
     }
 
     /// The account's next nonce.
@@ -121,7 +130,10 @@ impl<'a> Overlay<'a> {
         let account = self.entry(address)?.current.get_or_insert_default();
         account.balance = balance.unwrap_or(account.balance);
         account.nonce = nonce.unwrap_or(account.nonce);
-        account.code_hash = hash.unwrap_or(account.code_hash);
+        if let Some(hash) = hash {
+            // Asked for by its hash, as that of any other account.
+            (account.code_hash, account.code) = (hash, None);
+        }
         self.code.extend(hash.zip(code));
         Ok(())
     }
@@ -150,6 +162,9 @@ impl<'a> Overlay<'a> {
         if let Some(hash) = self.hashes.as_ref().and_then(|hashes| hashes.get(&number)) {
             return Ok(*hash);
         }
+        if let Some(hash) = self.view.pending_hash(number) {
+            return Ok(hash);
+        }
         match self.chain.blocks.hash(number)? {
             Some(hash) => Ok(hash),
             None if self.hashes.is_some() => Ok(B256::ZERO),
@@ -162,8 +177,8 @@ impl<'a> Overlay<'a> {
         if account.is_selfdestructed() || account.is_created() {
             entry.wipe();
         }
-        // Touched and empty: gone (EIP-161).
-        if account.is_selfdestructed() || account.is_empty() {
+        // Touched and empty: gone (EIP-161). Before that, revm calls what is empty and stays created.
+        if account.is_selfdestructed() || (account.is_empty() && !account.is_created()) {
             entry.current = None;
             return Ok(());
         }
@@ -192,17 +207,17 @@ impl Entry {
         }
     }
 
-    fn into_delta(self) -> Option<AccountDelta> {
+    fn delta(&self) -> Option<AccountDelta> {
         // Of a wiped storage everything that is set counts as new, even what it was before.
         let wiped = self.wiped;
         let is_change =
             |slot: &Slot| if wiped { !slot.current.is_zero() } else { slot.original != slot.current };
-        let changed = self.storage.into_iter().filter(|(_, slot)| is_change(slot));
+        let changed = self.storage.iter().filter(|(_, slot)| is_change(slot));
         let mut slots: Vec<_> = changed
-            .map(|(slot, value)| (keccak256(B256::from(slot)), value.original, value.current))
+            .map(|(slot, value)| (keccak256(B256::from(*slot)), value.original, value.current))
             .collect();
         slots.sort_unstable_by_key(|(slot, _, _)| *slot);
-        let next = self.current.map(|info| SlimAccount {
+        let next = self.current.as_ref().map(|info| SlimAccount {
             nonce: info.nonce,
             balance: info.balance,
             code_hash: info.code_hash,

@@ -1,7 +1,7 @@
 //! Sealed blocks by number, and numbers by hash.
 
 use super::{
-    open_file,
+    Place, open_file,
     tables::{BODIES, GENESIS, HEADERS, META, NUMBERS},
 };
 use crate::{BlockBody, LedgerError, OpenError, inspect::TableStats};
@@ -10,7 +10,6 @@ use alloy_primitives::B256;
 use alloy_rlp::{Decodable, Encodable};
 use chain::genesis::Genesis;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable};
-use std::path::Path;
 
 /// The block file.
 pub(crate) struct BlockStore {
@@ -19,8 +18,8 @@ pub(crate) struct BlockStore {
 
 impl BlockStore {
     /// Opens the file, writing block 0 into an empty one; refuses the file of another chain.
-    pub(crate) fn open(path: &Path, cache_bytes: usize, genesis: &Genesis) -> Result<Self, OpenError> {
-        let store = Self { database: open_file(path, cache_bytes)? };
+    pub(crate) fn open(place: Place<'_>, cache_bytes: usize, genesis: &Genesis) -> Result<Self, OpenError> {
+        let store = Self { database: open_file(place, cache_bytes)? };
         match store.genesis()? {
             Some(stored) if stored == genesis.hash => Ok(store),
             Some(stored) => Err(OpenError::WrongGenesis { stored, given: genesis.hash }),
@@ -29,7 +28,7 @@ impl BlockStore {
                     withdrawals: genesis.header.withdrawals_root.map(|_| Vec::new().into()),
                     ..BlockBody::default()
                 };
-                store.write(&genesis.header, &body, genesis.hash, true)?;
+                store.write([(&genesis.header, &body, genesis.hash)], true)?;
                 Ok(store)
             }
         }
@@ -60,22 +59,38 @@ impl BlockStore {
 
     /// Appends a sealed block; it is on disk when this returns.
     pub(crate) fn append(&self, header: &Header, body: &BlockBody, hash: B256) -> Result<(), LedgerError> {
-        self.write(header, body, hash, false)
+        self.append_all([(header, body, hash)])
     }
 
-    fn write(&self, header: &Header, body: &BlockBody, hash: B256, genesis: bool) -> Result<(), LedgerError> {
-        let mut record = Vec::with_capacity(32 + header.length());
-        record.extend_from_slice(hash.as_slice());
-        header.encode(&mut record);
+    /// Appends sealed blocks in their order, all or none; they are on disk when this returns.
+    pub(crate) fn append_all<'a>(
+        &self,
+        blocks: impl IntoIterator<Item = (&'a Header, &'a BlockBody, B256)>,
+    ) -> Result<(), LedgerError> {
+        self.write(blocks, false)
+    }
+
+    fn write<'a>(
+        &self,
+        blocks: impl IntoIterator<Item = (&'a Header, &'a BlockBody, B256)>,
+        genesis: bool,
+    ) -> Result<(), LedgerError> {
         let mut write = self.database.begin_write()?;
         write.set_durability(Durability::Immediate)?;
         write.set_quick_repair(true);
         {
-            write.open_table(HEADERS)?.insert(header.number, record.as_slice())?;
-            write.open_table(BODIES)?.insert(header.number, alloy_rlp::encode(body).as_slice())?;
-            write.open_table(NUMBERS)?.insert(&hash.0, header.number)?;
-            if genesis {
-                write.open_table(META)?.insert(GENESIS, hash.as_slice())?;
+            let (mut headers, mut bodies) = (write.open_table(HEADERS)?, write.open_table(BODIES)?);
+            let mut numbers = write.open_table(NUMBERS)?;
+            for (header, body, hash) in blocks {
+                let mut record = Vec::with_capacity(32 + header.length());
+                record.extend_from_slice(hash.as_slice());
+                header.encode(&mut record);
+                headers.insert(header.number, record.as_slice())?;
+                bodies.insert(header.number, alloy_rlp::encode(body).as_slice())?;
+                numbers.insert(&hash.0, header.number)?;
+                if genesis {
+                    write.open_table(META)?.insert(GENESIS, hash.as_slice())?;
+                }
             }
         }
         write.commit()?;
