@@ -122,18 +122,14 @@ soak: ## four nodes for MINUTES=10; ends with the interval error and round chang
 	cargo build --locked --release -p validator --bin quorate-validator --example soak
 	@$${CARGO_TARGET_DIR:-target}/release/examples/soak --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator --minutes $(MINUTES)
 
-.PHONY: bench-sync
+.PHONY: bench-sync bench-rpc
+BENCH_NODE := $${CARGO_TARGET_DIR:-target}/release/examples/bench_node
 bench-sync: ## a fresh node catches up with EMPTY=50000 empty and FULL=100 full blocks; ends with empty-blocks-per-second= mgas-per-second=
-	cargo build --locked --release -p validator --bin quorate-validator --example bench_sync
-	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_sync --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
-.PHONY: bench-state
-bench-state: ## block time while the state grows to ACCOUNTS=10000000 (minutes, 4 GB of disk); ends with growth= bytes-per-account=
-	cargo build --locked --release -p ledger --example state
-	@$${CARGO_TARGET_DIR:-target}/release/examples/state --accounts $${ACCOUNTS:-10000000} --json target/bench/state.json
-.PHONY: bench-chain
-bench-chain: ## four nodes under load (TRANSACTIONS=1000000 KINDS=erc20,storage,payload1k); ends with tps= wall= ratio= and more
-	cargo build --locked --release -p validator --bin quorate-validator --example bench_chain
-	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_chain --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
+	cargo build --locked --release -p validator --bin quorate-validator --example bench_node
+	@$(BENCH_NODE) sync --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
+bench-rpc: ## reads per second by method against chains of SIZES=1000,10000,100000 blocks, and while blocks are full; ends with call-p50-us= …
+	cargo build --locked --release -p validator --bin quorate-validator --example bench_node
+	@$(BENCH_NODE) rpc --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
 
 .PHONY: recovery dead-proposer faults
 recovery: ## first block after a quorum is back: virtual time, then real processes (needs root); fails above 6 s; ends with worst-recovery-seconds=

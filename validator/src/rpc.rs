@@ -22,7 +22,6 @@ mod istanbul;
 mod memory;
 mod message;
 mod net;
-mod net;
 mod ots;
 mod push;
 mod qbft;
@@ -40,7 +39,7 @@ pub use server::ServerHandle;
 use crate::{pool::Pool, votes::PendingVotes};
 use alloy_primitives::Address;
 use ledger::{CommittedBlock, Ledger};
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 
 /// Namespaces that a configuration may name.
@@ -57,8 +56,8 @@ pub trait NodeView: Send + Sync + 'static {
     fn client_version(&self) -> String;
     /// The identity that the node proposes blocks for, if it has one.
     fn coinbase(&self) -> Option<Address>;
-    /// Takes note of a call that was answered, with a result or with an error.
-    fn count_call(&self, _method: &'static str, _ok: bool) {}
+    /// Takes note of a call that was answered, with a result or with an error, and of the time from its arguments to that.
+    fn count_call(&self, _method: &'static str, _ok: bool, _took: Duration) {}
 }
 
 /// Where a node that is behind stands.
@@ -84,8 +83,9 @@ pub struct RpcOptions {
     pub ledger: Ledger,
     /// Waiting transactions.
     pub pool: Pool,
-    /// Every block, sent after `Ledger::commit` returned: durable and readable.
-    pub heads: broadcast::Receiver<Arc<CommittedBlock>>,
+    /// Every block, sent after `Ledger::commit` returned: durable and readable. Not a receiver: one that nobody reads would
+    /// keep blocks in memory.
+    pub heads: broadcast::Sender<Arc<CommittedBlock>>,
     /// Validators that the operator wants in or out; the driver puts them into blocks.
     pub votes: PendingVotes,
     /// The rest of the node.

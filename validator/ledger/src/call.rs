@@ -4,6 +4,7 @@ mod access_list;
 pub(crate) mod overrides;
 pub(crate) mod precompiles;
 pub(crate) mod scene;
+pub(crate) mod wording;
 
 pub use access_list::AccessListOutcome;
 pub use overrides::Overrides;
@@ -17,7 +18,7 @@ use revm::{
     context::{
         Cfg, TxEnv,
         either::Either,
-        result::{ExecutionResult, HaltReason, InvalidTransaction},
+        result::{ExecutionResult, InvalidTransaction},
     },
 };
 use scene::{Scene, call_error};
@@ -107,6 +108,8 @@ impl Ledger {
         let highest = self.highest_gas(request, &header)?;
         let mut scene = Scene::new(&self.chain, &view, &header).overridden(overrides)?.lenient();
         let message = scene.message(request, highest)?;
+        // Whoever offers a price gets no more gas than he can pay.
+        let highest = highest.min(scene.affordable(&message)?);
         let mut evm = scene.evm(());
         // What one try read stays read for the next, what it changed does not.
         let mut run = |gas| {
@@ -253,18 +256,7 @@ pub(crate) fn outcome(result: ExecutionResult) -> CallOutcome {
             CallOutcome { gas_used, output, status: CallStatus::Revert }
         }
         ExecutionResult::Halt { reason, .. } => {
-            CallOutcome { gas_used, output: Bytes::new(), status: CallStatus::Halt(halt_reason(&reason)) }
+            CallOutcome { gas_used, output: Bytes::new(), status: CallStatus::Halt(wording::halt(&reason)) }
         }
-    }
-}
-
-/// As geth words it where clients look at it.
-fn halt_reason(reason: &HaltReason) -> String {
-    match reason {
-        HaltReason::OutOfGas(_) => "out of gas".to_string(),
-        HaltReason::OpcodeNotFound | HaltReason::InvalidFEOpcode | HaltReason::NotActivated => {
-            format!("invalid opcode: {reason}")
-        }
-        other => other.to_string(),
     }
 }

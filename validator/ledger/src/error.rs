@@ -1,5 +1,6 @@
 //! Errors, one enum per way in.
 
+use crate::call::wording;
 use alloy_primitives::{Address, B256, Bytes, TxHash};
 use revm::context::result::InvalidTransaction;
 use std::path::PathBuf;
@@ -386,8 +387,11 @@ pub enum CommitError {
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The request itself is no valid call: nonce, funds, intrinsic gas.
-    #[error("{0}")]
+    #[error("{}", wording::invalid(.0))]
     Invalid(InvalidTransaction),
+    /// The sender of an estimate has less than the value, let alone the gas.
+    #[error("insufficient funds for transfer")]
+    TransferFunds,
     /// Gas asked for is above the cap.
     #[error("gas {got} is above the cap {cap}")]
     GasCap {
@@ -473,7 +477,7 @@ pub enum SimulateError {
         cap: u64,
     },
     /// A call cannot be a transaction of its block.
-    #[error("err: {reason}: address {sender} (supplied gas {gas})")]
+    #[error("err: {}: address {sender} (supplied gas {gas})", wording::invalid(.reason))]
     Invalid {
         /// Why.
         reason: InvalidTransaction,

@@ -27,6 +27,7 @@ mod proof;
 mod reader;
 mod segment;
 mod simulate;
+pub mod snapshot;
 mod spent;
 mod store;
 mod tally;

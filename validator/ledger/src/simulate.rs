@@ -78,7 +78,7 @@ pub struct SimulationCall {
 }
 
 impl Ledger {
-    /// Simulates blocks on the state after a block. `out_of_time` is asked before every call.
+    /// Simulates blocks on the state after a block. `out_of_time` is asked before every block and call.
     pub fn simulate(
         &self,
         wanted: &Simulation,
@@ -128,6 +128,9 @@ impl<'a> Run<'a> {
         planned: &Planned<'_>,
         overlay: Overlay<'a>,
     ) -> Result<(SimulationBlock, Overlay<'a>), SimulateError> {
+        if (self.out_of_time)() {
+            return Err(SimulateError::OutOfTime);
+        }
         let header = assemble::draft(self.chain, parent, planned, self.wanted.validation);
         let mut scene = Scene::over(self.chain, overlay, &header);
         assemble::environment(&mut scene, &header, planned, self.wanted.validation);

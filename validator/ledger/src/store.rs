@@ -1,6 +1,7 @@
 //! The two files on disk: `blocks.redb` (sealed, written first) and `state.redb` (derived, may lag, replayable).
 
 pub(crate) mod blocks;
+pub(crate) mod bulk;
 pub(crate) mod codec;
 pub(crate) mod history;
 pub(crate) mod pending;

@@ -215,11 +215,19 @@ async fn what_cannot_be_simulated_ends_with_the_code_of_its_reason() {
     };
     let table = [
         (json!({}), -32602, "empty input"),
-        (strict(from(json!({"nonce": "0x0"})), "0x0"), -38010, "nonce"),
-        (strict(from(json!({"nonce": "0x9"})), "0x0"), -38011, "nonce"),
-        (strict(from(json!({})), "0x5"), -38012, "gas price is less than basefee"),
-        (block(json!({"calls": [from(json!({"gas": "0x10"}))]})), -38013, "gas"),
-        (block(json!({"calls": [from(json!({"value": "0x1"}))]})), -38014, "lack of funds"),
+        (strict(from(json!({"nonce": "0x0"})), "0x0"), -38010, "nonce too low: next nonce 1, tx nonce 0"),
+        (strict(from(json!({"nonce": "0x9"})), "0x0"), -38011, "nonce too high: next nonce 1, tx nonce 9"),
+        (strict(from(json!({})), "0x5"), -38012, "err: max fee per gas less than block base fee: address"),
+        (
+            block(json!({"calls": [from(json!({"gas": "0x10"}))]})),
+            -38013,
+            "intrinsic gas too low: gas 16, minimum needed",
+        ),
+        (
+            block(json!({"calls": [from(json!({"value": "0x1"}))]})),
+            -38014,
+            "insufficient funds for gas * price + value",
+        ),
         (
             block(
                 json!({"calls": [from(json!({"gas": "0x2dc6c0"}))], "blockOverrides": {"gasLimit": "0x5208"}}),

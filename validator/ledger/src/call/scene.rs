@@ -10,7 +10,7 @@ use crate::{
 use alloy_consensus::Header;
 use alloy_primitives::U256;
 use revm::{
-    Context, MainContext,
+    Context, Database, MainContext,
     context::{BlockEnv, CfgEnv, Evm, TxEnv, result::EVMError},
     handler::{EthFrame, MainnetContext, instructions::EthInstructions},
     interpreter::interpreter::EthInterpreter,
@@ -94,6 +94,16 @@ impl<'a> Scene<'a> {
             self.block.basefee = 0;
         }
         Ok(super::transaction(request, self.config.chain_id, caller, nonce, gas, price))
+    }
+
+    /// Gas that the sender can pay at the price of the message, its value set aside.
+    pub(crate) fn affordable(&mut self, message: &TxEnv) -> Result<u64, CallError> {
+        if message.gas_price == 0 {
+            return Ok(u64::MAX);
+        }
+        let balance = self.overlay.basic(message.caller)?.unwrap_or_default().balance;
+        let left = balance.checked_sub(message.value).ok_or(CallError::TransferFunds)?;
+        Ok((left / U256::from(message.gas_price)).saturating_to())
     }
 
     /// The EVM on this scene.

@@ -67,7 +67,7 @@ pub(crate) struct WriteOptions {
 
 /// The state file.
 pub(crate) struct StateStore {
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl StateStore {
@@ -140,7 +140,7 @@ impl StateStore {
         write.set_durability(if options.durable { Durability::Immediate } else { Durability::None })?;
         write.set_quick_repair(options.durable);
         write_diff(&write, effects.diff)?;
-        Index::open(&write)?.add(effects)?;
+        write_block(&write, effects)?;
         // Block 0 has nothing before it.
         if number > 0 {
             history::record(&write, number, effects.diff)?;
@@ -291,6 +291,11 @@ fn write_pending(write: &WriteTransaction, pending: &Pending) -> Result<(), Ledg
     Ok(())
 }
 
+/// The entries of one block by number and transaction.
+pub(super) fn write_block(write: &WriteTransaction, effects: &BlockEffects<'_>) -> Result<(), LedgerError> {
+    Index::open(write)?.add(effects)
+}
+
 /// The tables by block and transaction.
 struct Index<'a> {
     receipts: Table<'a, u64, &'static [u8]>,
@@ -319,7 +324,7 @@ impl<'a> Index<'a> {
     }
 }
 
-fn encode_head(head: &StateHead) -> Vec<u8> {
+pub(super) fn encode_head(head: &StateHead) -> Vec<u8> {
     [&head.number.to_be_bytes()[..], head.hash.as_slice(), head.root.as_slice()].concat()
 }
 

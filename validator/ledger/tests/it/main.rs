@@ -12,5 +12,6 @@ mod proofs;
 mod proposals;
 mod seals;
 mod segments;
+mod snapshots;
 mod state_roots;
 mod traces;

@@ -16,14 +16,14 @@ pub(super) const METHODS: &[Method] =
 
 #[derive(Serialize)]
 struct Config {
-    current: Fork,
-    next: Option<Fork>,
-    last: Option<Fork>,
+    current: Rules,
+    next: Option<Rules>,
+    last: Option<Rules>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Fork {
+struct Rules {
     activation_time: u64,
     /// There are no blobs.
     blob_schedule: Option<()>,
@@ -45,7 +45,7 @@ fn config(context: &Context, _: &Args) -> Answer {
     schedule.times.sort_unstable();
     schedule.times.dedup();
     let genesis_time = schedule.genesis_time;
-    let fork = |time: u64| Fork {
+    let fork = |time: u64| Rules {
         activation_time: if time <= genesis_time { 0 } else { time },
         blob_schedule: None,
         chain_id: U64::from(context.chain_id()),

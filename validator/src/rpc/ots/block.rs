@@ -9,7 +9,7 @@ use crate::rpc::{
     eth::block::{Found, find},
     format::{RpcBlock, RpcReceipt},
 };
-use alloy_consensus::{Transaction, TxReceipt};
+use alloy_consensus::Transaction;
 use alloy_primitives::{U64, U256};
 use ledger::At;
 use serde::{Deserialize, Serialize};
@@ -28,13 +28,13 @@ const MAX_PAGE: usize = 100;
 #[serde(rename_all = "camelCase")]
 struct Details {
     block: Map<String, Value>,
-    issuance: Issuance,
+    issuance: Minted,
     total_fees: U256,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Issuance {
+struct Minted {
     block_reward: U256,
     uncle_reward: U256,
     issuance: U256,
@@ -74,7 +74,7 @@ fn details(context: &Context, at: At) -> Answer {
     block.insert("transactionCount".into(), value!(found.block.body.transactions.len()));
     json(&Details {
         block,
-        issuance: Issuance { block_reward: reward, uncle_reward: U256::ZERO, issuance: reward },
+        issuance: Minted { block_reward: reward, uncle_reward: U256::ZERO, issuance: reward },
         total_fees: fees(context, &found)?,
     })
 }

@@ -1,16 +1,16 @@
 //! Who sent what, who made whom: found by halving the range of blocks whose state is kept, since a nonce only grows and
 //! code only appears. What halving cannot find, every transaction of an address, needs an index that is not kept.
 
-use super::trace::frames;
 use crate::rpc::{
     args::Args,
     context::Context,
+    debug::trace::Clock,
     dispatch::{Answer, Method, Run, json, method},
     error::Failure,
 };
 use alloy_consensus::Transaction;
 use alloy_primitives::{Address, TxHash, U64};
-use alloy_rpc_types_trace::geth::CallFrame;
+use alloy_rpc_types_trace::geth::{CallConfig, CallFrame, GethDebugTracingOptions, GethTrace};
 use ledger::{At, LedgerError};
 use serde::Serialize;
 
@@ -45,14 +45,18 @@ fn contract_creator(context: &Context, args: &Args) -> Answer {
     let contract: Address = args.required(0)?;
     let exists = |number| Ok(!context.ledger.code(contract, At::Number(number))?.is_empty());
     let Some(number) = first_block(context, exists)? else { return json(&None::<()>) };
-    let body = context.ledger.body(At::Number(number))?.unwrap_or_default();
-    for tx in body.transactions {
-        let hash = *tx.tx_hash();
-        if let Some(creator) = creator_in(&frames(context, hash)?, contract) {
-            return json(&Some(Creator { hash, creator }));
-        }
-    }
-    json(&None::<()>)
+    // The whole block at once: one transaction after the other would run those before it again and again.
+    let mut found = None;
+    let options = GethDebugTracingOptions::call_tracer(CallConfig::default());
+    Clock::start(None)?.bounded(|bounds| {
+        context.ledger.trace_block(At::Number(number), options, bounds, &mut |hash, trace| {
+            if let (None, GethTrace::CallTracer(frame)) = (&found, &trace) {
+                found = creator_in(frame, contract).map(|creator| Creator { hash, creator });
+            }
+            Ok(())
+        })
+    })?;
+    json(&found)
 }
 
 fn creator_in(frame: &CallFrame, contract: Address) -> Option<Address> {

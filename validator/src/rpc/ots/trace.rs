@@ -41,7 +41,7 @@ struct Operation {
 }
 
 /// The frames of a transaction as a tree.
-pub(super) fn frames(context: &Context, hash: TxHash) -> Result<CallFrame, Failure> {
+fn frames(context: &Context, hash: TxHash) -> Result<CallFrame, Failure> {
     let options = GethDebugTracingOptions::call_tracer(CallConfig::default());
     let clock = Clock::start(None)?;
     match clock.bounded(|bounds| context.ledger.trace_transaction(hash, options, bounds))? {

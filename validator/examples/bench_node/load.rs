@@ -116,6 +116,11 @@ impl Traffic {
         gas_limit / if self.token.is_some() { CALL_USES } else { 21_000 } + 1
     }
 
+    /// Who sends first, and the token, if there is one.
+    pub(crate) fn names(&self) -> (Option<Address>, Option<Address>) {
+        (self.senders.first().map(|sender| sender.address), self.token)
+    }
+
     /// Takes back a transaction that found no room: its sender uses the nonce again.
     pub(crate) fn take_back(&mut self, sender: Address) {
         if let Some(account) = self.senders.iter_mut().find(|account| account.address == sender) {

@@ -1,6 +1,6 @@
 //! What is printed and kept.
 
-use crate::node::Row;
+use crate::catch_up::Row;
 use std::{fs, path::Path};
 
 pub(crate) fn line(row: Option<&Row>) {
@@ -29,7 +29,7 @@ pub(crate) fn table(rows: &[Row]) {
             row.seconds,
             row.blocks_per_second(),
             row.mgas_per_second(),
-            crate::node::count(row.transactions) / row.seconds,
+            crate::process::count(row.transactions) / row.seconds,
             row.source_cpu_seconds,
             row.fresh_cpu_seconds,
             row.fresh_rss_mib,
@@ -43,7 +43,7 @@ pub(crate) fn table(rows: &[Row]) {
     }
 }
 
-pub(crate) fn keep(path: &Path, rows: &[Row]) -> anyhow::Result<()> {
+pub(crate) fn keep(path: &Path, rows: &impl serde::Serialize) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }

@@ -1,9 +1,6 @@
 //! A finished chain, made without waiting for its ticks.
 
-use crate::{
-    Options,
-    load::{Load, Traffic},
-};
+use crate::load::{Load, Traffic};
 use alloy_primitives::{Address, B256, Signature, keccak256};
 use chain::{
     Extra, Seal,
@@ -16,7 +13,7 @@ use secp256k1::{Message, SECP256K1, SecretKey};
 use std::{fs, path::Path};
 
 pub(crate) const CHAIN_ID: u64 = 10101;
-/// Seats whose seals every block carries.
+/// Seats of a network whose sync is measured.
 pub(crate) const SEATS: usize = 4;
 
 /// A key and the nonce of its next transaction.
@@ -50,12 +47,35 @@ impl Account {
     }
 }
 
+/// What to make.
+pub(crate) struct Plan {
+    pub(crate) load: Load,
+    /// Seats, all of which seal every block.
+    pub(crate) seats: usize,
+    /// Blocks, after those that fund senders.
+    pub(crate) blocks: u64,
+    /// Every so many blocks one holds transactions.
+    pub(crate) every: u64,
+    /// How many; as many as fit when absent.
+    pub(crate) transactions: Option<u64>,
+    pub(crate) gas_limit: u64,
+    pub(crate) senders: usize,
+    pub(crate) recipients: u64,
+}
+
 /// What was made.
 pub(crate) struct Made {
     pub(crate) blocks: u64,
     pub(crate) transactions: u64,
     pub(crate) gas: u64,
+    /// Some of the transactions.
+    pub(crate) hashes: Vec<B256>,
+    /// Goes on sending where the chain ends.
+    pub(crate) traffic: Option<Traffic>,
 }
+
+/// Hashes kept.
+const HASHES: usize = 1000;
 
 /// Builds, seals and commits block after block.
 pub(crate) struct Maker {
@@ -66,31 +86,32 @@ pub(crate) struct Maker {
 }
 
 /// Makes the chain in the data folder of a node of the network in `network`.
-pub(crate) fn make(network: &Path, data: &Path, load: Load, options: &Options) -> anyhow::Result<Made> {
+pub(crate) fn make(network: &Path, data: &Path, plan: &Plan) -> anyhow::Result<Made> {
     let genesis = Genesis::from_json(&fs::read_to_string(network.join("genesis.json"))?)?;
     // Only the last state matters, and whoever makes it can make it again.
     let ledger_options = ledger::Options { state_durable_every: 1_000_000, ..ledger::Options::default() };
-    let seats = (0..SEATS).map(|i| Account::from_file(&network.join(format!("node{i}/identity.key"))));
+    let seats = (0..plan.seats).map(|i| Account::from_file(&network.join(format!("node{i}/identity.key"))));
     let mut maker = Maker {
         ledger: Ledger::open(&data.join("chain"), genesis, ledger_options)?,
         seats: seats.collect::<Result<_, _>>()?,
-        gas_limit: options.gas_limit,
-        made: Made { blocks: 0, transactions: 0, gas: 0 },
+        gas_limit: plan.gas_limit,
+        made: Made { blocks: 0, transactions: 0, gas: 0, hashes: Vec::new(), traffic: None },
     };
-    if load == Load::Empty {
-        for _ in 0..options.empty {
-            maker.block_of(Vec::new())?;
+    let mut traffic = match plan.load {
+        Load::Empty => None,
+        load => {
+            let mut admin = Account::from_file(&network.join("admin.key"))?;
+            Some(Traffic::prepare(&mut maker, &mut admin, load, plan.senders, plan.recipients)?)
         }
-    } else {
-        let mut admin = Account::from_file(&network.join("admin.key"))?;
-        let (senders, recipients) = (options.senders, options.recipients);
-        let mut traffic = Traffic::prepare(&mut maker, &mut admin, load, senders, recipients)?;
-        for _ in 0..options.full {
-            maker.full_block(&mut traffic)?;
+    };
+    for block in 1..=plan.blocks {
+        match &mut traffic {
+            Some(traffic) if block.is_multiple_of(plan.every) => maker.filled(traffic, plan.transactions)?,
+            _ => maker.block_of(Vec::new())?,
         }
     }
     maker.ledger.flush()?;
-    Ok(maker.made)
+    Ok(Made { traffic, ..maker.made })
 }
 
 impl Maker {
@@ -102,9 +123,9 @@ impl Maker {
         Ok(())
     }
 
-    /// One block that takes no more.
-    fn full_block(&mut self, traffic: &mut Traffic) -> anyhow::Result<()> {
-        let mut left = traffic.filling(self.gas_limit);
+    /// One block with so many transactions, or one that takes no more.
+    fn filled(&mut self, traffic: &mut Traffic, transactions: Option<u64>) -> anyhow::Result<()> {
+        let mut left = transactions.unwrap_or_else(|| traffic.filling(self.gas_limit));
         let skipped = self.block(|| {
             left = left.checked_sub(1)?;
             traffic.next()
@@ -119,7 +140,7 @@ impl Maker {
     fn block(&mut self, mut next: impl FnMut() -> Option<Recovered>) -> anyhow::Result<Vec<Address>> {
         let parent = self.ledger.head();
         let number = parent.number + 1;
-        let proposer = usize::try_from(number)? % SEATS;
+        let proposer = usize::try_from(number)? % self.seats.len();
         let attributes = BuildAttributes {
             timestamp: parent.header.timestamp + 1,
             beneficiary: self.seats[proposer].address,
@@ -140,6 +161,8 @@ impl Maker {
         self.made.blocks += 1;
         self.made.transactions += built.block.body.transactions.len() as u64;
         self.made.gas += header.gas_used;
+        let room = HASHES.saturating_sub(self.made.hashes.len());
+        self.made.hashes.extend(built.block.body.transactions.iter().take(room).map(|tx| *tx.tx_hash()));
         self.ledger.commit(Block { header, body: built.block.body.clone() })?;
         anyhow::ensure!(self.ledger.header(At::Head)?.is_some_and(|head| head.number == number), "no head");
         let left_out =
