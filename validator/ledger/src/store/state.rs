@@ -343,3 +343,6 @@ fn be64(bytes: &[u8]) -> Result<u64, LedgerError> {
     let bytes = bytes.try_into().map_err(|_| LedgerError::Corrupt { what: "block number" })?;
     Ok(u64::from_be_bytes(bytes))
 }
+
+#[cfg(test)]
+mod tests;
