@@ -57,7 +57,7 @@ impl NodeView for Alone {
 /// Loads the chain of a directory and answers on a port of its own.
 pub async fn start(dir: &Path) -> Result<Served, super::RpcTestError> {
     // Nobody adds to the chain, so nobody tells of heads.
-    let (_, heads) = broadcast::channel(1);
+    let (heads, _) = broadcast::channel(1);
     let ledger = chain_file::load(dir, |_| {})?;
     let journal = tempfile::tempdir().map_err(NodeError::Directory)?;
     let pool = Pool::open(journal.path(), ledger.clone(), Limits::default());
