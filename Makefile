@@ -94,7 +94,7 @@ operator-test: ## operator against a real API server
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
-clients: ## ethers, viem and cast against a live node
+clients: ## ethers, viem, cast, forge, web3.py, ethclient and alloy against live nodes (CLIENTS="node python go alloy" for some)
 	@e2e/clients/run
 chart: ## lint and render the Helm chart
 	@charts/check
@@ -114,6 +114,15 @@ generated: crds ## regenerate everything that is generated, and show what change
 soak: ## four nodes for MINUTES=10; ends with the interval error and round changes
 	cargo build --locked --release -p validator --bin quorate-validator --example soak
 	@$${CARGO_TARGET_DIR:-target}/release/examples/soak --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator --minutes $(MINUTES)
+
+.PHONY: bench-state
+bench-state: ## block time while the state grows to ACCOUNTS=10000000 (minutes, 4 GB of disk); ends with growth= bytes-per-account=
+	cargo build --locked --release -p ledger --example state
+	@$${CARGO_TARGET_DIR:-target}/release/examples/state --accounts $${ACCOUNTS:-10000000} --json target/bench/state.json
+.PHONY: bench-chain
+bench-chain: ## four nodes under load (TRANSACTIONS=1000000 KINDS=erc20,storage,payload1k); ends with tps= wall= ratio= and more
+	cargo build --locked --release -p validator --bin quorate-validator --example bench_chain
+	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_chain --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
 
 .PHONY: recovery dead-proposer faults
 recovery: ## first block after a quorum is back: virtual time, then real processes (needs root); fails above 6 s; ends with worst-recovery-seconds=

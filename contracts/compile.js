@@ -7,11 +7,11 @@ const solc = require("solc");
 const root = __dirname;
 const check = process.argv.includes("--check");
 
-/** Every .sol file under src/, keyed as the imports name it. */
+/** Every .sol file under src/ and bench/, keyed as the imports name it. */
 function sources() {
-  const dir = path.join(root, "src");
-  const names = fs.readdirSync(dir).filter((n) => n.endsWith(".sol")).sort();
-  return Object.fromEntries(names.map((n) => [`src/${n}`, { content: fs.readFileSync(path.join(dir, n), "utf8") }]));
+  const inside = (dir) => fs.readdirSync(path.join(root, dir)).filter((n) => n.endsWith(".sol")).sort().map((n) => `${dir}/${n}`);
+  const names = [...inside("src"), ...inside("bench")];
+  return Object.fromEntries(names.map((n) => [n, { content: fs.readFileSync(path.join(root, n), "utf8") }]));
 }
 
 // The same settings stand in foundry.toml, so that the tests run the code that ships.
@@ -79,6 +79,8 @@ function files(contracts) {
     "Governance.creation.hex": governance.creation,
     "Multicall3.runtime.hex": multicall.runtime,
     "Create2Deployer.runtime.hex": CREATE2_DEPLOYER,
+    "BenchToken.creation.hex": contracts["bench/Token.sol"].Token.evm.bytecode.object,
+    "BenchFiller.creation.hex": contracts["bench/Filler.sol"].Filler.evm.bytecode.object,
     "predeploys.json": JSON.stringify(predeploys, null, 1) + "\n",
   };
 }

@@ -78,6 +78,8 @@ pub struct Voter {
     pub journal: JournalHandle,
     /// Its id.
     pub journal_id: B256,
+    /// Id of the journal in whose place it was made.
+    pub replaces: Option<B256>,
     /// Whether it accepts votes; if not, the node sits out.
     pub active: bool,
     /// The votes of the newest undecided height in it.
@@ -374,11 +376,10 @@ impl Driver {
             identity,
             seated,
             voting: self.instance.voter().is_some() && self.may_vote(),
-            journal: self
-                .parts
-                .voter
-                .as_ref()
-                .map(|voter| JournalView { id: voter.journal_id, sitting_out: self.sitting_out }),
+            journal: self.parts.voter.as_ref().map(|voter| JournalView {
+                id: voter.journal_id,
+                sitting_out: voter.replaces.filter(|_| self.sitting_out),
+            }),
             seats: self.heard.table(&self.head.validators),
             period_ms: self.head.period_ms,
         }));

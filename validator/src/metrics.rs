@@ -48,6 +48,8 @@ pub struct Metrics {
     pub transactions: Counter,
     /// [`names::GAS_USED`].
     pub gas_used: Counter,
+    /// [`names::P2P_SENT_BYTES`]; what the network has counted when metrics are asked for.
+    pub p2p_sent_bytes: Counter,
     /// [`names::RPC_REQUESTS`], labels `method` and `outcome`.
     pub rpc_requests: ByMethod,
     /// [`names::VOTES_SIGNED`], label `kind`.
@@ -80,6 +82,7 @@ impl Default for Metrics {
             pool_queued: add(r, names::POOL_QUEUED, Gauge::default()),
             transactions: add(r, names::TRANSACTIONS, Counter::default()),
             gas_used: add(r, names::GAS_USED, Counter::default()),
+            p2p_sent_bytes: add(r, names::P2P_SENT_BYTES, Counter::default()),
             rpc_requests: add(r, names::RPC_REQUESTS, ByMethod::default()),
             votes_signed: add(r, names::VOTES_SIGNED, ByLabel::default()),
             journal_write: add(r, names::JOURNAL_WRITE, Histogram::new(write)),

@@ -226,11 +226,12 @@ fn open_journal(
     }
     journal.prune(head)?;
     let (active, journal_id, records) = (journal.is_active(), journal.id(), journal.newest());
+    let replaces = journal.replaces();
     tracing::info!(journal = %journal_id, active, records = records.len(), "vote journal is open");
     let write_time = metrics.journal_write.clone();
     let (handle, thread) = journal::spawn(journal, move |took| write_time.observe(took.as_secs_f64()))
         .map_err(NodeError::Thread)?;
-    Ok((Voter { signer, journal: handle, journal_id, active, records }, thread))
+    Ok((Voter { signer, journal: handle, journal_id, replaces, active, records }, thread))
 }
 
 fn network_options(setup: &Setup) -> NetworkOptions {
@@ -255,7 +256,7 @@ async fn serve_rpc(
     metrics: &Arc<Metrics>,
     votes: &PendingVotes,
 ) -> Result<Option<ServerHandle>, NodeError> {
-    let (Some(config), Some(listen)) = (&setup.config.rpc, setup.listen.rpc) else { return Ok(None) };
+    let Some(config) = &setup.config.rpc else { return Ok(None) };
     let view = View {
         network: network.clone(),
         importer: Arc::clone(importer),
@@ -263,9 +264,8 @@ async fn serve_rpc(
         identity: setup.signer.as_ref().map(|signer| signer.address()),
         starting: importer.head().number,
     };
-    let server = rpc::serve(RpcOptions {
-        listen,
-        namespaces: config.namespaces.clone(),
+    let server = rpc::serve_apart(RpcOptions {
+        ports: config.all_ports(),
         limits: config.limits,
         ledger: ledger.clone(),
         pool: pool.clone(),

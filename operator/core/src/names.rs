@@ -32,6 +32,8 @@ pub const APPLIED: &str = "quorate.dev/applied";
 pub const CONFIG: &str = "quorate.dev/config";
 /// Annotation set by a user on a `Validator`: let it go with its seats.
 pub const SKIP_UNSEAT: &str = "quorate.dev/skip-unseat";
+/// Annotation set by a user on a `Validator`: ids of lost vote journals, separated by commas, whose loss is accepted.
+pub const ACCEPT_JOURNAL_LOSS: &str = "quorate.dev/accept-journal-loss";
 /// Taint that a node pool for validators may carry.
 pub const POOL_TAINT: &str = "quorate.dev/validators";
 

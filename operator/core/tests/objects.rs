@@ -175,6 +175,23 @@ fn a_journal_that_is_recorded_is_required_from_then_on() {
 }
 
 #[test]
+fn an_accepted_loss_reaches_the_nodes_with_the_journal_on_record_and_restarts_nobody() {
+    let mut fleet = fleet("../../examples/validator.yaml");
+    let observed = observed(&fleet, true);
+    let template =
+        |fleet: &ValidFleet| fleet_objects(fleet, &observed).last().expect("a StatefulSet").clone();
+    let before = template(&fleet);
+    let lost = B256::repeat_byte(0xee);
+    fleet.accept_journal_loss.push(lost);
+    let text = fleet_objects(&fleet, &observed).iter().map(ToString::to_string).collect::<String>();
+    let recorded = B256::repeat_byte(1);
+    assert!(text.contains("acceptLoss") && text.contains(&recorded.to_string()), "{text}");
+    assert!(text.contains(&lost.to_string()), "{text}");
+    assert!(!text.contains(r#"\"require\""#), "{text}");
+    assert_eq!(before, template(&fleet));
+}
+
+#[test]
 fn peers_and_journals_change_no_pod_template_but_rpc_namespaces_do() {
     let mut fleet = fleet("../../examples/validator.yaml");
     let template = |fleet: &ValidFleet, observed: &FleetObserved| {

@@ -5,7 +5,7 @@
 
 mod rpc;
 
-pub use rpc::{RpcConfig, RpcLimits};
+pub use rpc::{RpcAccess, RpcConfig, RpcLimits, RpcPort, RpcTls, RpcTransport};
 
 use crate::{
     client::{ClientProfile, ProfileOverrides},
@@ -128,10 +128,13 @@ pub enum JournalConfig {
         /// The journal's id.
         id: B256,
     },
-    /// A person took the risk that the lost journal held votes for the current height: vote at once.
+    /// As `require`, but a person took the risk that some lost journals held votes for the current height: where one
+    /// of these is what is missing, vote at once.
     AcceptLoss {
-        /// Id of the journal given up; the override holds for this one only.
+        /// The journal's id.
         id: B256,
+        /// Ids of the journals given up. Whatever takes the place of one of them has another id, so this holds once.
+        lost: Vec<B256>,
     },
 }
 

@@ -68,6 +68,8 @@ pub const POOL_QUEUED: Metric = gauge("quorate_pool_queued", "Transactions waiti
 pub const TRANSACTIONS: Metric = counter("quorate_transactions", "Transactions in finalised blocks");
 /// Gas used.
 pub const GAS_USED: Metric = counter("quorate_gas_used", "Gas used in finalised blocks");
+/// Bytes sent to peers.
+pub const P2P_SENT_BYTES: Metric = counter("quorate_p2p_sent_bytes", "Bytes written to peers");
 /// RPC requests, by method and outcome.
 pub const RPC_REQUESTS: Metric = counter("quorate_rpc_requests", "JSON-RPC requests, by method and outcome");
 /// Votes signed, by kind.
@@ -94,6 +96,7 @@ pub const CATALOGUE: &[Metric] = &[
     POOL_QUEUED,
     TRANSACTIONS,
     GAS_USED,
+    P2P_SENT_BYTES,
     RPC_REQUESTS,
     VOTES_SIGNED,
     JOURNAL_WRITE,

@@ -63,6 +63,8 @@ counters! {
     RequestTimeout => "request_timeout",
     /// Answers that came after their time.
     LateReply => "late_reply",
+    /// Bytes of frames written to peers.
+    BytesSent => "bytes_sent",
 }
 
 /// All counters of a network.
@@ -75,7 +77,15 @@ impl Counters {
     }
 
     pub(crate) fn add(&self, what: Count) {
-        self.0[what as usize].fetch_add(1, Relaxed);
+        self.add_many(what, 1);
+    }
+
+    pub(crate) fn add_many(&self, what: Count, count: u64) {
+        self.0[what as usize].fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn get(&self, what: Count) -> u64 {
+        self.0[what as usize].load(Relaxed)
     }
 
     pub(crate) fn snapshot(&self) -> Vec<CounterSnapshot> {

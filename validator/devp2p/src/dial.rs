@@ -1,12 +1,15 @@
 //! Keeping a connection to each static peer, for ever.
 
+mod tries;
+
 use crate::{
     DownReason,
     backoff::{Backoff, Last, MOST},
     counters::Count,
+    peers::table::Refusal,
     session::{
-        establish::{EstablishError, Established, Origin, establish},
-        run::run,
+        establish::EstablishError,
+        run::{enter, run},
     },
     shared::Shared,
 };
@@ -14,18 +17,12 @@ use chain::enode::Enode;
 use rand::Rng;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
-    net::{TcpStream, lookup_host},
-    time::{Instant, sleep, timeout},
+    task::JoinHandle,
+    time::{Instant, sleep},
 };
 use tracing::{debug, info};
+use tries::{CONNECT, RESOLVE, dial};
 
-/// How long a name may take to resolve.
-const RESOLVE: Duration = Duration::from_secs(5);
-/// How long an address may take to answer. The system repeats its first packet after 1 s and next after 3: a new attempt
-/// finds a path that has just come back earlier.
-const CONNECT: Duration = Duration::from_secs(2);
-/// Addresses of one name that are tried.
-const MAX_ADDRESSES: usize = 16;
 /// A session that lasted so long makes the next dial start without history.
 const STABLE: Duration = Duration::from_mins(1);
 /// The node with the higher id waits up to so long before it dials, so that two nodes seldom dial each other at once.
@@ -58,7 +55,8 @@ impl DialError {
 
     const fn last(&self) -> Last {
         match self {
-            Self::Establish(EstablishError::Timeout { .. })
+            // Refused by this node: the session that was suspected has answered.
+            Self::Establish(EstablishError::Timeout { .. } | EstablishError::Refused(Refusal::Duplicate))
             | Self::Resolve { .. }
             | Self::ResolveTimeout { .. }
             | Self::NoAddress { .. }
@@ -69,16 +67,21 @@ impl DialError {
     }
 }
 
-/// Dials a peer whenever it is not connected, until the network stops.
+/// How a dial ended, and how long its session lasted.
+type Outcome = (Last, Duration);
+
+/// Dials a peer whenever it is not connected or its path seems to be cut, until the network stops.
 pub(crate) async fn keep_connected(shared: Arc<Shared>, peer: Enode) {
-    let mut backoff = Backoff::default();
-    let mut last = None;
+    let (mut backoff, mut last, mut session) = (Backoff::default(), None, None);
     loop {
         let connected_at = Instant::now();
         let pause = async {
-            shared.table.wait(&peer.id, false).await;
+            shared.table.wait_for_want(&peer.id).await;
             if connected_at.elapsed() >= STABLE {
                 backoff.reset();
+            }
+            if let Some((outcome, lasted)) = ended(&shared, &peer, &mut session).await {
+                note(&mut backoff, &mut last, outcome, lasted);
             }
             let next = |last| backoff.next(last, shared.started.elapsed(), jitter());
             let delay = last.map_or(Duration::ZERO, next);
@@ -87,16 +90,30 @@ pub(crate) async fn keep_connected(shared: Arc<Shared>, peer: Enode) {
         if shared.stop.run_until_cancelled(pause).await.is_none() {
             return;
         }
-        if shared.table.get(&peer.id).is_some() {
+        if !shared.table.wants(&peer.id) {
             last = Some(Last::Unreachable);
             continue;
         }
-        let (outcome, lasted) = attempt(&shared, &peer).await;
-        if lasted >= STABLE || last != Some(outcome) {
-            backoff.reset();
+        match attempt(&shared, &peer).await {
+            Ok(running) => session = Some(running),
+            Err(outcome) => note(&mut backoff, &mut last, outcome, Duration::ZERO),
         }
-        last = Some(outcome);
     }
+}
+
+fn note(backoff: &mut Backoff, last: &mut Option<Last>, outcome: Last, lasted: Duration) {
+    if lasted >= STABLE || *last != Some(outcome) {
+        backoff.reset();
+    }
+    *last = Some(outcome);
+}
+
+/// Waits until the session that was dialled has said goodbye; while one is there that is only suspected, for nothing.
+async fn ended(shared: &Shared, peer: &Enode, session: &mut Option<JoinHandle<Outcome>>) -> Option<Outcome> {
+    if shared.table.get(&peer.id).is_some() && session.as_ref().is_none_or(|running| !running.is_finished()) {
+        return None;
+    }
+    session.take()?.await.ok()
 }
 
 fn jitter() -> f64 {
@@ -107,56 +124,31 @@ fn yielding(shared: &Shared, peer: &Enode) -> Duration {
     if shared.local_id > peer.id { YIELD.mul_f64(jitter()) } else { Duration::ZERO }
 }
 
-/// One dial and, if it succeeds, the whole session. Gives how it ended, and how long the session lasted.
-async fn attempt(shared: &Shared, peer: &Enode) -> (Last, Duration) {
+/// One dial. If it succeeds, the session runs on; otherwise tells how it failed.
+async fn attempt(shared: &Arc<Shared>, peer: &Enode) -> Result<JoinHandle<Outcome>, Last> {
     shared.counters.add(Count::Dialled);
     let Some(dialled) = shared.stop.run_until_cancelled(dial(shared, peer)).await else {
-        return (Last::Unreachable, Duration::ZERO);
+        return Err(Last::Unreachable);
     };
-    let established = match dialled {
-        Ok(established) => established,
-        Err(error) => {
-            shared.counters.add(error.count());
-            if matches!(error, DialError::Establish(EstablishError::Status(_))) {
-                info!(%peer, %error, "static peer does not fit");
-            } else {
-                debug!(%peer, %error, "dial failed");
-            }
-            return (error.last(), Duration::ZERO);
+    let established = dialled.map_err(|error| {
+        shared.counters.add(error.count());
+        if matches!(error, DialError::Establish(EstablishError::Status(_))) {
+            info!(%peer, %error, "static peer does not fit");
+        } else {
+            debug!(%peer, %error, "dial failed");
         }
-    };
-    let began = Instant::now();
-    let last = match run(shared, established).await {
-        Ok(reason) => {
-            debug!(%peer, %reason, "peer left");
-            let is_cut = matches!(reason, DownReason::Io(_) | DownReason::Idle(_) | DownReason::Replaced);
-            if is_cut { Last::Unreachable } else { Last::Refused }
-        }
-        Err(refusal) => {
-            debug!(%peer, %refusal, "connection given up");
-            Last::Refused
-        }
-    };
-    (last, began.elapsed())
-}
-
-/// Resolves the name anew and tries every address in turn.
-async fn dial(shared: &Shared, peer: &Enode) -> Result<Established, DialError> {
-    let host = || peer.host.clone();
-    let resolved = timeout(RESOLVE, lookup_host((peer.host.as_str(), peer.port))).await;
-    let addresses = resolved
-        .map_err(|_| DialError::ResolveTimeout { host: host() })?
-        .map_err(|source| DialError::Resolve { host: host(), source })?;
-    let mut last = DialError::NoAddress { host: host() };
-    for address in addresses.take(MAX_ADDRESSES) {
-        last = match timeout(CONNECT, TcpStream::connect(address)).await {
-            Err(_) => DialError::ConnectTimeout,
-            Ok(Err(error)) => DialError::Connect(error),
-            Ok(Ok(stream)) => match establish(shared, stream, Origin::Dialled(peer.id)).await {
-                Ok(established) => return Ok(established),
-                Err(error) => error.into(),
-            },
-        };
-    }
-    Err(last)
+        error.last()
+    })?;
+    let session = enter(shared, established).await.map_err(|refusal| {
+        debug!(%peer, %refusal, "connection given up");
+        Last::Refused
+    })?;
+    let (shared, peer, tasks) = (Arc::clone(shared), peer.clone(), shared.tasks.clone());
+    Ok(tasks.spawn(async move {
+        let began = Instant::now();
+        let reason = run(&shared, session).await;
+        debug!(%peer, %reason, "peer left");
+        let is_cut = matches!(reason, DownReason::Io(_) | DownReason::Idle(_) | DownReason::Replaced);
+        (if is_cut { Last::Unreachable } else { Last::Refused }, began.elapsed())
+    }))
 }

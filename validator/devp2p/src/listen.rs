@@ -4,7 +4,7 @@ use crate::{
     counters::Count,
     session::{
         establish::{Origin, establish},
-        run::run,
+        run::{enter, run},
     },
     shared::Shared,
 };
@@ -24,8 +24,8 @@ use tracing::{debug, warn};
 
 /// Handshakes that may be going on at once.
 const MAX_PENDING: usize = 50;
-/// Connections from one public address.
-const MAX_PER_ADDRESS: usize = 4;
+/// Connections from one public address: a node that finds its path cut tries several times beside each other.
+const MAX_PER_ADDRESS: usize = 16;
 /// Pause after the system refused to accept, for example because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -67,8 +67,11 @@ async fn handle(shared: Arc<Shared>, stream: TcpStream, slot: OwnedSemaphorePerm
         Some(Ok(established)) => {
             drop(slot);
             let id = established.info.id;
-            match run(&shared, established).await {
-                Ok(reason) => debug!(?remote, %id, %reason, "inbound peer left"),
+            match enter(&shared, established).await {
+                Ok(session) => {
+                    let reason = run(&shared, session).await;
+                    debug!(?remote, %id, %reason, "inbound peer left");
+                }
                 Err(refusal) => debug!(?remote, %id, %refusal, "inbound connection refused"),
             }
         }
@@ -133,7 +136,7 @@ mod tests {
     use std::net::IpAddr;
 
     #[test]
-    fn a_public_address_gets_four_places_and_gets_them_back() {
+    fn a_public_address_gets_sixteen_places_and_gets_them_back() {
         let limits = AddressLimits::default();
         let address: IpAddr = "203.0.113.7".parse().unwrap();
         let mapped: IpAddr = "::ffff:203.0.113.7".parse().unwrap();

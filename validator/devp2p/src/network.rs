@@ -204,6 +204,11 @@ impl Network {
         self.shared.counters.snapshot()
     }
 
+    /// Bytes of frames written to peers since the start.
+    pub fn sent_bytes(&self) -> u64 {
+        self.shared.counters.get(Count::BytesSent)
+    }
+
     /// Says goodbye to all peers, stops listening and dialling, and waits until all tasks have ended.
     pub async fn shutdown(self) {
         self.shared.stop.cancel();

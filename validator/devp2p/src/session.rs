@@ -6,5 +6,6 @@ pub(crate) mod farewell;
 pub(crate) mod introduce;
 pub(crate) mod keepalive;
 pub(crate) mod path;
+pub(crate) mod race;
 pub(crate) mod run;
 pub(crate) mod serve;

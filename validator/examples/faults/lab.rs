@@ -1,13 +1,13 @@
-//! Four validators, a network namespace each, on one bridge; and what can be done to their links.
+//! Four validators, a network namespace each.
 
 use crate::{
     kernel::Kernel,
+    links::Links,
     node::{HEALTH, Node, P2P, RPC},
-    proxy::{self, Image},
     watch::{Watch, hashes},
 };
 use chain::client::ClientProfile;
-use std::{net::Ipv4Addr, path::PathBuf, process::Command, time::Duration};
+use std::{fs, path::PathBuf, process::Command, time::Duration};
 use tokio::time::{Instant, sleep};
 use validator::devnet::{self, DevnetSpec, Ports};
 
@@ -29,10 +29,9 @@ pub(crate) struct Setting {
 
 /// One network; several can run beside each other.
 pub(crate) struct Lab {
-    index: u8,
     pub(crate) nodes: Vec<Node>,
+    pub(crate) links: Links,
     pub(crate) watch: Watch,
-    pub(crate) delay: Duration,
 }
 
 /// Makes the tool's own namespaces usable.
@@ -40,7 +39,13 @@ pub(crate) fn prepare() -> anyhow::Result<()> {
     run("mkdir", "-p /run/netns")?;
     // Names of namespaces are the machine's otherwise.
     run("mount", "-t tmpfs tmpfs /run/netns")?;
-    run("ip", "link set lo up")
+    run("ip", "link set lo up")?;
+    // Every packet between nodes passes through here, and comes back from a long way on another device than it left by.
+    for (key, value) in [("ip_forward", "1"), ("conf/all/rp_filter", "0"), ("conf/default/rp_filter", "0")] {
+        let file = format!("/proc/sys/net/ipv4/{key}");
+        fs::write(&file, value).map_err(|error| anyhow::anyhow!("{file}: {error}"))?;
+    }
+    Ok(())
 }
 
 /// Runs a program with arguments separated by spaces.
@@ -52,8 +57,8 @@ pub(crate) fn run(program: &str, arguments: &str) -> anyhow::Result<()> {
 }
 
 impl Lab {
-    /// Makes the network and starts nothing. With a delay every connection takes so much longer one way.
-    pub(crate) async fn new(setting: &Setting, index: u8, delay: Duration) -> anyhow::Result<Self> {
+    /// Makes the network and starts nothing. With a delay every packet takes so much longer one way.
+    pub(crate) fn new(setting: &Setting, index: u8, delay: Duration) -> anyhow::Result<Self> {
         let ports = Ports { p2p: P2P, rpc: RPC, metrics: HEALTH };
         let made = devnet::create(&DevnetSpec {
             dir: setting.dir.join(format!("lab{index}")),
@@ -65,27 +70,17 @@ impl Lab {
             seats: NODES,
             profile: ClientProfile::Quorate,
         })?;
-        let mut lab = Self { index, nodes: Vec::new(), watch: Watch::default(), delay };
-        run("ip", &format!("link add br{index} type bridge"))?;
-        run("ip", &format!("addr add {}/16 dev br{index}", lab.address(0, 1)))?;
-        run("ip", &format!("link set br{index} up"))?;
+        let links = Links::new(setting.kernel, index, delay)?;
+        let mut lab = Self { nodes: Vec::new(), links, watch: Watch::default() };
         for (node, config) in made.configs.iter().enumerate() {
             let clock = setting.faketime.clone().map(|library| (library, config.with_file_name("clock")));
             if let Some((_, file)) = &clock {
-                std::fs::write(file, "+0\n")?;
+                fs::write(file, "+0\n")?;
             }
-            let namespace = format!("lab{index}n{node}");
-            let (address, binary) = (lab.node(node), setting.binary.clone());
+            let (namespace, address) = (lab.links.namespace(node), lab.links.node(node));
+            let binary = setting.binary.clone();
             lab.nodes.push(Node { namespace, address, config: config.clone(), binary, clock, process: None });
-            lab.connect(node)?;
-            if setting.kernel.cuts {
-                lab.prepare_cuts(node)?;
-            }
             lab.configure(node)?;
-        }
-        if !delay.is_zero() {
-            let image = |node| Image { image: lab.image(node), node: lab.node(node) };
-            proxy::serve((0..NODES).map(image).collect(), P2P, delay).await?;
         }
         for (node, process) in lab.nodes.iter().enumerate() {
             lab.watch.follow(node, process.address);
@@ -95,56 +90,14 @@ impl Lab {
 
     /// The same, running: every node has blocks, and every node votes.
     pub(crate) async fn start(setting: &Setting, index: u8, delay: Duration) -> anyhow::Result<Self> {
-        let mut lab = Self::new(setting, index, delay).await?;
+        let mut lab = Self::new(setting, index, delay)?;
         lab.nodes.iter_mut().try_for_each(Node::start)?;
         lab.settle().await?;
         Ok(lab)
     }
 
-    fn address(&self, third: u8, fourth: u8) -> Ipv4Addr {
-        Ipv4Addr::new(10, 100u8.saturating_add(self.index), third, fourth)
-    }
-
-    fn node(&self, node: usize) -> Ipv4Addr {
-        self.address(0, u8::try_from(node).unwrap_or(u8::MAX).saturating_add(10))
-    }
-
-    /// Where the proxy stands for a node.
-    fn image(&self, node: usize) -> Ipv4Addr {
-        self.address(1, u8::try_from(node).unwrap_or(u8::MAX).saturating_add(10))
-    }
-
-    fn connect(&self, node: usize) -> anyhow::Result<()> {
-        let (index, inside) = (self.index, format!("lab{}n{node}", self.index));
-        run("ip", &format!("netns add {inside}"))?;
-        run("ip", &format!("link add v{index}n{node} type veth peer name eth0 netns {inside}"))?;
-        run("ip", &format!("link set v{index}n{node} master br{index} up"))?;
-        run("ip", &format!("addr add {}/16 dev br{index}", self.image(node)))?;
-        run("ip", &format!("-n {inside} addr add {}/16 dev eth0", self.node(node)))?;
-        run("ip", &format!("-n {inside} link set eth0 up"))?;
-        run("ip", &format!("-n {inside} link set lo up"))
-    }
-
-    fn prepare_cuts(&self, node: usize) -> anyhow::Result<()> {
-        self.nft(node, "add table inet fault")?;
-        for (chain, end) in [("input", "saddr"), ("output", "daddr")] {
-            self.nft(node, &format!("add set inet fault {chain} {{ type ipv4_addr ; }}"))?;
-            self.nft(
-                node,
-                &format!("add chain inet fault {chain} {{ type filter hook {chain} priority 0 ; }}"),
-            )?;
-            self.nft(node, &format!("add rule inet fault {chain} ip {end} @{chain} drop"))?;
-        }
-        self.nft(node, "add chain inet fault noise { type filter hook input priority 10 ; }")
-    }
-
-    fn nft(&self, node: usize, rule: &str) -> anyhow::Result<()> {
-        run("ip", &format!("netns exec lab{}n{node} nft {rule}", self.index))
-    }
-
     fn configure(&self, node: usize) -> anyhow::Result<()> {
         let others: Vec<usize> = (0..NODES).filter(|other| *other != node).collect();
-        let host = |other| if self.delay.is_zero() { self.node(other) } else { self.image(other) };
         let listen = |port: u16| format!("0.0.0.0:{port}");
         self.nodes.last().map_or(Ok(()), |last| {
             last.edit(|config| {
@@ -154,67 +107,9 @@ impl Lab {
                     rpc.listen = listen(RPC);
                 }
                 for (peer, other) in config.p2p.peers.iter_mut().zip(others) {
-                    peer.host = host(other).to_string();
+                    peer.host = self.links.node(other).to_string();
                 }
             })
-        })
-    }
-
-    /// Drops what `from` sends to `to`.
-    pub(crate) fn cut_one_way(&self, from: usize, to: usize) -> anyhow::Result<()> {
-        let elements = |other| format!("{{ {}, {} }}", self.node(other), self.image(other));
-        self.nft(from, &format!("add element inet fault output {}", elements(to)))?;
-        self.nft(to, &format!("add element inet fault input {}", elements(from)))
-    }
-
-    /// Cuts the links between nodes of different groups.
-    pub(crate) fn part(&self, groups: &[&[usize]]) -> anyhow::Result<()> {
-        let group = |node: usize| groups.iter().position(|group| group.contains(&node));
-        for from in 0..NODES {
-            for to in (0..NODES).filter(|to| group(from) != group(*to)) {
-                self.cut_one_way(from, to)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Loses so many of a hundred packets of every connection between nodes.
-    pub(crate) fn lose(&self, percent: u32) -> anyhow::Result<()> {
-        for node in 0..NODES {
-            for end in ["sport", "dport"] {
-                self.nft(
-                    node,
-                    &format!(
-                        "add rule inet fault noise tcp {end} {P2P} numgen random mod 100 < {percent} drop"
-                    ),
-                )?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets each node send only so fast.
-    pub(crate) fn limit(&self, rate: &str) -> anyhow::Result<()> {
-        for node in &self.nodes {
-            let limit = format!("qdisc replace dev eth0 root tbf rate {rate} burst 16kbit latency 400ms");
-            run("ip", &format!("netns exec {} tc {limit}", node.namespace))?;
-        }
-        Ok(())
-    }
-
-    /// Ends every fault of the links.
-    pub(crate) fn heal(&self) -> anyhow::Result<()> {
-        for node in 0..NODES {
-            self.nft(node, "flush set inet fault input")?;
-            self.nft(node, "flush set inet fault output")?;
-            self.nft(node, "flush chain inet fault noise")?;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn unlimit(&self) -> anyhow::Result<()> {
-        self.nodes.iter().try_for_each(|node| {
-            run("ip", &format!("netns exec {} tc qdisc del dev eth0 root", node.namespace))
         })
     }
 

@@ -8,8 +8,9 @@
 mod dead_proposer;
 mod kernel;
 mod lab;
+mod links;
+mod long_way;
 mod node;
-mod proxy;
 mod recovery;
 mod scenarios;
 mod watch;
@@ -46,6 +47,15 @@ enum What {
         /// Lengths of the outages, seconds.
         #[arg(long, value_delimiter = ',', default_values_t = [10, 60])]
         seconds: Vec<u64>,
+        /// Only quorums lost by these.
+        #[arg(long, value_delimiter = ',', default_values_t = recovery::LOSSES)]
+        by: Vec<recovery::Loss>,
+        /// How often.
+        #[arg(long, default_value_t = 1)]
+        times: u64,
+        /// Milliseconds that every packet takes one way.
+        #[arg(long, value_delimiter = ',', default_values_t = [0, 300])]
+        delay_ms: Vec<u64>,
     },
     /// Heights whose proposer is dead.
     DeadProposer {
@@ -68,16 +78,19 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let temporary = tempfile::tempdir()?;
     lab::prepare()?;
-    let setting = lab::Setting {
-        dir: options.dir.clone().unwrap_or_else(|| temporary.path().to_path_buf()),
-        binary: std::path::absolute(&options.binary)?,
-        faketime: options.faketime.clone(),
-        kernel: kernel::Kernel::probe(),
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // Packets on a long way must not wait for a program that the other threads wait for.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build()?;
     runtime.block_on(async {
+        let setting = lab::Setting {
+            dir: options.dir.clone().unwrap_or_else(|| temporary.path().to_path_buf()),
+            binary: std::path::absolute(&options.binary)?,
+            faketime: options.faketime.clone(),
+            kernel: kernel::Kernel::probe(),
+        };
         match options.what {
-            What::Recovery { seconds } => recovery::run(&setting, &seconds).await,
+            What::Recovery { seconds, by, times, delay_ms } => {
+                recovery::run(&setting, &recovery::Plan { seconds, by, times, delay_ms }).await
+            }
             What::DeadProposer { heights } => dead_proposer::run(&setting, heights).await,
             What::Scenarios { only } => Box::pin(scenarios::run(&setting, &only)).await,
         }

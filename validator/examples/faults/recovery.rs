@@ -5,11 +5,10 @@ use crate::{
     node::Node,
     watch::Seen,
 };
+use futures::future::try_join_all;
 use std::{process::ExitCode, time::Duration};
 use tokio::time::{Instant, sleep};
 
-/// One way, on the long path.
-const WAN: Duration = Duration::from_millis(300);
 /// How long a block may take before the run is given up.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Seconds until the first block, at most.
@@ -20,8 +19,8 @@ const DEAD: usize = 0;
 const BACK: usize = 1;
 
 /// How the quorum is lost and comes back.
-#[derive(Clone, Copy, Debug)]
-enum Loss {
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Loss {
     /// Both seats are killed; one is started again.
     Kill,
     /// Every node is cut off from every other; the links heal, but one seat was killed meanwhile.
@@ -32,7 +31,28 @@ enum Loss {
     Flicker,
 }
 
-const LOSSES: [Loss; 4] = [Loss::Kill, Loss::Partition, Loss::Stop, Loss::Flicker];
+pub(crate) const LOSSES: [Loss; 4] = [Loss::Kill, Loss::Partition, Loss::Stop, Loss::Flicker];
+
+impl std::fmt::Display for Loss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&format!("{self:?}").to_lowercase())
+    }
+}
+
+/// Which outages to measure.
+pub(crate) struct Plan {
+    pub(crate) seconds: Vec<u64>,
+    pub(crate) by: Vec<Loss>,
+    pub(crate) times: u64,
+    pub(crate) delay_ms: Vec<u64>,
+}
+
+impl Plan {
+    fn outages(&self) -> impl Iterator<Item = (u64, Loss)> {
+        let lengths = (0..self.times).flat_map(|_| &self.seconds);
+        lengths.flat_map(|seconds| self.by.iter().map(|loss| (*seconds, *loss)))
+    }
+}
 
 struct Row {
     delay: Duration,
@@ -42,48 +62,44 @@ struct Row {
     block: u64,
 }
 
-/// Measures every loss at every length, on a short and on a long path, both beside each other.
-pub(crate) async fn run(setting: &Setting, seconds: &[u64]) -> anyhow::Result<ExitCode> {
+/// Measures the planned outages, in a lab for each delay, all labs beside each other.
+pub(crate) async fn run(setting: &Setting, plan: &Plan) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(setting.kernel.cuts, "links cannot be cut here: the kernel lacks nftables, see above");
-    let (near, far) = tokio::join!(all(setting, 0, Duration::ZERO, seconds), all(setting, 1, WAN, seconds));
-    let mut rows = near?;
-    rows.extend(far?);
+    let (can, cannot): (Vec<u64>, Vec<u64>) =
+        plan.delay_ms.iter().partition(|delay| **delay == 0 || setting.kernel.long_ways);
+    let lab = |(index, delay): (usize, &u64)| {
+        Ok(all(setting, u8::try_from(index)?, Duration::from_millis(*delay), plan))
+    };
+    let labs = can.iter().enumerate().map(lab).collect::<anyhow::Result<Vec<_>>>()?;
+    let rows: Vec<Row> = try_join_all(labs).await?.into_iter().flatten().collect();
     println!(
         "real processes: 4 validators, blocks every 2 s, one seat dead for good when the quorum is back; bar {BAR:.2} s"
     );
     println!("delay ms  quorum lost by  outage s  first block after s  block");
-    for row in &rows {
-        let loss = format!("{:?}", row.loss).to_lowercase();
-        println!(
-            "{:8}  {loss:14}  {:8}  {:19.2}  {:5}",
-            row.delay.as_millis(),
-            row.seconds,
-            row.first,
-            row.block
-        );
+    for Row { delay, loss, seconds, first, block } in &rows {
+        println!("{:8}  {loss:14}  {seconds:8}  {first:19.2}  {block:5}", delay.as_millis());
+    }
+    for delay in &cannot {
+        println!("{delay:8}  left out: no TUN devices or no policy routing in this kernel");
     }
     let worst = rows.iter().map(|row| row.first).fold(0.0, f64::max);
-    println!("real-worst-recovery-seconds={worst:.2} bar={BAR:.2} outages={}", rows.len());
-    Ok(if worst <= BAR { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!(
+        "real-worst-recovery-seconds={worst:.2} bar={BAR:.2} outages={} left-out={}",
+        rows.len(),
+        cannot.len() * plan.outages().count()
+    );
+    Ok(if worst <= BAR && !rows.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn all(setting: &Setting, index: u8, delay: Duration, seconds: &[u64]) -> anyhow::Result<Vec<Row>> {
+async fn all(setting: &Setting, index: u8, delay: Duration, plan: &Plan) -> anyhow::Result<Vec<Row>> {
     let mut lab = Lab::start(setting, index, delay).await?;
     let mut rows = Vec::new();
-    for length in seconds {
-        for loss in LOSSES {
-            let (back, first) = measure(&mut lab, loss, Duration::from_secs(*length)).await?;
-            let row = Row {
-                delay,
-                loss,
-                seconds: *length,
-                first: first.at.saturating_duration_since(back).as_secs_f64(),
-                block: first.number,
-            };
-            eprintln!("{} ms, {loss:?}, {length} s: {:.2} s", delay.as_millis(), row.first);
-            rows.push(row);
-            lab.compare().await?;
-        }
+    for (seconds, loss) in plan.outages() {
+        let (back, first) = measure(&mut lab, loss, Duration::from_secs(seconds)).await?;
+        let first_after = first.at.saturating_duration_since(back).as_secs_f64();
+        eprintln!("{} ms, {loss}, {seconds} s: {first_after:.2} s", delay.as_millis());
+        rows.push(Row { delay, loss, seconds, first: first_after, block: first.number });
+        lab.compare().await?;
     }
     Ok(rows)
 }
@@ -97,7 +113,7 @@ async fn measure(lab: &mut Lab, loss: Loss, length: Duration) -> anyhow::Result<
     let height = lab.watch.height();
     while began.elapsed() < length {
         if matches!(loss, Loss::Flicker) {
-            lab.heal()?;
+            lab.links.heal()?;
             sleep(Duration::from_millis(300)).await;
             isolate(lab)?;
         }
@@ -128,14 +144,14 @@ fn lose(lab: &mut Lab, loss: Loss) -> anyhow::Result<()> {
 }
 
 fn isolate(lab: &Lab) -> anyhow::Result<()> {
-    lab.part(&[&[0], &[1], &[2], &[3]])
+    lab.links.part(&[&[0], &[1], &[2], &[3]])
 }
 
 fn give_back(lab: &mut Lab, loss: Loss) -> anyhow::Result<()> {
     match loss {
         Loss::Kill => lab.nodes[BACK].start(),
         Loss::Stop => lab.nodes[BACK].signal("CONT"),
-        Loss::Partition | Loss::Flicker => lab.heal(),
+        Loss::Partition | Loss::Flicker => lab.links.heal(),
     }
 }
 

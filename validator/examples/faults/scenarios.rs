@@ -125,7 +125,7 @@ async fn try_all(setting: &Setting, index: u8, faults: Vec<Fault>) -> anyhow::Re
         return Ok(Vec::new());
     }
     let setting = Setting { faketime: setting.faketime.clone().filter(|_| steps_clocks), ..setting.clone() };
-    let mut lab = Lab::new(&setting, index, Duration::ZERO).await?;
+    let mut lab = Lab::new(&setting, index, Duration::ZERO)?;
     if faults.contains(&Fault::FullDisk) {
         disk::make_small(&lab.nodes[disk::NODE])?;
     }
@@ -182,13 +182,14 @@ const fn hold(fault: Fault) -> Duration {
 
 async fn begin(lab: &mut Lab, fault: Fault) -> anyhow::Result<()> {
     match fault {
-        Fault::Halves => lab.part(&[&[0, 1], &[2, 3]]),
+        Fault::Halves => lab.links.part(&[&[0, 1], &[2, 3]]),
         Fault::Deaf => {
-            [(0, 2), (0, 3), (1, 2), (1, 3)].iter().try_for_each(|(to, from)| lab.cut_one_way(*from, *to))
+            // From, to.
+            lab.links.cut_one_way(&[(2, 0), (3, 0), (2, 1), (3, 1)])
         }
-        Fault::Isolated => lab.part(&[&[0], &[1, 2, 3]]),
-        Fault::Loss => lab.lose(20),
-        Fault::Slow => lab.limit("128kbit"),
+        Fault::Isolated => lab.links.part(&[&[0], &[1, 2, 3]]),
+        Fault::Loss => lab.links.lose(20),
+        Fault::Slow => lab.links.limit("128kbit"),
         Fault::KillTwo => lab.nodes.iter_mut().take(2).try_for_each(Node::kill),
         Fault::KillAll => lab.nodes.iter_mut().try_for_each(Node::kill),
         Fault::StopTwo => lab.nodes.iter().take(2).try_for_each(|node| node.signal("STOP")),
@@ -219,8 +220,8 @@ async fn check(lab: &Lab, fault: Fault, before: u64) -> anyhow::Result<()> {
 
 fn finish(lab: &mut Lab, fault: Fault) -> anyhow::Result<()> {
     match fault {
-        Fault::Halves | Fault::Deaf | Fault::Isolated | Fault::Loss => lab.heal(),
-        Fault::Slow => lab.unlimit(),
+        Fault::Halves | Fault::Deaf | Fault::Isolated | Fault::Loss => lab.links.heal(),
+        Fault::Slow => lab.links.unlimit(),
         Fault::KillTwo => lab.nodes.iter_mut().take(2).try_for_each(Node::start),
         Fault::KillAll => lab.nodes.iter_mut().try_for_each(Node::start),
         Fault::StopTwo => lab.nodes.iter().take(2).try_for_each(|node| node.signal("CONT")),

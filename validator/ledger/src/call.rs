@@ -1,21 +1,24 @@
 //! Calls that change nothing: `eth_call`, gas estimates, and consensus reading its contract.
 
-use crate::{
-    At, CallError, Ledger, LedgerError,
-    execute::{env, overlay::Overlay},
-    ledger::Chain,
-    store::view::StateView,
-};
+pub(crate) mod overrides;
+pub(crate) mod precompiles;
+pub(crate) mod scene;
+
+pub use overrides::Overrides;
+
+use crate::{At, CallError, Ledger, execute::env, ledger::Chain, store::view::StateView};
 use alloy_consensus::Header;
-use alloy_eips::eip2930::AccessList;
-use alloy_primitives::{Address, Bytes, TxKind, U256, keccak256};
+use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
+use alloy_primitives::{Address, Bytes, TxKind, U256};
 use revm::{
-    Context, ExecuteEvm, MainBuilder, MainContext,
+    ExecuteEvm,
     context::{
         Cfg, TxEnv,
-        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction},
+        either::Either,
+        result::{ExecutionResult, HaltReason, InvalidTransaction},
     },
 };
+use scene::{Scene, call_error};
 
 /// A message to run on a state. Absent fields take what makes the call succeed: no price, no nonce check, the gas cap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,12 +31,20 @@ pub struct CallRequest {
     pub gas: Option<u64>,
     /// Wei per gas; charged only when given and not zero.
     pub gas_price: Option<u128>,
+    /// Most wei per gas (EIP-1559).
+    pub max_fee_per_gas: Option<u128>,
+    /// Most wei per gas for the beneficiary (EIP-1559).
+    pub max_priority_fee_per_gas: Option<u128>,
+    /// Nonce; the account's next when absent. Not checked by a call.
+    pub nonce: Option<u64>,
     /// Wei sent along.
     pub value: U256,
     /// Input, or init code.
     pub data: Bytes,
     /// EIP-2930 access list.
     pub access_list: Option<AccessList>,
+    /// EIP-7702 authorizations; a list makes it a type 4 message.
+    pub authorizations: Option<Vec<SignedAuthorization>>,
 }
 
 /// How a call ended.
@@ -61,20 +72,45 @@ pub struct CallOutcome {
 impl Ledger {
     /// Runs a message on the state of a block, in the environment of that block.
     pub fn call(&self, request: &CallRequest, at: At) -> Result<CallOutcome, CallError> {
+        self.call_with(request, at, &Overrides::default())
+    }
+
+    /// The same on a state and in a block that differ by `overrides`.
+    pub fn call_with(
+        &self,
+        request: &CallRequest,
+        at: At,
+        overrides: &Overrides,
+    ) -> Result<CallOutcome, CallError> {
         let (view, header) = self.state(at)?;
-        let cap = self.chain.options.call_gas_cap;
-        let gas = request.gas.unwrap_or(cap);
-        if gas > cap {
-            return Err(CallError::GasCap { got: gas, cap });
-        }
-        run_call(&self.chain, &view, &header, request, gas)
+        let gas = self.call_gas(request)?;
+        let mut scene = Scene::new(&self.chain, &view, &header).overridden(overrides)?.lenient();
+        let message = scene.message(request, gas)?;
+        Ok(outcome(scene.evm(()).transact_one(message).map_err(call_error)?))
     }
 
     /// The lowest gas limit with which the message succeeds, within 1.5 %.
     pub fn estimate_gas(&self, request: &CallRequest, at: At) -> Result<u64, CallError> {
+        self.estimate_gas_with(request, at, &Overrides::default())
+    }
+
+    /// The same on a state and in a block that differ by `overrides`.
+    pub fn estimate_gas_with(
+        &self,
+        request: &CallRequest,
+        at: At,
+        overrides: &Overrides,
+    ) -> Result<u64, CallError> {
         let (view, header) = self.state(at)?;
         let highest = self.highest_gas(request, &header)?;
-        let run = |gas| run_call(&self.chain, &view, &header, request, gas);
+        let mut scene = Scene::new(&self.chain, &view, &header).overridden(overrides)?.lenient();
+        let message = scene.message(request, highest)?;
+        let mut evm = scene.evm(());
+        // What one try read stays read for the next, what it changed does not.
+        let mut run = |gas| {
+            let ran = evm.transact(TxEnv { gas_limit: gas, ..message.clone() });
+            Ok(outcome(ran.map_err(call_error)?.result))
+        };
         // Plain transfers are most of what is asked, and their cost is known.
         if request.data.is_empty()
             && request.to.is_some()
@@ -99,12 +135,18 @@ impl Ledger {
         }
     }
 
+    /// The gas a call gets: what it asks for, or the cap.
+    pub(crate) fn call_gas(&self, request: &CallRequest) -> Result<u64, CallError> {
+        let cap = self.chain.options.call_gas_cap;
+        match request.gas {
+            Some(got) if got > cap => Err(CallError::GasCap { got, cap }),
+            wanted => Ok(wanted.unwrap_or(cap)),
+        }
+    }
+
     /// The most gas that a transaction with this message could have.
     fn highest_gas(&self, request: &CallRequest, header: &Header) -> Result<u64, CallError> {
-        let cap = self.chain.options.call_gas_cap;
-        if let Some(got) = request.gas.filter(|gas| *gas > cap) {
-            return Err(CallError::GasCap { got, cap });
-        }
+        let cap = self.call_gas(request)?;
         let rules = env::config(&self.chain.genesis, header.number, header.timestamp);
         let highest = request.gas.unwrap_or(header.gas_limit).min(header.gas_limit).min(cap);
         Ok(highest.min(rules.tx_gas_limit_cap()))
@@ -119,9 +161,9 @@ const TRANSFER_GAS: u64 = 21_000;
 fn search(
     used: u64,
     highest: u64,
-    run: impl Fn(u64) -> Result<CallOutcome, CallError>,
+    mut run: impl FnMut(u64) -> Result<CallOutcome, CallError>,
 ) -> Result<u64, CallError> {
-    let enough = |gas| match run(gas) {
+    let mut enough = |gas| match run(gas) {
         Ok(outcome) => Ok(outcome.status == CallStatus::Success),
         Err(CallError::Invalid(reason)) if is_gas(&reason) => Ok(false),
         Err(error) => Err(error),
@@ -159,49 +201,49 @@ pub(crate) fn run_call(
     request: &CallRequest,
     gas: u64,
 ) -> Result<CallOutcome, CallError> {
-    let mut config = env::config(&chain.genesis, header.number, header.timestamp);
-    config.disable_nonce_check = true;
-    config.disable_eip3607 = true;
-    config.disable_block_gas_limit = true;
-    config.disable_base_fee = true;
-    config.tx_gas_limit_cap = Some(u64::MAX);
-    let caller = request.from.unwrap_or_default();
-    let nonce = view.account(&keccak256(caller))?.unwrap_or_default().nonce;
-    let context = Context::mainnet()
-        .with_db(Overlay::new(view, chain))
-        .with_cfg(config)
-        .with_block(env::block(&chain.genesis, header));
-    let result = context.build_mainnet().transact_one(message(chain, request, caller, nonce, gas));
-    outcome(result)
+    let mut scene = Scene::new(chain, view, header).lenient();
+    let message = scene.message(request, gas)?;
+    Ok(outcome(scene.evm(()).transact_one(message).map_err(call_error)?))
 }
 
-fn message(chain: &Chain, request: &CallRequest, caller: Address, nonce: u64, gas: u64) -> TxEnv {
+/// The message in the shape of the oldest transaction type that holds all its fields.
+fn transaction(
+    request: &CallRequest,
+    chain_id: u64,
+    caller: Address,
+    nonce: u64,
+    gas: u64,
+    price: u128,
+) -> TxEnv {
+    let dynamic = request.max_fee_per_gas.is_some() || request.max_priority_fee_per_gas.is_some();
+    let tx_type = match (&request.authorizations, dynamic, &request.access_list) {
+        (Some(_), _, _) => 4,
+        (None, true, _) => 2,
+        (None, false, Some(_)) => 1,
+        (None, false, None) => 0,
+    };
+    let signed = request.authorizations.clone().unwrap_or_default();
     TxEnv {
-        tx_type: u8::from(request.access_list.is_some()),
+        tx_type,
         caller,
         gas_limit: gas,
-        gas_price: request.gas_price.unwrap_or_default(),
+        gas_price: price,
         kind: request.to.map_or(TxKind::Create, TxKind::Call),
         value: request.value,
         data: request.data.clone(),
         nonce,
-        chain_id: Some(chain.genesis.config.chain_id),
+        chain_id: Some(chain_id),
         access_list: request.access_list.clone().unwrap_or_default(),
-        gas_priority_fee: None,
+        gas_priority_fee: (tx_type >= 2).then(|| request.max_priority_fee_per_gas.unwrap_or_default()),
         blob_hashes: Vec::new(),
         max_fee_per_blob_gas: 0,
-        authorization_list: Vec::new(),
+        authorization_list: signed.into_iter().map(Either::Left).collect(),
     }
 }
 
-fn outcome(result: Result<ExecutionResult, EVMError<LedgerError>>) -> Result<CallOutcome, CallError> {
-    let result = result.map_err(|error| match error {
-        EVMError::Transaction(reason) => CallError::Invalid(reason),
-        EVMError::Database(error) => CallError::Ledger(error),
-        other => CallError::Ledger(LedgerError::Engine(other.to_string())),
-    })?;
+fn outcome(result: ExecutionResult) -> CallOutcome {
     let gas_used = result.tx_gas_used();
-    Ok(match result {
+    match result {
         ExecutionResult::Success { output, .. } => {
             CallOutcome { gas_used, output: output.into_data(), status: CallStatus::Success }
         }
@@ -211,7 +253,7 @@ fn outcome(result: Result<ExecutionResult, EVMError<LedgerError>>) -> Result<Cal
         ExecutionResult::Halt { reason, .. } => {
             CallOutcome { gas_used, output: Bytes::new(), status: CallStatus::Halt(halt_reason(&reason)) }
         }
-    })
+    }
 }
 
 /// As geth words it where clients look at it.

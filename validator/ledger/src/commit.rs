@@ -27,7 +27,7 @@ impl Ledger {
             Some(executed) => executed,
             None => Arc::new(run(chain, &parent, &sealed, hash)?),
         };
-        chain.blocks.append(&sealed.header, &sealed.body, hash)?;
+        chain.clocks.block_file.time(|| chain.blocks.append(&sealed.header, &sealed.body, hash))?;
         let number = sealed.header.number;
         let info = HeadInfo { number, hash, header: Arc::new(sealed.header.clone()) };
         chain.advance(info, &executed, number.is_multiple_of(chain.options.state_durable_every.max(1)))?;

@@ -386,9 +386,67 @@ pub enum CallError {
         /// The highest gas limit tried.
         allowance: u64,
     },
+    /// An override of state or block that makes no sense.
+    #[error("{0}")]
+    Override(String),
+    /// `movePrecompileToAddress` names the precompile's own address.
+    #[error("account {0}: movePrecompileToAddress referenced itself in replacement")]
+    PrecompileMovedToItself(Address),
+    /// Two precompiles are moved to one address.
+    #[error("account {0}: multiple movePrecompileToAddress referencing the same address to replace")]
+    PrecompileMovedTwice(Address),
     /// The block asked for, or its state, is not here.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+}
+
+/// Why there is no trace.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// Block 0 has no parent and no transactions.
+    #[error("genesis is not traceable")]
+    Genesis,
+    /// No such transaction in the chain.
+    #[error("transaction not found")]
+    UnknownTransaction,
+    /// The block's parent is not here, so neither is the state to run it on.
+    #[error("parent {0} not found")]
+    UnknownParent(B256),
+    /// The tracer, or what configures it, is none of ours.
+    #[error("{0}")]
+    Tracer(String),
+    /// Tracing took longer than allowed.
+    #[error("execution timeout: trace one transaction, or ask for a longer `timeout`")]
+    OutOfTime,
+    /// What the tracer noted down is larger than allowed.
+    #[error("trace exceeds {limit} bytes; turn off memory, stack or storage, set `limit`, or use callTracer")]
+    TooLarge {
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// A transaction of a block that was handed in cannot be run.
+    #[error("transaction {index} cannot be run: {reason}")]
+    Transaction {
+        /// Position.
+        index: u64,
+        /// Why.
+        reason: String,
+    },
+    /// The traces of a block are larger together than one answer may be.
+    #[error("traces exceed {most} bytes; trace single transactions, or use callTracer")]
+    Answer {
+        /// Bytes allowed.
+        most: usize,
+    },
+    /// The call itself.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl From<LedgerError> for TraceError {
+    fn from(error: LedgerError) -> Self {
+        Self::Call(error.into())
+    }
 }
 
 macro_rules! storage_errors {

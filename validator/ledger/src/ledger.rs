@@ -1,17 +1,21 @@
 //! The handle, and opening.
 
 use crate::{
-    HeadInfo, InvalidBlock, KnownSenders, LedgerError, OpenError, Options,
+    HeadInfo, InvalidBlock, KnownSenders, LedgerError, OpenError, Options, Spent,
     candidates::Candidates,
     consensus::NextHeight,
     execute::block::Executed,
+    spent::Clocks,
     store::{
         blocks::BlockStore,
         codec::SlimAccount,
         state::{BlockEffects, StateHead, StateStore, WriteOptions},
         view::StateView,
     },
-    trie::root::{AccountDelta, StateDiff, state_diff},
+    trie::{
+        root::{AccountDelta, StateDiff, state_diff},
+        tries::Tries,
+    },
     validate,
 };
 use alloy_primitives::{B256, KECCAK256_EMPTY, U256, keccak256};
@@ -45,6 +49,8 @@ pub(crate) struct Chain {
     /// One commit at a time.
     pub(crate) committing: Mutex<()>,
     pub(crate) known_senders: OnceLock<Arc<dyn KnownSenders>>,
+    pub(crate) clocks: Clocks,
+    pub(crate) tries: Tries,
     head: RwLock<Arc<Head>>,
     code: Mutex<LruCache<B256, Bytecode>>,
 }
@@ -75,6 +81,8 @@ impl Ledger {
             candidates: Candidates::on(head.info.hash),
             committing: Mutex::new(()),
             known_senders: OnceLock::new(),
+            clocks: Clocks::default(),
+            tries: Tries::within(options.trie_bytes),
             head: RwLock::new(Arc::new(head)),
             code: Mutex::new(LruCache::new(CODE_CACHE)),
             genesis,
@@ -116,6 +124,11 @@ impl Ledger {
         self.chain.known_senders.get_or_init(|| known);
     }
 
+    /// Where the time of blocks went since opening.
+    pub fn spent(&self) -> Spent {
+        self.chain.clocks.spent()
+    }
+
     /// Makes all state written so far durable: for a clean stop, so that the next start has nothing to replay.
     pub fn flush(&self) -> Result<(), LedgerError> {
         self.chain.state.flush()
@@ -142,7 +155,8 @@ impl Chain {
             transaction_hashes: &executed.transaction_hashes,
         };
         let options = WriteOptions { history_blocks: self.options.history_blocks, durable };
-        self.state.apply(&effects, options)?;
+        self.clocks.state_file.time(|| self.state.apply(&effects, options))?;
+        self.tries.adopt(&executed.diff.tries);
         let hash = info.hash;
         let tally = self.next_tally(&info)?;
         let head = Head { info, view: self.state.view()?, next: OnceLock::new(), tally };
@@ -216,7 +230,7 @@ fn write_genesis(state: &StateStore, genesis: &Genesis) -> Result<StateHead, Ope
         let account = keccak256(address);
         deltas.push(AccountDelta { account, previous: None, next: Some(next), wiped: false, slots });
     }
-    let diff: StateDiff = state_diff(&state.view()?, EMPTY_ROOT_HASH, deltas, code)?;
+    let diff: StateDiff = state_diff(&state.view()?, &Tries::within(0), EMPTY_ROOT_HASH, deltas, code)?;
     let head = StateHead { number: 0, hash: genesis.hash, root: diff.root };
     if diff.root != genesis.header.state_root {
         return Err(OpenError::StateRoot { block: 0, got: diff.root, want: genesis.header.state_root });

@@ -21,19 +21,23 @@ mod ledger;
 mod logs;
 mod options;
 mod reader;
+mod spent;
 mod store;
 mod tally;
+mod trace;
 mod trie;
 mod validate;
 
 pub use attributes::{BuildAttributes, Built, KnownSenders, Parameters, Recovered, SkipReason};
-pub use call::{CallOutcome, CallRequest, CallStatus};
+pub use call::{CallOutcome, CallRequest, CallStatus, Overrides};
 pub use committed::{CommittedBlock, HeadInfo, TransactionLocation};
-pub use error::{CallError, CommitError, InvalidBlock, LedgerError, OpenError};
+pub use error::{CallError, CommitError, InvalidBlock, LedgerError, OpenError, TraceError};
 pub use ledger::Ledger;
 pub use logs::{LogEntry, LogFilter};
 pub use options::Options;
 pub use reader::{Account, At};
+pub use spent::Spent;
+pub use trace::{TraceBounds, TraceSink};
 
 /// A signed transaction without blobs; type 3 is refused wherever one could enter.
 pub type Transaction = alloy_consensus::TxEnvelope;

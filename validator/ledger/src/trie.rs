@@ -1,4 +1,6 @@
 //! Roots of the state tries, worked out from what changed.
 
+pub(crate) mod resident;
 pub(crate) mod root;
+pub(crate) mod tries;
 pub(crate) mod walk;

@@ -27,6 +27,6 @@ pub struct DriverView {
 pub struct JournalView {
     /// Its id.
     pub id: B256,
-    /// Whether it replaces a lost one and waits for the chain to move on.
-    pub sitting_out: bool,
+    /// Id of the lost one in whose place it waits for the chain to move on.
+    pub sitting_out: Option<B256>,
 }

@@ -4,6 +4,7 @@ use super::{Health, Standing, judged_head, live_seats, readiness};
 use crate::{clock::unix_ms, metrics::gauge, sync::claim};
 use chain::status::{Head, Identity, Journal, NodeStatus, Peer, Pool, STATUS_VERSION};
 use devp2p::PeerInfo;
+use std::sync::atomic::Ordering;
 
 const CLIENT_CHARS: usize = 64;
 
@@ -40,6 +41,7 @@ impl Health {
         let view = self.driver.view.borrow().clone();
         let stats = self.pool.stats();
         let live = live_seats(&view.seats, self.importer.head().number, view.period_ms, unix_ms());
+        self.metrics.p2p_sent_bytes.inner().store(self.network.sent_bytes(), Ordering::Relaxed);
         self.metrics.peers.set(gauge(self.network.peers().len()));
         self.metrics.seats.set(gauge(view.seats.len()));
         self.metrics.seats_live.set(gauge(live));
@@ -78,9 +80,8 @@ impl Health {
     fn identity(&self) -> Option<Identity> {
         let view = self.driver.view.borrow().clone();
         let (address, journal) = (view.identity?, view.journal?);
-        let sitting_out = journal.sitting_out.then(|| {
-            "the required vote journal is not on this disk; waiting for a block that was made after this node started"
-                .to_string()
+        let sitting_out = journal.sitting_out.map(|lost| {
+            format!("vote journal {lost} is not on this disk; waiting for a block that was made after this node started")
         });
         Some(Identity {
             address,

@@ -29,16 +29,16 @@ pub fn decide(config: &JournalConfig, found: Option<(B256, Option<B256>, bool)>)
             Decision::Use
         }
         (JournalConfig::Require { id }, _) => Decision::Create(Start::Inactive { replaces: *id }),
-        // The one found may itself stand in for a lost one, its id recorded while it sat out.
-        (JournalConfig::AcceptLoss { id }, Some((have, replaces, active)))
+        // The one found may stand in for a lost one, whether or not its own id was recorded while it sat out.
+        (JournalConfig::AcceptLoss { id, lost }, Some((have, replaces, active)))
             if have == *id || replaces == Some(*id) =>
         {
-            if active {
-                Decision::Use
-            } else {
-                Decision::UseAndActivate
-            }
+            let accepted = replaces.is_some_and(|replaced| lost.contains(&replaced));
+            if accepted && !active { Decision::UseAndActivate } else { Decision::Use }
         }
-        (JournalConfig::AcceptLoss { id }, _) => Decision::Create(Start::Active { replaces: Some(*id) }),
+        (JournalConfig::AcceptLoss { id, lost }, _) if lost.contains(id) => {
+            Decision::Create(Start::Active { replaces: Some(*id) })
+        }
+        (JournalConfig::AcceptLoss { id, .. }, _) => Decision::Create(Start::Inactive { replaces: *id }),
     }
 }

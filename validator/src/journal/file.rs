@@ -173,6 +173,11 @@ impl Journal {
         self.header.id
     }
 
+    /// Id of the lost journal in whose place it was made.
+    pub fn replaces(&self) -> Option<B256> {
+        Some(self.header.replaces).filter(|id| !id.is_zero())
+    }
+
     /// Whether votes are accepted.
     pub fn is_active(&self) -> bool {
         self.header.active

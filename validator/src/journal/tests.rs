@@ -278,7 +278,8 @@ fn parallel_inserts_of_one_slot_have_one_winner() {
 fn what_to_do_about_a_journal_follows_the_table() {
     let (ours, other, lost) = (B256::repeat_byte(1), B256::repeat_byte(2), B256::repeat_byte(3));
     let require = JournalConfig::Require { id: lost };
-    let accept = JournalConfig::AcceptLoss { id: lost };
+    let accept = JournalConfig::AcceptLoss { id: lost, lost: vec![lost] };
+    let recorded = JournalConfig::AcceptLoss { id: ours, lost: vec![lost] };
     let active = Start::Active { replaces: Some(lost) };
     let table = [
         (JournalConfig::Initialise, None, Decision::Create(Start::Active { replaces: None })),
@@ -297,11 +298,17 @@ fn what_to_do_about_a_journal_follows_the_table() {
         (require, Some((ours, Some(lost), true)), Decision::Use),
         (accept.clone(), None, Decision::Create(active)),
         (accept.clone(), Some((lost, None, true)), Decision::Use),
-        (accept.clone(), Some((lost, Some(other), false)), Decision::UseAndActivate),
+        // Another loss than the accepted one.
+        (accept.clone(), Some((lost, Some(other), false)), Decision::Use),
         (accept.clone(), Some((ours, Some(lost), false)), Decision::UseAndActivate),
         (accept.clone(), Some((ours, Some(lost), true)), Decision::Use),
-        // The override is for one journal only.
         (accept, Some((ours, Some(other), false)), Decision::Create(active)),
+        // The replacement's id is recorded, and the loss accepted only then; what stands in the manifest afterwards
+        // accepts no second loss.
+        (recorded.clone(), Some((ours, Some(lost), false)), Decision::UseAndActivate),
+        (recorded.clone(), Some((ours, Some(lost), true)), Decision::Use),
+        (recorded.clone(), None, Decision::Create(Start::Inactive { replaces: ours })),
+        (recorded, Some((other, Some(ours), false)), Decision::Use),
     ];
     for (config, found, want) in table {
         assert_eq!(decide(&config, found), want, "{config:?} {found:?}");

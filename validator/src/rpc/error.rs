@@ -4,7 +4,7 @@ use super::memory::Exhausted;
 use crate::pool::PoolError;
 use alloy_primitives::Bytes;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
-use ledger::{CallError, LedgerError};
+use ledger::{CallError, LedgerError, TraceError};
 
 /// A failed call.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +134,17 @@ impl From<CallError> for Failure {
         match error {
             CallError::Ledger(error) => error.into(),
             CallError::Revert { output } => super::revert::failure(output),
+            other => Self::refused(other.to_string()),
+        }
+    }
+}
+
+impl From<TraceError> for Failure {
+    fn from(error: TraceError) -> Self {
+        match error {
+            TraceError::Call(error) => error.into(),
+            TraceError::TooLarge { .. } => Self::Limit(error.to_string()),
+            TraceError::Answer { most } => Self::TooLarge { most },
             other => Self::refused(other.to_string()),
         }
     }

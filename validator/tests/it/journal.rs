@@ -34,7 +34,7 @@ fn an_accepted_loss_votes_at_once() {
     let network = TestNetwork::create(1, 1);
     network.nodes[0].edit_config(|config| {
         if let Some(identity) = &mut config.identity {
-            identity.journal = JournalConfig::AcceptLoss { id: [7; 32].into() };
+            identity.journal = JournalConfig::AcceptLoss { id: [7; 32].into(), lost: vec![[7; 32].into()] };
         }
     });
     let mut network = network;

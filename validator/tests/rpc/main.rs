@@ -8,5 +8,7 @@ mod http;
 mod limits;
 mod malformed;
 mod pool;
+mod ports;
 mod subscriptions;
+mod tracing;
 mod voting;

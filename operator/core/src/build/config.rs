@@ -11,7 +11,7 @@ use crate::{
     observed::{PeerNode, StoredKey},
     validate::ValidFleet,
 };
-use alloy_primitives::keccak256;
+use alloy_primitives::{B256, keccak256};
 use chain::config::{
     CONFIG_VERSION, ConfigError, IdentityConfig, JournalConfig, METRICS_PORT, MetricsConfig, NetworkConfig,
     NodeConfig, P2P_PORT, P2pConfig, RPC_PORT, RpcConfig, SignerConfig,
@@ -41,7 +41,7 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
         address: stored.key.address,
         member: Some(inputs.genesis.member),
         signer: SignerConfig::File { path: format!("{IDENTITY_DIR}/{SECRET_KEY}") },
-        journal: stored.journal.map_or(JournalConfig::Initialise, |id| JournalConfig::Require { id }),
+        journal: journal(stored, &fleet.accept_journal_loss),
     });
     let others = inputs.peers.iter().filter(|peer| peer.name != *inputs.name);
     NodeConfig {
@@ -62,6 +62,14 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
         rpc: Some(RpcConfig::new(format!("0.0.0.0:{RPC_PORT}"), fleet.namespaces.clone())),
         metrics: MetricsConfig { listen: format!("0.0.0.0:{METRICS_PORT}") },
         data_dir: DATA_DIR.to_owned(),
+    }
+}
+
+fn journal(stored: &StoredKey, lost: &[B256]) -> JournalConfig {
+    match stored.journal {
+        None => JournalConfig::Initialise,
+        Some(id) if lost.is_empty() => JournalConfig::Require { id },
+        Some(id) => JournalConfig::AcceptLoss { id, lost: lost.to_vec() },
     }
 }
 

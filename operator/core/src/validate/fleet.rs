@@ -6,11 +6,14 @@ use crate::{
         Validator,
         validator::{Amounts, Exposure, NodePool, Pod, Role, RpcNamespace, RpcType},
     },
-    names::{ConsortiumName, FleetName, SKIP_UNSEAT},
+    names::{ACCEPT_JOURNAL_LOSS, ConsortiumName, FleetName, SKIP_UNSEAT},
 };
+use alloy_primitives::B256;
 use std::collections::BTreeMap;
 
 const STORAGE: &str = "50Gi";
+/// Lost journals that one annotation may name.
+const MAX_LOST: usize = 64;
 
 /// A fleet whose every field can be carried out.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +54,8 @@ pub struct ValidFleet {
     pub deleting: bool,
     /// The user lets it go with its seats.
     pub skip_unseat: bool,
+    /// Lost vote journals whose loss the user accepts.
+    pub accept_journal_loss: Vec<B256>,
 }
 
 /// The RPC Service.
@@ -94,6 +99,23 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
         namespaces: namespaces(object),
         deleting,
         skip_unseat: annotation(SKIP_UNSEAT).is_some_and(|value| value == "true"),
+        accept_journal_loss: match annotation(ACCEPT_JOURNAL_LOSS).filter(|_| !deleting) {
+            Some(ids) => lost(ids)?,
+            None => Vec::new(),
+        },
+    })
+}
+
+/// Ids of journals, separated by commas; a fleet has a journal for each of its nodes.
+fn lost(ids: &str) -> Result<Vec<B256>, InvalidField> {
+    let parsed: Result<Vec<B256>, _> = ids.split(',').map(|id| id.trim().parse()).collect();
+    parsed.ok().filter(|ids| ids.len() <= MAX_LOST).ok_or_else(|| {
+        InvalidField::new(
+            &format!("metadata.annotations[{ACCEPT_JOURNAL_LOSS}]"),
+            format!(
+                "is {ids:?}; it must be at most {MAX_LOST} ids of lost vote journals (0x and 64 hex digits) separated by commas, as the nodes' messages name them"
+            ),
+        )
     })
 }
 
@@ -144,7 +166,7 @@ fn namespaces(object: &Validator) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::fleet;
+    use super::{B256, fleet};
     use crate::api::Validator;
     use serde_json::json;
 
@@ -168,6 +190,25 @@ mod tests {
             assert!(refused.fix.contains(&replicas.to_string()), "{refused}");
             let going = fleet(&manifest(replicas, true)).expect("a fleet that goes is let go");
             assert!(going.deleting && going.skip_unseat, "{replicas}");
+        }
+    }
+
+    #[test]
+    fn accepted_journals_are_ids_separated_by_commas_and_anything_else_is_refused_by_name() {
+        let annotated = |value: &str, deleting| {
+            let mut object = manifest(4, deleting);
+            let annotations = object.metadata.annotations.get_or_insert_default();
+            annotations.insert("quorate.dev/accept-journal-loss".to_owned(), value.to_owned());
+            object
+        };
+        let (one, two) = (B256::repeat_byte(1), B256::repeat_byte(2));
+        let valid = fleet(&annotated(&format!("{one}, {two}"), false)).expect("two ids");
+        assert_eq!(valid.accept_journal_loss, [one, two]);
+        let many = [one; 65].map(|id| id.to_string()).join(",");
+        for value in ["", "true", "0x01", &format!("{one},"), &format!("{one} {two}"), &many] {
+            let refused = fleet(&annotated(value, false)).expect_err("refused");
+            assert_eq!(refused.field, "metadata.annotations[quorate.dev/accept-journal-loss]");
+            assert!(fleet(&annotated(value, true)).is_ok(), "a fleet that goes is let go");
         }
     }
 }

@@ -11,8 +11,8 @@ use tokio::sync::{Notify, mpsc};
 const MAX_FRAMES: usize = 4096;
 /// Bytes that may wait. A frame is taken while fewer wait, so one message of any size always fits.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
-/// Pings and Pongs that may wait.
-const MAX_URGENT: usize = 16;
+/// Pings and Pongs that may wait: those of the time that one write may take.
+const MAX_URGENT: usize = 128;
 
 /// One message in its wire form.
 #[derive(Clone, Debug)]

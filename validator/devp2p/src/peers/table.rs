@@ -3,8 +3,11 @@
 use super::{peer::Peer, tie_break::newer_wins};
 use crate::{PeerId, PeerInfo};
 use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 use tokio::sync::watch;
+
+/// Two nodes that dial each other at once have both connections established within this time of each other.
+const ONE_MOMENT: Duration = Duration::from_secs(5);
 
 /// Peers by id.
 pub(crate) struct Table {
@@ -12,6 +15,20 @@ pub(crate) struct Table {
     max_peers: usize,
     peers: Mutex<HashMap<PeerId, Arc<Peer>>>,
     changed: watch::Sender<()>,
+}
+
+/// A connection that would become a peer.
+pub(crate) struct Newer {
+    pub(crate) id: PeerId,
+    pub(crate) host: IpAddr,
+    pub(crate) inbound: bool,
+    pub(crate) is_static: bool,
+}
+
+impl Newer {
+    fn of(info: &PeerInfo) -> Self {
+        Self { id: info.id, host: info.remote.ip(), inbound: info.inbound, is_static: info.is_static }
+    }
 }
 
 /// Why a connection does not become a peer.
@@ -29,8 +46,8 @@ impl Table {
     }
 
     /// Checks whether a connection could become a peer now.
-    pub(crate) fn check(&self, id: &PeerId, inbound: bool, is_static: bool) -> Result<(), Refusal> {
-        self.decide(&self.peers.lock(), id, inbound, is_static).map(|_| ())
+    pub(crate) fn check(&self, newer: &Newer) -> Result<(), Refusal> {
+        self.decide(&self.peers.lock(), newer).map(|_| ())
     }
 
     /// Makes a session a peer. `announce` gets the session that it replaces.
@@ -39,12 +56,9 @@ impl Table {
         peer: &Arc<Peer>,
         announce: impl FnOnce(Option<Arc<Peer>>),
     ) -> Result<(), Refusal> {
-        let (inbound, is_static) = {
-            let info = peer.info.lock();
-            (info.inbound, info.is_static)
-        };
+        let newer = Newer::of(&peer.info.lock());
         let mut peers = self.peers.lock();
-        let replaced = self.decide(&peers, &peer.id, inbound, is_static)?;
+        let replaced = self.decide(&peers, &newer)?;
         peers.insert(peer.id, Arc::clone(peer));
         announce(replaced);
         drop(peers);
@@ -77,26 +91,33 @@ impl Table {
         infos
     }
 
-    /// Waits until the peer is connected, or until it is not.
-    pub(crate) async fn wait(&self, id: &PeerId, connected: bool) {
+    /// Whether a connection is wanted: there is none, or its path seems to be cut.
+    pub(crate) fn wants(&self, id: &PeerId) -> bool {
+        self.peers.lock().get(id).is_none_or(|peer| peer.activity.is_suspected())
+    }
+
+    /// Waits until a connection is wanted.
+    pub(crate) async fn wait_for_want(&self, id: &PeerId) {
         let mut changes = self.changed.subscribe();
-        while self.peers.lock().contains_key(id) != connected {
+        while !self.wants(id) {
             if changes.changed().await.is_err() {
                 return;
             }
         }
     }
 
+    /// Wakes who waits, after a path became suspected.
+    pub(crate) fn look_again(&self) {
+        self.changed.send_replace(());
+    }
+
     fn decide(
         &self,
         peers: &HashMap<PeerId, Arc<Peer>>,
-        id: &PeerId,
-        inbound: bool,
-        is_static: bool,
+        newer: &Newer,
     ) -> Result<Option<Arc<Peer>>, Refusal> {
-        if let Some(older) = peers.get(id) {
-            let older_inbound = older.info.lock().inbound;
-            if older.is_stopped() || newer_wins(&self.local, id, older_inbound, inbound) {
+        if let Some(older) = peers.get(&newer.id) {
+            if self.replaces(newer, older) {
                 return Ok(Some(Arc::clone(older)));
             }
             // The older one may be dead without having said so: a check makes room for the peer's next attempt.
@@ -104,9 +125,100 @@ impl Table {
             return Err(Refusal::Duplicate);
         }
         let others = || peers.values().filter(|p| !p.info.lock().is_static).count();
-        if !is_static && others() >= self.max_peers {
+        if !newer.is_static && others() >= self.max_peers {
             return Err(Refusal::TooMany { max: self.max_peers });
         }
         Ok(None)
+    }
+
+    /// Whether a connection takes the place of an older one of the same peer.
+    fn replaces(&self, newer: &Newer, older: &Peer) -> bool {
+        if older.is_stopped() || older.activity.is_suspected() {
+            return true;
+        }
+        let Newer { id, host, inbound, .. } = newer;
+        let (older_inbound, older_host) = {
+            let info = older.info.lock();
+            (info.inbound, info.remote.ip())
+        };
+        // Who dials again from where it was connected counts on that connection no more; two nodes that share a key come
+        // from two places. Only connections of one moment are dialled without knowing of each other.
+        let dialled_again = *inbound && older_host == *host;
+        let of_one_moment = older_inbound != *inbound && older.activity.age() < ONE_MOMENT;
+        if dialled_again && !of_one_moment {
+            true
+        } else {
+            newer_wins(&self.local, id, older_inbound, *inbound)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Newer, ONE_MOMENT, Refusal, Table};
+    use crate::{
+        PeerId, PeerInfo,
+        eth::EthVersion,
+        peers::{outbound::OutboundReader, peer::Peer},
+        rlpx::capability::Shared,
+    };
+    use alloy_primitives::{B256, U256};
+    use std::{net::SocketAddr, sync::Arc};
+    use tokio::time::advance;
+
+    const REMOTE: PeerId = PeerId::repeat_byte(2);
+
+    /// A table of the node with this id and one peer in it, connected from 10.0.0.1.
+    fn table(local: u8, inbound: bool) -> (Table, Arc<Peer>, OutboundReader) {
+        let info = PeerInfo {
+            id: REMOTE,
+            client: String::new(),
+            remote: SocketAddr::from(([10, 0, 0, 1], 1)),
+            inbound,
+            is_static: true,
+            eth_version: 68,
+            istanbul: true,
+            head_hash: B256::ZERO,
+            head_number: 0,
+            total_difficulty: U256::ZERO,
+        };
+        let shared = Shared { eth: EthVersion::V68, eth_base: 0x10, istanbul_base: Some(0x21) };
+        let (peer, outbound) = Peer::new(0, info, shared);
+        let (table, peer) = (Table::new(PeerId::repeat_byte(local), 8), Arc::new(peer));
+        table.admit(&peer, |_| ()).unwrap();
+        (table, peer, outbound)
+    }
+
+    fn newer(host: u8, inbound: bool) -> Newer {
+        Newer { id: REMOTE, host: [10, 0, 0, host].into(), inbound, is_static: true }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_dials_again_replaces_its_connection_but_not_that_of_a_twin_on_another_host() {
+        for local in [1, 3] {
+            let (table, _peer, _outbound) = table(local, true);
+            assert_eq!(table.check(&newer(1, true)), Ok(()));
+            assert_eq!(table.check(&newer(9, true)), Err(Refusal::Duplicate));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_was_dialled_replaces_the_connection_later_and_by_rank_at_first() {
+        for (local, at_first) in [(1, Err(Refusal::Duplicate)), (3, Ok(()))] {
+            let (table, _peer, _outbound) = table(local, false);
+            assert_eq!(table.check(&newer(1, true)), at_first);
+            advance(ONE_MOMENT).await;
+            assert_eq!(table.check(&newer(1, true)), Ok(()));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_connection_of_ours_is_wanted_only_beside_one_that_is_suspected() {
+        let (table, peer, _outbound) = table(1, false);
+        assert!(!table.wants(&REMOTE));
+        assert_eq!(table.check(&newer(1, false)), Err(Refusal::Duplicate));
+        assert!(peer.activity.suspect());
+        assert!(table.wants(&REMOTE));
+        assert_eq!(table.check(&newer(1, false)), Ok(()));
     }
 }

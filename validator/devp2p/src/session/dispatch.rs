@@ -33,7 +33,10 @@ pub(crate) async fn dispatch(
             peer.activity.pinged();
             if keepalive::send(peer, message_id::PONG) { Ok(()) } else { Err(DownReason::Slow) }
         }
-        Protocol::Base(message_id::PONG) => Ok(()),
+        Protocol::Base(message_id::PONG) => {
+            peer.activity.ponged();
+            Ok(())
+        }
         Protocol::Base(message_id::DISCONNECT) => {
             Err(DownReason::Remote(DisconnectReason::decode(&message.data)))
         }

@@ -1,11 +1,11 @@
 //! From a socket to a peer that fits: RLPx handshake, Hello, Status, each within five seconds.
 
-use super::{farewell::say_goodbye, introduce, path::Path};
+use super::{farewell::say_goodbye, introduce, path::Path, race::Try};
 use crate::{
     DisconnectReason, PeerId, PeerInfo,
     counters::Count,
     eth::status::StatusError,
-    peers::table::Refusal,
+    peers::table::{Newer, Refusal},
     rlpx::{
         capability,
         connection::{self, Connected, ConnectionError, Incoming, Outgoing},
@@ -24,12 +24,20 @@ use tokio::{
 /// How long one stage may take.
 pub(crate) const STAGE: Duration = Duration::from_secs(5);
 /// Who began the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// We dialled the holder of this key.
-    Dialled(PeerId),
+#[derive(Clone, Copy)]
+pub(crate) enum Origin<'a> {
+    /// We dialled the holder of this key, perhaps several times at once.
+    Dialled(PeerId, &'a Try),
     /// The other end did.
     Accepted,
+}
+
+impl Origin<'_> {
+    fn moved(self) {
+        if let Self::Dialled(_, one) = self {
+            one.moved();
+        }
+    }
 }
 
 /// A connection whose other end fits.
@@ -115,7 +123,7 @@ impl EstablishError {
 pub(crate) async fn establish(
     shared: &Shared,
     stream: TcpStream,
-    origin: Origin,
+    origin: Origin<'_>,
 ) -> Result<Established, EstablishError> {
     let remote_address = stream.peer_addr()?;
     stream.set_nodelay(true)?;
@@ -124,19 +132,28 @@ pub(crate) async fn establish(
     let key = &shared.options.key;
     let handshake = async {
         match origin {
-            Origin::Dialled(id) => connection::dial(read, write, key, id).await,
+            Origin::Dialled(id, _) => connection::dial(read, write, key, id).await,
             Origin::Accepted => connection::accept(read, write, key).await,
         }
     };
+    // Whoever drops a try wants nothing of it to arrive later.
+    path.reset_on_close(matches!(origin, Origin::Dialled(..)))?;
     let Connected { remote, mut incoming, mut outgoing } = stage("RLPx handshake", handshake).await?;
-    let inbound = origin == Origin::Accepted;
+    let (inbound, is_static) = (matches!(origin, Origin::Accepted), shared.static_ids.contains(&remote));
     let outcome = async {
-        let hello = introduce::hello(shared, remote, inbound, &mut incoming, &mut outgoing);
+        origin.moved();
+        let newer = Newer { id: remote, host: remote_address.ip(), inbound, is_static };
+        let hello = introduce::hello(shared, newer, &mut incoming, &mut outgoing);
         let (hello, capabilities) = stage("Hello", hello).await?;
+        if let Origin::Dialled(_, one) = origin {
+            one.commit().await?;
+        }
         let status = introduce::status(shared, capabilities, &mut incoming, &mut outgoing);
         Ok((hello, capabilities, stage("Status", status).await?))
     };
-    match outcome.await {
+    let outcome = outcome.await;
+    path.reset_on_close(false)?;
+    match outcome {
         Ok((hello, capabilities, status)) => {
             let (head_hash, head_number, total_difficulty) = shared.believable_head(status.head);
             let info = PeerInfo {
@@ -144,7 +161,7 @@ pub(crate) async fn establish(
                 client: hello.client,
                 remote: remote_address,
                 inbound,
-                is_static: shared.static_ids.contains(&remote),
+                is_static,
                 eth_version: capabilities.eth.number(),
                 istanbul: capabilities.istanbul_base.is_some(),
                 head_hash,

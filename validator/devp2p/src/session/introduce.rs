@@ -4,6 +4,7 @@ use super::establish::EstablishError;
 use crate::{
     DisconnectReason, PeerId,
     eth::{Status, message::id, status::StatusError},
+    peers::table::Newer,
     rlpx::{
         capability::{self, Protocol, negotiate, offered},
         compression::compress,
@@ -21,8 +22,7 @@ const MAX_BEFORE_STATUS: usize = 2048;
 /// Exchanges Hellos.
 pub(crate) async fn hello<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     shared: &Shared,
-    remote: PeerId,
-    inbound: bool,
+    newer: Newer,
     incoming: &mut Incoming<R>,
     outgoing: &mut Outgoing<W>,
 ) -> Result<(Hello, capability::Shared), EstablishError> {
@@ -44,8 +44,8 @@ pub(crate) async fn hello<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
         got => return Err(EstablishError::NotHello { got }),
     }
     let theirs = Hello::decode(&message.data).map_err(EstablishError::HelloMalformed)?;
-    let capabilities = check(shared, remote, &theirs)?;
-    shared.table.check(&remote, inbound, shared.static_ids.contains(&remote))?;
+    let capabilities = check(shared, newer.id, &theirs)?;
+    shared.table.check(&newer)?;
     Ok((theirs, capabilities))
 }
 

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 /// Between two Pings. They keep bytes on the way, so that a path that is cut shows (`path`), and tell a
 /// peer that this node lives while it does not read.
-const PING_EVERY: Duration = Duration::from_secs(3);
+const PING_EVERY: Duration = Duration::from_secs(1);
 /// Silence after which the peer is gone.
 const GONE_AFTER: Duration = Duration::from_secs(30);
 /// Time to answer when another connection of the same peer raised a doubt.
@@ -33,18 +33,23 @@ pub(crate) async fn keepalive(peer: &Peer) -> DownReason {
             }
         } else if peer.activity.silence() >= GONE_AFTER {
             return DownReason::Idle(GONE_AFTER.as_secs());
-        } else if !send(peer, message_id::PING) {
+        } else if ping(peer).is_none() {
             return DownReason::Slow;
         }
     }
 }
 
 async fn probe(peer: &Peer) -> Option<DownReason> {
-    if !send(peer, message_id::PING) {
+    if ping(peer).is_none() {
         return Some(DownReason::Slow);
     }
     sleep(PROBE).await;
     (peer.activity.silence() >= PROBE).then(|| DownReason::Idle(PROBE.as_secs()))
+}
+
+/// Sends a Ping. Gives its number, or nothing when not even that is taken.
+pub(crate) fn ping(peer: &Peer) -> Option<u64> {
+    send(peer, message_id::PING).then(|| peer.activity.ping_sent())
 }
 
 /// Queues a Ping or Pong before everything else; false when not even those are taken.
@@ -88,13 +93,13 @@ pub(super) mod tests {
 
     // The clock is paused: time passes only when every task waits for it.
     #[tokio::test(start_paused = true)]
-    async fn a_silent_peer_is_asked_every_three_seconds_and_gone_after_thirty() {
+    async fn a_silent_peer_is_asked_every_second_and_gone_after_thirty() {
         let (peer, mut outbound) = peer();
         let opened = Instant::now();
         assert_eq!(keepalive(&peer).await, DownReason::Idle(30));
         assert_eq!(opened.elapsed().as_secs(), 30);
         let pings = std::iter::from_fn(|| outbound.try_next()).filter(|frame| frame.id == message_id::PING);
-        assert_eq!(pings.count(), 9);
+        assert_eq!(pings.count(), 29);
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,9 +15,9 @@ const PATIENT: Duration = Duration::from_secs(20);
 /// What it may take while a peer is silent that should not be.
 const SUSPECTED: Duration = Duration::from_secs(5);
 /// Silence, in the middle of a stream of Pings, that raises the suspicion: more than one of them is missing or late.
-const SILENT: Duration = Duration::from_secs(5);
+const SILENT: Duration = Duration::from_millis(2500);
 /// Between two looks.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(500);
 
 /// The socket of a session, for its limit alone.
 pub(crate) struct Path(Socket);
@@ -30,22 +30,30 @@ impl Path {
         Ok(path)
     }
 
+    /// Whether the socket, when it is closed, throws away what the other end has not got, and says so.
+    pub(crate) fn reset_on_close(&self, reset: bool) -> io::Result<()> {
+        self.0.set_linger(reset.then_some(Duration::ZERO))
+    }
+
     fn limit(&self, limit: Duration) -> io::Result<()> {
         self.0.set_tcp_user_timeout(Some(limit))
     }
 
-    /// Keeps the limit fitting until the session ends.
-    pub(crate) async fn watch(&self, peer: &Peer) -> Infallible {
+    /// Keeps the limit fitting until the session ends; calls when the path begins to be suspected.
+    pub(crate) async fn watch(&self, peer: &Peer, suspected: impl Fn()) -> Infallible {
         // A socket that takes no option is closed, which reading and writing find out.
-        judge(peer, |limit| drop(self.limit(limit))).await
+        judge(peer, |limit| drop(self.limit(limit)), suspected).await
     }
 }
 
-async fn judge(peer: &Peer, set: impl Fn(Duration)) -> Infallible {
+async fn judge(peer: &Peer, set: impl Fn(Duration), call: impl Fn()) -> Infallible {
     let mut suspected = false;
     loop {
         sleep(LOOK).await;
         let now = peer.activity.pings_often() && peer.activity.silence() >= SILENT;
+        if now && peer.activity.suspect() {
+            call();
+        }
         if now != suspected {
             suspected = now;
             set(if suspected { SUSPECTED } else { PATIENT });
@@ -63,7 +71,7 @@ mod tests {
     async fn limits(peer: &Peer, doing: impl Future<Output = ()>) -> Vec<(u64, u64)> {
         let (opened, set) = (Instant::now(), Mutex::new(vec![]));
         let note = |limit: Duration| set.lock().push((opened.elapsed().as_secs(), limit.as_secs()));
-        let minute = timeout(Duration::from_mins(1), async { tokio::join!(judge(peer, note), doing) });
+        let minute = timeout(Duration::from_mins(1), async { tokio::join!(judge(peer, note, || ()), doing) });
         assert!(minute.await.is_err());
         set.into_inner()
     }
@@ -78,14 +86,36 @@ mod tests {
 
     // The clock is paused: time passes only when every task waits for it.
     #[tokio::test(start_paused = true)]
-    async fn the_limit_is_short_from_five_seconds_after_the_last_ping_until_the_next() {
+    async fn the_limit_is_short_from_two_and_a_half_seconds_after_the_last_ping_until_the_next() {
         let (peer, _outbound) = peer();
         let cut = async {
-            pings(&peer, 3, 3).await;
-            sleep(Duration::from_millis(10_500)).await;
-            pings(&peer, 3, 20).await;
+            pings(&peer, 1, 3).await;
+            sleep(Duration::from_millis(5_800)).await;
+            pings(&peer, 1, 60).await;
         };
-        assert_eq!(limits(&peer, cut).await, [(14, 5), (23, 20)]);
+        assert_eq!(limits(&peer, cut).await, [(5, 5), (10, 20)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_path_stays_suspected_for_ten_seconds_after_the_last_silence_and_is_called_once() {
+        let (peer, _outbound) = peer();
+        let calls = Mutex::new(0);
+        let comes_and_goes = async {
+            pings(&peer, 1, 3).await;
+            sleep(Duration::from_millis(2_600)).await;
+            pings(&peer, 1, 2).await;
+            sleep(Duration::from_millis(2_600)).await;
+            assert!(peer.activity.is_suspected());
+            pings(&peer, 1, 9).await;
+            assert!(peer.activity.is_suspected());
+            pings(&peer, 1, 2).await;
+            assert!(!peer.activity.is_suspected());
+        };
+        tokio::select! {
+            never = judge(&peer, |_| (), || *calls.lock() += 1) => match never {},
+            () = comes_and_goes => {}
+        }
+        assert_eq!(*calls.lock(), 1);
     }
 
     #[tokio::test(start_paused = true)]
@@ -94,15 +124,17 @@ mod tests {
         assert_eq!(limits(&seldom, pings(&seldom, 15, 4)).await, []);
         let (never, _outbound) = peer();
         assert_eq!(limits(&never, async {}).await, []);
+        assert!(!seldom.activity.is_suspected() && !never.activity.is_suspected());
     }
 
     #[tokio::test(start_paused = true)]
     async fn silence_while_this_node_does_not_read_raises_no_suspicion() {
         let (peer, _outbound) = peer();
         let busy = async {
-            pings(&peer, 3, 3).await;
+            pings(&peer, 1, 3).await;
             peer.activity.owner_busy(true);
         };
         assert_eq!(limits(&peer, busy).await, []);
+        assert!(!peer.activity.is_suspected());
     }
 }

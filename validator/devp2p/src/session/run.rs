@@ -5,6 +5,7 @@ use super::{
     establish::Established,
     farewell::say_goodbye,
     keepalive::keepalive,
+    path::Path,
     serve::serve,
 };
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
     sync::mpsc,
     time::timeout,
 };
@@ -28,10 +30,19 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Frames are collected up to here before they are written.
 const WRITE_AT_ONCE: usize = 64 * 1024;
 
-/// Runs an established connection to its end. Gives why it ended, or why it was not let in.
-pub(crate) async fn run(shared: &Shared, established: Established) -> Result<DownReason, Refusal> {
-    let Established { mut incoming, mut outgoing, info, capabilities, path } = established;
-    let (peer, mut outbound) = Peer::new(shared.next_session(), info, capabilities);
+/// A connection that is in the table.
+pub(crate) struct Session {
+    peer: Arc<Peer>,
+    outbound: OutboundReader,
+    incoming: Incoming<OwnedReadHalf>,
+    outgoing: Outgoing<OwnedWriteHalf>,
+    path: Path,
+}
+
+/// Makes an established connection a peer, or says goodbye and tells why it was not let in.
+pub(crate) async fn enter(shared: &Shared, established: Established) -> Result<Session, Refusal> {
+    let Established { incoming, outgoing, info, capabilities, path } = established;
+    let (peer, outbound) = Peer::new(shared.next_session(), info, capabilities);
     let peer = Arc::new(peer);
     if let Err(refusal) = admit(shared, &peer).await {
         let reason = match refusal {
@@ -41,15 +52,21 @@ pub(crate) async fn run(shared: &Shared, established: Established) -> Result<Dow
         say_goodbye(reason, incoming, outgoing).await;
         return Err(refusal);
     }
+    Ok(Session { peer, outbound, incoming, outgoing, path })
+}
+
+/// Runs a session to its end. Gives why it ended.
+pub(crate) async fn run(shared: &Shared, session: Session) -> DownReason {
+    let Session { peer, mut outbound, mut incoming, mut outgoing, path } = session;
     let (queries, queries_reader) = mpsc::channel(MAX_QUERIES);
     let reason = tokio::select! {
         biased;
         () = shared.stop.cancelled() => DownReason::Shutdown,
         reason = peer.stopped() => reason,
         reason = read(shared, &peer, &queries, &mut incoming) => reason,
-        reason = write(&mut outbound, &mut outgoing) => reason,
+        reason = write(shared, &mut outbound, &mut outgoing) => reason,
         reason = keepalive(&peer) => reason,
-        never = path.watch(&peer) => match never {},
+        never = path.watch(&peer, || shared.table.look_again()) => match never {},
         reason = serve(shared, &peer, queries_reader) => reason,
     };
     peer.stop(reason);
@@ -58,7 +75,7 @@ pub(crate) async fn run(shared: &Shared, established: Established) -> Result<Dow
     if let Some(code) = farewell(&reason) {
         say_goodbye(code, incoming, outgoing).await;
     }
-    Ok(reason)
+    reason
 }
 
 /// Enters the table. Places in the owner's queue are taken before, so that events have the order of the table.
@@ -138,6 +155,7 @@ async fn read<R: AsyncRead + Unpin>(
 }
 
 async fn write<W: AsyncWrite + Unpin>(
+    shared: &Shared,
     outbound: &mut OutboundReader,
     outgoing: &mut Outgoing<W>,
 ) -> DownReason {
@@ -154,6 +172,7 @@ async fn write<W: AsyncWrite + Unpin>(
             let Some(next) = outbound.try_next() else { break };
             frame = next;
         }
+        shared.counters.add_many(Count::BytesSent, outgoing.buffered() as u64);
         match timeout(WRITE_TIMEOUT, outgoing.flush()).await {
             Ok(Ok(())) => outbound.written(bytes),
             Ok(Err(error)) => return DownReason::Io(error.to_string()),

@@ -7,7 +7,8 @@ use crate::{
 use alloy_primitives::{B256, Bytes, U256};
 use chain::enode::Enode;
 use devp2p::{
-    DisconnectReason, DownReason, Event, ForkSchedule, NodeKey, StartError, eth::message::id, start,
+    DisconnectReason, DownReason, Event, ForkSchedule, NodeKey, StartError, eth::message::id,
+    rlpx::message_id, start,
 };
 use std::{net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
@@ -93,15 +94,39 @@ async fn of_two_opposite_connections_the_one_dialled_by_the_lower_id_stays() {
 }
 
 #[tokio::test]
-async fn of_two_connections_in_one_direction_the_older_stays() {
+async fn who_dials_again_from_the_same_host_replaces_its_older_connection() {
     let mut node = Node::with_peers(vec![]).await;
     let story = Story::honest();
     let mut first = Client::connected(&node.enode(), &story).await;
     node.peer_up().await;
-    let mut second = Client::dial(&node.enode(), &story).await;
-    assert_eq!(second.goodbye().await, DisconnectReason::AlreadyConnected);
-    first.until_pong().await;
-    node.counted("duplicate_connection", 1).await;
+    let mut second = Client::connected(&node.enode(), &story).await;
+    assert_eq!(node.peer_down().await.1, DownReason::Replaced);
+    node.peer_up().await;
+    assert_eq!(first.goodbye().await, DisconnectReason::AlreadyConnected);
+    second.until_pong().await;
+    assert_eq!(node.network.peers().len(), 1);
+}
+
+/// The peer pings as often as this node does, and then says nothing, while its connection stays as it is.
+#[tokio::test]
+async fn a_peer_that_falls_silent_is_dialled_beside_its_connection_which_the_new_one_replaces() {
+    let story = Story::honest();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let peer = Enode { id: story.key.id(), host: "127.0.0.1".to_owned(), port };
+    let mut node = Node::with_peers(vec![peer]).await;
+    let mut first = Client::accept(&listener, &story).await;
+    node.peer_up().await;
+    for _ in 0..2 {
+        first.message(message_id::PING).await;
+        first.send(message_id::PING, &[0xc0]).await;
+    }
+    let mut second = Client::accept(&listener, &story).await;
+    assert_eq!(node.peer_down().await.1, DownReason::Replaced);
+    assert!(!node.peer_up().await.inbound);
+    second.until_pong().await;
+    assert_eq!(node.network.peers().len(), 1);
+    assert_eq!(first.goodbye().await, DisconnectReason::AlreadyConnected);
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ pub(super) fn accept_loss(lab: &mut Lab) -> anyhow::Result<()> {
             if let Some(identity) = &mut config.identity
                 && let JournalConfig::Require { id } = identity.journal
             {
-                identity.journal = JournalConfig::AcceptLoss { id };
+                identity.journal = JournalConfig::AcceptLoss { id, lost: vec![id] };
             }
         })?;
         node.start()?;

@@ -42,6 +42,7 @@ pub(crate) struct BlockExecutor<'a> {
     gas_price_allowed: bool,
     /// Whom the block pays, and what.
     reward: (Address, U256),
+    chain: &'a Chain,
 }
 
 impl<'a> BlockExecutor<'a> {
@@ -59,6 +60,7 @@ impl<'a> BlockExecutor<'a> {
             receipts: Vec::new(),
             gas_price_allowed: settings.gas_price_allowed,
             reward: (settings.reward_beneficiary.unwrap_or(header.beneficiary), settings.block_reward),
+            chain,
         }
     }
 
@@ -91,7 +93,12 @@ impl<'a> BlockExecutor<'a> {
         let (beneficiary, reward) = self.reward;
         overlay.credit(beneficiary, reward)?;
         let (deltas, code) = overlay.into_changes()?;
-        let diff = state_diff(&parent.view, parent.info.header.state_root, deltas, code)?;
+        let root = parent.info.header.state_root;
+        let diff = self
+            .chain
+            .clocks
+            .root
+            .time(|| state_diff(&parent.view, &self.chain.tries, root, deltas, code))?;
         Ok((self.receipts, diff))
     }
 }

@@ -6,13 +6,14 @@ use crate::{
     store::{codec::SlimAccount, view::StateView},
     trie::root::{AccountDelta, NewCode},
 };
-use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256, map::HashMap};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256, map::HashMap};
 use revm::{
-    Database, DatabaseCommit,
+    Database, DatabaseCommit, DatabaseRef,
     bytecode::Bytecode,
     primitives::AddressMap,
     state::{Account, AccountInfo},
 };
+use std::collections::BTreeMap;
 
 /// The EVM's database for one block or one call.
 pub(crate) struct Overlay<'a> {
@@ -20,6 +21,8 @@ pub(crate) struct Overlay<'a> {
     chain: &'a Chain,
     accounts: HashMap<Address, Entry>,
     code: HashMap<B256, Bytecode>,
+    /// Hashes that stand in for the chain's; once set, blocks that are nowhere have the hash zero instead of none.
+    hashes: Option<BTreeMap<u64, B256>>,
     /// The first change that could not be applied; asked for at the end, since revm's commit cannot fail.
     failed: Option<LedgerError>,
 }
@@ -37,9 +40,26 @@ struct Slot {
     current: U256,
 }
 
+fn info(account: SlimAccount) -> AccountInfo {
+    AccountInfo {
+        balance: account.balance,
+        nonce: account.nonce,
+        code_hash: account.code_hash,
+        account_id: None,
+        code: None,
+    }
+}
+
 impl<'a> Overlay<'a> {
     pub(crate) fn new(view: &'a StateView, chain: &'a Chain) -> Self {
-        Self { view, chain, accounts: HashMap::default(), code: HashMap::default(), failed: None }
+        Self {
+            view,
+            chain,
+            accounts: HashMap::default(),
+            code: HashMap::default(),
+            hashes: None,
+            failed: None,
+        }
     }
 
     fn entry(&mut self, address: Address) -> Result<&mut Entry, LedgerError> {
@@ -49,13 +69,7 @@ impl<'a> Overlay<'a> {
             Slot::Vacant(vacant) => {
                 let hashed = keccak256(address);
                 let original = self.view.account(&hashed)?;
-                let current = original.map(|account| AccountInfo {
-                    balance: account.balance,
-                    nonce: account.nonce,
-                    code_hash: account.code_hash,
-                    account_id: None,
-                    code: None,
-                });
+                let current = original.map(info);
                 Ok(vacant.insert(Entry {
                     hashed,
                     original,
@@ -85,6 +99,62 @@ impl<'a> Overlay<'a> {
         let deltas = self.accounts.into_values().filter_map(Entry::into_delta).collect();
         let code = self.code.into_iter().map(|(hash, code)| (hash, code.original_bytes())).collect();
         Ok((deltas, code))
+    }
+
+    /// The account's next nonce.
+    pub(crate) fn nonce(&mut self, address: Address) -> Result<u64, LedgerError> {
+        Ok(self.entry(address)?.current.as_ref().map_or(0, |account| account.nonce))
+    }
+
+    /// Sets parts of an account, which exists from then on.
+    pub(crate) fn set_account(
+        &mut self,
+        address: Address,
+        balance: Option<U256>,
+        nonce: Option<u64>,
+        code: Option<&Bytes>,
+    ) -> Result<(), LedgerError> {
+        let code = code.map(|code| {
+            Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code.clone()))
+        });
+        let hash = code.as_ref().map(Bytecode::hash_slow);
+        let account = self.entry(address)?.current.get_or_insert_default();
+        account.balance = balance.unwrap_or(account.balance);
+        account.nonce = nonce.unwrap_or(account.nonce);
+        account.code_hash = hash.unwrap_or(account.code_hash);
+        self.code.extend(hash.zip(code));
+        Ok(())
+    }
+
+    /// Empties an account's storage.
+    pub(crate) fn replace_storage(&mut self, address: Address) -> Result<(), LedgerError> {
+        self.entry(address)?.wipe();
+        Ok(())
+    }
+
+    /// Sets one slot.
+    pub(crate) fn set_slot(&mut self, address: Address, slot: U256, value: U256) -> Result<(), LedgerError> {
+        self.storage(address, slot)?;
+        if let Some(slot) = self.entry(address)?.storage.get_mut(&slot) {
+            slot.current = value;
+        }
+        Ok(())
+    }
+
+    /// BLOCKHASH as a block sees it that need not be on this chain.
+    pub(crate) fn set_block_hashes(&mut self, hashes: BTreeMap<u64, B256>) {
+        self.hashes.get_or_insert_default().extend(hashes);
+    }
+
+    fn hash_of(&self, number: u64) -> Result<B256, LedgerError> {
+        if let Some(hash) = self.hashes.as_ref().and_then(|hashes| hashes.get(&number)) {
+            return Ok(*hash);
+        }
+        match self.chain.blocks.hash(number)? {
+            Some(hash) => Ok(hash),
+            None if self.hashes.is_some() => Ok(B256::ZERO),
+            None => Err(LedgerError::UnknownBlock(number.to_string())),
+        }
     }
 
     fn apply(&mut self, address: Address, account: Account) -> Result<(), LedgerError> {
@@ -177,7 +247,41 @@ impl Database for Overlay<'_> {
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, LedgerError> {
-        self.chain.blocks.hash(number)?.ok_or_else(|| LedgerError::UnknownBlock(number.to_string()))
+        self.hash_of(number)
+    }
+}
+
+/// Reads that leave nothing behind, for tracers that ask what was there before.
+impl DatabaseRef for Overlay<'_> {
+    type Error = LedgerError;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, LedgerError> {
+        match self.accounts.get(&address) {
+            Some(entry) => Ok(entry.current.clone()),
+            None => Ok(self.view.account(&keccak256(address))?.map(info)),
+        }
+    }
+
+    fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, LedgerError> {
+        match self.code.get(&hash) {
+            Some(code) => Ok(code.clone()),
+            None => self.chain.code(self.view, hash),
+        }
+    }
+
+    fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, LedgerError> {
+        let entry = self.accounts.get(&address);
+        if let Some(known) = entry.and_then(|entry| entry.storage.get(&slot)) {
+            return Ok(known.current);
+        }
+        if entry.is_some_and(|entry| entry.wiped) {
+            return Ok(U256::ZERO);
+        }
+        self.view.slot(&keccak256(address), &keccak256(B256::from(slot)))
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, LedgerError> {
+        self.hash_of(number)
     }
 }
 

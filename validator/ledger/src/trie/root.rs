@@ -1,6 +1,10 @@
 //! The state root after a block: storage tries first and in parallel, the account trie last.
 
-use super::walk::{EmptyTrie, LeafChange, TrieDelta, walk};
+use super::{
+    resident::{Change, Trie},
+    tries::{NewTries, Tries},
+    walk::{EmptyTrie, LeafChange, TrieDelta, walk},
+};
 use crate::{
     LedgerError,
     store::{
@@ -54,44 +58,61 @@ pub(crate) struct StateDiff {
     pub(crate) account_nodes: TrieDelta,
     /// Branches of storage tries, by account.
     pub(crate) storage_nodes: Vec<(B256, TrieDelta)>,
+    /// The same tries in memory.
+    pub(crate) tries: NewTries,
 }
 
 /// Works out storage roots, account changes and the state root. `parent` is the root of `view`.
 pub(crate) fn state_diff(
     view: &StateView,
+    tries: &Tries,
     parent: B256,
     mut deltas: Vec<AccountDelta>,
     code: Vec<NewCode>,
 ) -> Result<StateDiff, LedgerError> {
     deltas.par_sort_unstable_by_key(|delta| delta.account);
-    let settled: Vec<Settled> =
-        deltas.into_par_iter().map(|delta| settle(view, delta)).collect::<Result<_, _>>()?;
+    let epoch = tries.epoch();
+    let settle = |delta| settle(view, tries, epoch, delta);
+    let settled: Vec<Settled> = deltas.into_par_iter().map(settle).collect::<Result<_, _>>()?;
     let mut diff = StateDiff { root: parent, code, ..StateDiff::default() };
-    let mut leaves: Vec<LeafChange> = Vec::with_capacity(settled.len());
-    for Settled { change, slots, nodes } in settled {
+    let mut leaves = Vec::with_capacity(settled.len());
+    for Settled { change, slots, nodes, trie } in settled {
         if !slots.is_empty() {
             diff.slots.push((change.account, slots));
         }
-        diff.storage_nodes.extend(nodes.map(|nodes| (change.account, nodes)));
+        if let Some(nodes) = nodes {
+            diff.storage_nodes.push((change.account, nodes));
+            diff.tries.storage.push((change.account, trie));
+        }
         if change.previous != change.next {
-            leaves.push((change.account, change.next.map(|account| account.leaf())));
+            leaves.push(change.leaf());
             diff.accounts.push(change);
         }
     }
     if !leaves.is_empty() {
-        diff.account_nodes = walk(&view.account_trie(), &leaves)?;
-        diff.root = diff.account_nodes.root;
+        let (trie, nodes) = tries.accounts(parent).apply(&view.account_trie(), &leaves, epoch)?;
+        diff.root = nodes.root;
+        diff.account_nodes = nodes;
+        diff.tries.accounts = Some(trie);
     }
     Ok(diff)
+}
+
+impl AccountChange {
+    fn leaf(&self) -> Change {
+        let value = self.next.map(|account| account.leaf());
+        Change { key: self.account, existed: self.previous.is_some(), value }
+    }
 }
 
 struct Settled {
     change: AccountChange,
     slots: Vec<SlotChange>,
     nodes: Option<TrieDelta>,
+    trie: Option<Trie>,
 }
 
-fn settle(view: &StateView, delta: AccountDelta) -> Result<Settled, LedgerError> {
+fn settle(view: &StateView, tries: &Tries, epoch: u64, delta: AccountDelta) -> Result<Settled, LedgerError> {
     let AccountDelta { account, previous, next, wiped, mut slots } = delta;
     let old_root = previous.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
     let had_storage = old_root != EMPTY_ROOT_HASH;
@@ -101,14 +122,28 @@ fn settle(view: &StateView, delta: AccountDelta) -> Result<Settled, LedgerError>
     } else if gone {
         slots.clear();
     }
-    let nodes = if slots.is_empty() {
-        None
+    let (trie, nodes) = if slots.is_empty() {
+        (None, None)
+    } else if had_storage && (wiped || gone) {
+        (None, Some(rebuilt(view, account, &slots)?))
     } else {
-        Some(storage_walk(view, account, had_storage && (wiped || gone), &slots)?)
+        let changes: Vec<Change> = slots.iter().map(slot_leaf).collect();
+        let trie = tries.storage(&account, old_root);
+        let (trie, nodes) = trie.apply(&view.storage_trie(account), &changes, epoch)?;
+        (Some(trie), Some(nodes))
     };
     let storage_root = nodes.as_ref().map_or(old_root, |nodes| nodes.root);
     let next = next.map(|account| SlimAccount { storage_root, ..account });
-    Ok(Settled { change: AccountChange { account, previous, next }, slots, nodes })
+    Ok(Settled { change: AccountChange { account, previous, next }, slots, nodes, trie })
+}
+
+fn slot_leaf((key, previous, next): &SlotChange) -> Change {
+    Change { key: *key, existed: !previous.is_zero(), value: slot_value(*next) }
+}
+
+/// A slot as its trie holds it.
+fn slot_value(value: U256) -> Option<Vec<u8>> {
+    (!value.is_zero()).then(|| alloy_rlp::encode(encode_slot(value).as_slice()))
 }
 
 /// Changes of a wiped storage: what was there falls to zero unless it was set again.
@@ -122,25 +157,15 @@ fn over_wiped(old: Vec<(B256, U256)>, new: Vec<SlotChange>) -> Vec<SlotChange> {
     changed.map(|(slot, (previous, next))| (slot, previous, next)).collect()
 }
 
-fn storage_walk(
-    view: &StateView,
-    account: B256,
-    wiped: bool,
-    slots: &[SlotChange],
-) -> Result<TrieDelta, LedgerError> {
-    let leaf = |value: U256| (!value.is_zero()).then(|| alloy_rlp::encode(encode_slot(value).as_slice()));
-    let leaves: Vec<LeafChange> = slots.iter().map(|(slot, _, next)| (*slot, leaf(*next))).collect();
-    let trie = view.storage_trie(account);
-    if !wiped {
-        return walk(&trie, &leaves);
-    }
+/// The storage trie of an account whose storage was wiped.
+fn rebuilt(view: &StateView, account: B256, slots: &[SlotChange]) -> Result<TrieDelta, LedgerError> {
     // A wiped slot that was set to its old value again is no change but still a leaf, so the trie is built from what
     // is left, not from what changed.
     let mut left: std::collections::BTreeMap<B256, U256> = view.slots(&account)?.into_iter().collect();
     left.extend(slots.iter().map(|(slot, _, next)| (*slot, *next)));
-    let leaves: Vec<LeafChange> = left.into_iter().map(|(slot, value)| (slot, leaf(value))).collect();
+    let leaves: Vec<LeafChange> = left.into_iter().map(|(slot, value)| (slot, slot_value(value))).collect();
     let mut delta = walk(&EmptyTrie, &leaves)?;
-    let paths = trie.paths()?;
+    let paths = view.storage_trie(account).paths()?;
     delta.delete =
         paths.into_iter().filter(|path| delta.put.binary_search_by_key(path, |(p, _)| *p).is_err()).collect();
     Ok(delta)

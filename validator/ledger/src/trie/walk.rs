@@ -132,22 +132,22 @@ impl<S: TrieSource> Walker<'_, S> {
 }
 
 /// The smallest key below a path.
-fn lowest(path: &Nibbles) -> B256 {
+pub(crate) fn lowest(path: &Nibbles) -> B256 {
     let mut key = B256::ZERO;
     path.pack_to(&mut key.0[..path.len().div_ceil(2)]);
     key
 }
 
 /// The smallest key after everything below a path.
-fn next(path: &Nibbles) -> Option<B256> {
+pub(crate) fn next(path: &Nibbles) -> Option<B256> {
     path.increment().filter(|_| !path.is_empty()).map(|after| lowest(&after))
 }
 
-fn joined(path: &Nibbles, nibble: u8) -> Nibbles {
+pub(crate) fn joined(path: &Nibbles, nibble: u8) -> Nibbles {
     let mut child = *path;
     child.push(nibble);
     child
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,3 +10,4 @@ mod network;
 mod proposals;
 mod seals;
 mod state_roots;
+mod traces;

@@ -50,6 +50,19 @@ fn the_turn_of_who_is_silent_since_the_last_height_is_passed_over() {
 }
 
 #[test]
+fn the_turn_of_who_asked_for_no_round_is_passed_over_while_a_quorum_asks_for_each() {
+    let mut bench = in_round_1();
+    for round in [2, 3] {
+        assert_eq!(bench.tell(timeout(TimerKind::Round, round - 1))[0], format!("round {round}"));
+        for seat in [2, 3] {
+            bench.tell(round_change_message(seat, round, None));
+        }
+    }
+    // Round 4 is the turn of seat 1, who is not yet missed but has asked for nothing.
+    assert_eq!(bench.tell(timeout(TimerKind::Round, 3))[0], "round 5");
+}
+
+#[test]
 fn without_a_quorum_in_sight_nobody_is_passed_over() {
     let (mut bench, _) = Bench::start(4);
     bench.tell(prepare_message(3, &block(1, 0)));
@@ -96,6 +109,18 @@ fn timeouts_start_at_the_shortest_again_after_a_quorum_was_missed() {
     bench.tell(round_change_message(2, 3, None));
     let lines = bench.tell(round_change_message(3, 3, None));
     assert_eq!(timer(&lines).as_deref(), Some("timer round r3 +14000"));
+}
+
+#[test]
+fn nobody_is_missed_for_having_said_nothing_before_round_0_failed() {
+    let (mut bench, _) = Bench::start(4);
+    bench.now_ms += 4_000;
+    bench.tell(timeout(TimerKind::Round, 0));
+    bench.now_ms += 1_000;
+    bench.tell(timeout(TimerKind::Resend, 1));
+    bench.tell(round_change_message(2, 1, None));
+    let lines = bench.tell(round_change_message(3, 1, None));
+    assert_eq!(timer(&lines).as_deref(), Some("timer round r1 +7000"), "the timeout has doubled once");
 }
 
 #[test]

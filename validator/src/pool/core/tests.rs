@@ -297,3 +297,30 @@ fn a_transaction_of_a_peer_is_booked_as_submitted_once_a_client_sends_it_too() {
     core.on_new_head(&hashes, &[]);
     assert_eq!(core.stats(), Stats::default());
 }
+
+/// Offers `each` transactions of each of 256 senders, and says how many were taken and of how many bytes.
+fn flooded(each: u64, bytes: usize, origin: impl Fn(u8) -> Origin) -> (usize, usize) {
+    let (mut core, raw) = (Core::new(Limits::default()), Bytes::from(vec![0; bytes]));
+    for nonce in 0..each {
+        for sender in 0..=255 {
+            let pooled = transaction(sender, nonce, 0, origin(sender));
+            // Most are refused; which is the point.
+            let _ = core.insert(Arc::new(Pooled { raw: raw.clone(), ..Pooled::clone(&pooled) }), RICH, 0);
+        }
+    }
+    let stats = core.stats();
+    (stats.pending + stats.queued, stats.bytes)
+}
+
+#[test]
+fn a_flood_fills_the_pool_to_its_limits_and_no_further() {
+    let limits = Limits::default();
+    let (one, _) = flooded(200, 100, |_| client(1));
+    assert_eq!(one, limits.per_source, "51,200 offered by one client");
+    let (peers, _) = flooded(200, 100, |sender| peer(sender % 3));
+    assert_eq!(peers, limits.transactions - limits.transactions / limits.local_share, "by three peers");
+    let (clients, _) = flooded(200, 100, |sender| client(sender % 3));
+    assert_eq!(clients, limits.transactions, "by three clients");
+    let (_, bytes) = flooded(8, 100_000, |sender| client(sender % 3));
+    assert!(bytes <= limits.bytes && bytes > limits.bytes - 100_000, "{bytes} of 204,800,000 offered");
+}

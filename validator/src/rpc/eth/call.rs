@@ -6,68 +6,18 @@ use crate::rpc::{
     context::Context,
     dispatch::{Answer, Method, Run, json, method},
     error::Failure,
+    message::Message,
     revert,
 };
-use alloy_eips::eip2930::AccessList;
-use alloy_primitives::{Address, Bytes, U64, U128, U256};
-use ledger::{CallRequest, CallStatus};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use alloy_primitives::U64;
+use ledger::{At, CallRequest, CallStatus, Overrides};
 
 pub(super) const METHODS: &[Method] =
     &[method("eth_call", 4, Run::Read(call)), method("eth_estimateGas", 4, Run::Read(estimate_gas))];
 
-/// A transaction object as wallets send it; fields that a call does not need are ignored.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Message {
-    from: Option<Address>,
-    to: Option<Address>,
-    gas: Option<U64>,
-    gas_price: Option<U128>,
-    max_fee_per_gas: Option<U128>,
-    max_priority_fee_per_gas: Option<U128>,
-    value: Option<U256>,
-    data: Option<Bytes>,
-    input: Option<Bytes>,
-    access_list: Option<AccessList>,
-}
-
-impl Message {
-    fn into_request(self) -> Result<CallRequest, Failure> {
-        let data = match (self.input, self.data) {
-            (Some(input), Some(data)) if input != data => {
-                return Err(Failure::refused(
-                    "both \"data\" and \"input\" are set and not equal. Please use \"input\" to pass transaction call data",
-                ));
-            }
-            (Some(input), _) => input,
-            (None, data) => data.unwrap_or_default(),
-        };
-        if self.gas_price.is_some()
-            && (self.max_fee_per_gas.is_some() || self.max_priority_fee_per_gas.is_some())
-        {
-            return Err(Failure::refused(
-                "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified",
-            ));
-        }
-        Ok(CallRequest {
-            from: self.from,
-            to: self.to,
-            gas: self.gas.map(|gas| gas.to()),
-            gas_price: self.gas_price.or(self.max_fee_per_gas).map(|price| price.to()),
-            value: self.value.unwrap_or_default(),
-            data,
-            access_list: self.access_list,
-        })
-    }
-}
-
 fn call(context: &Context, args: &Args) -> Answer {
-    let request = args.required::<Message>(0)?.into_request()?;
-    let at = state_at(context, args.optional(1)?)?;
-    refuse_overrides(args)?;
-    let outcome = context.ledger.call(&request, at)?;
+    let (request, at, overrides) = arguments(context, args)?;
+    let outcome = context.ledger.call_with(&request, at, &overrides)?;
     match outcome.status {
         CallStatus::Success => json(&outcome.output),
         CallStatus::Revert => Err(revert::failure(outcome.output)),
@@ -76,20 +26,14 @@ fn call(context: &Context, args: &Args) -> Answer {
 }
 
 fn estimate_gas(context: &Context, args: &Args) -> Answer {
-    let request = args.required::<Message>(0)?.into_request()?;
-    let at = state_at(context, args.optional(1)?)?;
-    refuse_overrides(args)?;
-    json(&U64::from(context.ledger.estimate_gas(&request, at)?))
+    let (request, at, overrides) = arguments(context, args)?;
+    json(&U64::from(context.ledger.estimate_gas_with(&request, at, &overrides)?))
 }
 
-/// An answer that ignored an override would be a wrong answer.
-fn refuse_overrides(args: &Args) -> Result<(), Failure> {
-    for index in [2, 3] {
-        if args.optional::<Map<String, Value>>(index)?.is_some_and(|overrides| !overrides.is_empty()) {
-            return Err(Failure::params(format!(
-                "invalid argument {index}: overrides are not supported by this node"
-            )));
-        }
-    }
-    Ok(())
+/// Message, block, state overrides, block overrides.
+fn arguments(context: &Context, args: &Args) -> Result<(CallRequest, At, Overrides), Failure> {
+    let request = args.required::<Message>(0)?.into_request(context.chain_id())?;
+    let at = state_at(context, args.optional(1)?)?;
+    let (state, block) = (args.optional(2)?, args.optional(3)?);
+    Ok((request, at, Overrides { state: state.unwrap_or_default(), block: block.unwrap_or_default() }))
 }

@@ -91,8 +91,13 @@ impl Peer {
         let shared = negotiate(&EthVersion::ALL, &capabilities).unwrap();
         let (out, queue) = mpsc::unbounded_channel();
         let (tell, heard) = mpsc::unbounded_channel();
-        tokio::spawn(write_all(outgoing, queue));
-        tokio::spawn(listen(incoming, shared, out.clone(), story.shows, tell));
+        let writer = tokio::spawn(write_all(outgoing, queue));
+        let listener = listen(incoming, shared, out.clone(), story.shows, tell);
+        // It hangs up when the node says goodbye, as clients do: the node waits a while for that.
+        tokio::spawn(async move {
+            listener.await;
+            writer.abort();
+        });
         let mut peer = Self { out, shared, heard, unread: Vec::new() };
         peer.send_eth(id::STATUS, &story.status.encode());
         // A question is answered once the node has taken us for a peer.
@@ -218,8 +223,12 @@ async fn listen(
             }
             _ => None,
         };
+        let is_over = matches!(heard, Some(Heard::Goodbye(_)));
         if heard.is_some_and(|heard| tell.send(heard).is_err()) {
             return;
+        }
+        if is_over {
+            break;
         }
     }
     let _ = tell.send(Heard::Closed);

@@ -4,9 +4,9 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::collections::BTreeMap;
 
 #[derive(Default)]
-struct Memory {
-    leaves: BTreeMap<B256, Vec<u8>>,
-    nodes: BTreeMap<Nibbles, BranchNodeCompact>,
+pub(crate) struct Memory {
+    pub(crate) leaves: BTreeMap<B256, Vec<u8>>,
+    pub(crate) nodes: BTreeMap<Nibbles, BranchNodeCompact>,
 }
 
 impl TrieSource for Memory {
@@ -23,6 +23,13 @@ impl TrieSource for Memory {
 impl Memory {
     fn apply(&mut self, changes: &[LeafChange]) -> B256 {
         let delta = walk(self, changes).unwrap();
+        let root = delta.root;
+        self.take(changes, delta);
+        root
+    }
+
+    /// Writes what changed, as the state file does.
+    pub(crate) fn take(&mut self, changes: &[LeafChange], delta: TrieDelta) {
         for (key, value) in changes {
             match value {
                 Some(value) => self.leaves.insert(*key, value.clone()),
@@ -33,10 +40,9 @@ impl Memory {
             self.nodes.remove(&path);
         }
         self.nodes.extend(delta.put);
-        delta.root
     }
 
-    fn rebuilt(&self) -> (B256, BTreeMap<Nibbles, BranchNodeCompact>) {
+    pub(crate) fn rebuilt(&self) -> (B256, BTreeMap<Nibbles, BranchNodeCompact>) {
         let mut builder = HashBuilder::default().with_updates(true);
         for (key, value) in &self.leaves {
             builder.add_leaf(Nibbles::unpack(key), value);
@@ -56,7 +62,7 @@ fn key(random: &mut StdRng) -> B256 {
     key
 }
 
-fn batch(random: &mut StdRng, trie: &Memory) -> Vec<LeafChange> {
+pub(crate) fn batch(random: &mut StdRng, trie: &Memory) -> Vec<LeafChange> {
     let mut changes = BTreeMap::new();
     for _ in 0..random.random_range(1..60) {
         let existing = trie.leaves.keys().nth(random.random_range(0..trie.leaves.len().max(1)));
@@ -70,7 +76,9 @@ fn batch(random: &mut StdRng, trie: &Memory) -> Vec<LeafChange> {
     changes.into_iter().collect()
 }
 
-fn without_root_hash(nodes: &BTreeMap<Nibbles, BranchNodeCompact>) -> BTreeMap<Nibbles, BranchNodeCompact> {
+pub(crate) fn without_root_hash(
+    nodes: &BTreeMap<Nibbles, BranchNodeCompact>,
+) -> BTreeMap<Nibbles, BranchNodeCompact> {
     let strip = |node: &BranchNodeCompact| BranchNodeCompact { root_hash: None, ..node.clone() };
     nodes.iter().map(|(path, node)| (*path, strip(node))).collect()
 }
