@@ -94,7 +94,7 @@ operator-test: ## operator against a real API server
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
-clients: ## ethers, viem, cast, forge, web3.py, ethclient and alloy against live nodes (CLIENTS="node python go alloy" for some)
+clients: ## ethers, viem, cast, forge, web3.py and ethclient against live nodes (CLIENTS="node python go" for some)
 	@e2e/clients/run
 chart: ## lint and render the Helm chart
 	@charts/check
@@ -115,6 +115,10 @@ soak: ## four nodes for MINUTES=10; ends with the interval error and round chang
 	cargo build --locked --release -p validator --bin quorate-validator --example soak
 	@$${CARGO_TARGET_DIR:-target}/release/examples/soak --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator --minutes $(MINUTES)
 
+.PHONY: bench-sync
+bench-sync: ## a fresh node catches up with EMPTY=50000 empty and FULL=100 full blocks; ends with empty-blocks-per-second= mgas-per-second=
+	cargo build --locked --release -p validator --bin quorate-validator --example bench_sync
+	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_sync --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
 .PHONY: bench-state
 bench-state: ## block time while the state grows to ACCOUNTS=10000000 (minutes, 4 GB of disk); ends with growth= bytes-per-account=
 	cargo build --locked --release -p ledger --example state

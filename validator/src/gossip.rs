@@ -3,7 +3,6 @@
 use crate::pool::{Accepted, Origin, Pool, PoolError};
 use alloy_primitives::{B256, Bytes};
 use devp2p::{Misbehaviour, Network, PeerId};
-use futures::StreamExt as _;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast::error::RecvError, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -14,8 +13,6 @@ const BATCH_WAIT: Duration = Duration::from_millis(50);
 const BATCH_BYTES: usize = 256 * 1024;
 /// Batches from peers worked on at once; more are dropped, as their senders will offer them again or another peer will.
 const INBOUND: usize = 32;
-/// Transactions of one message worked on at once; in order, so that nonces seldom look gapped.
-const AT_ONCE: usize = 4;
 /// Batches that may wait to be worked on.
 pub const QUEUE: usize = 64;
 /// KiB of transactions from peers that may wait or be worked on.
@@ -178,9 +175,7 @@ fn next_unknown(rest: &mut &[B256], is_known: impl Fn(&B256) -> bool) -> Option<
 
 /// Takes transactions in, in order; false when the peer sent something else and is dropped.
 async fn take(pool: &Pool, network: &Network, from: PeerId, raw: Vec<Bytes>) -> bool {
-    let admitted = raw.into_iter().map(|raw| pool.submit(raw, Origin::Peer(from)));
-    let mut admitted = futures::stream::iter(admitted).buffered(AT_ONCE);
-    while let Some(outcome) = admitted.next().await {
+    for outcome in pool.submit_all(raw, Origin::Peer(from)).await {
         match outcome {
             Ok(_) => {}
             Err(error @ PoolError::Malformed(_)) => {

@@ -4,6 +4,9 @@
 //! what was mined, then the new head is told to the driver, to RPC subscribers and to peers.
 
 mod fork;
+mod segment;
+
+pub use segment::Fetched;
 
 use crate::{
     faults::Faults,
@@ -65,6 +68,16 @@ pub enum Imported {
     New(Arc<CommittedBlock>),
     /// Its height was filled before.
     Known,
+}
+
+/// Which block did not get in, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("block {number}: {source}")]
+pub struct BlockError {
+    /// Height.
+    pub number: u64,
+    /// Why.
+    pub source: ImportError,
 }
 
 /// Why a block did not get in.
@@ -161,6 +174,12 @@ impl Importer {
         if self.is_broken() {
             return Err(ImportError::Broken);
         }
+        let committed = self.commit(sealed).await?;
+        self.tell(&committed, source);
+        Ok(Imported::New(committed))
+    }
+
+    async fn commit(&self, sealed: Block) -> Result<Arc<CommittedBlock>, ImportError> {
         let (ledger, pool, faults) = (self.ledger.clone(), self.pool.clone(), self.faults.clone());
         let commit = move || {
             let committed = ledger.commit(sealed)?;
@@ -170,13 +189,7 @@ impl Importer {
             Ok(committed)
         };
         let outcome = tokio::task::spawn_blocking(commit).await.map_err(|_| ImportError::Stopping)?;
-        match outcome {
-            Ok(committed) => {
-                self.tell(&committed, source);
-                Ok(Imported::New(committed))
-            }
-            Err(error) => Err(self.refused(error)),
-        }
+        outcome.map_err(|error| self.refused(error))
     }
 
     /// Two final blocks at one height break what finality promises: nothing may be voted for or imported any more.
@@ -205,11 +218,7 @@ impl Importer {
     fn tell(&self, committed: &Arc<CommittedBlock>, source: Source) {
         let header = &committed.block.header;
         let transactions = committed.block.body.transactions.len();
-        self.head.send_replace(HeadInfo {
-            number: header.number,
-            hash: committed.hash,
-            header: Arc::new(header.clone()),
-        });
+        self.show(committed);
         let _ = self.committed.send(Arc::clone(committed));
         if let Some(network) = self.network.get() {
             if source != Source::Fetched {
@@ -217,18 +226,8 @@ impl Importer {
             }
             network.head_moved();
         }
-        let round = Extra::decode_exact(&header.extra_data).map_or(0, |extra| extra.round);
         self.metrics.block_imported();
-        self.metrics.head_number.set(gauge(header.number));
-        self.metrics.head_timestamp.set(gauge(header.timestamp));
-        self.metrics.transactions.inc_by(transactions as u64);
-        self.metrics.gas_used.inc_by(header.gas_used);
-        if self.own == Some(header.beneficiary) {
-            self.metrics.blocks_proposed.inc();
-        }
-        if round > 0 {
-            self.metrics.round0_missed.inc();
-        }
+        let round = self.count(committed);
         tracing::info!(
             number = header.number,
             hash = %committed.hash,
@@ -239,5 +238,29 @@ impl Importer {
             source = source.label(),
             "block"
         );
+    }
+
+    /// Makes a block the head that everybody sees.
+    fn show(&self, committed: &CommittedBlock) {
+        let header = &committed.block.header;
+        self.metrics.head_number.set(gauge(header.number));
+        self.metrics.head_timestamp.set(gauge(header.timestamp));
+        let header = Arc::new(header.clone());
+        self.head.send_replace(HeadInfo { number: header.number, hash: committed.hash, header });
+    }
+
+    /// Adds a block to the counters; the round it was decided in.
+    fn count(&self, committed: &CommittedBlock) -> u32 {
+        let header = &committed.block.header;
+        let round = Extra::decode_exact(&header.extra_data).map_or(0, |extra| extra.round);
+        self.metrics.transactions.inc_by(committed.block.body.transactions.len() as u64);
+        self.metrics.gas_used.inc_by(header.gas_used);
+        if self.own == Some(header.beneficiary) {
+            self.metrics.blocks_proposed.inc();
+        }
+        if round > 0 {
+            self.metrics.round0_missed.inc();
+        }
+        round
     }
 }

@@ -7,10 +7,16 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Metric as Collected, Registry},
 };
-use std::{fmt, time::Instant};
+use std::{
+    fmt,
+    sync::atomic::AtomicU64,
+    time::{Duration, Instant},
+};
 
 /// A counter by one label.
 pub type ByLabel = Family<[(&'static str, &'static str); 1], Counter>;
+/// Seconds by one label.
+pub type SecondsByLabel = Family<[(&'static str, &'static str); 1], Counter<f64, AtomicU64>>;
 /// A counter by method and outcome.
 pub type ByMethod = Family<[(&'static str, &'static str); 2], Counter>;
 
@@ -56,6 +62,8 @@ pub struct Metrics {
     pub votes_signed: ByLabel,
     /// [`names::JOURNAL_WRITE`].
     pub journal_write: Histogram,
+    /// [`names::SYNC_SECONDS`], label `stage`.
+    pub sync_seconds: SecondsByLabel,
     /// [`names::FAULTS`].
     pub faults: Counter,
 }
@@ -86,6 +94,7 @@ impl Default for Metrics {
             rpc_requests: add(r, names::RPC_REQUESTS, ByMethod::default()),
             votes_signed: add(r, names::VOTES_SIGNED, ByLabel::default()),
             journal_write: add(r, names::JOURNAL_WRITE, Histogram::new(write)),
+            sync_seconds: add(r, names::SYNC_SECONDS, SecondsByLabel::default()),
             faults: add(r, names::FAULTS, Counter::default()),
             last_import: Mutex::new(None),
             registry,
@@ -104,6 +113,11 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+
+    /// Notes time spent catching up.
+    pub fn synced(&self, stage: &'static str, took: Duration) {
+        self.sync_seconds.get_or_create(&[("stage", stage)]).inc_by(took.as_secs_f64());
     }
 
     /// Notes that a block was imported, and how long after the one before.
@@ -130,6 +144,7 @@ mod tests {
         metrics.messages_rejected.get_or_create(&[("reason", "old_round")]).inc();
         metrics.votes_signed.get_or_create(&[("kind", "commit")]).inc();
         metrics.rpc_requests.get_or_create(&[("method", "eth_call"), ("outcome", "ok")]).inc();
+        metrics.synced("commit", Duration::from_millis(1));
         metrics.render().unwrap()
     }
 

@@ -30,12 +30,14 @@ use journal::{Journal, JournalError};
 use ledger::{At, CommittedBlock, KnownSenders, Ledger, LedgerError, Recovered};
 use parking_lot::{Mutex, RwLock};
 use std::{
+    borrow::Borrow,
     collections::BTreeSet,
     net::IpAddr,
     path::Path,
     sync::{Arc, Weak},
     time::Instant,
 };
+use submit::Intake;
 use tokio::sync::{Semaphore, broadcast, watch};
 
 /// Where a transaction came from.
@@ -116,7 +118,7 @@ struct Shared {
     rules: RwLock<Rules>,
     journal: Journal,
     accepted: broadcast::Sender<Accepted>,
-    admissions: Arc<Semaphore>,
+    intake: Intake,
     peer_admissions: Arc<Semaphore>,
     heads: watch::Sender<u64>,
     started: Instant,
@@ -139,7 +141,7 @@ impl Pool {
             rules: RwLock::new(Rules::after(ledger.genesis(), &head.header)),
             journal,
             accepted: broadcast::Sender::new(limits.accepted_backlog),
-            admissions: Arc::new(Semaphore::new(limits.concurrent_admissions)),
+            intake: Intake::new(limits.concurrent_admissions),
             peer_admissions: Arc::new(Semaphore::new(limits.concurrent_peer_admissions)),
             heads: watch::Sender::new(head.number),
             started: Instant::now(),
@@ -147,7 +149,7 @@ impl Pool {
         };
         let pool = Self { shared: Arc::new(shared) };
         pool.shared.ledger.use_known_senders(pool.known_senders());
-        pool.replay(replay);
+        pool.replay(&replay);
         Ok(pool)
     }
 
@@ -156,18 +158,34 @@ impl Pool {
         self.shared.core.lock().core.best().map(|pooled| pooled.recovered.clone())
     }
 
+    /// The same after so many arrivals, of senders of whom something came since, and how many came in until now.
+    pub fn best_since(&self, arrivals: u64) -> (impl Iterator<Item = Recovered> + Send + use<>, u64) {
+        let state = self.shared.core.lock();
+        let turns = state.core.best_since(arrivals).map(|pooled| pooled.recovered.clone());
+        (turns, state.core.arrivals())
+    }
+
     /// Follows the chain: call it after every commit, in order. Blocking.
     pub fn on_new_head(&self, committed: &CommittedBlock) -> Result<(), LedgerError> {
-        let number = committed.block.header.number;
-        *self.shared.rules.write() = Rules::after(self.shared.ledger.genesis(), &committed.block.header);
-        let authors: BTreeSet<Address> = committed.senders.iter().copied().collect();
+        self.on_new_heads(std::slice::from_ref(committed))
+    }
+
+    /// The same after several blocks at once, of which the last is the head.
+    pub fn on_new_heads<B: Borrow<CommittedBlock>>(&self, committed: &[B]) -> Result<(), LedgerError> {
+        let Some(head) = committed.last().map(|last| &last.borrow().block.header) else { return Ok(()) };
+        let number = head.number;
+        *self.shared.rules.write() = Rules::after(self.shared.ledger.genesis(), head);
+        let authors: BTreeSet<Address> =
+            committed.iter().flat_map(|block| block.borrow().senders.iter().copied()).collect();
         let touched = authors
             .into_iter()
             .map(|address| Ok((address, self.sender_at(address, At::Number(number))?)))
             .collect::<Result<Vec<_>, LedgerError>>()?;
 
         let mut state = self.shared.core.lock();
-        state.core.on_new_head(&committed.transaction_hashes, &touched);
+        let mined: Vec<B256> =
+            committed.iter().flat_map(|block| block.borrow().transaction_hashes.iter().copied()).collect();
+        state.core.on_new_head(&mined, &touched);
         state.core.expire(self.now_s());
         state.head = number;
         self.compact_if_due(&state.core);

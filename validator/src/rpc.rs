@@ -23,8 +23,11 @@ mod istanbul;
 mod memory;
 mod message;
 mod net;
+mod ots;
 mod push;
 mod qbft;
+mod quorate;
+mod raw;
 mod revert;
 mod server;
 mod threads;
@@ -44,7 +47,8 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::broadcast;
 
 /// Namespaces that a configuration may name.
-pub const NAMESPACES: [&str; 7] = ["debug", "eth", "istanbul", "net", "qbft", "txpool", "web3"];
+pub const NAMESPACES: [&str; 9] =
+    ["debug", "eth", "istanbul", "net", "ots", "qbft", "quorate", "txpool", "web3"];
 
 /// What RPC asks of the rest of the node; every answer is immediate.
 pub trait NodeView: Send + Sync + 'static {

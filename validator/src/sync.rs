@@ -1,9 +1,12 @@
 //! Catching up: a late or restarted node fetches the blocks it misses, checks them in order and joins in.
 //!
 //! A quorum's seals make a block final, so blocks from one peer suffice; which validators may seal a block follows
-//! from the state before it, so blocks are fetched ahead but checked one after the other, by the ledger's commit.
+//! from the state before it, so blocks are fetched ahead but executed one after the other, in segments of which the
+//! ledger checks the last block's seals before it keeps or shows any of it.
 
+mod bodies;
 mod fetch;
+mod headers;
 mod plan;
 mod turns;
 
@@ -11,9 +14,10 @@ pub use plan::{Claim, Plan, plan};
 
 use crate::{
     clock::Clock,
-    import::{ImportError, Importer, Source},
+    import::{BlockError, ImportError, Importer, Source},
 };
 use devp2p::{Misbehaviour, Network, PeerId, PeerInfo};
+use fetch::Ended;
 use ledger::{Block, CommitError, HeadInfo};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -84,6 +88,22 @@ enum Failure {
     Useless(String),
     #[error("block {number}: {source}")]
     Import { number: u64, source: ImportError },
+}
+
+impl Failure {
+    /// The block whose body is not the one of its header.
+    fn wrong_body(&self) -> Option<u64> {
+        match self {
+            Self::Import { number, source: ImportError::Refused(CommitError::Body { .. }) } => Some(*number),
+            _ => None,
+        }
+    }
+}
+
+impl From<BlockError> for Failure {
+    fn from(BlockError { number, source }: BlockError) -> Self {
+        Self::Import { number, source }
+    }
 }
 
 impl Sync {
@@ -157,11 +177,15 @@ impl Sync {
             };
             self.turn = self.turn.wrapping_add(1);
             self.last_asked_ms = now_ms;
-            let fetched = self.fetch_from(peer).await;
-            if let Err(failure) = &fetched {
-                self.failed(peer, failure);
-            }
-            let claimed_more = claims.iter().any(|claim| claim.peer == peer && claim.head > head);
+            let claimed = claims.iter().find(|claim| claim.peer == peer).map_or(head, |claim| claim.head);
+            let others =
+                claims.iter().filter(|claim| claim.peer != peer && claim.head >= claimed.max(head + 1));
+            let fetched = self.fetch_from(peer, claimed, others.map(|claim| claim.peer).collect()).await;
+            let fetched = fetched.map_err(|Ended { failure, lender }| {
+                self.failed(lender.unwrap_or(peer), &failure);
+                failure
+            });
+            let claimed_more = claimed > head;
             self.judge_turn(peer, claimed_more, head, &fetched);
             if self.importer.head().number == head {
                 return;

@@ -76,6 +76,8 @@ pub const RPC_REQUESTS: Metric = counter("quorate_rpc_requests", "JSON-RPC reque
 pub const VOTES_SIGNED: Metric = counter("quorate_votes_signed", "Consensus messages signed, by kind");
 /// Vote journal writes.
 pub const JOURNAL_WRITE: Metric = histogram("quorate_journal_write_seconds", "Time to make one vote durable");
+/// Where the time of catching up goes.
+pub const SYNC_SECONDS: Metric = counter("quorate_sync_seconds", "Seconds spent catching up, by stage");
 /// Local faults.
 pub const FAULTS: Metric = counter("quorate_faults", "Local faults that need a person");
 
@@ -100,6 +102,7 @@ pub const CATALOGUE: &[Metric] = &[
     RPC_REQUESTS,
     VOTES_SIGNED,
     JOURNAL_WRITE,
+    SYNC_SECONDS,
     FAULTS,
 ];
 

@@ -83,6 +83,8 @@ pub(crate) async fn keep_connected(shared: Arc<Shared>, peer: Enode) {
             if let Some((outcome, lasted)) = ended(&shared, &peer, &mut session).await {
                 note(&mut backoff, &mut last, outcome, lasted);
             }
+            // What an earlier dial came to says nothing of a path that has just been cut.
+            let last = if shared.table.get(&peer.id).is_some() { Some(Last::Unreachable) } else { last };
             let next = |last| backoff.next(last, shared.started.elapsed(), jitter());
             let delay = last.map_or(Duration::ZERO, next);
             sleep((delay + yielding(&shared, &peer)).min(MOST)).await;

@@ -3,7 +3,10 @@
 use crate::{
     Block, PeerId,
     eth::BlockRange,
-    eth::message::{announced, encode_new_block, encode_transaction_hashes, encode_transactions, id},
+    eth::message::{
+        announced, encode_new_block, encode_new_block_hashes, encode_transaction_hashes, encode_transactions,
+        id,
+    },
     istanbul::{CONSENSUS_CODES, MAX_CONSENSUS_PAYLOAD},
     peers::{peer::Peer, seen::consensus_hash},
     rlpx::compression::compress,
@@ -69,16 +72,29 @@ fn consensus_data(code: u8, payload: &Bytes) -> Option<Bytes> {
     compressed(payload)
 }
 
-/// Queues a block for every peer that has not shown it.
+/// Queues a block for every peer that has not shown it: in full, or by hash and number for a peer of this program that
+/// gets the votes and so has the block from its proposal, or asks for it.
 pub(crate) fn block(shared: &Shared, block: &Block, total_difficulty: U256) {
     let Ok(hash) = chain::hash::block_hash(&block.header) else {
         warn!(number = block.header.number, "block not announced: its extraData is not QBFT's");
         return;
     };
-    let Some(data) = compressed(&encode_new_block(block, total_difficulty)) else { return };
+    let (full, short) = (OnceCell::new(), OnceCell::new());
+    let audience = shared.audience.read().clone();
     for peer in shared.table.all() {
-        if peer.seen.lock().blocks.insert(hash) {
-            peer.send_eth(id::NEW_BLOCK, data.clone());
+        if !peer.seen.lock().blocks.insert(hash) {
+            continue;
+        }
+        let votes = peer.capabilities.istanbul_base.is_some() && audience.includes(&peer.address);
+        let (id, data) = if peer.is_ours && votes {
+            let hashes = || compressed(&encode_new_block_hashes(&[(hash, block.header.number)]));
+            (id::NEW_BLOCK_HASHES, short.get_or_init(hashes))
+        } else {
+            let whole = || compressed(&encode_new_block(block, total_difficulty));
+            (id::NEW_BLOCK, full.get_or_init(whole))
+        };
+        if let Some(data) = data {
+            peer.send_eth(id, data.clone());
         }
     }
 }

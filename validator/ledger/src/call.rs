@@ -1,9 +1,11 @@
 //! Calls that change nothing: `eth_call`, gas estimates, and consensus reading its contract.
 
+mod access_list;
 pub(crate) mod overrides;
 pub(crate) mod precompiles;
 pub(crate) mod scene;
 
+pub use access_list::AccessListOutcome;
 pub use overrides::Overrides;
 
 use crate::{At, CallError, Ledger, execute::env, ledger::Chain, store::view::StateView};
@@ -241,7 +243,7 @@ fn transaction(
     }
 }
 
-fn outcome(result: ExecutionResult) -> CallOutcome {
+pub(crate) fn outcome(result: ExecutionResult) -> CallOutcome {
     let gas_used = result.tx_gas_used();
     match result {
         ExecutionResult::Success { output, .. } => {

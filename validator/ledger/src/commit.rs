@@ -22,8 +22,9 @@ impl Ledger {
         check_place(&parent, &sealed.header)?;
         let hash = hash::block_hash(&sealed.header).map_err(CommitError::ExtraData)?;
         check_seals(&sealed.header, &parent.validators(chain)?)?;
-        check_contents(&sealed)?;
-        let executed = match chain.candidates.get(&hash) {
+        let candidate = chain.candidates.get(&hash);
+        check_contents(&sealed, candidate.as_deref())?;
+        let executed = match candidate {
             Some(executed) => executed,
             None => Arc::new(run(chain, &parent, &sealed, hash)?),
         };
@@ -35,7 +36,7 @@ impl Ledger {
     }
 }
 
-fn check_place(parent: &Head, header: &Header) -> Result<(), CommitError> {
+pub(crate) fn check_place(parent: &Head, header: &Header) -> Result<(), CommitError> {
     let want = parent.info.number + 1;
     if header.number != want {
         return Err(CommitError::NotNext { got: header.number, want });
@@ -48,16 +49,9 @@ fn check_place(parent: &Head, header: &Header) -> Result<(), CommitError> {
 
 /// At least a quorum of seals, each over the commit hash of the header's round, each of another validator
 /// (`qbft-facts` §1.5, as strict as Besu).
-fn check_seals(header: &Header, validators: &[Address]) -> Result<(), CommitError> {
-    let extra = Extra::decode_exact(&header.extra_data).map_err(CommitError::ExtraData)?;
-    let (got, want) = (extra.seals.len(), quorum(validators.len()));
-    if got < want || want == 0 {
-        return Err(CommitError::Seals { got, want, validators: validators.len() });
-    }
+pub(crate) fn check_seals(header: &Header, validators: &[Address]) -> Result<(), CommitError> {
     // Refused before paying for their recovery.
-    if got > validators.len() {
-        return Err(CommitError::TooManySeals { got, validators: validators.len() });
-    }
+    let extra = count_seals(header, validators.len())?;
     let signed = hash::commit_hash(header, extra.round).map_err(CommitError::ExtraData)?;
     let recovered = extra.seals.par_iter().enumerate().map(|(index, seal)| {
         signature::recover(signed, seal).map_err(|source| CommitError::Seal { index, source })
@@ -71,13 +65,30 @@ fn check_seals(header: &Header, validators: &[Address]) -> Result<(), CommitErro
     twice.map_or(Ok(()), |pair| Err(CommitError::DuplicateSeal(pair[0])))
 }
 
-/// The body is the one that was sealed. Nobody sealed a wrong one, so a mismatch is the deliverer's fault.
-fn check_contents(sealed: &Block) -> Result<(), CommitError> {
+/// As many seals as can make a quorum of these validators; whose they are is not looked at.
+pub(crate) fn count_seals(header: &Header, validators: usize) -> Result<Extra, CommitError> {
+    let extra = Extra::decode_exact(&header.extra_data).map_err(CommitError::ExtraData)?;
+    let (got, want) = (extra.seals.len(), quorum(validators));
+    if got < want || want == 0 {
+        return Err(CommitError::Seals { got, want, validators });
+    }
+    if got > validators {
+        return Err(CommitError::TooManySeals { got, validators });
+    }
+    Ok(extra)
+}
+
+/// The body is the one that was sealed. Nobody sealed a wrong one, so a mismatch is the deliverer's fault. Transactions
+/// that were executed under this header need no second root.
+pub(crate) fn check_contents(sealed: &Block, executed: Option<&Executed>) -> Result<(), CommitError> {
     check_body(sealed).map_err(|reason| CommitError::Body {
         field: "ommers and withdrawals",
         got: reason.to_string(),
         want: "none".to_string(),
     })?;
+    if executed.is_some_and(|executed| executed.is_of(&sealed.body.transactions)) {
+        return Ok(());
+    }
     let (got, want) =
         (proofs::calculate_transaction_root(&sealed.body.transactions), sealed.header.transactions_root);
     if got == want {
@@ -97,7 +108,7 @@ fn run(chain: &Chain, parent: &Head, sealed: &Block, hash: B256) -> Result<Execu
     })
 }
 
-fn committed(block: Block, hash: B256, executed: Arc<Executed>) -> CommittedBlock {
+pub(crate) fn committed(block: Block, hash: B256, executed: Arc<Executed>) -> CommittedBlock {
     // The candidate list let go of it when the head moved, so this rarely copies.
     let (transaction_hashes, senders, receipts) = match Arc::try_unwrap(executed) {
         Ok(executed) => (executed.transaction_hashes, executed.senders, executed.receipts),

@@ -1,21 +1,22 @@
 //! What consensus reads from the state after the head.
 
 use crate::{
-    CallError, CallRequest, CallStatus, Ledger, LedgerError, Parameters,
+    CallError, CallRequest, CallStatus, HeadInfo, Ledger, LedgerError, Parameters,
     call::run_call,
     ledger::{Chain, Head},
+    trie::root::StateDiff,
 };
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_sol_types::SolCall;
 use chain::{
     genesis::Selection,
     governance::{
         GOVERNANCE,
         Governance::{getValidatorsCall, parametersAtCall},
-        Hardfork, ParametersView,
+        Hardfork, ParametersView, governance_code,
     },
 };
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 /// Gas of consensus calls: part of the rules, so not the operator's to choose.
 pub(crate) const CONSENSUS_CALL_GAS: u64 = 50_000_000;
@@ -31,7 +32,12 @@ const ACTIVE_FORKS: [&str; 4] = ["shanghai", "cancun", "prague", "osaka"];
 pub(crate) struct NextHeight {
     pub(crate) validators: Arc<[Address]>,
     pub(crate) parameters: Parameters,
+    /// The same answer holds for every later height until the governance contract's account changes.
+    pub(crate) lasting: bool,
 }
+
+/// Validators and parameters as the governance contract gives them, and whether they outlast the height.
+type Governed = (Vec<Address>, Parameters, bool);
 
 impl Ledger {
     /// The validators of head + 1, ascending.
@@ -61,22 +67,22 @@ impl Head {
             return Ok(next);
         }
         let height = self.info.number + 1;
-        let (mut validators, parameters) = match chain.genesis.schedule.at(height).selection {
+        let (mut validators, parameters, lasting) = match chain.genesis.schedule.at(height).selection {
             Selection::Contract(GOVERNANCE) => self.governed(chain)?,
             Selection::Contract(contract) => {
-                (self.contract_validators(chain, contract)?, scheduled_parameters(chain, height))
+                (self.contract_validators(chain, contract)?, scheduled_parameters(chain, height), false)
             }
             Selection::Header => {
-                (self.tally(chain)?.validators().to_vec(), scheduled_parameters(chain, height))
+                (self.tally(chain)?.validators().to_vec(), scheduled_parameters(chain, height), false)
             }
         };
         validators.sort_unstable();
         validators.dedup();
-        Ok(self.next.get_or_init(|| NextHeight { validators: validators.into(), parameters }))
+        Ok(self.next.get_or_init(|| NextHeight { validators: validators.into(), parameters, lasting }))
     }
 
     /// Validators and parameters by the governance contract, or the successor that a vote named and that is in force.
-    fn governed(&self, chain: &Chain) -> Result<(Vec<Address>, Parameters), LedgerError> {
+    fn governed(&self, chain: &Chain) -> Result<Governed, LedgerError> {
         let height = self.info.number + 1;
         let mut contract = GOVERNANCE;
         for _ in 0..SUCCESSORS {
@@ -93,9 +99,24 @@ impl Head {
                 request_timeout_ms: view.requestTimeoutMillis,
                 gas_limit_target: view.gasLimit,
             };
-            return Ok((self.contract_validators(chain, contract)?, parameters));
+            let lasting = contract == GOVERNANCE && self.is_lasting(chain, &view)?;
+            return Ok((self.contract_validators(chain, contract)?, parameters, lasting));
         }
         Err(self.fault(contract, format!("more than {SUCCESSORS} contracts succeed one another")))
+    }
+
+    /// Whether nothing is scheduled that a later height brings into force by itself. Asked only of the code we know: it
+    /// keeps one change per parameter, so what holds at this height and at the last one holds at all between.
+    fn is_lasting(&self, chain: &Chain, view: &ParametersView) -> Result<bool, LedgerError> {
+        static KNOWN_CODE: LazyLock<B256> = LazyLock::new(|| keccak256(governance_code()));
+        let height = self.info.number + 1;
+        let account = self.view.account(&keccak256(GOVERNANCE))?;
+        let is_known = account.is_some_and(|account| account.code_hash == *KNOWN_CODE);
+        let in_force = view.hardforks.iter().all(|fork| fork.atBlock <= height);
+        if !is_known || !in_force || !view.successor.location.is_zero() {
+            return Ok(false);
+        }
+        Ok(self.parameters_at(chain, GOVERNANCE, u64::MAX)? == *view)
     }
 
     fn parameters_at(
@@ -163,10 +184,24 @@ fn check_hardforks(hardforks: &[Hardfork], height: u64) -> Result<(), LedgerErro
     Ok(())
 }
 
+impl Chain {
+    /// What the head after `parent` knows of its next height before anybody asks.
+    pub(crate) fn carried(&self, parent: &Head, info: &HeadInfo, diff: &StateDiff) -> OnceLock<NextHeight> {
+        let selection = self.genesis.schedule.at(info.number.saturating_add(1)).selection;
+        let governance = keccak256(GOVERNANCE);
+        let is_untouched =
+            || diff.accounts.binary_search_by_key(&governance, |change| change.account).is_err();
+        let known = parent
+            .next
+            .get()
+            .filter(|next| next.lasting && selection == Selection::Contract(GOVERNANCE) && is_untouched());
+        known.cloned().map_or_else(OnceLock::new, OnceLock::from)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::B256;
 
     #[test]
     fn a_scheduled_fork_that_is_not_known_stops_the_node_at_its_block() {

@@ -29,6 +29,16 @@ pub enum LedgerError {
         /// Oldest that can be read.
         oldest: u64,
     },
+    /// Tries of an older state would have to be put together from too much that changed since.
+    #[error(
+        "missing trie node: tries go back {limit} blocks and 100,000 changed keys from the head, block {block} is further; ask for a newer block"
+    )]
+    TriePruned {
+        /// Asked for.
+        block: u64,
+        /// Blocks that tries go back at most.
+        limit: u64,
+    },
     /// The validator contract did not answer with a list of validators.
     #[error("validator contract {contract} at block {block}: {reason}")]
     ValidatorContract {
@@ -337,6 +347,16 @@ pub enum CommitError {
         /// In the header.
         want: String,
     },
+    /// Invalid, and no quorum sealed it: the peer that sent it made it up.
+    #[error("block {number} ({hash}) is invalid and no quorum sealed it: {reason}; ask another peer")]
+    Unsealed {
+        /// Height.
+        number: u64,
+        /// On-chain hash.
+        hash: B256,
+        /// Why.
+        reason: Box<InvalidBlock>,
+    },
     /// A quorum sealed what we find invalid: this node is broken or runs other rules. Stop, do not go on.
     #[error(
         "LOCAL FAULT: block {number} ({hash}) is sealed by a quorum but invalid here: {reason}; stop this node, compare versions and genesis, resync"
@@ -398,6 +418,74 @@ pub enum CallError {
     /// The block asked for, or its state, is not here.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+}
+
+/// Why a simulation ends without a result.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulateError {
+    /// No blocks were described.
+    #[error("empty input")]
+    Empty,
+    /// More blocks than one simulation may have.
+    #[error("too many blocks: {got}, at most {limit} from the base block on")]
+    TooManyBlocks {
+        /// Blocks, those that fill gaps included.
+        got: u64,
+        /// Allowed.
+        limit: u64,
+    },
+    /// A block's number is not above that of the one before.
+    #[error("block numbers must be in order: {got} <= {previous}")]
+    NumberOrder {
+        /// Of the block.
+        got: u64,
+        /// Of the one before.
+        previous: u64,
+    },
+    /// A block's time is not after that of the one before.
+    #[error("block timestamps must be in order: {got} <= {previous}")]
+    TimeOrder {
+        /// Of the block.
+        got: u64,
+        /// Of the one before.
+        previous: u64,
+    },
+    /// A call wants more gas than is left in its block.
+    #[error("block gas limit reached: remaining: {remaining}, required: {required}")]
+    BlockGas {
+        /// Left in the block.
+        remaining: u64,
+        /// Asked for.
+        required: u64,
+    },
+    /// The calls together used all gas that a simulation may use.
+    #[error("gas cap of {cap} for all calls of a simulation is used up; simulate fewer calls")]
+    GasCap {
+        /// Allowed.
+        cap: u64,
+    },
+    /// A call cannot be a transaction of its block.
+    #[error("err: {reason}: address {sender} (supplied gas {gas})")]
+    Invalid {
+        /// Why.
+        reason: InvalidTransaction,
+        /// Who sends it.
+        sender: Address,
+        /// Its gas limit.
+        gas: u64,
+    },
+    /// It took longer than allowed.
+    #[error("execution timeout: simulate fewer calls")]
+    OutOfTime,
+    /// An override, or the state it starts from.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl From<LedgerError> for SimulateError {
+    fn from(error: LedgerError) -> Self {
+        Self::Call(error.into())
+    }
 }
 
 /// Why there is no trace.

@@ -9,7 +9,7 @@ use crate::{
     store::{
         blocks::BlockStore,
         codec::SlimAccount,
-        state::{BlockEffects, StateHead, StateStore, WriteOptions},
+        state::{BlockEffects, SegmentEffects, StateHead, StateStore, WriteOptions},
         view::StateView,
     },
     trie::{
@@ -157,11 +157,20 @@ impl Chain {
         let options = WriteOptions { history_blocks: self.options.history_blocks, durable };
         self.clocks.state_file.time(|| self.state.apply(&effects, options))?;
         self.tries.adopt(&executed.diff.tries);
-        let hash = info.hash;
-        let tally = self.next_tally(&info)?;
-        let head = Head { info, view: self.state.view()?, next: OnceLock::new(), tally };
+        let (hash, parent) = (info.hash, self.head());
+        let tally = self.next_tally(&parent, &info)?;
+        let next = self.carried(&parent, &info, &executed.diff);
+        let head = Head { info, view: self.state.view()?, next, tally };
         *self.head.write() = Arc::new(head);
         self.candidates.move_to(hash);
+        Ok(())
+    }
+
+    /// Writes the state of a segment whose blocks are durable in the block file, then moves the head to its last one.
+    pub(crate) fn settle(&self, last: Head, effects: &SegmentEffects<'_>) -> Result<(), LedgerError> {
+        self.clocks.state_file.time(|| self.state.apply_segment(effects, self.options.history_blocks))?;
+        let head = Head { view: self.state.view()?, ..last };
+        *self.head.write() = Arc::new(head);
         Ok(())
     }
 

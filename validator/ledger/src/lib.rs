@@ -20,7 +20,11 @@ mod execute;
 mod ledger;
 mod logs;
 mod options;
+mod past;
+mod proof;
 mod reader;
+mod segment;
+mod simulate;
 mod spent;
 mod store;
 mod tally;
@@ -29,15 +33,22 @@ mod trie;
 mod validate;
 
 pub use attributes::{BuildAttributes, Built, KnownSenders, Parameters, Recovered, SkipReason};
-pub use call::{CallOutcome, CallRequest, CallStatus, Overrides};
+pub use call::{AccessListOutcome, CallOutcome, CallRequest, CallStatus, Overrides};
 pub use committed::{CommittedBlock, HeadInfo, TransactionLocation};
-pub use error::{CallError, CommitError, InvalidBlock, LedgerError, OpenError, TraceError};
+pub use error::{CallError, CommitError, InvalidBlock, LedgerError, OpenError, SimulateError, TraceError};
 pub use ledger::Ledger;
 pub use logs::{LogEntry, LogFilter};
 pub use options::Options;
+pub use past::PROOF_BLOCKS;
+pub use proof::{AccountProof, SlotProof};
 pub use reader::{Account, At};
+pub use segment::{Prepared, SEGMENT_BLOCKS, SegmentError};
+pub use simulate::{MAX_SIMULATED_BLOCKS, SimulatedBlock, Simulation, SimulationBlock, SimulationCall};
 pub use spent::Spent;
 pub use trace::{TraceBounds, TraceSink};
+
+/// Why the EVM refuses a transaction.
+pub use revm::context::result::InvalidTransaction;
 
 /// A signed transaction without blobs; type 3 is refused wherever one could enter.
 pub type Transaction = alloy_consensus::TxEnvelope;

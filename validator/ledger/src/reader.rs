@@ -2,11 +2,14 @@
 
 use crate::{
     Block, BlockBody, HeadInfo, Ledger, LedgerError, Receipt, TransactionLocation,
+    execute::rules,
+    ledger::Head,
     store::{codec::SlimAccount, view::StateView},
 };
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, TxHash, U256, keccak256};
-use std::sync::Arc;
+use revm::precompile::{PrecompileSpecId, Precompiles};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A block to read at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,12 @@ pub struct Account {
     pub code_hash: B256,
     /// Root of its storage trie.
     pub storage_root: B256,
+}
+
+impl From<SlimAccount> for Account {
+    fn from(SlimAccount { nonce, balance, code_hash, storage_root }: SlimAccount) -> Self {
+        Self { nonce, balance, code_hash, storage_root }
+    }
 }
 
 impl Ledger {
@@ -118,9 +127,7 @@ impl Ledger {
     /// An account.
     pub fn account(&self, address: Address, at: At) -> Result<Account, LedgerError> {
         let (view, _) = self.state(at)?;
-        let SlimAccount { nonce, balance, code_hash, storage_root } =
-            view.account(&keccak256(address))?.unwrap_or_default();
-        Ok(Account { nonce, balance, code_hash, storage_root })
+        Ok(view.account(&keccak256(address))?.unwrap_or_default().into())
     }
 
     /// A storage slot; zero when unset.
@@ -144,6 +151,19 @@ impl Ledger {
         self.chain.state.oldest()
     }
 
+    /// Blocks whose state stays readable behind the head; 0 for all.
+    pub fn history_blocks(&self) -> u64 {
+        self.chain.options.history_blocks
+    }
+
+    /// Precompiles of the fork in force at a block of this number and time, by their names in EIP-7910.
+    pub fn precompiles(&self, number: u64, timestamp: u64) -> BTreeMap<String, Address> {
+        let spec = rules::spec(&self.chain.genesis, number, timestamp);
+        let precompiles = Precompiles::new(PrecompileSpecId::from_spec_id(spec));
+        let named = |address: &Address| Some((precompiles.get(address)?.id().name().to_string(), *address));
+        precompiles.addresses().filter_map(named).collect()
+    }
+
     /// State after a block, and its header.
     pub(crate) fn state(&self, at: At) -> Result<(StateView, Arc<Header>), LedgerError> {
         let head = self.chain.head();
@@ -153,6 +173,12 @@ impl Ledger {
             At::Number(number) => number,
             At::Hash(hash) => self.chain.blocks.number(&hash)?.ok_or_else(unknown)?,
         };
+        self.state_on(&head, block)
+    }
+
+    /// State after a block as seen from `head`, and the block's header.
+    pub(crate) fn state_on(&self, head: &Head, block: u64) -> Result<(StateView, Arc<Header>), LedgerError> {
+        let unknown = || LedgerError::UnknownBlock(block.to_string());
         if block == head.info.number {
             return Ok((head.view.clone(), Arc::clone(&head.info.header)));
         }

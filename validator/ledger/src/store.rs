@@ -3,6 +3,7 @@
 pub(crate) mod blocks;
 pub(crate) mod codec;
 pub(crate) mod history;
+pub(crate) mod pending;
 pub(crate) mod state;
 pub(crate) mod tables;
 pub(crate) mod view;

@@ -51,10 +51,14 @@ impl Chain {
         self.genesis.schedule.at(number.saturating_add(1)).selection == Selection::Header
     }
 
-    /// The tally of a head that follows the present one; unset when it must be worked out from the headers.
-    pub(crate) fn next_tally(&self, next: &HeadInfo) -> Result<OnceLock<Arc<VoteTally>>, LedgerError> {
-        let (slot, head) = (OnceLock::new(), self.head());
-        let Some(before) = head.tally.get().filter(|_| self.counts_votes(next.number)) else {
+    /// The tally of a head that follows `parent`; unset when it must be worked out from the headers.
+    pub(crate) fn next_tally(
+        &self,
+        parent: &Head,
+        next: &HeadInfo,
+    ) -> Result<OnceLock<Arc<VoteTally>>, LedgerError> {
+        let slot = OnceLock::new();
+        let Some(before) = parent.tally.get().filter(|_| self.counts_votes(next.number)) else {
             return Ok(slot);
         };
         let extra = extra(&next.header)?;

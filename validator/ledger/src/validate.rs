@@ -12,7 +12,7 @@ use crate::{
     ledger::{Chain, Head},
 };
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header};
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, TxHash, U256};
 use chain::{
     Extra,
     genesis::{EMPTY_REQUESTS_HASH, QBFT_MIX_HASH, Selection},
@@ -29,8 +29,11 @@ impl Ledger {
         check_place(&parent, &block.header)?;
         let hash = block_hash(&block.header).map_err(InvalidBlock::ExtraData)?;
         check_body(block)?;
-        if self.chain.candidates.get(&hash).is_some() {
+        if let Some(executed) = self.chain.candidates.get(&hash) {
             // The hash covers the header; only the body can still be another one.
+            if executed.is_of(&block.body.transactions) {
+                return Ok(());
+            }
             let root = alloy_consensus::proofs::calculate_transaction_root(&block.body.transactions);
             return same("transactionsRoot", root, block.header.transactions_root);
         }
@@ -159,7 +162,18 @@ pub(crate) fn execute(
     hash: B256,
 ) -> Result<Executed, InvalidBlock> {
     let known = chain.known_senders.get().map(AsRef::as_ref);
-    let (transaction_hashes, senders) = senders(transactions, known)?;
+    execute_by(chain, parent, header, transactions, hash, senders(transactions, known)?)
+}
+
+/// The same with hash and sender of each transaction known.
+pub(crate) fn execute_by(
+    chain: &Chain,
+    parent: &Head,
+    header: &Header,
+    transactions: &[Transaction],
+    hash: B256,
+    (transaction_hashes, senders): (Vec<TxHash>, Vec<Address>),
+) -> Result<Executed, InvalidBlock> {
     let mut executor = BlockExecutor::new(chain, parent, header);
     for (index, (tx, sender)) in transactions.iter().zip(&senders).enumerate() {
         executor.run(tx, *sender).map_err(|refused| invalid(refused, index, transaction_hashes[index]))?;

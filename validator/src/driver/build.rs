@@ -3,10 +3,10 @@
 
 use super::block::ProposedBlock;
 use crate::{clock::Clock, pool::Pool, votes::PendingVotes};
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, map::B256HashSet};
 use chain::{Extra, hash::ProposalRound};
 use ledger::{BuildAttributes, Ledger, LedgerError, Recovered};
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// Taking transactions starts this long before the tick, at most half a period.
 const LEAD_MS: u64 = 500;
@@ -137,7 +137,9 @@ struct Source<'a> {
     pool: &'a Pool,
     clock: &'a Clock,
     ready: Box<dyn Iterator<Item = Recovered> + Send>,
-    offered: HashSet<B256>,
+    offered: B256HashSet,
+    /// How many had come into the pool when it was last looked at.
+    arrivals: u64,
     /// When the block must be finished.
     end_ms: u64,
     /// Whether there is time to wait for more than the pool holds now.
@@ -149,7 +151,9 @@ impl<'a> Source<'a> {
         let now_ms = clock.unix_ms();
         let patient = now_ms.saturating_add(FINISH_MS) < due_ms;
         let end_ms = if patient { due_ms } else { now_ms.saturating_add(OVERDUE_MS) };
-        Self { pool, clock, ready: Box::new(pool.best()), offered: HashSet::new(), end_ms, patient }
+        let (ready, arrivals) = pool.best_since(0);
+        let offered = B256HashSet::default();
+        Self { pool, clock, ready: Box::new(ready), offered, arrivals, end_ms, patient }
     }
 
     fn next(&mut self) -> Option<Recovered> {
@@ -165,9 +169,8 @@ impl<'a> Source<'a> {
                 return None;
             }
             std::thread::sleep(POLL);
-            if self.pool.stats().pending > self.offered.len() {
-                self.ready = Box::new(self.pool.best());
-            }
+            let (ready, arrivals) = self.pool.best_since(self.arrivals);
+            (self.ready, self.arrivals) = (Box::new(ready), arrivals);
         }
     }
 

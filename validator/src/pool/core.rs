@@ -114,6 +114,15 @@ impl Core {
         Ok(())
     }
 
+    /// Why a transaction that was not looked at yet is refused: it is known, or nothing more is taken from its source. A
+    /// full pool so costs a flooder more than it costs us; that something might be replaced is found out too late.
+    pub fn refuses_unseen(&self, hash: &B256, bytes: usize, origin: Origin) -> Option<PoolError> {
+        if self.by_hash.contains_key(hash) {
+            return Some(PoolError::AlreadyKnown);
+        }
+        self.check_places(bytes, origin, None).err()
+    }
+
     /// After a block: what was mined leaves, and each given sender's queue follows its new state.
     pub fn on_new_head(&mut self, mined: &[B256], touched: &[(Address, Sender)]) {
         self.heads += 1;
@@ -184,6 +193,16 @@ impl Core {
     /// Executable transactions in the order in which a block should take them; a snapshot.
     pub fn best(&self) -> Turns {
         Turns::new(self.senders.values())
+    }
+
+    /// The same, of senders of whom something came after so many arrivals: what was there before is in it too.
+    pub fn best_since(&self, arrivals: u64) -> Turns {
+        Turns::new(self.senders.values().filter(|queue| queue.newest() > arrivals))
+    }
+
+    /// How many transactions ever came in.
+    pub fn arrivals(&self) -> u64 {
+        self.arrivals
     }
 
     /// By hash.
@@ -262,25 +281,30 @@ impl Core {
 
     /// Room in the whole pool and for the source, `old` being replaced. Part of the room is kept for submissions.
     fn check_room(&self, new: &Pooled, old: Option<&Pooled>) -> Result<(), PoolError> {
+        self.check_places(new.raw.len(), new.origin, old)
+    }
+
+    fn check_places(&self, bytes: usize, origin: Origin, old: Option<&Pooled>) -> Result<(), PoolError> {
         let limits = &self.limits;
+        let is_local = !matches!(origin, Origin::Peer(_));
         let freed =
             |of: fn(&Pooled) -> bool| old.filter(|old| of(old)).map_or((0, 0), |old| (1, old.raw.len()));
-        let exceeds = |(places, bytes): (usize, usize), freed: (usize, usize), most: (usize, usize)| {
-            places - freed.0 + 1 > most.0 || bytes - freed.1 + new.raw.len() > most.1
+        let exceeds = |(places, held): (usize, usize), freed: (usize, usize), most: (usize, usize)| {
+            places - freed.0 + 1 > most.0 || held - freed.1 + bytes > most.1
         };
         let most = (limits.transactions, limits.bytes);
         let full = exceeds((self.by_hash.len(), self.bytes), freed(|_| true), most);
         let kept = |all: usize| all - all.checked_div(limits.local_share).unwrap_or(0);
         let peers = (self.by_hash.len() - self.local, self.bytes - self.local_bytes);
         let peers_full = exceeds(peers, freed(|old| !old.is_local()), (kept(most.0), kept(most.1)));
-        if full || (!new.is_local() && peers_full) {
+        if full || (!is_local && peers_full) {
             return Err(PoolError::Full);
         }
-        let source = new.origin.source();
+        let source = origin.source();
         let have = self.sources.get(&source).copied().unwrap_or(0);
         let freed = usize::from(old.is_some_and(|old| old.origin.source() == source));
         // Accepted before, within the limits of then: a restart must not turn it away.
-        if new.origin != Origin::Journal && have - freed >= limits.per_source {
+        if origin != Origin::Journal && have - freed >= limits.per_source {
             return Err(PoolError::SourceLimit { have, limit: limits.per_source });
         }
         Ok(())

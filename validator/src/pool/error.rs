@@ -7,7 +7,7 @@ use super::{
 use alloy_primitives::{Address, B256, U256};
 
 /// A refused transaction.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum PoolError {
     /// Not a transaction.
     #[error("{0}")]

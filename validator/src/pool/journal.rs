@@ -168,18 +168,13 @@ impl Journal {
 }
 
 impl Slot<'_> {
-    /// Queues the transaction; the answer comes once it is on disk.
-    pub fn append(self, raw: Bytes) -> oneshot::Receiver<Result<(), JournalError>> {
+    /// Queues transactions; the answer comes once they, and everything queued before, are on disk.
+    pub fn append(self, raw: Vec<Bytes>) -> oneshot::Receiver<Result<(), JournalError>> {
         let (done, durable) = oneshot::channel();
-        self.size.add(&raw);
+        for raw in &raw {
+            self.size.add(raw);
+        }
         self.place.send(Command::Append { raw, done });
-        durable
-    }
-
-    /// The answer comes once everything queued before is on disk.
-    pub fn barrier(self) -> oneshot::Receiver<Result<(), JournalError>> {
-        let (done, durable) = oneshot::channel();
-        self.place.send(Command::Sync { done });
         durable
     }
 }

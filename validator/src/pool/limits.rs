@@ -23,9 +23,9 @@ pub struct Limits {
     pub gapped_life_local_s: u64,
     /// Percent by which a replacement must raise both fee caps; it must be strictly higher too.
     pub price_bump_percent: u128,
-    /// Submissions worked on at once (signature recovery and state reads).
+    /// Batches of submissions worked on at once (signature recovery and state reads).
     pub concurrent_admissions: usize,
-    /// The same for transactions of peers, apart, so that peers cannot make clients wait.
+    /// The same for what peers send, apart, so that peers cannot make clients wait.
     pub concurrent_peer_admissions: usize,
     /// Accepted transactions that a slow subscriber may lag behind.
     pub accepted_backlog: usize,
@@ -46,7 +46,7 @@ impl Default for Limits {
             price_bump_percent: 10,
             concurrent_admissions: 8,
             concurrent_peer_admissions: 4,
-            accepted_backlog: 4096,
+            accepted_backlog: 16_384,
         }
     }
 }

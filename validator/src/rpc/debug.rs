@@ -1,8 +1,8 @@
 //! `debug_*`: running transactions again under a tracer, and what is stored, as bytes.
 
-mod trace;
+pub(super) mod trace;
 
-use super::dispatch::Method;
+use super::{dispatch::Method, raw};
 
 /// Every table of the namespace.
-pub(super) const METHODS: &[&[Method]] = &[trace::METHODS];
+pub(super) const METHODS: &[&[Method]] = &[trace::METHODS, raw::DEBUG];

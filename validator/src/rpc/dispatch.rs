@@ -7,7 +7,7 @@ use super::{
     context::{Context, Weight},
     debug, discover,
     error::{Failure, method_not_found},
-    eth, istanbul, net, qbft,
+    eth, istanbul, net, ots, qbft, quorate,
     server::Client,
     txpool, web3,
 };
@@ -89,7 +89,9 @@ pub(super) fn tables(namespace: &str) -> Result<&'static [&'static [Method]], Rp
         "eth" => eth::METHODS,
         "istanbul" => &[istanbul::METHODS],
         "net" => &[net::METHODS],
+        "ots" => ots::METHODS,
         "qbft" => &[qbft::METHODS],
+        "quorate" => &[quorate::METHODS],
         "txpool" => &[txpool::METHODS],
         "web3" => &[web3::METHODS],
         other => return Err(RpcError::Namespace { got: other.to_string() }),

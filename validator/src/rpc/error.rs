@@ -4,7 +4,7 @@ use super::memory::Exhausted;
 use crate::pool::PoolError;
 use alloy_primitives::Bytes;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
-use ledger::{CallError, LedgerError, TraceError};
+use ledger::{CallError, InvalidTransaction, LedgerError, SimulateError, TraceError};
 
 /// A failed call.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,14 @@ pub(super) enum Failure {
         /// Allowed.
         most: usize,
     },
+    /// A simulation that ends without a result, with a code of its own for each reason.
+    #[error("{message}")]
+    Simulation {
+        /// From −38010 to −38026, mostly.
+        code: i32,
+        /// Why.
+        message: String,
+    },
     /// Not answered in time.
     #[error("request timed out")]
     TimedOut,
@@ -57,6 +65,7 @@ impl Failure {
             Self::Revert { .. } => 3,
             Self::Limit(_) => -32005,
             Self::TooLarge { .. } => -32003,
+            Self::Simulation { code, .. } => *code,
             Self::TimedOut => -32002,
             Self::Parse => -32700,
             Self::NotEnabled => -32604,
@@ -120,6 +129,7 @@ impl From<LedgerError> for Failure {
         match error {
             LedgerError::UnknownBlock(_) => Self::unknown_block(),
             LedgerError::StatePruned { .. } => Self::Pruned(error.to_string()),
+            LedgerError::TriePruned { .. } => Self::refused(error.to_string()),
             LedgerError::LogRange { .. } | LedgerError::LogResults { .. } => Self::Limit(error.to_string()),
             other => {
                 tracing::error!(error = %other, "rpc: ledger read failed");
@@ -147,6 +157,45 @@ impl From<TraceError> for Failure {
             TraceError::Answer { most } => Self::TooLarge { most },
             other => Self::refused(other.to_string()),
         }
+    }
+}
+
+impl From<SimulateError> for Failure {
+    fn from(error: SimulateError) -> Self {
+        let code = match &error {
+            SimulateError::Empty => -32602,
+            SimulateError::TooManyBlocks { .. } | SimulateError::GasCap { .. } => -38026,
+            SimulateError::NumberOrder { .. } => -38020,
+            SimulateError::TimeOrder { .. } => -38021,
+            SimulateError::BlockGas { .. } => -38015,
+            SimulateError::Invalid { reason, .. } => invalid_code(reason),
+            SimulateError::OutOfTime => -32016,
+            SimulateError::Call(CallError::PrecompileMovedToItself(_)) => -38022,
+            SimulateError::Call(CallError::PrecompileMovedTwice(_)) => -38023,
+            SimulateError::Call(_) => -32000,
+        };
+        match error {
+            SimulateError::Call(CallError::Ledger(error)) => error.into(),
+            error => Self::Simulation { code, message: error.to_string() },
+        }
+    }
+}
+
+/// Codes of execution-apis for a call that no block could hold.
+fn invalid_code(reason: &InvalidTransaction) -> i32 {
+    match reason {
+        InvalidTransaction::NonceTooLow { .. } => -38010,
+        InvalidTransaction::NonceTooHigh { .. } => -38011,
+        InvalidTransaction::GasPriceLessThanBasefee => -38012,
+        InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
+        | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => -38013,
+        InvalidTransaction::LackOfFundForMaxFee { .. } | InvalidTransaction::OverflowPaymentInTransaction => {
+            -38014
+        }
+        InvalidTransaction::CallerGasLimitMoreThanBlock => -38015,
+        InvalidTransaction::RejectCallerWithCode => -38024,
+        InvalidTransaction::CreateInitCodeSizeLimit => -38025,
+        _ => -32602,
     }
 }
 

@@ -1,19 +1,24 @@
 //! `eth_*`, one file per group.
 
-mod block;
+pub(super) mod block;
 mod call;
+mod config;
 mod fees;
 mod logs;
 mod polling;
+mod proof;
+mod simulate;
 mod state;
 pub(super) mod subscriptions;
 mod transaction;
 
 use super::{
+    SyncProgress,
     args::Args,
     context::Context,
     dispatch::{Answer, Method, Run, json, method},
     error::Failure,
+    raw,
 };
 use alloy_primitives::{Address, U64};
 use serde::Serialize;
@@ -23,9 +28,13 @@ pub(super) const METHODS: &[&[Method]] = &[
     NODE,
     block::METHODS,
     call::METHODS,
+    config::METHODS,
     fees::METHODS,
     logs::METHODS,
     polling::METHODS,
+    proof::METHODS,
+    raw::ETH,
+    simulate::METHODS,
     state::METHODS,
     transaction::METHODS,
 ];
@@ -68,13 +77,19 @@ struct Progress {
     highest: U64,
 }
 
-fn syncing(context: &Context, _: &Args) -> Answer {
-    match context.node.syncing() {
-        None => json(&false),
-        Some(progress) => json(&Progress {
+impl From<SyncProgress> for Progress {
+    fn from(progress: SyncProgress) -> Self {
+        Self {
             starting: U64::from(progress.starting),
             current: U64::from(progress.current),
             highest: U64::from(progress.highest),
-        }),
+        }
+    }
+}
+
+fn syncing(context: &Context, _: &Args) -> Answer {
+    match context.node.syncing() {
+        None => json(&false),
+        Some(progress) => json(&Progress::from(progress)),
     }
 }

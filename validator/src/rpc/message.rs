@@ -17,7 +17,6 @@ pub(super) struct Message {
     gas_price: Option<U128>,
     max_fee_per_gas: Option<U128>,
     max_priority_fee_per_gas: Option<U128>,
-    max_fee_per_blob_gas: Option<U256>,
     value: Option<U256>,
     nonce: Option<U64>,
     data: Option<Bytes>,
@@ -76,8 +75,7 @@ impl Message {
                 "chainId does not match node's (have={got}, want={chain_id})"
             )));
         }
-        if self.max_fee_per_blob_gas.is_some() || self.blob_versioned_hashes.is_some() || self.blobs.is_some()
-        {
+        if self.blob_versioned_hashes.is_some() || self.blobs.is_some() {
             return Err(Failure::refused("transaction type not supported: this chain has no blobs"));
         }
         if self.authorization_list.as_ref().is_some_and(|list| list.is_empty() || self.to.is_none()) {

@@ -1,144 +1,112 @@
-//! Fetching from one peer: headers, then bodies, one batch ahead of what is being imported.
+//! Fetching from one peer, as a pipeline: headers, bodies, senders, import. Every stage works while the next one does, and
+//! a bounded number of segments waits between them.
 
-use super::{Failure, Sync};
-use crate::import::{ImportError, Source};
-use alloy_consensus::Header;
-use alloy_primitives::B256;
-use devp2p::{BlockId, Network, PeerId};
-use ledger::{Block, CommitError};
+use super::{
+    Failure, Sync,
+    bodies::{self, Segment, Sources},
+    headers,
+};
+use crate::import::Importer;
+use devp2p::{Network, PeerId};
+use ledger::Prepared;
+use std::{collections::VecDeque, time::Instant};
 use tokio::sync::mpsc;
 
-/// Headers asked for in one request.
-const HEADERS: u64 = 192;
-/// Bodies asked for in one request.
-const BODIES: usize = 128;
+/// Batches of headers that wait for their bodies.
+const HEADER_BATCHES: usize = 4;
+/// Segments that wait between two stages.
+const SEGMENTS: usize = 1;
+/// Other peers that bodies are asked of at most.
+const LENDERS: usize = 3;
+
+/// A segment on its way to the ledger, and who lent which bodies.
+type Ready = (VecDeque<Prepared>, Vec<(u64, PeerId)>);
+
+/// A failure, and whom it is of when that is not the peer of the headers.
+pub(super) struct Ended {
+    pub(super) failure: Failure,
+    pub(super) lender: Option<PeerId>,
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self { failure, lender: None }
+    }
+}
 
 impl Sync {
-    /// Imports what the peer has beyond our head, until it has no more.
-    pub(super) async fn fetch_from(&self, peer: PeerId) -> Result<(), Failure> {
+    /// Imports what the peer has beyond our head, until it has no more. `others` have these blocks too.
+    pub(super) async fn fetch_from(
+        &self,
+        peer: PeerId,
+        claimed: u64,
+        mut others: Vec<PeerId>,
+    ) -> Result<(), Ended> {
+        others.truncate(LENDERS);
         let head = self.importer.head();
-        // One batch waits while the one before is imported: memory stays bounded.
-        let (batches, mut ready) = mpsc::channel(1);
-        let fetch = download(self.network.clone(), peer, head.number, head.hash, batches);
-        let import = async {
-            while let Some(blocks) = ready.recv().await {
-                self.import_all(blocks).await?;
-            }
-            Ok(())
+        let (batches, linked) = mpsc::channel(HEADER_BATCHES);
+        let (segments, fetched) = mpsc::channel(SEGMENTS);
+        let (ready, prepared) = mpsc::channel(SEGMENTS);
+        let sources = Sources { network: &self.network, main: peer, others };
+        let download = download(&self.network, peer, (head.number, head.hash), claimed, batches);
+        let stages = async {
+            let (headers, bodies, senders) = tokio::join!(
+                download,
+                bodies::download(sources, linked, segments),
+                prepare(&self.importer, fetched, ready)
+            );
+            headers?;
+            bodies?;
+            senders
         };
-        tokio::pin!(fetch);
-        tokio::pin!(import);
+        let import = import(&self.importer, prepared);
+        tokio::pin!(stages, import);
         tokio::select! {
-            // Everything imported: the download has ended, and its result is there.
+            // What was fetched before a failure is as good as ever.
+            ended = &mut stages => import.await.and(ended),
             imported = &mut import => match imported {
-                Ok(()) => fetch.await,
+                Ok(()) => stages.await,
                 failed => failed,
             },
-            fetched = &mut fetch => {
-                import.await?;
-                fetched
-            }
         }
-    }
-
-    async fn import_all(&self, blocks: Vec<Block>) -> Result<(), Failure> {
-        for block in blocks {
-            let number = block.header.number;
-            match self.importer.import(block, Source::Fetched).await {
-                Ok(_) => {}
-                Err(source) => return Err(Failure::Import { number, source }),
-            }
-        }
-        Ok(())
     }
 }
 
-/// Sends batches of linked blocks that follow (`number`, `hash`).
 async fn download(
-    network: Network,
+    network: &Network,
     peer: PeerId,
-    mut number: u64,
-    mut hash: B256,
-    batches: mpsc::Sender<Vec<Block>>,
-) -> Result<(), Failure> {
+    from: (u64, alloy_primitives::B256),
+    claimed: u64,
+    batches: mpsc::Sender<Vec<headers::Linked>>,
+) -> Result<(), Ended> {
+    headers::download(network, peer, from, claimed, batches).await.map_err(Ended::from)
+}
+
+async fn prepare(
+    importer: &Importer,
+    mut fetched: mpsc::Receiver<Segment>,
+    ready: mpsc::Sender<Ready>,
+) -> Result<(), Ended> {
+    while let Some(Segment { blocks, lenders, .. }) = fetched.recv().await {
+        let prepared = importer.prepare(blocks).await.map_err(|error| blamed(error.into(), &lenders))?;
+        if ready.send((prepared, lenders)).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn import(importer: &Importer, mut prepared: mpsc::Receiver<Ready>) -> Result<(), Ended> {
     loop {
-        let headers = network.headers(peer, BlockId::Number(number.saturating_add(1)), HEADERS).await?;
-        let full = headers.len() as u64 == HEADERS;
-        let mut linked = link(number, hash, headers)?;
-        let Some((last_hash, last)) = linked.last() else { return Ok(()) };
-        (number, hash) = (last.number, *last_hash);
-        while !linked.is_empty() {
-            let asked: Vec<B256> = linked.iter().take(BODIES).map(|(hash, _)| *hash).collect();
-            let bodies = network.bodies(peer, asked).await?;
-            if bodies.is_empty() {
-                return Err(Failure::Useless("headers without their bodies".to_string()));
-            }
-            let whole = linked.drain(..bodies.len().min(linked.len()));
-            let blocks = whole.zip(bodies).map(|((_, header), body)| Block { header, body }).collect();
-            if batches.send(blocks).await.is_err() {
-                return Ok(());
-            }
-        }
-        if !full {
-            return Ok(());
-        }
+        let begun = Instant::now();
+        let Some((blocks, lenders)) = prepared.recv().await else { return Ok(()) };
+        importer.waited(begun.elapsed());
+        importer.import_segments(blocks).await.map_err(|error| blamed(error.into(), &lenders))?;
     }
 }
 
-/// Checks that the headers follow each other from (`number`, `hash`) on, and gives each its hash.
-fn link(number: u64, hash: B256, headers: Vec<Header>) -> Result<Vec<(B256, Header)>, Failure> {
-    let (mut number, mut parent) = (number, hash);
-    let mut linked = Vec::with_capacity(headers.len());
-    for header in headers {
-        let want = number.saturating_add(1);
-        if header.number != want {
-            return Err(Failure::Useless(format!("header {} where {want} was due", header.number)));
-        }
-        if header.parent_hash != parent {
-            // With finality a fork below us cannot be: let the ledger say what is wrong with the first one.
-            let source = ImportError::Refused(CommitError::Parent { got: header.parent_hash, want: parent });
-            return Err(Failure::Import { number: want, source });
-        }
-        let hash = chain::hash::block_hash(&header)
-            .map_err(|e| Failure::Useless(format!("header {want} has bad extra data: {e}")))?;
-        (number, parent) = (want, hash);
-        linked.push((hash, header));
-    }
-    Ok(linked)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn chain_of(length: u64) -> (B256, Vec<Header>) {
-        let genesis = B256::repeat_byte(1);
-        let mut parent = genesis;
-        let headers = (1..=length).map(|number| {
-            let extra_data = chain::Extra::unsealed(0).to_bytes();
-            let header = Header { number, parent_hash: parent, extra_data, ..Header::default() };
-            parent = chain::hash::block_hash(&header).unwrap();
-            header
-        });
-        let headers = headers.collect();
-        (genesis, headers)
-    }
-
-    #[test]
-    fn headers_that_follow_each_other_get_their_hashes() {
-        let (genesis, headers) = chain_of(5);
-        let linked = link(0, genesis, headers).unwrap();
-        assert_eq!(linked.len(), 5);
-        assert_eq!(linked[4].1.parent_hash, linked[3].0);
-    }
-
-    #[test]
-    fn a_gap_a_foreign_parent_and_bad_extra_data_are_refused() {
-        let (genesis, headers) = chain_of(3);
-        let gap = vec![headers[0].clone(), headers[2].clone()];
-        assert!(matches!(link(0, genesis, gap), Err(Failure::Useless(_))));
-        assert!(matches!(link(0, B256::ZERO, headers.clone()), Err(Failure::Import { number: 1, .. })));
-        let bad = vec![Header { extra_data: [1].into(), ..headers[0].clone() }];
-        assert!(matches!(link(0, genesis, bad), Err(Failure::Useless(_))));
-    }
+/// A wrong body is the fault of whoever lent it.
+fn blamed(failure: Failure, lenders: &[(u64, PeerId)]) -> Ended {
+    let lender = failure.wrong_body().and_then(|number| Segment::lender(lenders, number));
+    Ended { failure, lender }
 }

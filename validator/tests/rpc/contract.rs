@@ -155,7 +155,7 @@ async fn only_configured_namespaces_are_served_and_unknown_ones_refused() {
     let refused = validator::rpc::check_namespaces(&["eth".into(), "admin".into()]).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "rpc.namespaces names \"admin\", allowed are debug, eth, istanbul, net, qbft, txpool, web3"
+        "rpc.namespaces names \"admin\", allowed are debug, eth, istanbul, net, ots, qbft, quorate, txpool, web3"
     );
     server.stop().await;
 }

@@ -2,6 +2,7 @@
 
 mod chain_of_one;
 mod contract;
+mod explorer;
 mod fields;
 mod filters;
 mod http;
@@ -9,6 +10,8 @@ mod limits;
 mod malformed;
 mod pool;
 mod ports;
+mod simulate;
+mod state;
 mod subscriptions;
 mod tracing;
 mod voting;

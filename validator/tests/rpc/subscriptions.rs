@@ -63,3 +63,39 @@ async fn an_unknown_subscription_is_refused() {
     );
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_are_pushed_for_the_transactions_asked_for_and_progress_as_it_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = Chain::open(dir.path());
+    let server = chain.serve().await;
+    let user = Key::new("user");
+    let contract = chain.deploy(&user).await;
+    let client = WsClientBuilder::default().build(format!("ws://{}", server.local_addr())).await.unwrap();
+    let mut progress = subscribe(&client, vec![json!("syncing")]).await;
+    assert_eq!(progress.next().await.unwrap().unwrap(), json!(false));
+    let first = chain.submit(user.dynamic(1, TxKind::Call(contract), set(5))).await;
+    let second = chain.submit(user.dynamic(2, TxKind::Call(contract), set(6))).await;
+    let mut all = subscribe(&client, vec![json!("transactionReceipts")]).await;
+    let wanted = json!({"transactionHashes": [second]});
+    let mut one = subscribe(&client, vec![json!("transactionReceipts"), wanted]).await;
+    chain.next();
+    let hashes = |rows: Value| -> Vec<Value> {
+        rows.as_array().unwrap().iter().map(|row| row["transactionHash"].clone()).collect()
+    };
+    assert_eq!(hashes(all.next().await.unwrap().unwrap()), [json!(first), json!(second)]);
+    let pushed = one.next().await.unwrap().unwrap();
+    let asked: Value = client.request("eth_getTransactionReceipt", rpc_params![second]).await.unwrap();
+    assert_eq!(pushed, json!([asked]));
+    let many: Vec<_> =
+        (0..201_u64).map(|n| alloy_primitives::B256::from(alloy_primitives::U256::from(n))).collect();
+    let refused: Result<Subscription<Value>, _> = client
+        .subscribe(
+            "eth_subscribe",
+            rpc_params!["transactionReceipts", json!({"transactionHashes": many})],
+            "eth_unsubscribe",
+        )
+        .await;
+    assert!(refused.unwrap_err().to_string().contains("201 transaction hashes, at most 200 are allowed"));
+    server.stop().await;
+}

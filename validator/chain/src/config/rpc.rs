@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct RpcConfig {
     /// `address:port` to listen on.
     pub listen: String,
-    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `debug`, `qbft`, `istanbul`.
+    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `debug`, `ots`, `qbft`, `istanbul`, `quorate`.
     pub namespaces: Vec<String>,
     /// Protocols spoken on the port; both when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

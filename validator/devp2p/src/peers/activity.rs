@@ -1,13 +1,16 @@
 //! When a peer was last heard.
 
 use std::{
+    ops::RangeInclusive,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 use tokio::{sync::Notify, time::Instant};
 
-/// Between two Pings of a node that sends one every second, on a slow path.
-const OFTEN_MS: u64 = 2000;
+/// Between two Pings of a node that sends one every second, in milliseconds; closer ones have waited somewhere.
+const OFTEN: RangeInclusive<u64> = 500..=2000;
+/// Such pauses in a row that show that it does.
+const REGULAR: u64 = 2;
 /// How long a path stays suspected: one that comes and goes lets a byte through now and then, and that proves little.
 const SUSPECTED: Duration = Duration::from_secs(10);
 
@@ -15,9 +18,10 @@ const SUSPECTED: Duration = Duration::from_secs(10);
 pub(crate) struct Activity {
     opened: Instant,
     heard_ms: AtomicU64,
-    /// When the last Ping came, and the time between the last two.
+    /// When the last Ping came, how many in a row came as often as this node's, and whether enough ever did.
     pinged_ms: AtomicU64,
-    ping_gap_ms: AtomicU64,
+    regular: AtomicU64,
+    pings_often: AtomicBool,
     /// Pings of ours, and Pongs: they come in the order of the Pings.
     pings_sent: AtomicU64,
     pongs: AtomicU64,
@@ -32,7 +36,8 @@ impl Activity {
             opened: Instant::now(),
             heard_ms: AtomicU64::new(0),
             pinged_ms: AtomicU64::new(0),
-            ping_gap_ms: AtomicU64::new(u64::MAX),
+            regular: AtomicU64::new(0),
+            pings_often: AtomicBool::new(false),
             pings_sent: AtomicU64::new(0),
             pongs: AtomicU64::new(0),
             suspected_until_ms: AtomicU64::new(0),
@@ -50,13 +55,22 @@ impl Activity {
     pub(crate) fn pinged(&self) {
         let now = self.open_ms();
         let last = self.pinged_ms.swap(now, Relaxed);
-        let gap = if last == 0 { u64::MAX } else { now.saturating_sub(last) };
-        self.ping_gap_ms.store(gap, Relaxed);
+        let is_regular = last > 0 && OFTEN.contains(&now.saturating_sub(last));
+        let regular = if is_regular { self.regular.load(Relaxed) + 1 } else { 0 };
+        self.regular.store(regular, Relaxed);
+        if regular >= REGULAR {
+            self.pings_often();
+        }
     }
 
-    /// Whether its last two Pings were as close as this node's are: then it sends whether or not it reads.
-    pub(crate) fn pings_often(&self) -> bool {
-        self.ping_gap_ms.load(Relaxed) <= OFTEN_MS
+    /// Notes that the peer sends Pings as often as this node: then it sends whether or not it reads.
+    pub(crate) fn pings_often(&self) {
+        self.pings_often.store(true, Relaxed);
+    }
+
+    /// Whether its silence says something.
+    pub(crate) fn is_never_silent(&self) -> bool {
+        self.pings_often.load(Relaxed)
     }
 
     /// A Ping of ours is sent. Gives its number.

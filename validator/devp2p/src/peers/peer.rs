@@ -27,6 +27,9 @@ use tokio_util::sync::CancellationToken;
 /// How long an answer may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How this program names itself.
+const OWN_CLIENT: &str = "quorate/";
+
 /// A session that has become a peer.
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
@@ -35,6 +38,8 @@ pub(crate) struct Peer {
     /// Distinguishes sessions with one id.
     pub(crate) session: u64,
     pub(crate) capabilities: Capabilities,
+    /// It says that it runs this program: what others need and it does not is left out. A lie harms only who tells it.
+    pub(crate) is_ours: bool,
     pub(crate) info: Mutex<PeerInfo>,
     pub(crate) seen: Mutex<Seen>,
     pub(crate) pending: Pending,
@@ -53,6 +58,7 @@ impl Peer {
             address: address(&info.id),
             session,
             capabilities,
+            is_ours: info.client.starts_with(OWN_CLIENT),
             info: Mutex::new(info),
             seen: Mutex::new(Seen::new()),
             pending: Pending::new(),

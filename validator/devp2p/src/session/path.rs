@@ -3,7 +3,8 @@
 //! TCP doubles its pauses between retransmissions and so finds a healed link as late as the outage was long, while a new
 //! connection is there within a second. But `TCP_USER_TIMEOUT` also counts the time in which a living peer acknowledges
 //! and has no room for more (tcp(7)), and a peer whose owner is busy stops reading. Such a peer still sends: this node's
-//! Pings leave while nothing is read. So the limit is short only while a peer that was seen to do so sends nothing.
+//! Pings leave while nothing is read. So the limit is short only while a peer that was seen to do so sends nothing, and
+//! meanwhile a new connection is dialled beside it.
 
 use crate::peers::peer::Peer;
 use socket2::{SockRef, Socket};
@@ -46,11 +47,16 @@ impl Path {
     }
 }
 
+/// Whether a peer's Hello names the client that this node is, of whatever version: then it pings as this node does.
+pub(crate) fn is_our_client(ours: &str, theirs: &str) -> bool {
+    ours.split('/').next() == theirs.split('/').next()
+}
+
 async fn judge(peer: &Peer, set: impl Fn(Duration), call: impl Fn()) -> Infallible {
     let mut suspected = false;
     loop {
         sleep(LOOK).await;
-        let now = peer.activity.pings_often() && peer.activity.silence() >= SILENT;
+        let now = peer.activity.is_never_silent() && peer.activity.silence() >= SILENT;
         if now && peer.activity.suspect() {
             call();
         }
@@ -125,6 +131,27 @@ mod tests {
         let (never, _outbound) = peer();
         assert_eq!(limits(&never, async {}).await, []);
         assert!(!seldom.activity.is_suspected() && !never.activity.is_suspected());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_of_our_client_is_suspected_though_it_never_pinged() {
+        assert!(is_our_client("quorate/1.2.0", "quorate/1.3.0/linux"));
+        assert!(!is_our_client("quorate/1.2.0", "besu/v26.2.0/linux"));
+        let (peer, _outbound) = peer();
+        peer.activity.pings_often();
+        assert_eq!(limits(&peer, async {}).await, [(2, 5)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pings_that_come_at_once_after_a_stop_are_not_taken_for_a_habit() {
+        let (peer, _outbound) = peer();
+        let seldom = async {
+            for _ in 0..3 {
+                sleep(Duration::from_secs(15)).await;
+                (0..3).for_each(|_| peer.activity.pinged());
+            }
+        };
+        assert_eq!(limits(&peer, seldom).await, []);
     }
 
     #[tokio::test(start_paused = true)]

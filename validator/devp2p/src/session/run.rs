@@ -5,7 +5,7 @@ use super::{
     establish::Established,
     farewell::say_goodbye,
     keepalive::keepalive,
-    path::Path,
+    path::{Path, is_our_client},
     serve::serve,
 };
 use crate::{
@@ -42,7 +42,11 @@ pub(crate) struct Session {
 /// Makes an established connection a peer, or says goodbye and tells why it was not let in.
 pub(crate) async fn enter(shared: &Shared, established: Established) -> Result<Session, Refusal> {
     let Established { incoming, outgoing, info, capabilities, path } = established;
+    let is_ours = is_our_client(&shared.options.client, &info.client);
     let (peer, outbound) = Peer::new(shared.next_session(), info, capabilities);
+    if is_ours {
+        peer.activity.pings_often();
+    }
     let peer = Arc::new(peer);
     if let Err(refusal) = admit(shared, &peer).await {
         let reason = match refusal {

@@ -117,7 +117,7 @@ async fn a_peer_that_falls_silent_is_dialled_beside_its_connection_which_the_new
     let mut node = Node::with_peers(vec![peer]).await;
     let mut first = Client::accept(&listener, &story).await;
     node.peer_up().await;
-    for _ in 0..2 {
+    for _ in 0..3 {
         first.message(message_id::PING).await;
         first.send(message_id::PING, &[0xc0]).await;
     }

@@ -25,6 +25,13 @@ pub(crate) struct Executed {
     pub(crate) diff: StateDiff,
 }
 
+impl Executed {
+    /// Whether it was these transactions that were run: a hash covers all of a transaction.
+    pub(crate) fn is_of(&self, transactions: &[Transaction]) -> bool {
+        self.transaction_hashes.iter().eq(transactions.iter().map(Transaction::tx_hash))
+    }
+}
+
 /// Why a transaction cannot be in the block at this place.
 pub(crate) enum Refused {
     NoGasLeft { needed: u64, left: u64 },

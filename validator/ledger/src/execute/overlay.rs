@@ -96,9 +96,14 @@ impl<'a> Overlay<'a> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let deltas = self.accounts.into_values().filter_map(Entry::into_delta).collect();
-        let code = self.code.into_iter().map(|(hash, code)| (hash, code.original_bytes())).collect();
-        Ok((deltas, code))
+        Ok(self.changes())
+    }
+
+    /// The same while the block goes on.
+    pub(crate) fn changes(&self) -> (Vec<AccountDelta>, Vec<NewCode>) {
+        let deltas = self.accounts.values().filter_map(Entry::delta).collect();
+        let code = self.code.iter().map(|(hash, code)| (*hash, code.original_bytes())).collect();
+        (deltas, code)
     }
 
     /// The account's next nonce.
@@ -121,7 +126,10 @@ impl<'a> Overlay<'a> {
         let account = self.entry(address)?.current.get_or_insert_default();
         account.balance = balance.unwrap_or(account.balance);
         account.nonce = nonce.unwrap_or(account.nonce);
-        account.code_hash = hash.unwrap_or(account.code_hash);
+        if let Some(hash) = hash {
+            // Asked for by its hash, as that of any other account.
+            (account.code_hash, account.code) = (hash, None);
+        }
         self.code.extend(hash.zip(code));
         Ok(())
     }
@@ -149,6 +157,9 @@ impl<'a> Overlay<'a> {
     fn hash_of(&self, number: u64) -> Result<B256, LedgerError> {
         if let Some(hash) = self.hashes.as_ref().and_then(|hashes| hashes.get(&number)) {
             return Ok(*hash);
+        }
+        if let Some(hash) = self.view.pending_hash(number) {
+            return Ok(hash);
         }
         match self.chain.blocks.hash(number)? {
             Some(hash) => Ok(hash),
@@ -192,17 +203,17 @@ impl Entry {
         }
     }
 
-    fn into_delta(self) -> Option<AccountDelta> {
+    fn delta(&self) -> Option<AccountDelta> {
         // Of a wiped storage everything that is set counts as new, even what it was before.
         let wiped = self.wiped;
         let is_change =
             |slot: &Slot| if wiped { !slot.current.is_zero() } else { slot.original != slot.current };
-        let changed = self.storage.into_iter().filter(|(_, slot)| is_change(slot));
+        let changed = self.storage.iter().filter(|(_, slot)| is_change(slot));
         let mut slots: Vec<_> = changed
-            .map(|(slot, value)| (keccak256(B256::from(slot)), value.original, value.current))
+            .map(|(slot, value)| (keccak256(B256::from(*slot)), value.original, value.current))
             .collect();
         slots.sort_unstable_by_key(|(slot, _, _)| *slot);
-        let next = self.current.map(|info| SlimAccount {
+        let next = self.current.as_ref().map(|info| SlimAccount {
             nonce: info.nonce,
             balance: info.balance,
             code_hash: info.code_hash,

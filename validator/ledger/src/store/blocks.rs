@@ -29,7 +29,7 @@ impl BlockStore {
                     withdrawals: genesis.header.withdrawals_root.map(|_| Vec::new().into()),
                     ..BlockBody::default()
                 };
-                store.write(&genesis.header, &body, genesis.hash, true)?;
+                store.write([(&genesis.header, &body, genesis.hash)], true)?;
                 Ok(store)
             }
         }
@@ -55,22 +55,38 @@ impl BlockStore {
 
     /// Appends a sealed block; it is on disk when this returns.
     pub(crate) fn append(&self, header: &Header, body: &BlockBody, hash: B256) -> Result<(), LedgerError> {
-        self.write(header, body, hash, false)
+        self.append_all([(header, body, hash)])
     }
 
-    fn write(&self, header: &Header, body: &BlockBody, hash: B256, genesis: bool) -> Result<(), LedgerError> {
-        let mut record = Vec::with_capacity(32 + header.length());
-        record.extend_from_slice(hash.as_slice());
-        header.encode(&mut record);
+    /// Appends sealed blocks in their order, all or none; they are on disk when this returns.
+    pub(crate) fn append_all<'a>(
+        &self,
+        blocks: impl IntoIterator<Item = (&'a Header, &'a BlockBody, B256)>,
+    ) -> Result<(), LedgerError> {
+        self.write(blocks, false)
+    }
+
+    fn write<'a>(
+        &self,
+        blocks: impl IntoIterator<Item = (&'a Header, &'a BlockBody, B256)>,
+        genesis: bool,
+    ) -> Result<(), LedgerError> {
         let mut write = self.database.begin_write()?;
         write.set_durability(Durability::Immediate)?;
         write.set_quick_repair(true);
         {
-            write.open_table(HEADERS)?.insert(header.number, record.as_slice())?;
-            write.open_table(BODIES)?.insert(header.number, alloy_rlp::encode(body).as_slice())?;
-            write.open_table(NUMBERS)?.insert(&hash.0, header.number)?;
-            if genesis {
-                write.open_table(META)?.insert(GENESIS, hash.as_slice())?;
+            let (mut headers, mut bodies) = (write.open_table(HEADERS)?, write.open_table(BODIES)?);
+            let mut numbers = write.open_table(NUMBERS)?;
+            for (header, body, hash) in blocks {
+                let mut record = Vec::with_capacity(32 + header.length());
+                record.extend_from_slice(hash.as_slice());
+                header.encode(&mut record);
+                headers.insert(header.number, record.as_slice())?;
+                bodies.insert(header.number, alloy_rlp::encode(body).as_slice())?;
+                numbers.insert(&hash.0, header.number)?;
+                if genesis {
+                    write.open_table(META)?.insert(GENESIS, hash.as_slice())?;
+                }
             }
         }
         write.commit()?;

@@ -6,15 +6,16 @@ use super::{
         decode_receipts, encode_node, encode_receipts, encode_slot, path_key, slot_key, storage_path_key,
     },
     history, open_file,
+    pending::Pending,
     tables::{
         ACCOUNT_HISTORY, ACCOUNT_NODES, ACCOUNTS, CHANGED, CODE, META, PRUNED, RECEIPTS, SENDERS,
         SLOT_HISTORY, STATE_HEAD, STORAGE, STORAGE_NODES, TRANSACTIONS,
     },
     view::StateView,
 };
-use crate::{LedgerError, OpenError, Receipt, trie::root::StateDiff};
+use crate::{Block, LedgerError, OpenError, Receipt, execute::block::Executed, trie::root::StateDiff};
 use alloy_primitives::{Address, B256, TxHash};
-use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
+use redb::{Database, Durability, ReadableDatabase, Table, WriteTransaction};
 use std::path::Path;
 
 /// The block whose state the file holds.
@@ -32,6 +33,24 @@ pub(crate) struct BlockEffects<'a> {
     pub(crate) receipts: &'a [Receipt],
     pub(crate) senders: &'a [Address],
     pub(crate) transaction_hashes: &'a [TxHash],
+}
+
+impl<'a> BlockEffects<'a> {
+    fn of(number: u64, executed: &'a Executed) -> Self {
+        Self {
+            head: StateHead { number, hash: executed.hash, root: executed.diff.root },
+            diff: &executed.diff,
+            receipts: &executed.receipts,
+            senders: &executed.senders,
+            transaction_hashes: &executed.transaction_hashes,
+        }
+    }
+}
+
+/// What the blocks of a segment add, in order, and what the last of them leave in each key.
+pub(crate) struct SegmentEffects<'a> {
+    pub(crate) blocks: &'a [(Block, Executed)],
+    pub(crate) pending: &'a Pending,
 }
 
 /// How the file is written.
@@ -109,13 +128,42 @@ impl StateStore {
         write.set_durability(if options.durable { Durability::Immediate } else { Durability::None })?;
         write.set_quick_repair(options.durable);
         write_diff(&write, effects.diff)?;
-        write_index(&write, effects)?;
+        Index::open(&write)?.add(effects)?;
         // Block 0 has nothing before it.
         if number > 0 {
             history::record(&write, number, effects.diff)?;
-            history::prune(&write, number, options.history_blocks)?;
+            history::prune(&write, number, options.history_blocks, history::PRUNED_PER_BLOCK)?;
         }
         write.open_table(META)?.insert(STATE_HEAD, encode_head(&effects.head).as_slice())?;
+        write.commit()?;
+        Ok(())
+    }
+
+    /// Moves the state by the blocks of a segment: their indices and histories, and what they changed together. It
+    /// survives a crash when this returns.
+    pub(crate) fn apply_segment(
+        &self,
+        effects: &SegmentEffects<'_>,
+        history: u64,
+    ) -> Result<(), LedgerError> {
+        let Some((last, executed)) = effects.blocks.last() else { return Ok(()) };
+        let mut write = self.database.begin_write()?;
+        write.set_durability(Durability::Immediate)?;
+        write.set_quick_repair(true);
+        write_pending(&write, effects.pending)?;
+        {
+            let mut index = Index::open(&write)?;
+            for (block, executed) in effects.blocks {
+                index.add(&BlockEffects::of(block.header.number, executed))?;
+            }
+        }
+        for (block, executed) in effects.blocks {
+            history::record(&write, block.header.number, &executed.diff)?;
+        }
+        let most = history::PRUNED_PER_BLOCK.saturating_mul(effects.blocks.len() as u64);
+        history::prune(&write, last.header.number, history, most)?;
+        let head = BlockEffects::of(last.header.number, executed).head;
+        write.open_table(META)?.insert(STATE_HEAD, encode_head(&head).as_slice())?;
         write.commit()?;
         Ok(())
     }
@@ -193,16 +241,70 @@ fn write_nodes(write: &WriteTransaction, diff: &StateDiff) -> Result<(), LedgerE
     Ok(())
 }
 
-fn write_index(write: &WriteTransaction, effects: &BlockEffects<'_>) -> Result<(), LedgerError> {
-    let number = effects.head.number;
-    write.open_table(RECEIPTS)?.insert(number, encode_receipts(effects.receipts).as_slice())?;
-    let senders: Vec<u8> = effects.senders.iter().flat_map(|sender| sender.0.0).collect();
-    write.open_table(SENDERS)?.insert(number, senders.as_slice())?;
-    let mut transactions = write.open_table(TRANSACTIONS)?;
-    for (index, hash) in (0u32..).zip(effects.transaction_hashes) {
-        transactions.insert(&hash.0, (number, index))?;
+/// What the last block of a segment left in each key, in order of key.
+fn write_pending(write: &WriteTransaction, pending: &Pending) -> Result<(), LedgerError> {
+    let mut accounts = write.open_table(ACCOUNTS)?;
+    for (key, account) in &pending.accounts {
+        match account {
+            Some(account) => accounts.insert(key, account.encode().as_slice())?,
+            None => accounts.remove(key)?,
+        };
+    }
+    let mut storage = write.open_table(STORAGE)?;
+    for (key, value) in &pending.slots {
+        if value.is_zero() {
+            storage.remove(key)?;
+        } else {
+            storage.insert(key, encode_slot(*value).as_slice())?;
+        }
+    }
+    let mut code = write.open_table(CODE)?;
+    for (hash, bytes) in &pending.code {
+        code.insert(&hash.0, bytes.as_ref())?;
+    }
+    let mut nodes = write.open_table(ACCOUNT_NODES)?;
+    for (path, node) in &pending.account_nodes {
+        match node {
+            Some(node) => nodes.insert(path, encode_node(node).as_slice())?,
+            None => nodes.remove(path)?,
+        };
+    }
+    let mut nodes = write.open_table(STORAGE_NODES)?;
+    for (path, node) in &pending.storage_nodes {
+        match node {
+            Some(node) => nodes.insert(path, encode_node(node).as_slice())?,
+            None => nodes.remove(path)?,
+        };
     }
     Ok(())
+}
+
+/// The tables by block and transaction.
+struct Index<'a> {
+    receipts: Table<'a, u64, &'static [u8]>,
+    senders: Table<'a, u64, &'static [u8]>,
+    transactions: Table<'a, &'static [u8; 32], (u64, u32)>,
+}
+
+impl<'a> Index<'a> {
+    fn open(write: &'a WriteTransaction) -> Result<Self, LedgerError> {
+        Ok(Self {
+            receipts: write.open_table(RECEIPTS)?,
+            senders: write.open_table(SENDERS)?,
+            transactions: write.open_table(TRANSACTIONS)?,
+        })
+    }
+
+    fn add(&mut self, effects: &BlockEffects<'_>) -> Result<(), LedgerError> {
+        let number = effects.head.number;
+        self.receipts.insert(number, encode_receipts(effects.receipts).as_slice())?;
+        let senders: Vec<u8> = effects.senders.iter().flat_map(|sender| sender.0.0).collect();
+        self.senders.insert(number, senders.as_slice())?;
+        for (index, hash) in (0u32..).zip(effects.transaction_hashes) {
+            self.transactions.insert(&hash.0, (number, index))?;
+        }
+        Ok(())
+    }
 }
 
 fn encode_head(head: &StateHead) -> Vec<u8> {

@@ -2,12 +2,14 @@
 
 use super::{
     codec::{
-        SlimAccount, decode_node, decode_slot, history_key, path_from_key, path_key, slot_key,
+        SlimAccount, decode_node, decode_slot, encode_slot, history_key, path_from_key, path_key, slot_key,
         storage_path_key,
     },
+    history::changed_keys,
+    pending::{self, Overlaid, Pending},
     tables::{
-        ACCOUNT_HISTORY, ACCOUNT_NODES, ACCOUNTS, AccountHistoryKey, CODE, PathKey, SLOT_HISTORY, STORAGE,
-        STORAGE_NODES, SlotHistoryKey, SlotKey, StoragePathKey,
+        ACCOUNT_HISTORY, ACCOUNT_NODES, ACCOUNTS, AccountHistoryKey, CHANGED, CODE, PathKey, SLOT_HISTORY,
+        STORAGE, STORAGE_NODES, SlotHistoryKey, SlotKey, StoragePathKey,
     },
 };
 use crate::{LedgerError, trie::walk::TrieSource};
@@ -25,6 +27,7 @@ struct Tables {
     storage_nodes: ReadOnlyTable<&'static StoragePathKey, &'static [u8]>,
     account_history: ReadOnlyTable<&'static AccountHistoryKey, &'static [u8]>,
     slot_history: ReadOnlyTable<&'static SlotHistoryKey, &'static [u8]>,
+    changed: ReadOnlyTable<u64, &'static [u8]>,
 }
 
 /// State after one block.
@@ -33,6 +36,8 @@ pub(crate) struct StateView {
     tables: Arc<Tables>,
     /// First block whose changes are looked past; none at the newest.
     before: Option<u64>,
+    /// What lies over the newest state; never together with a look past.
+    pending: Option<Arc<Pending>>,
 }
 
 impl StateView {
@@ -46,13 +51,29 @@ impl StateView {
             storage_nodes: read.open_table(STORAGE_NODES)?,
             account_history: read.open_table(ACCOUNT_HISTORY)?,
             slot_history: read.open_table(SLOT_HISTORY)?,
+            changed: read.open_table(CHANGED)?,
         };
-        Ok(Self { tables: Arc::new(tables), before: None })
+        Ok(Self { tables: Arc::new(tables), before: None, pending: None })
     }
 
     /// The state after `block`, which must be older than this view's and within the history kept.
     pub(crate) fn after(&self, block: u64) -> Self {
-        Self { tables: Arc::clone(&self.tables), before: Some(block.saturating_add(1)) }
+        Self { tables: Arc::clone(&self.tables), before: Some(block.saturating_add(1)), pending: None }
+    }
+
+    /// The same file with changes laid over it that are not written.
+    pub(crate) fn under(&self, pending: Arc<Pending>) -> Self {
+        Self { tables: Arc::clone(&self.tables), before: None, pending: Some(pending) }
+    }
+
+    /// Takes the changes back out.
+    pub(crate) fn take_pending(&mut self) -> Option<Arc<Pending>> {
+        self.pending.take()
+    }
+
+    /// On-chain hash of a block that is not written yet.
+    pub(crate) fn pending_hash(&self, number: u64) -> Option<B256> {
+        self.pending.as_ref()?.hashes.get(&number).copied()
     }
 
     pub(crate) fn account(&self, account: &B256) -> Result<Option<SlimAccount>, LedgerError> {
@@ -63,6 +84,9 @@ impl StateView {
             {
                 return decode_optional(entry?.1.value());
             }
+        }
+        if let Some(changed) = self.pending.as_ref().and_then(|pending| pending.accounts.get(&account.0)) {
+            return Ok(*changed);
         }
         let stored = self.tables.accounts.get(&account.0)?;
         stored.map(|bytes| SlimAccount::decode(bytes.value())).transpose()
@@ -77,22 +101,52 @@ impl StateView {
                 return decode_slot(entry?.1.value());
             }
         }
+        if let Some(changed) = self.pending.as_ref().and_then(|pending| pending.slots.get(&key)) {
+            return Ok(*changed);
+        }
         self.tables.storage.get(&key)?.map_or(Ok(U256::ZERO), |bytes| decode_slot(bytes.value()))
     }
 
     pub(crate) fn code(&self, hash: &B256) -> Result<Option<Bytes>, LedgerError> {
+        if let Some(code) = self.pending.as_ref().and_then(|pending| pending.code.get(hash)) {
+            return Ok(Some(code.clone()));
+        }
         Ok(self.tables.code.get(&hash.0)?.map(|bytes| Bytes::copy_from_slice(bytes.value())))
+    }
+
+    /// Accounts and slots that a block changed: `keccak(address)`, `keccak(address) ‖ keccak(slot)`.
+    pub(crate) fn changed_by(&self, block: u64) -> Result<(Vec<B256>, Vec<SlotKey>), LedgerError> {
+        let Some(keys) = self.tables.changed.get(block)? else { return Ok((Vec::new(), Vec::new())) };
+        let (accounts, slots) = changed_keys(keys.value())?;
+        Ok((accounts.iter().map(|key| B256::from(*key)).collect(), slots.to_vec()))
     }
 
     /// Every slot of an account, in order of its hash.
     pub(crate) fn slots(&self, account: &B256) -> Result<Vec<(B256, U256)>, LedgerError> {
         let (from, to) = (slot_key(account, &B256::ZERO), slot_key(account, &B256::repeat_byte(0xff)));
-        let mut slots = Vec::new();
-        for entry in self.tables.storage.range::<&SlotKey>(&from..=&to)? {
+        let slots = self.slot_range((Bound::Included(from), Bound::Included(to)))?;
+        Ok(slots.into_iter().map(|(key, value)| (B256::from_slice(&key[32..]), value)).collect())
+    }
+
+    /// Slots that are set, in order of key.
+    fn slot_range(
+        &self,
+        range: (Bound<SlotKey>, Bound<SlotKey>),
+    ) -> Result<Vec<(SlotKey, U256)>, LedgerError> {
+        let bounds = (range.0.as_ref(), range.1.as_ref());
+        let stored = self.tables.storage.range::<&SlotKey>(bounds)?.map(|entry| {
             let (key, value) = entry?;
-            slots.push((B256::from_slice(&key.value()[32..]), decode_slot(value.value())?));
+            Ok((*key.value(), decode_slot(value.value())?))
+        });
+        match &self.pending {
+            None => stored.collect(),
+            Some(pending) => {
+                let over = pending.slots.range(range);
+                let over: Overlaid<SlotKey, U256> =
+                    over.map(|(key, value)| (*key, (!value.is_zero()).then_some(*value))).collect();
+                pending::merged(stored, &over, ..)
+            }
         }
-        Ok(slots)
     }
 
     /// The account trie of the newest state.
@@ -115,22 +169,30 @@ pub(crate) struct AccountTrie<'a>(&'a StateView);
 
 impl TrieSource for AccountTrie<'_> {
     fn leaves(&self, from: &B256, to: Option<&B256>) -> Result<Vec<(B256, Vec<u8>)>, LedgerError> {
-        let range = (Bound::Included(&from.0), to.map_or(Bound::Unbounded, |to| Bound::Excluded(&to.0)));
-        let mut leaves = Vec::new();
-        for entry in self.0.tables.accounts.range::<&[u8; 32]>(range)? {
+        let range = (Bound::Included(from.0), to.map_or(Bound::Unbounded, |to| Bound::Excluded(to.0)));
+        let bounds = (range.0.as_ref(), range.1.as_ref());
+        let stored = self.0.tables.accounts.range::<&[u8; 32]>(bounds)?.map(|entry| {
             let (key, value) = entry?;
-            leaves.push((B256::from(*key.value()), SlimAccount::decode(value.value())?.leaf()));
-        }
-        Ok(leaves)
+            Ok::<_, LedgerError>((*key.value(), SlimAccount::decode(value.value())?))
+        });
+        let accounts: Vec<_> = match &self.0.pending {
+            None => stored.collect::<Result<_, _>>()?,
+            Some(pending) => pending::merged(stored, &pending.accounts, range)?,
+        };
+        Ok(accounts.into_iter().map(|(key, account)| (B256::from(key), account.leaf())).collect())
     }
 
     fn first_node(&self, from: &Nibbles) -> Result<Option<(Nibbles, BranchNodeCompact)>, LedgerError> {
         let key = path_key(from);
-        let Some(entry) = self.0.tables.account_nodes.range::<&PathKey>(&key..)?.next() else {
-            return Ok(None);
+        let mut stored = self.0.tables.account_nodes.range::<&PathKey>(&key..)?.map(|entry| {
+            let (key, node) = entry?;
+            Ok::<_, LedgerError>((*key.value(), decode_node(node.value())?))
+        });
+        let first = match &self.0.pending {
+            None => stored.next().transpose()?,
+            Some(pending) => pending::first(stored, &pending.account_nodes, key..)?,
         };
-        let (key, node) = entry?;
-        Ok(Some((path_from_key(key.value()), decode_node(node.value())?)))
+        Ok(first.map(|(key, node)| (path_from_key(&key), node)))
     }
 }
 
@@ -144,11 +206,18 @@ impl StorageTrie<'_> {
     /// Paths of every stored branch.
     pub(crate) fn paths(&self) -> Result<Vec<Nibbles>, LedgerError> {
         let (from, to) = self.bounds(&[0; 33]);
-        let mut paths = Vec::new();
-        for entry in self.view.tables.storage_nodes.range::<&StoragePathKey>(&from..=&to)? {
-            paths.push(storage_path(entry?.0.value()));
-        }
-        Ok(paths)
+        let stored = self.view.tables.storage_nodes.range::<&StoragePathKey>(&from..=&to)?;
+        let stored = stored.map(|entry| Ok::<_, LedgerError>((*entry?.0.value(), ())));
+        let keys = match &self.view.pending {
+            None => stored.collect::<Result<Vec<_>, _>>()?,
+            Some(pending) => {
+                let over = pending.storage_nodes.range(from..=to);
+                let over: Overlaid<StoragePathKey, ()> =
+                    over.map(|(key, node)| (*key, node.as_ref().map(|_| ()))).collect();
+                pending::merged(stored, &over, ..)?
+            }
+        };
+        Ok(keys.into_iter().map(|(key, ())| storage_path(&key)).collect())
     }
 
     fn bounds(&self, from: &PathKey) -> (StoragePathKey, StoragePathKey) {
@@ -158,26 +227,28 @@ impl StorageTrie<'_> {
 
 impl TrieSource for StorageTrie<'_> {
     fn leaves(&self, from: &B256, to: Option<&B256>) -> Result<Vec<(B256, Vec<u8>)>, LedgerError> {
-        let from = slot_key(&self.account, from);
-        let (to, last) = match to {
-            Some(to) => (slot_key(&self.account, to), false),
-            None => (slot_key(&self.account, &B256::repeat_byte(0xff)), true),
+        let from = Bound::Included(slot_key(&self.account, from));
+        let to = match to {
+            Some(to) => Bound::Excluded(slot_key(&self.account, to)),
+            None => Bound::Included(slot_key(&self.account, &B256::repeat_byte(0xff))),
         };
-        let range = (Bound::Included(&from), if last { Bound::Included(&to) } else { Bound::Excluded(&to) });
-        let mut leaves = Vec::new();
-        for entry in self.view.tables.storage.range::<&SlotKey>(range)? {
-            let (key, value) = entry?;
-            leaves.push((B256::from_slice(&key.value()[32..]), alloy_rlp::encode(value.value())));
-        }
-        Ok(leaves)
+        let slots = self.view.slot_range((from, to))?;
+        let leaf = |value: U256| alloy_rlp::encode(encode_slot(value).as_slice());
+        Ok(slots.into_iter().map(|(key, value)| (B256::from_slice(&key[32..]), leaf(value))).collect())
     }
 
     fn first_node(&self, from: &Nibbles) -> Result<Option<(Nibbles, BranchNodeCompact)>, LedgerError> {
         let (from, to) = self.bounds(&path_key(from));
-        let mut range = self.view.tables.storage_nodes.range::<&StoragePathKey>(&from..=&to)?;
-        let Some(entry) = range.next() else { return Ok(None) };
-        let (key, node) = entry?;
-        Ok(Some((storage_path(key.value()), decode_node(node.value())?)))
+        let stored = self.view.tables.storage_nodes.range::<&StoragePathKey>(&from..=&to)?;
+        let mut stored = stored.map(|entry| {
+            let (key, node) = entry?;
+            Ok::<_, LedgerError>((*key.value(), decode_node(node.value())?))
+        });
+        let first = match &self.view.pending {
+            None => stored.next().transpose()?,
+            Some(pending) => pending::first(stored, &pending.storage_nodes, from..=to)?,
+        };
+        Ok(first.map(|(key, node)| (storage_path(&key), node)))
     }
 }
 

@@ -5,7 +5,10 @@
 
 use crate::LedgerError;
 use alloy_primitives::B256;
-use alloy_trie::{BranchNodeCompact, HashBuilder, Nibbles};
+use alloy_trie::{
+    BranchNodeCompact, HashBuilder, Nibbles,
+    proof::{ProofNodes, ProofRetainer},
+};
 
 /// Where unchanged leaves and stored branches come from.
 pub(crate) trait TrieSource {
@@ -43,16 +46,36 @@ pub(crate) struct TrieDelta {
 
 /// The root after `changes`, which are sorted by key without duplicates.
 pub(crate) fn walk(source: &impl TrieSource, changes: &[LeafChange]) -> Result<TrieDelta, LedgerError> {
-    let builder = HashBuilder::default().with_updates(true);
-    let mut walker = Walker { source, changes, builder, visited: Vec::new() };
-    walker.subtrie(&Nibbles::default())?;
-    let Walker { mut builder, visited, .. } = walker;
+    let (mut builder, visited) = rebuild(source, changes, HashBuilder::default().with_updates(true))?;
     let root = builder.root();
     let (_, updates) = builder.split();
     let delete = visited.into_iter().filter(|path| !updates.contains_key(path)).collect();
     let mut put: Vec<_> = updates.into_iter().collect();
     put.sort_unstable_by_key(|(path, _)| *path);
     Ok(TrieDelta { root, put, delete })
+}
+
+/// The root after `changes`, and the nodes on the way to each of `targets`, which must be among the changed keys.
+pub(crate) fn prove(
+    source: &impl TrieSource,
+    changes: &[LeafChange],
+    targets: &[B256],
+) -> Result<(B256, ProofNodes), LedgerError> {
+    let retainer: ProofRetainer = targets.iter().map(Nibbles::unpack).collect();
+    let builder = HashBuilder::default().with_proof_retainer(retainer);
+    let (mut builder, _) = rebuild(source, changes, builder)?;
+    Ok((builder.root(), builder.take_proof_nodes()))
+}
+
+/// Feeds the trie with its changes to `builder`; also gives the stored branches that were opened.
+fn rebuild(
+    source: &impl TrieSource,
+    changes: &[LeafChange],
+    builder: HashBuilder,
+) -> Result<(HashBuilder, Vec<Nibbles>), LedgerError> {
+    let mut walker = Walker { source, changes, builder, visited: Vec::new() };
+    walker.subtrie(&Nibbles::default())?;
+    Ok((walker.builder, walker.visited))
 }
 
 struct Walker<'a, S> {

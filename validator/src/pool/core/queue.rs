@@ -23,11 +23,13 @@ pub(super) struct Queue {
     state: Sender,
     entries: BTreeMap<u64, Entry>,
     ready: usize,
+    /// Arrival of the newest entry there ever was.
+    newest: u64,
 }
 
 impl Queue {
     pub(super) fn new(state: Sender) -> Self {
-        Self { state, entries: BTreeMap::new(), ready: 0 }
+        Self { state, entries: BTreeMap::new(), ready: 0, newest: 0 }
     }
 
     pub(super) fn state(&self) -> Sender {
@@ -87,7 +89,12 @@ impl Queue {
         (self.ready > 0).then(|| self.entries.values().next()).flatten()
     }
 
+    pub(super) fn newest(&self) -> u64 {
+        self.newest
+    }
+
     pub(super) fn insert(&mut self, entry: Entry) {
+        self.newest = self.newest.max(entry.arrival);
         self.entries.insert(entry.pooled.recovered.tx.nonce(), entry);
         self.extend_ready();
     }

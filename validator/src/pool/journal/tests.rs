@@ -3,7 +3,7 @@ use std::fs;
 
 async fn append(journal: &Journal, payload: &[u8]) {
     let slot = journal.slot().await.unwrap();
-    slot.append(Bytes::copy_from_slice(payload)).await.unwrap().unwrap();
+    slot.append(vec![Bytes::copy_from_slice(payload)]).await.unwrap().unwrap();
 }
 
 fn reopened(dir: &Path) -> Replay {
@@ -98,7 +98,7 @@ fn many_waiters_share_a_sync() {
     for n in 0..1000_u32 {
         let (done, durable) = oneshot::channel();
         let raw = Bytes::copy_from_slice(&n.to_be_bytes());
-        commands.try_send(Command::Append { raw, done }).unwrap();
+        commands.try_send(Command::Append { raw: vec![raw], done }).unwrap();
         waiting.push(durable);
     }
     drop(commands);
@@ -123,12 +123,12 @@ fn after_a_failed_write_nothing_is_accepted_any_more() {
     let writer = std::thread::spawn(move || writer.run(queue));
     for want in ["write failed", "failed earlier"] {
         let (done, durable) = oneshot::channel();
-        commands.blocking_send(Command::Append { raw: Bytes::from_static(b"lost"), done }).unwrap();
+        commands.blocking_send(Command::Append { raw: vec![Bytes::from_static(b"lost")], done }).unwrap();
         let error = durable.blocking_recv().unwrap().unwrap_err().to_string();
         assert!(error.contains(want), "{error}");
     }
     let (done, durable) = oneshot::channel();
-    commands.blocking_send(Command::Sync { done }).unwrap();
+    commands.blocking_send(Command::Append { raw: Vec::new(), done }).unwrap();
     assert!(durable.blocking_recv().unwrap().is_err(), "what was queued before is not on disk");
     assert!(fault.get().is_some());
     drop(commands);

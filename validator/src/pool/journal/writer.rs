@@ -14,9 +14,7 @@ type Done = oneshot::Sender<Result<(), JournalError>>;
 #[derive(Debug)]
 pub(super) enum Command {
     /// Write, sync, answer.
-    Append { raw: Bytes, done: Done },
-    /// Sync what came before, answer.
-    Sync { done: Done },
+    Append { raw: Vec<Bytes>, done: Done },
     /// Replace the file by one with these.
     Compact { living: Vec<Bytes> },
 }
@@ -41,10 +39,11 @@ impl Writer {
             while let Some(command) = next.take() {
                 match command {
                     Command::Append { raw, done } => {
-                        frames::write(&raw, &mut batch);
+                        for raw in &raw {
+                            frames::write(raw, &mut batch);
+                        }
                         waiting.push(done);
                     }
-                    Command::Sync { done } => waiting.push(done),
                     Command::Compact { living } => {
                         self.commit(&mut batch, &mut waiting);
                         self.compact(&living);

@@ -17,7 +17,7 @@ use ledger::{At, Block, Overrides, TraceBounds, TraceError, TraceSink};
 use serde_json::value::{RawValue, to_raw_value};
 use std::time::{Duration, Instant};
 
-pub(super) const METHODS: &[Method] = &[
+pub(in crate::rpc) const METHODS: &[Method] = &[
     method("debug_traceTransaction", 2, Run::Read(transaction)),
     method("debug_traceCall", 3, Run::Read(call)),
     method("debug_traceBlock", 2, Run::Read(block_rlp)),
@@ -115,18 +115,23 @@ impl Rows {
 }
 
 /// When a trace began and how long it may take.
-struct Clock {
+pub(in crate::rpc) struct Clock {
     started: Instant,
     limit: Duration,
 }
 
 impl Clock {
-    fn start(timeout: Option<&str>) -> Result<Self, Failure> {
+    /// `timeout` as the client wrote it.
+    pub(in crate::rpc) fn start(timeout: Option<&str>) -> Result<Self, Failure> {
         let wanted = timeout.map_or(Ok(DEFAULT_TIMEOUT), go_duration)?;
         Ok(Self { started: Instant::now(), limit: wanted.min(MAX_TIMEOUT) })
     }
 
-    fn bounded<T>(&self, run: impl FnOnce(&TraceBounds<'_>) -> Result<T, TraceError>) -> Result<T, Failure> {
+    /// Runs within the time and bytes that a trace may take.
+    pub(in crate::rpc) fn bounded<T>(
+        &self,
+        run: impl FnOnce(&TraceBounds<'_>) -> Result<T, TraceError>,
+    ) -> Result<T, Failure> {
         let out_of_time = || self.started.elapsed() >= self.limit;
         let bounds = TraceBounds { recorded_bytes: MAX_RECORDED, out_of_time: &out_of_time };
         run(&bounds).map_err(Failure::from)

@@ -6,14 +6,16 @@ use crate::rpc::{
     context::Context,
     dispatch::{Answer, Method, Run, json, method},
     error::Failure,
-    format::{RpcBlock, RpcReceipt},
+    format::{RpcBlock, RpcHeader, RpcReceipt},
 };
 use alloy_primitives::{Address, B256, U64};
 use ledger::{At, Block};
 
-pub(super) const METHODS: &[Method] = &[
+pub(in crate::rpc) const METHODS: &[Method] = &[
     method("eth_getBlockByNumber", 2, Run::Read(by_number)),
     method("eth_getBlockByHash", 2, Run::Read(by_hash)),
+    method("eth_getHeaderByNumber", 1, Run::Read(header_by_number)),
+    method("eth_getHeaderByHash", 1, Run::Read(header_by_hash)),
     method("eth_getBlockTransactionCountByNumber", 1, Run::Read(count_by_number)),
     method("eth_getBlockTransactionCountByHash", 1, Run::Read(count_by_hash)),
     method("eth_getBlockReceipts", 1, Run::Read(receipts)),
@@ -24,14 +26,14 @@ pub(super) const METHODS: &[Method] = &[
 ];
 
 /// A block with its hash and, when asked for, the senders of its transactions.
-pub(super) struct Found {
-    pub(super) block: Block,
-    pub(super) hash: B256,
-    pub(super) senders: Vec<Address>,
+pub(in crate::rpc) struct Found {
+    pub(in crate::rpc) block: Block,
+    pub(in crate::rpc) hash: B256,
+    pub(in crate::rpc) senders: Vec<Address>,
 }
 
 /// Looks a block up; `None` when it is not here.
-pub(super) fn find(context: &Context, at: At) -> Result<Option<Found>, Failure> {
+pub(in crate::rpc) fn find(context: &Context, at: At) -> Result<Option<Found>, Failure> {
     let Some(number) = context.ledger.number(at)? else { return Ok(None) };
     let at = At::Number(number);
     let (block, hash) = (context.ledger.block(at)?, context.ledger.block_hash(at)?);
@@ -49,11 +51,23 @@ fn by_hash(context: &Context, args: &Args) -> Answer {
 
 fn block(context: &Context, at: At, full: Option<bool>) -> Answer {
     let found = find(context, at)?.map(|found| {
-        let difficulty = context.ledger.total_difficulty(found.block.header.number);
+        let difficulty = Some(context.ledger.total_difficulty(found.block.header.number));
         let senders = full.unwrap_or(false).then_some(found.senders.as_slice());
         RpcBlock::new(&found.block, found.hash, difficulty, senders)
     });
     json(&found)
+}
+
+fn header_by_number(context: &Context, args: &Args) -> Answer {
+    header(context, args.required::<BlockId>(0)?.at(context))
+}
+
+fn header_by_hash(context: &Context, args: &Args) -> Answer {
+    header(context, At::Hash(args.required(0)?))
+}
+
+fn header(context: &Context, at: At) -> Answer {
+    json(&context.ledger.hashed_header(at)?.map(|(header, hash)| RpcHeader::new(&header, hash)))
 }
 
 fn count_by_number(context: &Context, args: &Args) -> Answer {

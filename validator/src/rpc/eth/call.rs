@@ -9,11 +9,25 @@ use crate::rpc::{
     message::Message,
     revert,
 };
+use alloy_eips::eip2930::AccessList;
 use alloy_primitives::U64;
-use ledger::{At, CallRequest, CallStatus, Overrides};
+use ledger::{AccessListOutcome, At, CallRequest, CallStatus, Overrides};
+use serde::Serialize;
 
-pub(super) const METHODS: &[Method] =
-    &[method("eth_call", 4, Run::Read(call)), method("eth_estimateGas", 4, Run::Read(estimate_gas))];
+pub(super) const METHODS: &[Method] = &[
+    method("eth_call", 4, Run::Read(call)),
+    method("eth_estimateGas", 4, Run::Read(estimate_gas)),
+    method("eth_createAccessList", 3, Run::Read(create_access_list)),
+];
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RpcAccessList {
+    access_list: AccessList,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    gas_used: U64,
+}
 
 fn call(context: &Context, args: &Args) -> Answer {
     let (request, at, overrides) = arguments(context, args)?;
@@ -28,6 +42,19 @@ fn call(context: &Context, args: &Args) -> Answer {
 fn estimate_gas(context: &Context, args: &Args) -> Answer {
     let (request, at, overrides) = arguments(context, args)?;
     json(&U64::from(context.ledger.estimate_gas_with(&request, at, &overrides)?))
+}
+
+/// A message that fails still has a list; why it failed stands beside it.
+fn create_access_list(context: &Context, args: &Args) -> Answer {
+    let (request, at, overrides) = arguments(context, args)?;
+    let AccessListOutcome { list, gas_used, status } =
+        context.ledger.create_access_list(&request, at, &overrides)?;
+    let error = match status {
+        CallStatus::Success => None,
+        CallStatus::Revert => Some("execution reverted".to_string()),
+        CallStatus::Halt(reason) => Some(reason),
+    };
+    json(&RpcAccessList { access_list: list, error, gas_used: U64::from(gas_used) })
 }
 
 /// Message, block, state overrides, block overrides.

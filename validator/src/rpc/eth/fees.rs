@@ -16,6 +16,7 @@ use serde::Serialize;
 pub(super) const METHODS: &[Method] = &[
     method("eth_gasPrice", 0, Run::Now(gas_price)),
     method("eth_maxPriorityFeePerGas", 0, Run::Now(max_priority_fee)),
+    method("eth_baseFee", 0, Run::Now(base_fee)),
     method("eth_blobBaseFee", 0, Run::Now(blob_base_fee)),
     method("eth_feeHistory", 3, Run::Read(fee_history)),
 ];
@@ -25,6 +26,11 @@ const MAX_BLOCKS: u64 = 1024;
 const MAX_PERCENTILES: usize = 100;
 
 fn gas_price(context: &Context, _: &Args) -> Answer {
+    json(&U64::from(next_base_fee(context, &context.ledger.head().header)))
+}
+
+/// Of the next block.
+fn base_fee(context: &Context, _: &Args) -> Answer {
     json(&U64::from(next_base_fee(context, &context.ledger.head().header)))
 }
 

@@ -1,7 +1,7 @@
 //! `eth_subscribe`: pushed after a block is durable and readable, so that a client may ask back at once. A client that
 //! does not keep up is told so and disconnected, rather than left with a gap.
 
-use super::logs::Criteria;
+use super::{Progress, logs::Criteria};
 use crate::{
     pool::Accepted,
     rpc::{
@@ -10,19 +10,20 @@ use crate::{
         context::Context,
         dispatch::client,
         error::Failure,
-        format::{RpcHeader, RpcLog, RpcTransaction, place},
+        format::{RpcHeader, RpcLog, RpcReceipt, RpcTransaction, place},
         server::Client,
     },
 };
+use alloy_primitives::B256;
 use jsonrpsee::{
     Extensions, PendingSubscriptionSink, RpcModule, SubscriptionSink,
     core::{SubscriptionError, server::SubscriptionMessage},
     types::Params,
 };
 use ledger::{CommittedBlock, LogFilter};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 /// How long one message may wait for a client that reads nothing.
@@ -34,7 +35,37 @@ type Messages = Result<Vec<Box<RawValue>>, serde_json::Error>;
 enum Kind {
     NewHeads,
     Logs(LogFilter),
-    Pending { full: bool },
+    Pending {
+        full: bool,
+    },
+    /// Of these transactions; of all when there are none.
+    Receipts(BTreeSet<B256>),
+    Syncing,
+}
+
+/// Transactions of one receipts subscription.
+const MAX_RECEIPTS: usize = 200;
+/// How often progress of catching up is looked at.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// Which receipts a client wants.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ReceiptsOf {
+    transaction_hashes: Option<Vec<B256>>,
+}
+
+impl ReceiptsOf {
+    fn hashes(self) -> Result<BTreeSet<B256>, Failure> {
+        let hashes = self.transaction_hashes.unwrap_or_default();
+        if hashes.len() > MAX_RECEIPTS {
+            return Err(Failure::params(format!(
+                "invalid argument 1: {} transaction hashes, at most {MAX_RECEIPTS} are allowed",
+                hashes.len()
+            )));
+        }
+        Ok(hashes.into_iter().collect())
+    }
 }
 
 /// Registers `eth_subscribe` and `eth_unsubscribe`.
@@ -63,6 +94,8 @@ async fn subscribe(
         Kind::NewHeads => forward(&sink, heads, new_head).await,
         Kind::Logs(filter) => forward(&sink, heads, |block| logs(&filter, block)).await,
         Kind::Pending { full } => forward(&sink, accepted, |tx| pending_transaction(tx, full)).await,
+        Kind::Receipts(wanted) => forward(&sink, heads, |block| receipts(&wanted, block)).await,
+        Kind::Syncing => forward_progress(&sink, &context).await,
     };
     if ended.is_err()
         && let Some(client) = extensions.get::<Client>()
@@ -78,6 +111,10 @@ fn kind(args: &Args) -> Result<Kind, Failure> {
         "newHeads" => Ok(Kind::NewHeads),
         "logs" => Ok(Kind::Logs(args.optional::<Criteria>(1)?.unwrap_or_default().matching()?)),
         "newPendingTransactions" => Ok(Kind::Pending { full: args.optional(1)?.unwrap_or(false) }),
+        "transactionReceipts" => {
+            Ok(Kind::Receipts(args.optional::<ReceiptsOf>(1)?.unwrap_or_default().hashes()?))
+        }
+        "syncing" => Ok(Kind::Syncing),
         other => {
             let name: String = other.chars().take(64).collect();
             Err(Failure::params(format!("no \"{name}\" subscription in eth namespace")))
@@ -116,6 +153,40 @@ async fn forward<T: Clone>(
     }
 }
 
+/// Sends where the node stands, now and whenever that changes: progress while it is behind, then `false`.
+async fn forward_progress(sink: &SubscriptionSink, context: &Context) -> Result<(), SubscriptionError> {
+    let mut told = None;
+    let mut looks = tokio::time::interval(PROGRESS_EVERY);
+    loop {
+        tokio::select! {
+            () = sink.closed() => return Ok(()),
+            _ = looks.tick() => {}
+        }
+        let now = context.node.syncing();
+        if told == Some(now) {
+            continue;
+        }
+        told = Some(now);
+        let message = match now {
+            None => to_raw_value(&false)?,
+            Some(progress) => to_raw_value(&SyncStatus { syncing: true, status: progress.into() })?,
+        };
+        if sink.send_timeout(SubscriptionMessage::from(message), SEND_PATIENCE).await.is_err() {
+            return if sink.is_closed() {
+                Ok(())
+            } else {
+                Err("client reads too slowly, subscribe again".into())
+            };
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SyncStatus {
+    syncing: bool,
+    status: Progress,
+}
+
 fn one(value: &impl Serialize) -> Messages {
     Ok(vec![to_raw_value(value)?])
 }
@@ -138,6 +209,18 @@ fn logs(filter: &LogFilter, committed: &Arc<CommittedBlock>) -> Messages {
         }
     }
     Ok(messages)
+}
+
+fn receipts(wanted: &BTreeSet<B256>, committed: &Arc<CommittedBlock>) -> Messages {
+    let CommittedBlock { block, hash, transaction_hashes, senders, receipts } = committed.as_ref();
+    let is_wanted = |hash: &B256| wanted.is_empty() || wanted.contains(hash);
+    if !transaction_hashes.iter().any(is_wanted) {
+        return Ok(Vec::new());
+    }
+    let rows = RpcReceipt::of_block(block, *hash, senders, receipts);
+    let rows: Vec<_> =
+        rows.iter().zip(transaction_hashes).filter(|(_, hash)| is_wanted(hash)).map(|(row, _)| row).collect();
+    one(&rows)
 }
 
 fn pending_transaction(accepted: &Accepted, full: bool) -> Messages {

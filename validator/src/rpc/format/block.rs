@@ -90,7 +90,8 @@ pub struct RpcBlock {
     #[serde(flatten)]
     header: RpcHeader,
     /// Gone from go-ethereum, but older clients still read it.
-    total_difficulty: U256,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_difficulty: Option<U256>,
     size: U64,
     transactions: Transactions,
     uncles: [B256; 0],
@@ -99,8 +100,13 @@ pub struct RpcBlock {
 }
 
 impl RpcBlock {
-    /// With whole transactions when `senders` (one per transaction, in order) are given, with their hashes otherwise.
-    pub fn new(block: &Block, hash: B256, total_difficulty: U256, senders: Option<&[Address]>) -> Self {
+    /// `total_difficulty` is absent in a block that is not on the chain. With whole transactions when `senders` (one per transaction, in order) are given, with their hashes otherwise.
+    pub fn new(
+        block: &Block,
+        hash: B256,
+        total_difficulty: Option<U256>,
+        senders: Option<&[Address]>,
+    ) -> Self {
         let transactions = match senders {
             None => Transactions::Hashes(block.body.transactions.iter().map(|tx| *tx.tx_hash()).collect()),
             Some(senders) => {

@@ -1,0 +1,178 @@
+//! Committing many sealed blocks at once: how a node that is behind catches up.
+//!
+//! The blocks of a segment are executed in order, over the head, in memory. Seals are checked on every block after which
+//! another set of validators holds, on every 1,000th and on the last one; parent hashes carry the rest (ADR 19). Only
+//! then is anything written or seen, all of it together; a segment that does not certify leaves nothing behind.
+
+use crate::{
+    Block, CommitError, CommittedBlock, HeadInfo, InvalidBlock, Ledger,
+    commit::{check_contents, check_place, check_seals, committed, count_seals},
+    execute::{block::Executed, senders::senders},
+    ledger::{Chain, Head},
+    store::{pending::Pending, state::SegmentEffects},
+    validate::{check_rules, execute_by},
+};
+use alloy_primitives::{Address, B256, TxHash};
+use rayon::prelude::*;
+use std::{collections::VecDeque, sync::Arc};
+
+/// Blocks of one segment at most, and the distance of blocks whose seals are checked in any case.
+pub const SEGMENT_BLOCKS: usize = 1000;
+/// Blocks per unit of parallel work.
+const CHUNK: usize = 32;
+
+/// A block with everything about it that needs no state.
+#[derive(Debug)]
+pub struct Prepared {
+    block: Block,
+    hash: B256,
+    /// Hash and sender of each transaction, or what is wrong with one.
+    signed: Result<(Vec<TxHash>, Vec<Address>), InvalidBlock>,
+}
+
+/// Which block ended a segment, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("block {number}: {source}")]
+pub struct SegmentError {
+    /// Height.
+    pub number: u64,
+    /// Why.
+    pub source: CommitError,
+}
+
+impl Prepared {
+    /// The height.
+    pub fn number(&self) -> u64 {
+        self.block.header.number
+    }
+
+    /// The block.
+    pub fn into_block(self) -> Block {
+        self.block
+    }
+}
+
+impl Ledger {
+    /// Recovers senders and checks that bodies belong to their headers, on all cores and ahead of the blocks' turn. Each
+    /// block comes with its on-chain hash.
+    pub fn prepare(&self, blocks: Vec<(B256, Block)>) -> Result<Vec<Prepared>, SegmentError> {
+        let known = self.chain.known_senders.get().map(AsRef::as_ref);
+        let prepare = |(hash, block): (B256, Block)| {
+            let number = block.header.number;
+            check_contents(&block, None).map_err(|source| SegmentError { number, source })?;
+            let signed = senders(&block.body.transactions, known);
+            Ok(Prepared { block, hash, signed })
+        };
+        blocks.into_par_iter().with_min_len(CHUNK).map(prepare).collect()
+    }
+
+    /// Commits blocks from the front of the queue, at most [`SEGMENT_BLOCKS`], all or none; takes them out either way.
+    /// When it returns they are on disk and every read sees them. A node that is caught up commits single blocks.
+    pub fn commit_segment(
+        &self,
+        blocks: &mut VecDeque<Prepared>,
+    ) -> Result<Vec<Arc<CommittedBlock>>, SegmentError> {
+        let chain = &*self.chain;
+        let _one_at_a_time = chain.committing.lock();
+        let mut run = Run::on(chain)?;
+        while let Some(block) = blocks.pop_front() {
+            let number = block.number();
+            let at = |source| SegmentError { number, source };
+            let is_full = run.done.len() + 1 == SEGMENT_BLOCKS || blocks.is_empty();
+            if run.execute(block, is_full).map_err(at)? {
+                break;
+            }
+        }
+        let number = run.parent.info.number;
+        run.commit().map_err(|source| SegmentError { number, source })
+    }
+}
+
+/// A segment while its blocks are executed: a head that nobody else sees.
+struct Run<'a> {
+    chain: &'a Chain,
+    parent: Head,
+    done: Vec<(Block, Executed)>,
+}
+
+impl<'a> Run<'a> {
+    fn on(chain: &'a Chain) -> Result<Self, SegmentError> {
+        let head = chain.head();
+        let number = head.info.number.saturating_add(1);
+        // Votes are counted on from the head's: those of blocks that are not written cannot be read again.
+        head.validators(chain).map_err(|error| SegmentError { number, source: error.into() })?;
+        let parent = Head {
+            info: head.info.clone(),
+            view: head.view.under(Arc::new(Pending::default())),
+            next: head.next.clone(),
+            tally: head.tally.clone(),
+        };
+        Ok(Self { chain, parent, done: Vec::new() })
+    }
+
+    /// Executes the next block; true when the segment must end with it. The last one has its seals checked.
+    fn execute(&mut self, block: Prepared, is_last: bool) -> Result<bool, CommitError> {
+        let Prepared { block, hash, signed } = block;
+        let header = &block.header;
+        check_place(&self.parent, header)?;
+        let validators = self.parent.validators(self.chain)?;
+        let executed = signed.and_then(|(hashes, senders)| {
+            check_rules(self.chain, &self.parent, header)?;
+            execute_by(self.chain, &self.parent, header, &block.body.transactions, hash, (hashes, senders))
+        });
+        let mut executed = executed.map_err(|reason| refused(&block, hash, &validators, reason))?;
+        let info = HeadInfo { number: header.number, hash, header: Arc::new(header.clone()) };
+        let next = self.next(info, &mut executed)?;
+        // A set that cannot be read before this block is written ends the segment.
+        let after = if is_last { None } else { next.validators(self.chain).ok() };
+        let ends = after.is_none();
+        if after.is_some_and(|after| after == validators)
+            && !header.number.is_multiple_of(SEGMENT_BLOCKS as u64)
+        {
+            count_seals(header, validators.len())?;
+        } else {
+            check_seals(header, &validators)?;
+        }
+        self.parent = next;
+        self.done.push((block, executed));
+        Ok(ends)
+    }
+
+    fn next(&mut self, info: HeadInfo, executed: &mut Executed) -> Result<Head, CommitError> {
+        let next = self.chain.carried(&self.parent, &info, &executed.diff);
+        let tally = self.chain.next_tally(&self.parent, &info)?;
+        // Found by root only: those of a segment that fails are never taken for others.
+        self.chain.tries.adopt(&std::mem::take(&mut executed.diff.tries));
+        let mut pending = self.parent.view.take_pending().unwrap_or_default();
+        Arc::make_mut(&mut pending).absorb(info.number, info.hash, &mut executed.diff);
+        Ok(Head { info, view: self.parent.view.under(pending), next, tally })
+    }
+
+    /// Writes blocks, then state, then shows both.
+    fn commit(mut self) -> Result<Vec<Arc<CommittedBlock>>, CommitError> {
+        let pending = self.parent.view.take_pending().unwrap_or_default();
+        let Some((_, last)) = self.done.last() else { return Ok(Vec::new()) };
+        let hash = last.hash;
+        let sealed = self.done.iter().map(|(block, executed)| (&block.header, &block.body, executed.hash));
+        self.chain.clocks.block_file.time(|| self.chain.blocks.append_all(sealed))?;
+        self.chain.settle(self.parent, &SegmentEffects { blocks: &self.done, pending: &pending })?;
+        self.chain.candidates.move_to(hash);
+        let all = self.done.into_iter().map(|(block, executed)| {
+            let hash = executed.hash;
+            Arc::new(committed(block, hash, Arc::new(executed)))
+        });
+        Ok(all.collect())
+    }
+}
+
+/// Whose fault it is: a block that a quorum sealed and that is invalid here is ours, any other one its sender's.
+fn refused(block: &Block, hash: B256, validators: &[Address], reason: InvalidBlock) -> CommitError {
+    let number = block.header.number;
+    match reason {
+        InvalidBlock::Ledger(error) => CommitError::Ledger(error),
+        reason if check_seals(&block.header, validators).is_ok() => {
+            CommitError::Diverged { number, hash, reason: Box::new(reason) }
+        }
+        reason => CommitError::Unsealed { number, hash, reason: Box::new(reason) },
+    }
+}

@@ -1,0 +1,181 @@
+//! Putting a simulated block together: its header before anything ran, unsigned transactions, receipts, roots.
+
+use super::{Parent, SimulationBlock, SimulationCall, sequence::Planned};
+use crate::{
+    Block, BlockBody, CallRequest, Receipt, Transaction,
+    call::{outcome, scene::Scene},
+    execute::receipts::{Roots, roots},
+    ledger::Chain,
+    validate::ForkFields,
+};
+use alloy_consensus::{
+    EMPTY_OMMER_ROOT_HASH, Eip658Value, Header, ReceiptWithBloom, SignableTransaction, TxEip1559, TxEip2930,
+    TxEip7702, TxLegacy,
+};
+use alloy_primitives::{Address, B256, Bloom, Log, Signature, TxKind, U256};
+use chain::genesis::QBFT_MIX_HASH;
+use revm::context::result::ExecutionResult;
+
+/// The header before anything ran. What the caller does not set is the parent's (difficulty, gas limit), what the
+/// rules make it, or empty; without validation there is no base fee.
+pub(super) fn draft(chain: &Chain, parent: &Parent, planned: &Planned<'_>, validation: bool) -> Header {
+    let overrides = planned.wanted.map(|block| block.overrides.block.clone()).unwrap_or_default();
+    let fields = ForkFields::of(chain, &parent.header, planned.time);
+    let base_fee = overrides.base_fee.map(|fee| fee.saturating_to());
+    let computed = fields.base_fee.map(|fee| if validation { fee } else { 0 });
+    Header {
+        parent_hash: parent.hash,
+        ommers_hash: EMPTY_OMMER_ROOT_HASH,
+        beneficiary: overrides.coinbase.unwrap_or_default(),
+        difficulty: overrides.difficulty.unwrap_or(parent.header.difficulty),
+        number: planned.number,
+        gas_limit: overrides.gas_limit.unwrap_or(parent.header.gas_limit),
+        timestamp: planned.time,
+        mix_hash: overrides.random.unwrap_or(QBFT_MIX_HASH),
+        base_fee_per_gas: fields.base_fee.and(base_fee.or(computed)),
+        withdrawals_root: fields.withdrawals_root,
+        blob_gas_used: fields.blob_gas,
+        excess_blob_gas: fields.blob_gas,
+        parent_beacon_block_root: fields.beacon_root.map(|root| overrides.beacon_root.unwrap_or(root)),
+        requests_hash: fields.requests_hash,
+        ..Header::default()
+    }
+}
+
+/// Lets contracts see the header as it is, and lifts the checks that a simulation does not make.
+pub(super) fn environment(scene: &mut Scene<'_>, header: &Header, planned: &Planned<'_>, validation: bool) {
+    scene.block.beneficiary = header.beneficiary;
+    scene.block.prevrandao = Some(header.mix_hash);
+    let overrides = planned.wanted.map(|block| &block.overrides.block);
+    if let (Some(price), Some(blobs)) =
+        (overrides.and_then(|block| block.blob_base_fee), scene.block.blob_excess_gas_and_price.as_mut())
+    {
+        blobs.blob_gasprice = price.saturating_to();
+    }
+    if let Some(hashes) = overrides.and_then(|block| block.block_hash.clone()) {
+        scene.overlay.set_block_hashes(hashes);
+    }
+    // A sender may have code, and calls are no real transactions with a cap of their own (EIP-3607, EIP-7825).
+    scene.config.disable_eip3607 = true;
+    scene.config.tx_gas_limit_cap = Some(u64::MAX);
+    scene.config.disable_block_gas_limit = true;
+    scene.config.disable_nonce_check = !validation;
+    scene.config.disable_base_fee = !validation;
+}
+
+/// The call as an unsigned transaction: of type 2 unless its fields say otherwise.
+pub(super) fn transaction(call: &CallRequest, chain_id: u64, nonce: u64, gas_limit: u64) -> Transaction {
+    let to = call.to.map_or(TxKind::Create, TxKind::Call);
+    let (value, input) = (call.value, call.data.clone());
+    let access_list = call.access_list.clone().unwrap_or_default();
+    let max_fee_per_gas = call.max_fee_per_gas.unwrap_or_default();
+    let max_priority_fee_per_gas = call.max_priority_fee_per_gas.unwrap_or_default();
+    let unsigned = Signature::new(U256::ZERO, U256::ZERO, false);
+    match (&call.authorizations, call.gas_price) {
+        (Some(list), _) => TxEip7702 {
+            chain_id,
+            nonce,
+            gas_limit,
+            max_fee_per_gas,
+            max_priority_fee_per_gas,
+            to: call.to.unwrap_or_default(),
+            value,
+            access_list,
+            authorization_list: list.clone(),
+            input,
+        }
+        .into_signed(unsigned)
+        .into(),
+        (None, Some(gas_price)) if call.access_list.is_some() => {
+            TxEip2930 { chain_id, nonce, gas_price, gas_limit, to, value, access_list, input }
+                .into_signed(unsigned)
+                .into()
+        }
+        (None, Some(gas_price)) => {
+            TxLegacy { chain_id: Some(chain_id), nonce, gas_price, gas_limit, to, value, input }
+                .into_signed(unsigned)
+                .into()
+        }
+        (None, None) => TxEip1559 {
+            chain_id,
+            nonce,
+            gas_limit,
+            max_fee_per_gas,
+            max_priority_fee_per_gas,
+            to,
+            value,
+            access_list,
+            input,
+        }
+        .into_signed(unsigned)
+        .into(),
+    }
+}
+
+/// What a block holds so far.
+pub(super) struct Assembly {
+    header: Header,
+    transactions: Vec<Transaction>,
+    senders: Vec<Address>,
+    receipts: Vec<Receipt>,
+    calls: Vec<SimulationCall>,
+}
+
+impl Assembly {
+    pub(super) fn new(header: Header) -> Self {
+        Self {
+            header,
+            transactions: Vec::new(),
+            senders: Vec::new(),
+            receipts: Vec::new(),
+            calls: Vec::new(),
+        }
+    }
+
+    pub(super) const fn gas_left(&self) -> u64 {
+        self.header.gas_limit.saturating_sub(self.header.gas_used)
+    }
+
+    /// Adds what was run; `shown` are its logs with those of transfers, which the receipt does not have.
+    pub(super) fn add(&mut self, tx: Transaction, sender: Address, result: ExecutionResult, shown: Vec<Log>) {
+        let success = result.is_success();
+        self.header.gas_used = self.header.gas_used.saturating_add(result.tx_gas_used());
+        let logs = if success { result.logs().to_vec() } else { Vec::new() };
+        let logs_bloom: Bloom = logs.iter().collect();
+        let receipt = alloy_consensus::Receipt {
+            status: Eip658Value::Eip658(success),
+            cumulative_gas_used: self.header.gas_used,
+            logs,
+        };
+        self.receipts.push(Receipt::from_typed(tx.tx_type(), ReceiptWithBloom { receipt, logs_bloom }));
+        // The floor of EIP-7623 is used up in any case.
+        let gas = *result.gas();
+        let max_used_gas = gas.total_gas_spent().max(gas.floor_gas());
+        let ran = outcome(result);
+        self.calls.push(SimulationCall {
+            output: ran.output,
+            logs: if success { shown } else { Vec::new() },
+            gas_used: ran.gas_used,
+            max_used_gas,
+            status: ran.status,
+        });
+        self.transactions.push(tx);
+        self.senders.push(sender);
+    }
+
+    pub(super) fn finish(mut self, state_root: B256) -> SimulationBlock {
+        let Roots { transactions, receipts, logs_bloom } = roots(&self.transactions, &self.receipts);
+        self.header.state_root = state_root;
+        self.header.transactions_root = transactions;
+        self.header.receipts_root = receipts;
+        self.header.logs_bloom = logs_bloom;
+        let withdrawals = self.header.withdrawals_root.map(|_| Vec::new().into());
+        let body = BlockBody { transactions: self.transactions, ommers: Vec::new(), withdrawals };
+        SimulationBlock {
+            hash: self.header.hash_slow(),
+            block: Block { header: self.header, body },
+            senders: self.senders,
+            calls: self.calls,
+        }
+    }
+}
