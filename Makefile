@@ -64,6 +64,13 @@ arch: ## direction rules of the crates
 deny: ## licences, bans and sources of dependencies
 	@build/cargo-deny check --hide-inclusion-graph licenses bans sources
 
+.PHONY: evm-conformance evm-fixtures
+evm-conformance: ## official state and blockchain tests below DIR= over this node's code (ONLY=name TIMEOUT=120 JOBS=0); ends with tests= passed= failed= skipped=
+	@$(if $(DIR),,echo 'give a directory of official tests: DIR=…' >&2; exit 2;) cargo run --quiet --locked --release -p conformance -- evm $(DIR) \
+	  $(if $(ONLY),--only "$(ONLY)") $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(JOBS),--jobs $(JOBS))
+evm-fixtures: ## write the committed fixtures anew with go-ethereum's library (needs Go)
+	@cd validator/conformance/fixtures/generate && go run . ../evm && git diff --stat -- ../evm
+
 .PHONY: unit model fuzz sim sim-night sim-long sim-soak sim-real museum mutants operator-test e2e clients chart
 unit: ## Rust unit, table, golden and process tests
 	cargo test --locked --workspace

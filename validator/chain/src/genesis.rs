@@ -6,6 +6,7 @@
 //! No clock and no randomness enter: the same specification gives the same text and so the same hash, wherever and
 //! whenever it runs. Sources: `qbft-facts` §1.6, `node-facts` E.4 and G; EIP-1559, 4895, 4844, 4788, 7685.
 
+mod engine;
 mod fields;
 mod file;
 mod header;
@@ -14,6 +15,7 @@ mod render;
 mod schedule;
 mod transitions;
 
+pub use engine::{Engine, alloc_root};
 pub use file::{TIME_FORKS, UP_TO_BERLIN};
 pub use header::{EMPTY_REQUESTS_HASH, QBFT_MIX_HASH, genesis_header};
 pub use render::{GenesisSpec, Predeploy, render};
@@ -42,6 +44,8 @@ use transitions::Sections;
 pub struct Genesis {
     /// Chain id and forks by number and time, as alloy reads them; a fork that the file leaves out stands with the next.
     pub config: ChainConfig,
+    /// What makes a block one of this chain.
+    pub engine: Engine,
     /// Whose rules hold.
     pub family: Family,
     /// Parameters of block 0 and how messages look.
@@ -209,6 +213,7 @@ impl Genesis {
             quorum_forks: quorum_forks(config)?,
             zero_base_fee: config.flag("zeroBaseFee")?.unwrap_or(false),
             initial_base_fee: header::initial_base_fee(&file),
+            engine: Engine::Qbft,
             family: *family,
             schedule,
             header,

@@ -4,9 +4,10 @@ use crate::{
     Block, BlockBody, BuildAttributes, Built, InvalidBlock, Ledger, LedgerError, Recovered, SkipReason,
     Transaction,
     execute::{
-        block::{BlockExecutor, Executed, Refused},
+        block::{BlockExecutor, Executed, Outcome, Refused},
         receipts::roots,
         rules,
+        system::SystemOperations,
     },
     ledger::{Chain, Head},
     validate::{ForkFields, check_rules, keep},
@@ -14,7 +15,7 @@ use crate::{
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_primitives::{Address, TxHash, U256};
 use alloy_rlp::Encodable;
-use chain::{Extra, genesis::QBFT_MIX_HASH, hash::block_hash};
+use chain::{Extra, genesis::QBFT_MIX_HASH};
 use revm::context::result::InvalidTransaction;
 use std::sync::Arc;
 
@@ -33,10 +34,11 @@ impl Ledger {
         let chain = &*self.chain;
         let parent = chain.head();
         let draft = draft(chain, &parent, attributes)?;
-        let mut executor = BlockExecutor::new(chain, &parent, &draft);
+        let operations = SystemOperations::of(&chain.genesis, &draft, &BlockBody::default());
+        let mut executor = BlockExecutor::new(chain, &parent, &draft, operations)?;
         let filled = fill(&mut executor, transactions, deadline)?;
         let gas_used = executor.gas_used();
-        let (receipts, diff) = executor.finish(&parent)?;
+        let Outcome { receipts, diff, .. } = executor.finish().map_err(refusal)?;
         let roots = roots(&filled.transactions, &receipts);
         let header = Header {
             state_root: diff.root,
@@ -47,11 +49,9 @@ impl Ledger {
             ..draft
         };
         // What we would refuse from others we do not propose either.
-        check_rules(chain, &parent, &header).map_err(|reason| match reason {
-            InvalidBlock::Ledger(error) => error,
-            reason => LedgerError::Attributes(reason.to_string()),
-        })?;
-        let hash = block_hash(&header).map_err(|error| LedgerError::Attributes(error.to_string()))?;
+        check_rules(chain, &parent, &header).map_err(refusal)?;
+        let hash =
+            chain.genesis.block_hash(&header).map_err(|error| LedgerError::Attributes(error.to_string()))?;
         let Filled { transactions, senders, hashes: transaction_hashes, skipped, .. } = filled;
         keep(&chain.candidates, &parent, Executed { hash, transaction_hashes, senders, receipts, diff });
         let is = chain.head().info.number;
@@ -61,6 +61,13 @@ impl Ledger {
         let withdrawals = header.withdrawals_root.map(|_| Vec::new().into());
         let body = BlockBody { transactions, ommers: Vec::new(), withdrawals };
         Ok(Built { block: Arc::new(Block { header, body }), hash, skipped })
+    }
+}
+
+fn refusal(reason: InvalidBlock) -> LedgerError {
+    match reason {
+        InvalidBlock::Ledger(error) => error,
+        reason => LedgerError::Attributes(reason.to_string()),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 use alloy_consensus::{Header, proofs};
 use alloy_primitives::{Address, B256};
-use chain::{Extra, hash, quorum::quorum, signature};
+use chain::{Extra, genesis::Engine, hash, quorum::quorum, signature};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -20,10 +20,13 @@ impl Ledger {
         let _one_at_a_time = chain.committing.lock();
         let parent = chain.head();
         check_place(&parent, &sealed.header)?;
-        let hash = hash::block_hash(&sealed.header).map_err(CommitError::ExtraData)?;
-        check_seals(&sealed.header, &parent.validators(chain)?)?;
+        let hash = chain.genesis.block_hash(&sealed.header).map_err(CommitError::ExtraData)?;
+        match chain.genesis.engine {
+            Engine::Qbft => check_seals(&sealed.header, &parent.validators(chain)?)?,
+            Engine::Ethereum => {}
+        }
         let candidate = chain.candidates.get(&hash);
-        check_contents(&sealed, candidate.as_deref())?;
+        check_contents(chain, &sealed, candidate.as_deref())?;
         let executed = match candidate {
             Some(executed) => executed,
             None => Arc::new(run(chain, &parent, &sealed, hash)?),
@@ -80,11 +83,15 @@ pub(crate) fn count_seals(header: &Header, validators: usize) -> Result<Extra, C
 
 /// The body is the one that was sealed. Nobody sealed a wrong one, so a mismatch is the deliverer's fault. Transactions
 /// that were executed under this header need no second root.
-pub(crate) fn check_contents(sealed: &Block, executed: Option<&Executed>) -> Result<(), CommitError> {
-    check_body(sealed).map_err(|reason| CommitError::Body {
+pub(crate) fn check_contents(
+    chain: &Chain,
+    sealed: &Block,
+    executed: Option<&Executed>,
+) -> Result<(), CommitError> {
+    check_body(chain, sealed).map_err(|reason| CommitError::Body {
         field: "ommers and withdrawals",
         got: reason.to_string(),
-        want: "none".to_string(),
+        want: "what its header says".to_string(),
     })?;
     if executed.is_some_and(|executed| executed.is_of(&sealed.body.transactions)) {
         return Ok(());
@@ -100,8 +107,7 @@ pub(crate) fn check_contents(sealed: &Block, executed: Option<&Executed>) -> Res
 /// Executes a block that a quorum sealed: whatever is wrong with it now is wrong with this node.
 fn run(chain: &Chain, parent: &Head, sealed: &Block, hash: B256) -> Result<Executed, CommitError> {
     let header = &sealed.header;
-    let executed = check_rules(chain, parent, header)
-        .and_then(|()| execute(chain, parent, header, &sealed.body.transactions, hash));
+    let executed = check_rules(chain, parent, header).and_then(|()| execute(chain, parent, sealed, hash));
     executed.map_err(|reason| match reason {
         InvalidBlock::Ledger(error) => CommitError::Ledger(error),
         reason => CommitError::Diverged { number: header.number, hash, reason: Box::new(reason) },

@@ -9,7 +9,7 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_sol_types::SolCall;
 use chain::{
-    genesis::Selection,
+    genesis::{Engine, Selection},
     governance::{
         GOVERNANCE,
         Governance::{getValidatorsCall, parametersAtCall},
@@ -67,6 +67,14 @@ impl Head {
             return Ok(next);
         }
         let height = self.info.number + 1;
+        if chain.genesis.engine == Engine::Ethereum {
+            let next = NextHeight {
+                validators: Arc::new([]),
+                parameters: scheduled_parameters(chain, height),
+                lasting: false,
+            };
+            return Ok(self.next.get_or_init(|| next));
+        }
         let (mut validators, parameters, lasting) = match chain.genesis.schedule.at(height).selection {
             Selection::Contract(GOVERNANCE) => self.governed(chain)?,
             Selection::Contract(contract) => {

@@ -217,9 +217,17 @@ pub enum InvalidBlock {
     /// The beneficiary is no validator.
     #[error("beneficiary {0} is not a validator of this height")]
     Beneficiary(Address),
-    /// A body part that QBFT blocks never have.
+    /// A body part that no block of this chain may have.
     #[error("body has {0}, expected none")]
     Body(&'static str),
+    /// A contract of the protocol did not do its part.
+    #[error("system contract {contract} {reason}")]
+    System {
+        /// Its address.
+        contract: Address,
+        /// What it did.
+        reason: String,
+    },
     /// A transaction without a recoverable sender.
     #[error("transaction {index} ({hash}): signature recovers to nobody")]
     Sender {

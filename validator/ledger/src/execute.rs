@@ -6,3 +6,4 @@ pub(crate) mod overlay;
 pub(crate) mod receipts;
 pub(crate) mod rules;
 pub(crate) mod senders;
+pub(crate) mod system;

@@ -1,12 +1,13 @@
 //! The handle, and opening.
 
 use crate::{
-    HeadInfo, InvalidBlock, KnownSenders, LedgerError, OpenError, Options, Spent,
+    Block, HeadInfo, InvalidBlock, KnownSenders, LedgerError, OpenError, Options, Spent,
     candidates::Candidates,
     consensus::NextHeight,
     execute::block::Executed,
     spent::Clocks,
     store::{
+        Place,
         blocks::BlockStore,
         codec::SlimAccount,
         state::{BlockEffects, SegmentEffects, StateHead, StateStore, WriteOptions},
@@ -70,8 +71,23 @@ impl Ledger {
     pub fn open(dir: &Path, genesis: Genesis, options: Options) -> Result<Self, OpenError> {
         std::fs::create_dir_all(dir)
             .map_err(|source| OpenError::Directory { path: dir.to_path_buf(), source })?;
-        let blocks = BlockStore::open(&dir.join("blocks.redb"), options.block_cache_bytes, &genesis)?;
-        let state = StateStore::open(&dir.join("state.redb"), options.state_cache_bytes)?;
+        let (blocks, state) = (dir.join("blocks.redb"), dir.join("state.redb"));
+        Self::open_at(Place::File(&blocks), Place::File(&state), genesis, options)
+    }
+
+    /// A ledger that is gone when it is dropped: for chains that are only measured by.
+    pub fn in_memory(genesis: Genesis, options: Options) -> Result<Self, OpenError> {
+        Self::open_at(Place::Memory, Place::Memory, genesis, options)
+    }
+
+    fn open_at(
+        blocks: Place<'_>,
+        state: Place<'_>,
+        genesis: Genesis,
+        options: Options,
+    ) -> Result<Self, OpenError> {
+        let blocks = BlockStore::open(blocks, options.block_cache_bytes, &genesis)?;
+        let state = StateStore::open(state, options.state_cache_bytes)?;
         let at = match state.head()? {
             Some(at) => at,
             None => write_genesis(&state, &genesis)?,
@@ -180,8 +196,9 @@ impl Chain {
         let (header, hash) = self.blocks.header(number)?.ok_or_else(unknown)?;
         let body = self.blocks.body(number)?.ok_or_else(unknown)?;
         let parent = self.head();
-        let executed = validate::execute(self, &parent, &header, &body.transactions, hash)?;
-        let info = HeadInfo { number, hash, header: Arc::new(header) };
+        let block = Block { header, body };
+        let executed = validate::execute(self, &parent, &block, hash)?;
+        let info = HeadInfo { number, hash, header: Arc::new(block.header) };
         Ok(self.advance(
             info,
             &executed,

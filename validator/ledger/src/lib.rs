@@ -16,6 +16,7 @@ mod commit;
 mod committed;
 mod consensus;
 mod error;
+mod ethereum;
 mod execute;
 mod ledger;
 mod logs;
@@ -29,6 +30,7 @@ mod spent;
 mod store;
 mod tally;
 mod trace;
+mod transition;
 mod trie;
 mod validate;
 
@@ -46,6 +48,7 @@ pub use segment::{Prepared, SEGMENT_BLOCKS, SegmentError};
 pub use simulate::{MAX_SIMULATED_BLOCKS, SimulatedBlock, Simulation, SimulationBlock, SimulationCall};
 pub use spent::Spent;
 pub use trace::{TraceBounds, TraceSink};
+pub use transition::Transition;
 
 /// Why the EVM refuses a transaction.
 pub use revm::context::result::InvalidTransaction;

@@ -7,7 +7,7 @@
 use crate::{
     Block, CommitError, CommittedBlock, HeadInfo, InvalidBlock, Ledger,
     commit::{check_contents, check_place, check_seals, committed, count_seals},
-    execute::{block::Executed, senders::senders},
+    execute::{block::Executed, env, senders::senders},
     ledger::{Chain, Head},
     store::{pending::Pending, state::SegmentEffects},
     validate::{check_rules, execute_by},
@@ -57,10 +57,11 @@ impl Ledger {
     /// block comes with its on-chain hash.
     pub fn prepare(&self, blocks: Vec<(B256, Block)>) -> Result<Vec<Prepared>, SegmentError> {
         let known = self.chain.known_senders.get().map(AsRef::as_ref);
+        let takes_blobs = env::takes_blobs(&self.chain.genesis);
         let prepare = |(hash, block): (B256, Block)| {
             let number = block.header.number;
-            check_contents(&block, None).map_err(|source| SegmentError { number, source })?;
-            let signed = senders(&block.body.transactions, known);
+            check_contents(&self.chain, &block, None).map_err(|source| SegmentError { number, source })?;
+            let signed = senders(&block.body.transactions, takes_blobs, known);
             Ok(Prepared { block, hash, signed })
         };
         blocks.into_par_iter().with_min_len(CHUNK).map(prepare).collect()
@@ -118,7 +119,7 @@ impl<'a> Run<'a> {
         let validators = self.parent.validators(self.chain)?;
         let executed = signed.and_then(|(hashes, senders)| {
             check_rules(self.chain, &self.parent, header)?;
-            execute_by(self.chain, &self.parent, header, &block.body.transactions, hash, (hashes, senders))
+            execute_by(self.chain, &self.parent, &block, hash, (hashes, senders))
         });
         let mut executed = executed.map_err(|reason| refused(&block, hash, &validators, reason))?;
         let info = HeadInfo { number: header.number, hash, header: Arc::new(header.clone()) };

@@ -9,12 +9,26 @@ pub(crate) mod tables;
 pub(crate) mod view;
 
 use crate::OpenError;
-use redb::{Builder, Database, DatabaseError};
+use redb::{Builder, Database, DatabaseError, backends::InMemoryBackend};
 use std::path::Path;
 
+/// Where a store is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'a> {
+    /// In this file.
+    File(&'a Path),
+    /// Nowhere: it is gone when it is closed.
+    Memory,
+}
+
 /// Opens or creates one file; reopening after `kill -9` is immediate because every commit saves what repair needs.
-fn open_file(path: &Path, cache_bytes: usize) -> Result<Database, OpenError> {
-    let opened = Builder::new().set_cache_size(cache_bytes).create(path);
+fn open_file(place: Place<'_>, cache_bytes: usize) -> Result<Database, OpenError> {
+    let mut builder = Builder::new();
+    builder.set_cache_size(cache_bytes);
+    let (path, opened) = match place {
+        Place::File(path) => (path, builder.create(path)),
+        Place::Memory => (Path::new("memory"), builder.create_with_backend(InMemoryBackend::new())),
+    };
     opened.map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.to_path_buf() },
         other => OpenError::Ledger(crate::LedgerError::Storage(Box::new(other.into()))),

@@ -47,7 +47,7 @@ impl Ledger {
         let found = self.transaction(hash)?.ok_or(TraceError::UnknownTransaction)?;
         let TransactionLocation { block_number, block_hash, index, sender, tx, .. } = found;
         let (view, header) = self.before(block_number)?;
-        let mut replay = Replay::new(Scene::new(&self.chain, &view, &header), options, bounds)?;
+        let mut replay = Replay::new(Scene::begun(&self.chain, &view, &header)?, options, bounds)?;
         self.run_up_to(&mut replay, block_number, index)?;
         let place = Place { block: Some(block_hash), index, hash };
         replay.traced(&env::transaction(&tx, sender), Some(place))
@@ -67,7 +67,7 @@ impl Ledger {
         let block = self.block(At::Number(number))?.ok_or_else(unknown)?;
         let hash = self.block_hash(At::Number(number))?.ok_or_else(unknown)?;
         let senders = self.senders(At::Number(number))?.ok_or_else(unknown)?;
-        let replay = Replay::new(Scene::new(&self.chain, &view, &header), options, bounds)?;
+        let replay = Replay::new(Scene::begun(&self.chain, &view, &header)?, options, bounds)?;
         replay.block(hash, &block.body.transactions, &senders, sink)
     }
 
@@ -83,10 +83,10 @@ impl Ledger {
         let number = self.number(At::Hash(parent))?.ok_or(TraceError::UnknownParent(parent))?;
         let (view, _) = self.state(At::Number(number))?;
         let transactions = &block.body.transactions;
-        let recovered = senders(transactions, None);
+        let recovered = senders(transactions, env::takes_blobs(&self.chain.genesis), None);
         let (_, senders) = recovered.map_err(|error| TraceError::Tracer(error.to_string()))?;
-        let hash = chain::hash::block_hash(&block.header).unwrap_or_else(|_| block.header.hash_slow());
-        let replay = Replay::new(Scene::new(&self.chain, &view, &block.header), options, bounds)?;
+        let hash = self.chain.genesis.block_hash(&block.header).unwrap_or_else(|_| block.header.hash_slow());
+        let replay = Replay::new(Scene::begun(&self.chain, &view, &block.header)?, options, bounds)?;
         replay.block(hash, transactions, &senders, sink)
     }
 
@@ -106,14 +106,14 @@ impl Ledger {
             Some(_) => self.before(number)?,
             None => self.state(At::Number(number))?,
         };
-        let scene = Scene::new(&self.chain, &view, &header);
         let scene = match index {
             Some(index) => {
+                let scene = Scene::begun(&self.chain, &view, &header)?;
                 let mut replay = Replay::new(scene, GethDebugTracingOptions::default(), bounds)?;
                 self.run_up_to(&mut replay, number, index)?;
                 Scene::over(&self.chain, replay.evm.ctx.journaled_state.database, &header)
             }
-            None => scene,
+            None => Scene::new(&self.chain, &view, &header),
         };
         let mut scene = scene.overridden(overrides)?.lenient();
         let message = scene.message(request, gas).map_err(CallError::Ledger)?;

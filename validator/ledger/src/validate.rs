@@ -1,13 +1,16 @@
 //! Validating a proposal.
 
+use crate::ethereum;
 use crate::{
-    Block, InvalidBlock, Ledger, Transaction,
+    Block, BlockBody, InvalidBlock, Ledger,
     candidates::Candidates,
     execute::{
-        block::{BlockExecutor, Executed, Refused},
+        block::{BlockExecutor, Executed, Outcome, Refused},
+        env,
         receipts::{Roots, roots},
         rules,
         senders::senders,
+        system::SystemOperations,
     },
     ledger::{Chain, Head},
 };
@@ -15,8 +18,7 @@ use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, EMPTY_ROOT_HASH, Header};
 use alloy_primitives::{Address, B256, TxHash, U256};
 use chain::{
     Extra,
-    genesis::{EMPTY_REQUESTS_HASH, QBFT_MIX_HASH, Selection},
-    hash::block_hash,
+    genesis::{EMPTY_REQUESTS_HASH, Engine, QBFT_MIX_HASH, Selection},
     profile::Family,
 };
 use std::{fmt::Display, sync::Arc};
@@ -27,8 +29,8 @@ impl Ledger {
     pub fn validate(&self, block: &Block) -> Result<(), InvalidBlock> {
         let parent = self.chain.head();
         check_place(&parent, &block.header)?;
-        let hash = block_hash(&block.header).map_err(InvalidBlock::ExtraData)?;
-        check_body(block)?;
+        let hash = self.chain.genesis.block_hash(&block.header).map_err(InvalidBlock::ExtraData)?;
+        check_body(&self.chain, block)?;
         if let Some(executed) = self.chain.candidates.get(&hash) {
             // The hash covers the header; only the body can still be another one.
             if executed.is_of(&block.body.transactions) {
@@ -38,7 +40,7 @@ impl Ledger {
             return same("transactionsRoot", root, block.header.transactions_root);
         }
         check_rules(&self.chain, &parent, &block.header)?;
-        let executed = execute(&self.chain, &parent, &block.header, &block.body.transactions, hash)?;
+        let executed = execute(&self.chain, &parent, block, hash)?;
         keep(&self.chain.candidates, &parent, executed);
         Ok(())
     }
@@ -60,8 +62,16 @@ fn check_place(parent: &Head, header: &Header) -> Result<(), InvalidBlock> {
     Ok(())
 }
 
+/// What the body may hold beside transactions.
+pub(crate) fn check_body(chain: &Chain, block: &Block) -> Result<(), InvalidBlock> {
+    match chain.genesis.engine {
+        Engine::Qbft => check_qbft_body(block),
+        Engine::Ethereum => ethereum::body::check(chain, block),
+    }
+}
+
 /// No ommers, no withdrawals; their list is there exactly when the header has its root.
-pub(crate) fn check_body(block: &Block) -> Result<(), InvalidBlock> {
+fn check_qbft_body(block: &Block) -> Result<(), InvalidBlock> {
     if !block.body.ommers.is_empty() {
         return Err(InvalidBlock::Body("ommers"));
     }
@@ -73,8 +83,16 @@ pub(crate) fn check_body(block: &Block) -> Result<(), InvalidBlock> {
     }
 }
 
-/// Header rules that need no execution (`qbft-facts` §1.1, §1.5; `node-facts` E.4).
+/// Header rules that need no execution.
 pub(crate) fn check_rules(chain: &Chain, parent: &Head, header: &Header) -> Result<(), InvalidBlock> {
+    match chain.genesis.engine {
+        Engine::Qbft => check_qbft_rules(chain, parent, header),
+        Engine::Ethereum => ethereum::header::check(&chain.genesis, &parent.info.header, header),
+    }
+}
+
+/// `qbft-facts` §1.1, §1.5; `node-facts` E.4.
+fn check_qbft_rules(chain: &Chain, parent: &Head, header: &Header) -> Result<(), InvalidBlock> {
     let before = &parent.info.header;
     same("difficulty", header.difficulty, U256::from(1))?;
     same("mixHash", header.mix_hash, QBFT_MIX_HASH)?;
@@ -157,38 +175,43 @@ fn check_extra(chain: &Chain, parent: &Head, header: &Header) -> Result<(), Inva
 pub(crate) fn execute(
     chain: &Chain,
     parent: &Head,
-    header: &Header,
-    transactions: &[Transaction],
+    block: &Block,
     hash: B256,
 ) -> Result<Executed, InvalidBlock> {
+    let transactions = &block.body.transactions;
     let known = chain.known_senders.get().map(AsRef::as_ref);
-    execute_by(chain, parent, header, transactions, hash, senders(transactions, known)?)
+    let found = senders(transactions, env::takes_blobs(&chain.genesis), known)?;
+    execute_by(chain, parent, block, hash, found)
 }
 
 /// The same with hash and sender of each transaction known.
 pub(crate) fn execute_by(
     chain: &Chain,
     parent: &Head,
-    header: &Header,
-    transactions: &[Transaction],
+    block: &Block,
     hash: B256,
     (transaction_hashes, senders): (Vec<TxHash>, Vec<Address>),
 ) -> Result<Executed, InvalidBlock> {
-    let mut executor = BlockExecutor::new(chain, parent, header);
+    let Block { header, body: body @ BlockBody { transactions, .. } } = block;
+    let operations = SystemOperations::of(&chain.genesis, header, body);
+    let mut executor = BlockExecutor::new(chain, parent, header, operations)?;
     for (index, (tx, sender)) in transactions.iter().zip(&senders).enumerate() {
         executor.run(tx, *sender).map_err(|refused| invalid(refused, index, transaction_hashes[index]))?;
     }
     same("gasUsed", header.gas_used, executor.gas_used())?;
-    let (receipts, diff) = executor.finish(parent)?;
+    let Outcome { receipts, diff, requests_hash } = executor.finish()?;
     let Roots { transactions: root, receipts: receipts_root, logs_bloom } = roots(transactions, &receipts);
     same("transactionsRoot", header.transactions_root, root)?;
     same("receiptsRoot", header.receipts_root, receipts_root)?;
     same("logsBloom", header.logs_bloom, logs_bloom)?;
     same("stateRoot", header.state_root, diff.root)?;
+    if requests_hash.is_some() {
+        optional("requestsHash", header.requests_hash, requests_hash)?;
+    }
     Ok(Executed { hash, transaction_hashes, senders, receipts, diff })
 }
 
-fn invalid(refused: Refused, index: usize, hash: B256) -> InvalidBlock {
+pub(crate) fn invalid(refused: Refused, index: usize, hash: B256) -> InvalidBlock {
     match refused {
         Refused::NoGasLeft { needed, left } => InvalidBlock::BlockGas { index, hash, needed, left },
         Refused::GasPrice(price) => InvalidBlock::GasPrice { index, hash, price },
@@ -208,7 +231,7 @@ pub(crate) fn same<T: PartialEq + Display + Copy>(
     Err(InvalidBlock::Field { field, got: got.to_string(), want: want.to_string() })
 }
 
-fn optional<T: PartialEq + Display + Copy>(
+pub(crate) fn optional<T: PartialEq + Display + Copy>(
     field: &'static str,
     got: Option<T>,
     want: Option<T>,

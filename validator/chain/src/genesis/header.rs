@@ -2,10 +2,10 @@
 
 use super::GenesisError;
 use crate::extra::Extra;
-use alloc::{format, string::ToString};
+use alloc::{collections::BTreeMap, format, string::ToString};
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_genesis::{ChainConfig, Genesis, GenesisAccount};
-use alloy_primitives::{B256, U256, b256, keccak256};
+use alloy_primitives::{Address, B256, U256, b256, keccak256};
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount, root};
 
 /// `mixHash` of every QBFT header: the ASCII text "ctical byzantine fault tolerance".
@@ -16,7 +16,7 @@ pub const EMPTY_REQUESTS_HASH: B256 =
     b256!("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 
 /// Base fee of the first London block when the file names none (EIP-1559).
-const INITIAL_BASE_FEE: u64 = 1_000_000_000;
+pub(super) const INITIAL_BASE_FEE: u64 = 1_000_000_000;
 
 /// Computes the header; refuses what no QBFT chain can have.
 pub fn genesis_header(file: &Genesis) -> Result<Header, GenesisError> {
@@ -37,12 +37,15 @@ pub fn genesis_header(file: &Genesis) -> Result<Header, GenesisError> {
     if !file.coinbase.is_zero() {
         return Err(mismatch("coinbase", &file.coinbase, &"the zero address"));
     }
+    Ok(header_of(file))
+}
+
+/// Computes the header of any chain, whatever it holds.
+pub(super) fn header_of(file: &Genesis) -> Header {
     let header = Header {
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
         beneficiary: file.coinbase,
-        state_root: root::state_root_unhashed(
-            file.alloc.iter().map(|(a, account)| (*a, trie_account(account))),
-        ),
+        state_root: state_root(&file.alloc),
         transactions_root: EMPTY_ROOT_HASH,
         receipts_root: EMPTY_ROOT_HASH,
         difficulty: file.difficulty,
@@ -53,7 +56,12 @@ pub fn genesis_header(file: &Genesis) -> Result<Header, GenesisError> {
         nonce: file.nonce.into(),
         ..Header::default()
     };
-    Ok(with_fork_fields(header, file))
+    with_fork_fields(header, file)
+}
+
+/// State root by a full build.
+pub(super) fn state_root(alloc: &BTreeMap<Address, GenesisAccount>) -> B256 {
+    root::state_root_unhashed(alloc.iter().map(|(address, account)| (*address, trie_account(account))))
 }
 
 fn with_fork_fields(mut header: Header, file: &Genesis) -> Header {

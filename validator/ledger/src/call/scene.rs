@@ -3,7 +3,7 @@
 use super::{CallRequest, overrides, precompiles::MovablePrecompiles};
 use crate::{
     CallError, LedgerError, Overrides,
-    execute::{env, overlay::Overlay},
+    execute::{env, overlay::Overlay, system},
     ledger::Chain,
     store::view::StateView,
 };
@@ -39,6 +39,11 @@ impl<'a> Scene<'a> {
     /// The state of `view` in the environment of `header`, as a block would be executed there.
     pub(crate) fn new(chain: &'a Chain, view: &'a StateView, header: &Header) -> Self {
         Self::over(chain, Overlay::new(view, chain), header)
+    }
+
+    /// The state of `view` as the first transaction of the block of `header` finds it.
+    pub(crate) fn begun(chain: &'a Chain, view: &'a StateView, header: &Header) -> Result<Self, LedgerError> {
+        Ok(Self::over(chain, system::begun(chain, view, header)?, header))
     }
 
     /// The same on a state that was worked on before.

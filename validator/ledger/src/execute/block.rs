@@ -1,18 +1,25 @@
-//! Running transactions one after the other in the environment of one block.
+//! Running transactions one after the other in the environment of one block, its system operations around them.
 
-use super::{env, overlay::Overlay};
+use super::{env, overlay::Overlay, rules, system::SystemOperations};
 use crate::{
-    LedgerError, Receipt, Transaction,
+    InvalidBlock, LedgerError, Receipt, Transaction,
+    ethereum::requests,
     ledger::{Chain, Head},
     store::codec::receipt,
     trie::root::{StateDiff, state_diff},
 };
-use alloy_consensus::{Header, Transaction as _};
-use alloy_primitives::{Address, B256, TxHash, U256};
+use alloy_consensus::{Eip658Value, Header, Transaction as _};
+use alloy_eips::{
+    eip6110::DEPOSIT_REQUEST_TYPE,
+    eip7002::{WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, WITHDRAWAL_REQUEST_TYPE},
+    eip7251::{CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_TYPE},
+};
+use alloy_primitives::{Address, B256, Bytes, Log, TxHash};
 use revm::{
-    Context, ExecuteCommitEvm, MainBuilder, MainContext, MainnetEvm,
+    Context, Database, ExecuteCommitEvm, MainBuilder, MainContext, MainnetEvm, SystemCallCommitEvm,
     context::result::{EVMError, ExecutionResult, InvalidTransaction},
     handler::MainnetContext,
+    primitives::hardfork::SpecId,
 };
 
 /// A block that was run, whoever proposed it: everything committing it needs but its seals.
@@ -32,6 +39,14 @@ impl Executed {
     }
 }
 
+/// What running a block's transactions and system operations gave.
+pub(crate) struct Outcome {
+    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) diff: StateDiff,
+    /// Hash of the requests gathered, where the rules gather any (EIP-7685).
+    pub(crate) requests_hash: Option<B256>,
+}
+
 /// Why a transaction cannot be in the block at this place.
 pub(crate) enum Refused {
     NoGasLeft { needed: u64, left: u64 },
@@ -43,32 +58,54 @@ pub(crate) enum Refused {
 /// The EVM over one block's overlay.
 pub(crate) struct BlockExecutor<'a> {
     evm: MainnetEvm<MainnetContext<Overlay<'a>>>,
+    parent: &'a Head,
+    operations: SystemOperations,
     gas_limit: u64,
     gas_used: u64,
     receipts: Vec<Receipt>,
     gas_price_allowed: bool,
-    /// Whom the block pays, and what.
-    reward: (Address, U256),
+    /// Before Byzantium a receipt holds the state root after its transaction (EIP-658).
+    has_status: bool,
     chain: &'a Chain,
 }
 
 impl<'a> BlockExecutor<'a> {
-    /// Ready to run the transactions of `header` on the state of `parent`.
-    pub(crate) fn new(chain: &'a Chain, parent: &'a Head, header: &Header) -> Self {
+    /// Ready to run the transactions of `header` on the state of `parent`; the calls that come before them were made.
+    pub(crate) fn new(
+        chain: &'a Chain,
+        parent: &'a Head,
+        header: &Header,
+        operations: SystemOperations,
+    ) -> Result<Self, LedgerError> {
+        Self::over(Overlay::new(&parent.view, chain), chain, parent, header, operations)
+    }
+
+    /// The same over an overlay that may hold more than the parent's state.
+    pub(crate) fn over(
+        overlay: Overlay<'a>,
+        chain: &'a Chain,
+        parent: &'a Head,
+        header: &Header,
+        operations: SystemOperations,
+    ) -> Result<Self, LedgerError> {
+        let overlay = operations.begin(overlay, chain, header)?;
         let context = Context::mainnet()
-            .with_db(Overlay::new(&parent.view, chain))
+            .with_db(overlay)
             .with_cfg(env::config(&chain.genesis, header.number, header.timestamp))
             .with_block(env::block(&chain.genesis, header));
         let settings = chain.genesis.schedule.at(header.number);
-        Self {
+        let spec = rules::spec(&chain.genesis, header.number, header.timestamp);
+        Ok(Self {
             evm: context.build_mainnet(),
+            parent,
+            operations,
             gas_limit: header.gas_limit,
             gas_used: 0,
             receipts: Vec::new(),
             gas_price_allowed: settings.gas_price_allowed,
-            reward: (settings.reward_beneficiary.unwrap_or(header.beneficiary), settings.block_reward),
+            has_status: spec.is_enabled_in(SpecId::BYZANTIUM),
             chain,
-        }
+        })
     }
 
     /// Runs a transaction, or refuses it and stays as it was.
@@ -83,39 +120,83 @@ impl<'a> BlockExecutor<'a> {
         }
         let result = self.evm.transact_commit(env::transaction(tx, sender)).map_err(refused)?;
         self.gas_used += result.tx_gas_used();
-        let success = result.is_success();
-        // Only a transaction that succeeded leaves logs behind.
-        let logs = if let ExecutionResult::Success { logs, .. } = result { logs } else { Vec::new() };
-        self.receipts.push(receipt(tx.tx_type(), success, self.gas_used, logs));
+        let status = self.status(result.is_success()).map_err(Refused::Ledger)?;
+        self.receipts.push(receipt(tx.tx_type(), status, self.gas_used, logs(result)));
         Ok(())
+    }
+
+    fn status(&self, success: bool) -> Result<Eip658Value, LedgerError> {
+        if self.has_status {
+            return Ok(Eip658Value::Eip658(success));
+        }
+        let (deltas, code) = self.evm.ctx.journaled_state.database.changes();
+        let root = self.parent.info.header.state_root;
+        let diff = state_diff(&self.parent.view, &self.chain.tries, root, deltas, code)?;
+        Ok(Eip658Value::PostState(diff.root))
     }
 
     pub(crate) const fn gas_used(&self) -> u64 {
         self.gas_used
     }
 
-    /// Receipts and the state difference, its root worked out.
-    pub(crate) fn finish(self, parent: &Head) -> Result<(Vec<Receipt>, StateDiff), LedgerError> {
+    /// Carries out what comes after the transactions; receipts and the state difference, its root worked out.
+    pub(crate) fn finish(mut self) -> Result<Outcome, InvalidBlock> {
+        let requests_hash = self.requests()?;
         let mut overlay = self.evm.ctx.journaled_state.database;
-        let (beneficiary, reward) = self.reward;
-        overlay.credit(beneficiary, reward)?;
+        for credit in &self.operations.credits {
+            overlay.credit(credit.to, credit.wei, self.operations.clears_empty)?;
+        }
         let (deltas, code) = overlay.into_changes()?;
+        let (chain, parent) = (self.chain, self.parent);
         let root = parent.info.header.state_root;
-        let diff = self
-            .chain
-            .clocks
-            .root
-            .time(|| state_diff(&parent.view, &self.chain.tries, root, deltas, code))?;
-        Ok((self.receipts, diff))
+        let diff = chain.clocks.root.time(|| state_diff(&parent.view, &chain.tries, root, deltas, code))?;
+        Ok(Outcome { receipts: self.receipts, diff, requests_hash })
     }
+
+    fn requests(&mut self) -> Result<Option<B256>, InvalidBlock> {
+        let Some(contract) = self.operations.requests_from else { return Ok(None) };
+        let deposits = requests::deposits(contract, &self.receipts)?;
+        let withdrawals = self.dequeue(WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS)?;
+        let consolidations = self.dequeue(CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS)?;
+        Ok(Some(requests::hash(&[
+            (DEPOSIT_REQUEST_TYPE, deposits),
+            (WITHDRAWAL_REQUEST_TYPE, withdrawals),
+            (CONSOLIDATION_REQUEST_TYPE, consolidations),
+        ])))
+    }
+
+    /// What a request contract hands over. One without code, or that fails, makes the block invalid (EIP-7002, 7251).
+    fn dequeue(&mut self, contract: Address) -> Result<Vec<u8>, InvalidBlock> {
+        let failed = |reason: &str| InvalidBlock::System { contract, reason: reason.to_string() };
+        let account = self.evm.ctx.journaled_state.database.basic(contract)?.unwrap_or_default();
+        if account.is_empty_code_hash() {
+            return Err(failed("has no code"));
+        }
+        match self.evm.system_call_commit(contract, Bytes::new()).map_err(engine)? {
+            ExecutionResult::Success { output, .. } => Ok(output.into_data().to_vec()),
+            _ => Err(failed("fails")),
+        }
+    }
+}
+
+/// Only a transaction that succeeded leaves logs behind.
+fn logs(result: ExecutionResult) -> Vec<Log> {
+    if let ExecutionResult::Success { logs, .. } = result { logs } else { Vec::new() }
 }
 
 fn refused(error: EVMError<LedgerError>) -> Refused {
     match error {
         EVMError::Transaction(reason) => Refused::Invalid(reason),
-        EVMError::Database(error) => Refused::Ledger(error),
-        EVMError::Header(error) => Refused::Ledger(LedgerError::Engine(error.to_string())),
-        EVMError::Custom(error) => Refused::Ledger(LedgerError::Engine(error)),
-        EVMError::CustomAny(error) => Refused::Ledger(LedgerError::Engine(error.to_string())),
+        other => Refused::Ledger(engine(other)),
+    }
+}
+
+pub(super) fn engine(error: EVMError<LedgerError>) -> LedgerError {
+    match error {
+        EVMError::Database(error) => error,
+        EVMError::Transaction(error) => LedgerError::Engine(error.to_string()),
+        EVMError::Header(error) => LedgerError::Engine(error.to_string()),
+        EVMError::Custom(error) => LedgerError::Engine(error),
+        EVMError::CustomAny(error) => LedgerError::Engine(error.to_string()),
     }
 }

@@ -81,13 +81,17 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// Adds to a balance out of nothing; nothing is touched for nothing.
-    pub(crate) fn credit(&mut self, address: Address, amount: U256) -> Result<(), LedgerError> {
-        if amount.is_zero() {
-            return Ok(());
-        }
-        let account = self.entry(address)?.current.get_or_insert_default();
+    /// Adds to a balance out of nothing. It touches the account, which is gone if that leaves it empty (EIP-161).
+    pub(crate) fn credit(
+        &mut self,
+        address: Address,
+        amount: U256,
+        clears_empty: bool,
+    ) -> Result<(), LedgerError> {
+        let entry = self.entry(address)?;
+        let mut account = entry.current.take().unwrap_or_default();
         account.balance = account.balance.saturating_add(amount);
+        entry.current = Some(account).filter(|account| !(clears_empty && account.is_empty()));
         Ok(())
     }
 
@@ -173,8 +177,8 @@ impl<'a> Overlay<'a> {
         if account.is_selfdestructed() || account.is_created() {
             entry.wipe();
         }
-        // Touched and empty: gone (EIP-161).
-        if account.is_selfdestructed() || account.is_empty() {
+        // Touched and empty: gone (EIP-161). Before that, revm calls what is empty and stays created.
+        if account.is_selfdestructed() || (account.is_empty() && !account.is_created()) {
             entry.current = None;
             return Ok(());
         }

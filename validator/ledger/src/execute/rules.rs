@@ -4,7 +4,7 @@
 
 use alloy_consensus::Header;
 use alloy_eips::eip1559::BaseFeeParams;
-use chain::genesis::Genesis;
+use chain::genesis::{Engine, Genesis};
 use revm::primitives::hardfork::SpecId;
 
 /// Lowest gas limit a block may have.
@@ -14,6 +14,13 @@ pub(crate) const MAX_BLOCK_BYTES: usize = 8_388_608;
 
 /// The fork in force.
 pub(crate) fn spec(genesis: &Genesis, number: u64, timestamp: u64) -> SpecId {
+    match genesis.engine {
+        Engine::Qbft => qbft_spec(genesis, number, timestamp),
+        Engine::Ethereum => crate::ethereum::forks::spec(&genesis.config, number, timestamp),
+    }
+}
+
+fn qbft_spec(genesis: &Genesis, number: u64, timestamp: u64) -> SpecId {
     let config = &genesis.config;
     let timed = |fork: Option<u64>| fork.is_some_and(|at| at <= timestamp);
     let numbered = |fork: Option<u64>| fork.is_some_and(|at| at <= number);

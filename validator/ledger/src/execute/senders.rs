@@ -8,14 +8,17 @@ use rayon::prelude::*;
 /// Transactions per unit of parallel work: about 2.4 ms of recovery.
 const CHUNK: usize = 64;
 
-/// Hash and sender of each transaction, in order. Refuses blob transactions and signatures of nobody.
+/// Hash and sender of each transaction, in order. Refuses signatures of nobody, and blob transactions unless the chain
+/// takes them; with their blobs they are never in a block.
 pub(crate) fn senders(
     transactions: &[Transaction],
+    takes_blobs: bool,
     known: Option<&dyn KnownSenders>,
 ) -> Result<(Vec<TxHash>, Vec<Address>), InvalidBlock> {
     let one = |(index, tx): (usize, &Transaction)| {
         let hash = *tx.tx_hash();
-        if tx.is_eip4844() {
+        let has_sidecar = tx.as_eip4844().is_some_and(|blob| blob.tx().sidecar().is_some());
+        if has_sidecar || (tx.is_eip4844() && !takes_blobs) {
             return Err(InvalidBlock::TransactionType { index, hash, ty: 3 });
         }
         let sender = match known.and_then(|known| known.sender(&hash)) {

@@ -1,7 +1,7 @@
 //! Sealed blocks by number, and numbers by hash.
 
 use super::{
-    open_file,
+    Place, open_file,
     tables::{BODIES, GENESIS, HEADERS, META, NUMBERS},
 };
 use crate::{BlockBody, LedgerError, OpenError};
@@ -10,7 +10,6 @@ use alloy_primitives::B256;
 use alloy_rlp::{Decodable, Encodable};
 use chain::genesis::Genesis;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable};
-use std::path::Path;
 
 /// The block file.
 pub(crate) struct BlockStore {
@@ -19,8 +18,8 @@ pub(crate) struct BlockStore {
 
 impl BlockStore {
     /// Opens the file, writing block 0 into an empty one; refuses the file of another chain.
-    pub(crate) fn open(path: &Path, cache_bytes: usize, genesis: &Genesis) -> Result<Self, OpenError> {
-        let store = Self { database: open_file(path, cache_bytes)? };
+    pub(crate) fn open(place: Place<'_>, cache_bytes: usize, genesis: &Genesis) -> Result<Self, OpenError> {
+        let store = Self { database: open_file(place, cache_bytes)? };
         match store.genesis()? {
             Some(stored) if stored == genesis.hash => Ok(store),
             Some(stored) => Err(OpenError::WrongGenesis { stored, given: genesis.hash }),

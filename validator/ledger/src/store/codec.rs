@@ -2,7 +2,7 @@
 
 use super::tables::{PathKey, SlotKey, StoragePathKey};
 use crate::{LedgerError, Receipt};
-use alloy_consensus::{Eip658Value, TxType};
+use alloy_consensus::{Eip658Value, TxReceipt as _, TxType};
 use alloy_primitives::{B256, Bloom, KECCAK256_EMPTY, Log, U256};
 use alloy_rlp::{BufMut, Decodable, Encodable, Header};
 use alloy_trie::{BranchNodeCompact, EMPTY_ROOT_HASH, Nibbles, TrieAccount, TrieMask};
@@ -164,7 +164,7 @@ pub(crate) fn decode_node(bytes: &[u8]) -> Result<BranchNodeCompact, LedgerError
 pub(crate) fn encode_receipts(receipts: &[Receipt]) -> Vec<u8> {
     let mut payload = Vec::new();
     for receipt in receipts {
-        let fields = (receipt.tx_type() as u8, receipt.status(), receipt.cumulative_gas_used());
+        let fields = (receipt.tx_type() as u8, receipt.status_or_post_state(), receipt.cumulative_gas_used());
         let logs = receipt.logs();
         let payload_length = fields.0.length() + fields.1.length() + fields.2.length() + list_length(logs);
         Header { list: true, payload_length }.encode(&mut payload);
@@ -197,15 +197,15 @@ fn decode_receipt(items: &mut &[u8]) -> alloy_rlp::Result<Receipt> {
     let mut fields = Header::decode_bytes(items, true)?;
     let ty = u8::decode(&mut fields)?;
     let ty = TxType::try_from(ty).map_err(|_| alloy_rlp::Error::Custom("transaction type"))?;
-    let status = bool::decode(&mut fields)?;
+    let status = Eip658Value::decode(&mut fields)?;
     let cumulative_gas_used = u64::decode(&mut fields)?;
     let logs = Vec::<Log>::decode(&mut fields)?;
     Ok(receipt(ty, status, cumulative_gas_used, logs))
 }
 
 /// A receipt with its bloom.
-pub(crate) fn receipt(ty: TxType, status: bool, cumulative_gas_used: u64, logs: Vec<Log>) -> Receipt {
-    let receipt = alloy_consensus::Receipt { status: Eip658Value::Eip658(status), cumulative_gas_used, logs };
+pub(crate) fn receipt(ty: TxType, status: Eip658Value, cumulative_gas_used: u64, logs: Vec<Log>) -> Receipt {
+    let receipt = alloy_consensus::Receipt { status, cumulative_gas_used, logs };
     let logs_bloom: Bloom = receipt.logs.iter().collect();
     Receipt::from_typed(ty, alloy_consensus::ReceiptWithBloom { receipt, logs_bloom })
 }
@@ -240,8 +240,9 @@ mod tests {
         let log =
             Log::new_unchecked(Address::repeat_byte(3), vec![B256::repeat_byte(4)], Bytes::from_static(b"x"));
         let receipts = vec![
-            receipt(TxType::Legacy, true, 21_000, vec![]),
-            receipt(TxType::Eip1559, false, 50_000, vec![log.clone(), log]),
+            receipt(TxType::Legacy, Eip658Value::Eip658(true), 21_000, vec![]),
+            receipt(TxType::Legacy, Eip658Value::PostState(B256::repeat_byte(5)), 30_000, vec![]),
+            receipt(TxType::Eip1559, Eip658Value::Eip658(false), 50_000, vec![log.clone(), log]),
         ];
         assert_eq!(decode_receipts(&encode_receipts(&receipts)).unwrap(), receipts);
         assert!(decode_receipts(&[0xc2, 0x01]).is_err());

@@ -2,6 +2,7 @@
 //! exactly, never between two.
 
 use super::{
+    Place,
     codec::{
         decode_receipts, encode_node, encode_receipts, encode_slot, path_key, slot_key, storage_path_key,
     },
@@ -16,7 +17,6 @@ use super::{
 use crate::{Block, LedgerError, OpenError, Receipt, execute::block::Executed, trie::root::StateDiff};
 use alloy_primitives::{Address, B256, TxHash};
 use redb::{Database, Durability, ReadableDatabase, Table, WriteTransaction};
-use std::path::Path;
 
 /// The block whose state the file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +68,8 @@ pub(crate) struct StateStore {
 }
 
 impl StateStore {
-    pub(crate) fn open(path: &Path, cache_bytes: usize) -> Result<Self, OpenError> {
-        let store = Self { database: open_file(path, cache_bytes)? };
+    pub(crate) fn open(place: Place<'_>, cache_bytes: usize) -> Result<Self, OpenError> {
+        let store = Self { database: open_file(place, cache_bytes)? };
         if !store.has_tables()? {
             store.create_tables()?;
         }

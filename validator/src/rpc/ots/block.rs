@@ -9,7 +9,7 @@ use crate::rpc::{
     eth::block::{Found, find},
     format::{RpcBlock, RpcReceipt},
 };
-use alloy_consensus::{Transaction, TxReceipt};
+use alloy_consensus::Transaction;
 use alloy_primitives::{U64, U256};
 use ledger::At;
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,8 @@
+//! Official tests over this node's own code: state tests and blockchain tests over the ledger (`make evm-conformance`).
+//!
+//! Nothing here ships. Formats are those of `ethereum/tests` and `execution-spec-tests`; the state, its root, the block
+//! rules and the answers come from the crates that a node runs.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod chain_file;
+pub mod evm;

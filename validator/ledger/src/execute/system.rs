@@ -1,0 +1,83 @@
+//! What a block does beside its transactions, as a value that the rules work out and the executor carries out.
+
+use super::{block::engine, env, overlay::Overlay};
+use crate::{BlockBody, LedgerError, ledger::Chain, store::view::StateView};
+use alloy_consensus::Header;
+use alloy_primitives::{Address, Bytes, U256};
+use chain::genesis::{Engine, Genesis};
+use revm::{Context, MainBuilder, MainContext, SystemCallCommitEvm};
+
+/// System calls before and after, and what is paid out of nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SystemOperations {
+    /// Contracts called before the first transaction, with their input (EIP-4788, EIP-2935).
+    pub(crate) before: Vec<(Address, Bytes)>,
+    /// The deposit contract, where requests are gathered after the last transaction (EIP-7685).
+    pub(crate) requests_from: Option<Address>,
+    /// Paid at the end; nothing paid still touches the account.
+    pub(crate) credits: Vec<Credit>,
+    /// Whether an account that is touched and empty is removed (EIP-161).
+    pub(crate) clears_empty: bool,
+}
+
+/// A payment out of nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Credit {
+    pub(crate) to: Address,
+    pub(crate) wei: U256,
+}
+
+impl SystemOperations {
+    /// Those of a block of this chain.
+    pub(crate) fn of(genesis: &Genesis, header: &Header, body: &BlockBody) -> Self {
+        match genesis.engine {
+            Engine::Qbft => qbft(genesis, header),
+            Engine::Ethereum => crate::ethereum::operations::of(genesis, header, body),
+        }
+    }
+
+    /// Makes the calls that come before the first transaction. No code at a contract, or one that fails, changes nothing
+    /// and is nobody's fault (EIP-4788, EIP-2935).
+    pub(crate) fn begin<'a>(
+        &self,
+        overlay: Overlay<'a>,
+        chain: &Chain,
+        header: &Header,
+    ) -> Result<Overlay<'a>, LedgerError> {
+        if self.before.is_empty() {
+            return Ok(overlay);
+        }
+        let context = Context::mainnet()
+            .with_db(overlay)
+            .with_cfg(env::config(&chain.genesis, header.number, header.timestamp))
+            .with_block(env::block(&chain.genesis, header));
+        let mut evm = context.build_mainnet();
+        for (contract, input) in &self.before {
+            evm.system_call_commit(*contract, input.clone()).map_err(engine)?;
+        }
+        Ok(evm.ctx.journaled_state.database)
+    }
+}
+
+/// The state of `view` as the first transaction of the block of `header` finds it.
+pub(crate) fn begun<'a>(
+    chain: &'a Chain,
+    view: &'a StateView,
+    header: &Header,
+) -> Result<Overlay<'a>, LedgerError> {
+    let operations = SystemOperations::of(&chain.genesis, header, &BlockBody::default());
+    operations.begin(Overlay::new(view, chain), chain, header)
+}
+
+/// No system calls, whatever the fork: Besu from 26.1 on runs none on chains of this kind (`node-facts` E.4). A reward
+/// where the genesis names one; nothing is touched for nothing.
+fn qbft(genesis: &Genesis, header: &Header) -> SystemOperations {
+    let settings = genesis.schedule.at(header.number);
+    let to = settings.reward_beneficiary.unwrap_or(header.beneficiary);
+    let reward = Credit { to, wei: settings.block_reward };
+    SystemOperations {
+        credits: Some(reward).filter(|reward| !reward.wei.is_zero()).into_iter().collect(),
+        clears_empty: true,
+        ..SystemOperations::default()
+    }
+}
