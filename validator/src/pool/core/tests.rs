@@ -315,12 +315,16 @@ fn flooded(each: u64, bytes: usize, origin: impl Fn(u8) -> Origin) -> (usize, us
 #[test]
 fn a_flood_fills_the_pool_to_its_limits_and_no_further() {
     let limits = Limits::default();
-    let (one, _) = flooded(200, 100, |_| client(1));
-    assert_eq!(one, limits.per_source, "51,200 offered by one client");
-    let (peers, _) = flooded(200, 100, |sender| peer(sender % 3));
-    assert_eq!(peers, limits.transactions - limits.transactions / limits.local_share, "by three peers");
-    let (clients, _) = flooded(200, 100, |sender| client(sender % 3));
-    assert_eq!(clients, limits.transactions, "by three clients");
+    let (one, _) = flooded(100, 100, |_| client(1));
+    assert_eq!(one, limits.per_source, "25,600 offered by one client");
+    let (peers, _) = flooded(130, 100, |sender| peer(sender % 3));
+    assert_eq!(
+        peers,
+        limits.transactions - limits.transactions / limits.local_share,
+        "33,280 offered by three peers"
+    );
+    let (clients, _) = flooded(130, 100, |sender| client(sender % 3));
+    assert_eq!(clients, limits.transactions, "33,280 offered by three clients");
     let (_, bytes) = flooded(8, 100_000, |sender| client(sender % 3));
     assert!(bytes <= limits.bytes && bytes > limits.bytes - 100_000, "{bytes} of 204,800,000 offered");
 }
