@@ -105,7 +105,7 @@ operator-test: ## operator against a real API server
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
-clients: ## ethers, viem and cast against a live node
+clients: ## ethers, viem, cast, forge, web3.py and ethclient against live nodes (CLIENTS="node python go" for some)
 	@e2e/clients/run
 chart: ## lint and render the Helm chart
 	@charts/check

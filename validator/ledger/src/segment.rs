@@ -2,7 +2,8 @@
 //!
 //! The blocks of a segment are executed in order, over the head, in memory. Seals are checked on every block after which
 //! another set of validators holds, on every 1,000th and on the last one; parent hashes carry the rest (ADR 19). Only
-//! then is anything written or seen, all of it together; a segment that does not certify leaves nothing behind.
+//! then is anything written or seen, all of it together. Where a block is refused, those before it stay if the last of
+//! them certifies them; what nothing certifies leaves nothing behind.
 
 use crate::{
     Block, CommitError, CommittedBlock, HeadInfo, InvalidBlock, Ledger,
