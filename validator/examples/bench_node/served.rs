@@ -60,7 +60,7 @@ pub(crate) struct Served(Vec<(f64, f64)>);
 impl Served {
     /// From the exposition.
     pub(crate) fn read(text: &str, method: &str) -> Self {
-        let prefix = format!("quorate_rpc_seconds_bucket{{le=\"");
+        let prefix = "quorate_rpc_seconds_bucket{le=\"".to_string();
         let label = format!("method=\"{method}\"");
         let bucket = |line: &str| {
             let rest = line.strip_prefix(&prefix)?;

@@ -72,7 +72,7 @@ impl<T> Reloaded<T> {
                         current.value = Arc::new(value);
                     }
                     Err(error) => {
-                        tracing::error!(%error, "rpc: changed file refused, the old one stays in use")
+                        tracing::error!(%error, "rpc: changed file refused, the old one stays in use");
                     }
                 }
             }
@@ -91,7 +91,7 @@ fn read<T>(paths: &[PathBuf], parse: Parse<T>) -> Result<T, FileError> {
         fs::read(path).map_err(|source| FileError::Unreadable { path: path.clone(), source })
     };
     let texts = paths.iter().map(text).collect::<Result<Vec<_>, _>>()?;
-    let path = || paths.first().map(PathBuf::as_path).unwrap_or(Path::new("")).to_path_buf();
+    let path = || paths.first().map_or(Path::new(""), PathBuf::as_path).to_path_buf();
     parse(&texts).map_err(|reason| FileError::Content { path: path(), reason })
 }
 
