@@ -64,12 +64,16 @@ arch: ## direction rules of the crates
 deny: ## licences, bans and sources of dependencies
 	@build/cargo-deny check --hide-inclusion-graph licenses bans sources
 
-.PHONY: evm-conformance evm-fixtures
+.PHONY: evm-conformance rpc-conformance conformance-fixtures
 evm-conformance: ## official state and blockchain tests below DIR= over this node's code (ONLY=name TIMEOUT=120 JOBS=0); ends with tests= passed= failed= skipped=
 	@$(if $(DIR),,echo 'give a directory of official tests: DIR=…' >&2; exit 2;) cargo run --quiet --locked --release -p conformance -- evm $(DIR) \
 	  $(if $(ONLY),--only "$(ONLY)") $(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(JOBS),--jobs $(JOBS))
-evm-fixtures: ## write the committed fixtures anew with go-ethereum's library (needs Go)
-	@cd validator/conformance/fixtures/generate && go run . ../evm && git diff --stat -- ../evm
+rpc-conformance: ## .io scripts below DIR= over the chain in it (genesis.json, chain.rlp) (ONLY=name MESSAGES=1); ends with files= passed= failed=
+	@$(if $(DIR),,echo 'give a directory of execution-apis tests: DIR=…' >&2; exit 2;) cargo run --quiet --locked --release -p conformance -- rpc $(DIR) \
+	  $(if $(ONLY),--only "$(ONLY)") $(if $(MESSAGES),--messages)
+conformance-fixtures: ## ask go-ethereum's library anew into target/fixtures (needs Go), and show where the committed ones differ or lack an answer
+	@rm -rf target/fixtures && cd validator/conformance/fixtures/generate && go run . ../../../../target/fixtures && cd .. && \
+	  { diff -rq --exclude=generate . ../../../target/fixtures || true; }
 
 .PHONY: unit model fuzz sim sim-night sim-long sim-soak sim-real museum mutants operator-test e2e clients chart
 unit: ## Rust unit, table, golden and process tests
@@ -122,18 +126,14 @@ soak: ## four nodes for MINUTES=10; ends with the interval error and round chang
 	cargo build --locked --release -p validator --bin quorate-validator --example soak
 	@$${CARGO_TARGET_DIR:-target}/release/examples/soak --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator --minutes $(MINUTES)
 
-.PHONY: bench-sync
+.PHONY: bench-sync bench-rpc
+BENCH_NODE := $${CARGO_TARGET_DIR:-target}/release/examples/bench_node
 bench-sync: ## a fresh node catches up with EMPTY=50000 empty and FULL=100 full blocks; ends with empty-blocks-per-second= mgas-per-second=
-	cargo build --locked --release -p validator --bin quorate-validator --example bench_sync
-	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_sync --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
-.PHONY: bench-state
-bench-state: ## block time while the state grows to ACCOUNTS=10000000 (minutes, 4 GB of disk); ends with growth= bytes-per-account=
-	cargo build --locked --release -p ledger --example state
-	@$${CARGO_TARGET_DIR:-target}/release/examples/state --accounts $${ACCOUNTS:-10000000} --json target/bench/state.json
-.PHONY: bench-chain
-bench-chain: ## four nodes under load (TRANSACTIONS=1000000 KINDS=erc20,storage,payload1k); ends with tps= wall= ratio= and more
-	cargo build --locked --release -p validator --bin quorate-validator --example bench_chain
-	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_chain --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
+	cargo build --locked --release -p validator --bin quorate-validator --example bench_node
+	@$(BENCH_NODE) sync --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
+bench-rpc: ## reads per second by method against chains of SIZES=1000,10000,100000 blocks, and while blocks are full; ends with call-p50-us= …
+	cargo build --locked --release -p validator --bin quorate-validator --example bench_node
+	@$(BENCH_NODE) rpc --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
 
 .PHONY: recovery dead-proposer faults
 recovery: ## first block after a quorum is back: virtual time, then real processes (needs root); fails above 6 s; ends with worst-recovery-seconds=

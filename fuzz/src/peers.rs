@@ -105,7 +105,7 @@ pub fn disconnect(data: &[u8]) {
     assert_eq!(DisconnectReason::decode(&reason.encode()), reason);
 }
 
-/// First byte: the message; second byte: the version of eth; then the message.
+/// First byte: the message, 0xfe for transactions with their senders; second byte: the version of eth; then the message.
 pub fn eth(data: &[u8]) {
     let [id, version, bytes @ ..] = data else { return };
     let version = EthVersion::ALL[usize::from(*version) % EthVersion::ALL.len()];
@@ -113,6 +113,10 @@ pub fn eth(data: &[u8]) {
         if let Ok(status) = Status::decode(version, bytes) {
             assert_eq!(Status::decode(version, &status.encode()).ok(), Some(status));
         }
+        return;
+    }
+    if *id == 0xfe {
+        let _transactions = devp2p::own::decode(bytes);
         return;
     }
     match Message::decode(version, id % 0x20, bytes) {

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod snapshot;
+
 use crate::{
     devnet::{self, DevnetError, DevnetSpec, NewKey, Ports},
     node,
@@ -8,6 +10,7 @@ use crate::{
 };
 use chain::client::ClientProfile;
 use clap::{Parser, Subcommand, ValueEnum};
+use snapshot::{SnapshotCliError, SnapshotCommand};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +59,9 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// The state of one node's chain as a file, and a new node's chain from it.
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
     /// Writes configurations, genesis and keys of a local network, for `run`.
     Devnet {
         /// Validators.
@@ -90,6 +96,8 @@ enum CliError {
     Key { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Node(#[from] node::NodeError),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotCliError),
     #[error("cannot start threads: {0}")]
     Runtime(std::io::Error),
     #[error("node did not stop within {} s and was cut off", STOP_DEADLINE.as_secs())]
@@ -113,6 +121,7 @@ fn is_bad_input(error: &CliError) -> bool {
     match error {
         CliError::Setup(_) | CliError::Devnet(_) | CliError::Key { .. } => true,
         CliError::Node(error) => error.is_bad_input(),
+        CliError::Snapshot(error) => error.is_bad_input(),
         CliError::Runtime(_) | CliError::StopDeadline => false,
     }
 }
@@ -126,6 +135,7 @@ fn execute(command: Command) -> Result<(), CliError> {
             Ok(())
         }
         Command::Keygen { out } => keygen(out),
+        Command::Snapshot(command) => Ok(snapshot::run(command)?),
         Command::Devnet { nodes, dir, chain_id, base_port, block_period, profile } => {
             let ports = (0..nodes).map(|node| Ports::from_base(base_port, node)).collect();
             make_devnet(&DevnetSpec {

@@ -51,7 +51,13 @@ pub async fn route(mut events: Events, routes: Routes, stop: CancellationToken) 
             }
             Event::NewBlock { from, block, .. } => routes.sync.block(from, block),
             Event::NewBlockHashes { .. } => routes.sync.hint(Hint::Peers),
-            Event::Transactions { from, raw } => offer(Offer::Full(from, raw)),
+            Event::Transactions { from, raw } => {
+                offer(Offer::Full(from, raw.into_iter().map(|raw| (raw, None)).collect()));
+            }
+            Event::SignedTransactions { from, transactions } => {
+                let claimed = transactions.into_iter().map(|(raw, sender)| (raw, Some(sender)));
+                offer(Offer::Full(from, claimed.collect()));
+            }
             Event::TransactionHashes { from, hashes } => offer(Offer::Announced(from, hashes)),
         }
     }

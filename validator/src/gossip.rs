@@ -1,8 +1,8 @@
 //! Transactions between nodes: what the pool accepts goes out in batches, what peers send goes into the pool.
 
-use crate::pool::{Accepted, Origin, Pool, PoolError};
-use alloy_primitives::{B256, Bytes};
-use devp2p::{Misbehaviour, Network, PeerId};
+use crate::pool::{Accepted, Arrival, Origin, Pool};
+use alloy_primitives::{Address, B256, Bytes};
+use devp2p::{Announced, Misbehaviour, Network, PeerId};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast::error::RecvError, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -11,10 +11,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const BATCH_WAIT: Duration = Duration::from_millis(50);
 /// A batch this long travels at once.
 const BATCH_BYTES: usize = 256 * 1024;
-/// Batches from peers worked on at once; more are dropped, as their senders will offer them again or another peer will.
+/// Announcements worked on at once; more are dropped, as their senders will offer them again or another peer will.
 const INBOUND: usize = 32;
+/// Transactions taken in together, about.
+const TOGETHER: usize = 2048;
 /// Batches that may wait to be worked on.
-pub const QUEUE: usize = 64;
+pub const QUEUE: usize = 256;
 /// KiB of transactions from peers that may wait or be worked on.
 pub const BUDGET_KIB: usize = 64 * 1024;
 /// What an announcement takes of it: the answer to a request for its transactions has 2 MiB at most by custom.
@@ -29,8 +31,8 @@ const REMIND: usize = 512;
 /// Something a peer sent about transactions.
 #[derive(Debug)]
 pub enum Offer {
-    /// In full.
-    Full(PeerId, Vec<Bytes>),
+    /// In full, each with who signed it if the peer said so.
+    Full(PeerId, Vec<(Bytes, Option<Address>)>),
     /// By hash.
     Announced(PeerId, Vec<(B256, u8, u32)>),
 }
@@ -46,7 +48,7 @@ impl Inbound {
     /// Takes what the offer needs from the budget; `None` when that much is not left.
     pub fn within(budget: &Arc<Semaphore>, offer: Offer) -> Option<Self> {
         let kib = match &offer {
-            Offer::Full(_, raw) => raw.iter().map(|raw| raw.len()).sum::<usize>() / 1024 + 1,
+            Offer::Full(_, raw) => raw.iter().map(|(raw, _)| raw.len()).sum::<usize>() / 1024 + 1,
             Offer::Announced(..) => ANNOUNCEMENT_KIB,
         };
         let weight = Arc::clone(budget).try_acquire_many_owned(u32::try_from(kib).ok()?).ok()?;
@@ -82,8 +84,8 @@ pub async fn send(pool: Pool, network: Network, stop: CancellationToken) {
                 Ok(Err(RecvError::Closed)) | Err(_) => break,
             }
         }
-        for (except, raw) in batch.by_origin {
-            network.broadcast_transactions(raw, except);
+        for (except, transactions) in batch.by_origin {
+            network.broadcast_transactions(transactions, except);
         }
     }
 }
@@ -100,7 +102,7 @@ fn remind(pool: &Pool, network: &Network) {
 /// Transactions on their way out, by the peer that need not see them.
 #[derive(Default)]
 struct Batch {
-    by_origin: BTreeMap<Option<PeerId>, Vec<Bytes>>,
+    by_origin: BTreeMap<Option<PeerId>, Vec<Announced>>,
     bytes: usize,
 }
 
@@ -111,11 +113,17 @@ impl Batch {
             Origin::Rpc(_) | Origin::Journal => None,
         };
         self.bytes += accepted.raw.len();
-        self.by_origin.entry(from).or_default().push(accepted.raw.clone());
+        let announced = Announced {
+            raw: accepted.raw.clone(),
+            hash: accepted.recovered.hash,
+            sender: accepted.recovered.sender,
+        };
+        self.by_origin.entry(from).or_default().push(announced);
     }
 }
 
-/// Takes in what peers send until told to stop.
+/// Takes in what peers send until told to stop: what waits is taken in together, so that the busier a node is, the less each
+/// transaction costs.
 pub async fn receive(
     pool: Pool,
     network: Network,
@@ -129,20 +137,45 @@ pub async fn receive(
             () = stop.cancelled() => return,
             next = inbound.recv() => next,
         };
-        let Some(next) = next else { return };
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { continue };
-        let (pool, network) = (pool.clone(), network.clone());
-        tasks.spawn(async move {
+        let Some(mut next) = next else { return };
+        let (mut batch, mut weights) = (Vec::new(), Vec::new());
+        loop {
             let Inbound { offer, weight } = next;
             match offer {
-                Offer::Full(from, raw) => {
-                    take(&pool, &network, from, raw).await;
+                Offer::Full(from, transactions) => {
+                    batch.extend(arrivals(from, transactions));
+                    weights.push(weight);
                 }
-                Offer::Announced(from, hashes) => fetch(&pool, &network, from, hashes).await,
+                Offer::Announced(from, hashes) => {
+                    if let Ok(slot) = Arc::clone(&slots).try_acquire_owned() {
+                        let (pool, network) = (pool.clone(), network.clone());
+                        tasks.spawn(async move {
+                            fetch(&pool, &network, from, hashes).await;
+                            drop((slot, weight));
+                        });
+                    }
+                }
             }
-            drop((slot, weight));
-        });
+            match inbound.try_recv() {
+                Ok(another) if batch.len() < TOGETHER => next = another,
+                Ok(another) => {
+                    take(&pool, &network, std::mem::take(&mut batch)).await;
+                    weights.clear();
+                    next = another;
+                }
+                Err(_) => break,
+            }
+        }
+        take(&pool, &network, batch).await;
     }
+}
+
+fn arrivals(
+    from: PeerId,
+    transactions: impl IntoIterator<Item = (Bytes, Option<Address>)>,
+) -> impl Iterator<Item = Arrival> {
+    let arrival = move |(raw, signer)| Arrival { raw, origin: Origin::Peer(from), signer };
+    transactions.into_iter().map(arrival)
 }
 
 /// Fetches what is not known in as many requests as it takes; the network bounds the hashes of one announcement.
@@ -152,7 +185,8 @@ async fn fetch(pool: &Pool, network: &Network, from: PeerId, hashes: Vec<(B256, 
     while let Some(asked) = next_unknown(&mut rest, |hash| pool.contains(hash)) {
         match network.pooled_transactions(from, asked).await {
             Ok(raw) => {
-                if !take(pool, network, from, raw).await {
+                let raw = raw.into_iter().map(|raw| (raw, None));
+                if !take(pool, network, arrivals(from, raw).collect()).await {
                     return;
                 }
             }
@@ -173,21 +207,26 @@ fn next_unknown(rest: &mut &[B256], is_known: impl Fn(&B256) -> bool) -> Option<
     (!unknown.is_empty()).then_some(unknown)
 }
 
-/// Takes transactions in, in order; false when the peer sent something else and is dropped.
-async fn take(pool: &Pool, network: &Network, from: PeerId, raw: Vec<Bytes>) -> bool {
-    for outcome in pool.submit_all(raw, Origin::Peer(from)).await {
-        match outcome {
-            Ok(_) => {}
-            Err(error @ PoolError::Malformed(_)) => {
+/// Takes transactions in, in order; false when a peer sent something else and is dropped.
+async fn take(pool: &Pool, network: &Network, batch: Vec<Arrival>) -> bool {
+    if batch.is_empty() {
+        return true;
+    }
+    let origins: Vec<Origin> = batch.iter().map(|arrival| arrival.origin).collect();
+    let mut honest = true;
+    for (outcome, origin) in pool.submit_all(batch).await.into_iter().zip(origins) {
+        match (outcome, origin) {
+            (Err(error), Origin::Peer(from)) if error.is_protocol_breach() => {
                 tracing::debug!(%error, "peer sent something that is no transaction");
                 network.penalise(from, Misbehaviour::MalformedTransaction);
-                return false;
+                honest = false;
             }
             // Rules and states differ between honest nodes: refused, not punished.
-            Err(error) => tracing::trace!(%error, "transaction of a peer refused"),
+            (Err(error), _) => tracing::trace!(%error, "transaction of a peer refused"),
+            (Ok(_), _) => {}
         }
     }
-    true
+    honest
 }
 
 #[cfg(test)]
@@ -211,7 +250,7 @@ mod tests {
     #[test]
     fn offers_beyond_the_byte_budget_are_dropped_until_there_is_room() {
         let budget = Arc::new(Semaphore::new(BUDGET_KIB));
-        let offer = || Offer::Full(PeerId::ZERO, vec![Bytes::from(vec![0; 1 << 20]); 9]);
+        let offer = || Offer::Full(PeerId::ZERO, vec![(Bytes::from(vec![0; 1 << 20]), None); 9]);
         let held: Vec<_> = std::iter::from_fn(|| Inbound::within(&budget, offer())).collect();
         assert_eq!(held.len(), 7);
         drop(held);

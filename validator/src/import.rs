@@ -23,8 +23,8 @@ use std::sync::{
 };
 use tokio::sync::{Mutex, broadcast, watch};
 
-/// New heads that a slow subscriber may lag behind.
-const BACKLOG: usize = 256;
+/// New heads that a slow subscriber may lag behind; each keeps a block with its receipts in memory, 10 MB of them when full.
+const BACKLOG: usize = 16;
 
 /// Brings blocks into the ledger and tells everybody; shared by driver and sync.
 pub struct Importer {

@@ -28,6 +28,7 @@ pub mod pool;
 pub mod rpc;
 pub mod seat_proof;
 pub mod setup;
+pub mod signatures;
 pub mod signer;
 pub mod sync;
 pub mod votes;

@@ -17,6 +17,8 @@ use std::{
 pub type ByLabel = Family<[(&'static str, &'static str); 1], Counter>;
 /// Seconds by one label.
 pub type SecondsByLabel = Family<[(&'static str, &'static str); 1], Counter<f64, AtomicU64>>;
+/// A distribution by one label.
+pub type TimesByLabel = Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>;
 /// A counter by method and outcome.
 pub type ByMethod = Family<[(&'static str, &'static str); 2], Counter>;
 
@@ -50,6 +52,8 @@ pub struct Metrics {
     pub pool_pending: Gauge,
     /// [`names::POOL_QUEUED`].
     pub pool_queued: Gauge,
+    /// [`names::POOL_REFUSED`], label `reason`; what the pool has counted when metrics are asked for.
+    pub pool_refused: ByLabel,
     /// [`names::TRANSACTIONS`].
     pub transactions: Counter,
     /// [`names::GAS_USED`].
@@ -58,6 +62,8 @@ pub struct Metrics {
     pub p2p_sent_bytes: Counter,
     /// [`names::RPC_REQUESTS`], labels `method` and `outcome`.
     pub rpc_requests: ByMethod,
+    /// [`names::RPC_SECONDS`], label `method`.
+    pub rpc_seconds: TimesByLabel,
     /// [`names::VOTES_SIGNED`], label `kind`.
     pub votes_signed: ByLabel,
     /// [`names::JOURNAL_WRITE`].
@@ -88,10 +94,12 @@ impl Default for Metrics {
             seats_live: add(r, names::SEATS_LIVE, Gauge::default()),
             pool_pending: add(r, names::POOL_PENDING, Gauge::default()),
             pool_queued: add(r, names::POOL_QUEUED, Gauge::default()),
+            pool_refused: add(r, names::POOL_REFUSED, ByLabel::default()),
             transactions: add(r, names::TRANSACTIONS, Counter::default()),
             gas_used: add(r, names::GAS_USED, Counter::default()),
             p2p_sent_bytes: add(r, names::P2P_SENT_BYTES, Counter::default()),
             rpc_requests: add(r, names::RPC_REQUESTS, ByMethod::default()),
+            rpc_seconds: add(r, names::RPC_SECONDS, Family::new_with_constructor(call_times)),
             votes_signed: add(r, names::VOTES_SIGNED, ByLabel::default()),
             journal_write: add(r, names::JOURNAL_WRITE, Histogram::new(write)),
             sync_seconds: add(r, names::SYNC_SECONDS, SecondsByLabel::default()),
@@ -100,6 +108,14 @@ impl Default for Metrics {
             registry,
         }
     }
+}
+
+/// Most reads take less than a tenth of a millisecond, and that is where a change matters.
+fn call_times() -> Histogram {
+    Histogram::new([
+        0.00001, 0.00002, 0.00003, 0.00005, 0.000_07, 0.0001, 0.00015, 0.0002, 0.0003, 0.0005, 0.001, 0.002,
+        0.005, 0.01, 0.03, 0.1, 0.5, 2.0,
+    ])
 }
 
 fn add<M: Collected + Clone>(registry: &mut Registry, metric: Metric, collected: M) -> M {
@@ -142,9 +158,11 @@ mod tests {
     fn rendered() -> String {
         let metrics = Metrics::default();
         metrics.messages_rejected.get_or_create(&[("reason", "old_round")]).inc();
+        metrics.pool_refused.get_or_create(&[("reason", "full")]).inc();
         metrics.votes_signed.get_or_create(&[("kind", "commit")]).inc();
         metrics.rpc_requests.get_or_create(&[("method", "eth_call"), ("outcome", "ok")]).inc();
         metrics.synced("commit", Duration::from_millis(1));
+        metrics.rpc_seconds.get_or_create(&[("method", "eth_call")]).observe(0.0001);
         metrics.render().unwrap()
     }
 

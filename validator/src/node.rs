@@ -270,7 +270,7 @@ async fn serve_rpc(
         limits: config.limits,
         ledger: ledger.clone(),
         pool: pool.clone(),
-        heads: importer.subscribe(),
+        heads: importer.committed_sender(),
         votes: votes.clone(),
         node: Arc::new(view),
     });

@@ -9,7 +9,7 @@ use crate::{
 };
 use alloy_primitives::Address;
 use devp2p::Network;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Blocks behind its peers from which on a node says that it is syncing.
 const LAG: u64 = 2;
@@ -49,8 +49,9 @@ impl NodeView for View {
         self.identity
     }
 
-    fn count_call(&self, method: &'static str, ok: bool) {
+    fn count_call(&self, method: &'static str, ok: bool, took: Duration) {
         let outcome = if ok { "ok" } else { "error" };
         self.metrics.rpc_requests.get_or_create(&[("method", method), ("outcome", outcome)]).inc();
+        self.metrics.rpc_seconds.get_or_create(&[("method", method)]).observe(took.as_secs_f64());
     }
 }

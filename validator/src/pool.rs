@@ -23,6 +23,7 @@ pub use error::PoolError;
 pub use limits::Limits;
 
 use self::core::{Core, Sender};
+use crate::signatures::Keys;
 use admission::Rules;
 use alloy_consensus::Transaction;
 use alloy_primitives::{Address, B256, B512, Bytes, TxHash};
@@ -31,12 +32,13 @@ use ledger::{At, CommittedBlock, KnownSenders, Ledger, LedgerError, Recovered};
 use parking_lot::{Mutex, RwLock};
 use std::{
     borrow::Borrow,
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     path::Path,
     sync::{Arc, Weak},
     time::Instant,
 };
+pub use submit::Arrival;
 use submit::Intake;
 use tokio::sync::{Semaphore, broadcast, watch};
 
@@ -118,7 +120,9 @@ struct Shared {
     rules: RwLock<Rules>,
     journal: Journal,
     accepted: broadcast::Sender<Accepted>,
-    intake: Intake,
+    intake: Arc<Intake>,
+    /// Keys of senders that peers named.
+    keys: Keys,
     peer_admissions: Arc<Semaphore>,
     heads: watch::Sender<u64>,
     started: Instant,
@@ -129,6 +133,8 @@ struct Shared {
 struct State {
     core: Core,
     head: u64,
+    /// Since the start, by label.
+    refused: BTreeMap<&'static str, u64>,
 }
 
 impl Pool {
@@ -137,11 +143,12 @@ impl Pool {
         let (journal, replay) = Journal::open(dir)?;
         let head = ledger.head();
         let shared = Shared {
-            core: Mutex::new(State { core: Core::new(limits), head: head.number }),
+            core: Mutex::new(State { core: Core::new(limits), head: head.number, refused: BTreeMap::new() }),
             rules: RwLock::new(Rules::after(ledger.genesis(), &head.header)),
             journal,
             accepted: broadcast::Sender::new(limits.accepted_backlog),
-            intake: Intake::new(limits.concurrent_admissions),
+            intake: Arc::new(Intake::new(limits.concurrent_admissions)),
+            keys: Keys::default(),
             peer_admissions: Arc::new(Semaphore::new(limits.concurrent_peer_admissions)),
             heads: watch::Sender::new(head.number),
             started: Instant::now(),
@@ -246,6 +253,11 @@ impl Pool {
     /// How many wait.
     pub fn stats(&self) -> Stats {
         self.shared.core.lock().core.stats()
+    }
+
+    /// How many were refused since the start, by reason.
+    pub fn refusals(&self) -> Vec<(&'static str, u64)> {
+        self.shared.core.lock().refused.iter().map(|(reason, count)| (*reason, *count)).collect()
     }
 
     /// Whether executable transactions wait that no block up to this one has taken; never before that block is followed.

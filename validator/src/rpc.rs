@@ -39,7 +39,7 @@ pub use server::ServerHandle;
 use crate::{pool::Pool, votes::PendingVotes};
 use alloy_primitives::Address;
 use ledger::{CommittedBlock, Ledger};
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 
 /// Namespaces that a configuration may name.
@@ -56,8 +56,8 @@ pub trait NodeView: Send + Sync + 'static {
     fn client_version(&self) -> String;
     /// The identity that the node proposes blocks for, if it has one.
     fn coinbase(&self) -> Option<Address>;
-    /// Takes note of a call that was answered, with a result or with an error.
-    fn count_call(&self, _method: &'static str, _ok: bool) {}
+    /// Takes note of a call that was answered, with a result or with an error, and of the time from its arguments to that.
+    fn count_call(&self, _method: &'static str, _ok: bool, _took: Duration) {}
 }
 
 /// Where a node that is behind stands.
@@ -83,8 +83,9 @@ pub struct RpcOptions {
     pub ledger: Ledger,
     /// Waiting transactions.
     pub pool: Pool,
-    /// Every block, sent after `Ledger::commit` returned: durable and readable.
-    pub heads: broadcast::Receiver<Arc<CommittedBlock>>,
+    /// Every block, sent after `Ledger::commit` returned: durable and readable. Not a receiver: one that nobody reads would
+    /// keep blocks in memory.
+    pub heads: broadcast::Sender<Arc<CommittedBlock>>,
     /// Validators that the operator wants in or out; the driver puts them into blocks.
     pub votes: PendingVotes,
     /// The rest of the node.

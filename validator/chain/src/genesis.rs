@@ -19,7 +19,7 @@ pub use engine::{Engine, alloc_root};
 pub use file::{TIME_FORKS, UP_TO_BERLIN};
 pub use header::{EMPTY_REQUESTS_HASH, QBFT_MIX_HASH, genesis_header};
 pub use render::{GenesisSpec, Predeploy, render};
-pub use schedule::{MAX_CODE_SIZE, Schedule, Selection, Settings};
+pub use schedule::{MAX_CODE_SIZE, Schedule, Selection, Settings, TRANSACTION_GAS_CAP};
 
 use crate::{
     client::Written,

@@ -64,6 +64,9 @@ pub const SEATS_LIVE: Metric = gauge("quorate_seats_live", "Seats heard recently
 pub const POOL_PENDING: Metric = gauge("quorate_pool_pending", "Transactions ready for a block");
 /// Transactions waiting for an earlier nonce.
 pub const POOL_QUEUED: Metric = gauge("quorate_pool_queued", "Transactions waiting for an earlier nonce");
+/// Transactions that the pool refused.
+pub const POOL_REFUSED: Metric =
+    counter("quorate_pool_refused", "Transactions refused by the pool, by reason");
 /// Transactions finalised.
 pub const TRANSACTIONS: Metric = counter("quorate_transactions", "Transactions in finalised blocks");
 /// Gas used.
@@ -72,6 +75,9 @@ pub const GAS_USED: Metric = counter("quorate_gas_used", "Gas used in finalised 
 pub const P2P_SENT_BYTES: Metric = counter("quorate_p2p_sent_bytes", "Bytes written to peers");
 /// RPC requests, by method and outcome.
 pub const RPC_REQUESTS: Metric = counter("quorate_rpc_requests", "JSON-RPC requests, by method and outcome");
+/// Time of RPC calls.
+pub const RPC_SECONDS: Metric =
+    histogram("quorate_rpc_seconds", "Time from a JSON-RPC call's arguments to its answer, by method");
 /// Votes signed, by kind.
 pub const VOTES_SIGNED: Metric = counter("quorate_votes_signed", "Consensus messages signed, by kind");
 /// Vote journal writes.
@@ -96,10 +102,12 @@ pub const CATALOGUE: &[Metric] = &[
     SEATS_LIVE,
     POOL_PENDING,
     POOL_QUEUED,
+    POOL_REFUSED,
     TRANSACTIONS,
     GAS_USED,
     P2P_SENT_BYTES,
     RPC_REQUESTS,
+    RPC_SECONDS,
     VOTES_SIGNED,
     JOURNAL_WRITE,
     SYNC_SECONDS,

@@ -1,4 +1,4 @@
-//! `conformance evm DIR`: official tests over this node's code; exits with 1 when one fails.
+//! `conformance evm DIR`, `conformance rpc DIR`: official tests over this node's code; exits with 1 when one fails.
 
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -26,6 +26,17 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         jobs: usize,
     },
+    /// Scripts (.io) below a directory over the chain in it: `genesis.json`, `chain.rlp`.
+    Rpc {
+        /// Where the files are.
+        dir: PathBuf,
+        /// Only files whose path contains this.
+        #[arg(long, default_value = "")]
+        only: String,
+        /// Compare the texts of errors too.
+        #[arg(long)]
+        messages: bool,
+    },
     /// Loads `genesis.json` and `chain.rlp` of a directory and prints the head.
     Chain {
         /// Where the files are.
@@ -45,6 +56,7 @@ fn main() -> ExitCode {
         Command::Evm { dir, only, timeout, jobs } => {
             conformance::evm::run(&dir, &only, Duration::from_secs(timeout), jobs)
         }
+        Command::Rpc { dir, only, messages } => conformance::rpc::run(&dir, &only, messages),
         Command::Chain { dir } => chain(&dir),
         Command::EvmWorker { only } => conformance::evm::worker::serve(&only),
     }

@@ -1,7 +1,7 @@
 //! `eth/66`, `eth/68` and `eth/69`: status, messages, limits. Pure codecs.
 
 pub mod limits;
-mod list;
+pub(crate) mod list;
 pub mod message;
 pub mod range;
 mod receipt;

@@ -1,7 +1,7 @@
 //! What the network tells its owner.
 
 use crate::{Block, DisconnectReason, PeerId};
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use std::net::SocketAddr;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
@@ -126,6 +126,13 @@ pub enum Event {
         from: PeerId,
         /// At most [`crate::eth::limits::MAX_TRANSACTIONS`].
         raw: Vec<Bytes>,
+    },
+    /// The same, each with the account that signed it as the peer says; nothing about that has been checked.
+    SignedTransactions {
+        /// Peer that sent them.
+        from: PeerId,
+        /// At most [`crate::eth::limits::MAX_TRANSACTIONS`].
+        transactions: Vec<(Bytes, Address)>,
     },
     /// Transactions announced by hash, type and length.
     TransactionHashes {

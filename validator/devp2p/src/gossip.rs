@@ -1,13 +1,14 @@
 //! Sending to many peers: encode and compress once, leave out who has it.
 
 use crate::{
-    Block, PeerId,
+    Announced, Block, PeerId,
     eth::BlockRange,
     eth::message::{
         announced, encode_new_block, encode_new_block_hashes, encode_transaction_hashes, encode_transactions,
         id,
     },
     istanbul::{CONSENSUS_CODES, MAX_CONSENSUS_PAYLOAD},
+    own,
     peers::{peer::Peer, seen::consensus_hash},
     rlpx::compression::compress,
     shared::Shared,
@@ -114,25 +115,30 @@ pub(crate) fn range(shared: &Shared) {
     }
 }
 
-/// Queues transactions in full for consensus peers and by hash for the others.
-pub(crate) fn transactions(shared: &Shared, raw: &[Bytes], except: Option<PeerId>) {
-    let hashed: Vec<(B256, &Bytes)> = raw.iter().map(|raw| (keccak256(raw), raw)).collect();
+/// Queues transactions in full for consensus peers, with their senders for those of this program, and by hash for the
+/// others.
+pub(crate) fn transactions(shared: &Shared, transactions: &[Announced], except: Option<PeerId>) {
     // Most often no peer has any of them: that message is made once.
-    let for_all = OnceCell::new();
+    let (full, signed) = (OnceCell::new(), OnceCell::new());
     for peer in shared.table.all().iter().filter(|peer| Some(peer.id) != except) {
-        let unseen: Vec<(B256, &Bytes)> = {
+        let unseen: Vec<&Announced> = {
             let mut seen = peer.seen.lock();
-            hashed.iter().filter(|(hash, _)| seen.transactions.insert(*hash)).copied().collect()
+            transactions.iter().filter(|one| seen.transactions.insert(one.hash)).collect()
         };
         if unseen.is_empty() {
             continue;
         }
-        if peer.capabilities.istanbul_base.is_none() {
-            announce_transactions(peer, &unseen);
-        } else if unseen.len() == hashed.len() {
-            send_all(peer, for_all.get_or_init(|| transaction_messages(&hashed)));
+        let for_all = unseen.len() == transactions.len();
+        if peer.capabilities.own_base.is_some() {
+            let made = || messages(&unseen, own::encode);
+            let all = if for_all { signed.get_or_init(made) } else { &made() };
+            send_all(all, |data| peer.send_own(own::SIGNED, data));
+        } else if peer.capabilities.istanbul_base.is_some() {
+            let made = || messages(&unseen, |chunk| encode_transactions(chunk.iter().map(|one| &one.raw)));
+            let all = if for_all { full.get_or_init(made) } else { &made() };
+            send_all(all, |data| peer.send_eth(id::TRANSACTIONS, data));
         } else {
-            send_all(peer, &transaction_messages(&unseen));
+            announce_transactions(peer, unseen.iter().map(|one| (one.hash, &one.raw)).collect());
         }
     }
 }
@@ -141,19 +147,21 @@ pub(crate) fn transactions(shared: &Shared, raw: &[Bytes], except: Option<PeerId
 pub(crate) fn remind(shared: &Shared, raw: &[Bytes]) {
     let hashed: Vec<(B256, &Bytes)> = raw.iter().map(|raw| (keccak256(raw), raw)).collect();
     for peer in shared.table.all() {
-        announce_transactions(&peer, &hashed);
+        announce_transactions(&peer, hashed.clone());
     }
 }
 
-fn send_all(peer: &Arc<Peer>, messages: &[Bytes]) {
+/// Until the peer takes no more.
+fn send_all(messages: &[Bytes], send: impl Fn(Bytes) -> bool) {
     for data in messages {
-        if !peer.send_eth(id::TRANSACTIONS, data.clone()) {
+        if !send(data.clone()) {
             return;
         }
     }
 }
 
-fn announce_transactions(peer: &Arc<Peer>, transactions: &[(B256, &Bytes)]) {
+#[expect(clippy::needless_pass_by_value, reason = "callers make the list for this call")]
+fn announce_transactions(peer: &Arc<Peer>, transactions: Vec<(B256, &Bytes)>) {
     for chunk in transactions.chunks(TRANSACTIONS_AT_ONCE) {
         let entries: Vec<_> = chunk.iter().map(|(hash, raw)| (*hash, announced(raw))).collect();
         let entries: Vec<_> = entries.into_iter().map(|(hash, (kind, size))| (hash, kind, size)).collect();
@@ -166,18 +174,19 @@ fn announce_transactions(peer: &Arc<Peer>, transactions: &[(B256, &Bytes)]) {
     }
 }
 
-fn transaction_messages(transactions: &[(B256, &Bytes)]) -> Vec<Bytes> {
+/// Compressed messages of bounded length.
+fn messages(transactions: &[&Announced], encode: impl Fn(&[&Announced]) -> Vec<u8>) -> Vec<Bytes> {
     let mut messages = Vec::new();
     let mut rest = transactions;
     while !rest.is_empty() {
         let mut bytes = 0;
-        let fits = |(_, raw): &&(B256, &Bytes)| {
-            bytes += raw.len();
+        let fits = |one: &&&Announced| {
+            bytes += one.raw.len();
             bytes <= TRANSACTION_BYTES_AT_ONCE
         };
         let count = rest.iter().take(TRANSACTIONS_AT_ONCE).take_while(fits).count().max(1);
         let (chunk, others) = rest.split_at(count);
-        messages.extend(compressed(&encode_transactions(chunk.iter().map(|(_, raw)| *raw))));
+        messages.extend(compressed(&encode(chunk)));
         rest = others;
     }
     messages
@@ -195,13 +204,15 @@ fn compressed(data: &[u8]) -> Option<Bytes> {
 
 #[cfg(test)]
 mod tests {
-    use super::{TRANSACTION_BYTES_AT_ONCE, TRANSACTIONS_AT_ONCE, transaction_messages};
-    use alloy_primitives::{B256, Bytes};
+    use super::{TRANSACTION_BYTES_AT_ONCE, TRANSACTIONS_AT_ONCE};
+    use crate::{Announced, own};
+    use alloy_primitives::{Address, B256};
 
     fn messages(lengths: impl IntoIterator<Item = usize>) -> usize {
-        let raw: Vec<_> = lengths.into_iter().map(|len| Bytes::from(vec![2; len])).collect();
-        let hashed: Vec<_> = raw.iter().map(|raw| (B256::ZERO, raw)).collect();
-        transaction_messages(&hashed).len()
+        let one =
+            |len: usize| Announced { raw: vec![2; len].into(), hash: B256::ZERO, sender: Address::ZERO };
+        let all: Vec<_> = lengths.into_iter().map(one).collect();
+        super::messages(&all.iter().collect::<Vec<_>>(), own::encode).len()
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Peer-to-peer networking: RLPx, `eth/66` to `eth/69` and `istanbul/100` between validators.
+//! Peer-to-peer networking: RLPx, `eth/66` to `eth/69` and `istanbul/100` between validators,
+//! and [`own`] between nodes of this program.
 //!
 //! Static peers are dialled for ever, inbound connections are accepted within caps, and consensus payloads pass through
 //! as received. The crate decides nothing about blocks or votes: it answers peers from a [`ChainReader`] and hands
@@ -22,6 +23,7 @@ mod request;
 mod shared;
 
 pub mod eth;
+pub mod own;
 mod peers;
 pub mod rlpx;
 mod session;
@@ -33,6 +35,7 @@ pub use identity::{IdentityError, NodeKey, PeerId};
 pub use istanbul::{Audience, CONSENSUS_CODES, MAX_CONSENSUS_PAYLOAD};
 pub use network::{Network, StartError, start};
 pub use options::NetworkOptions;
+pub use own::Announced;
 pub use reader::{Block, BlockBody, BlockId, ChainReader, ChainStatus};
 pub use request::RequestError;
 pub use rlpx::disconnect::DisconnectReason;

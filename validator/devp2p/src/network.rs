@@ -1,9 +1,9 @@
 //! The handle the owner holds.
 
 use crate::{
-    Audience, Block, BlockBody, BlockId, ChainReader, CounterSnapshot, DisconnectReason, DownReason, Events,
-    Misbehaviour, NetworkOptions, PeerId, PeerInfo, RequestError, counters::Count, dial::keep_connected,
-    gossip, identity::public_key, listen::listen, request, shared::Shared,
+    Announced, Audience, Block, BlockBody, BlockId, ChainReader, CounterSnapshot, DisconnectReason,
+    DownReason, Events, Misbehaviour, NetworkOptions, PeerId, PeerInfo, RequestError, counters::Count,
+    dial::keep_connected, gossip, identity::public_key, listen::listen, request, shared::Shared,
 };
 use alloy_consensus::{Header, ReceiptEnvelope};
 use alloy_primitives::{B256, Bytes, U256};
@@ -113,8 +113,8 @@ impl Network {
         clippy::needless_pass_by_value,
         reason = "callers give away what they send; queues share the bytes"
     )]
-    pub fn broadcast_transactions(&self, raw: Vec<Bytes>, except: Option<PeerId>) {
-        gossip::transactions(&self.shared, &raw, except);
+    pub fn broadcast_transactions(&self, transactions: Vec<Announced>, except: Option<PeerId>) {
+        gossip::transactions(&self.shared, &transactions, except);
     }
 
     /// Announces transactions by hash to every peer, also to those that were sent them before: what a busy peer dropped

@@ -20,8 +20,20 @@ impl Connection {
         Ok(Self { stream, port, buffer: Vec::new() })
     }
 
-    /// Sends a body and returns the answer's.
+    /// Sends a body and returns the answer's. Nodes close connections that are silent for long: then it is sent again on a
+    /// new one.
     pub(crate) async fn exchange(&mut self, body: &[u8]) -> anyhow::Result<Vec<u8>> {
+        match self.exchange_once(body).await {
+            Err(_) if self.buffer.is_empty() => {
+                *self = Self::open(self.port).await?;
+                self.exchange_once(body).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn exchange_once(&mut self, body: &[u8]) -> anyhow::Result<Vec<u8>> {
+        self.buffer.clear();
         let head = format!(
             "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
@@ -44,7 +56,6 @@ impl Connection {
     }
 
     async fn answer(&mut self) -> anyhow::Result<Vec<u8>> {
-        self.buffer.clear();
         let head = loop {
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
                 break end + 4;

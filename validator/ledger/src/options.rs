@@ -9,7 +9,7 @@ pub struct Options {
     pub state_durable_every: u64,
     /// Page cache of the state file in bytes. Default 128 MiB.
     pub state_cache_bytes: usize,
-    /// Memory for state tries in bytes; what was touched lately stays. Default 64 MiB.
+    /// Memory for state tries in bytes; what was touched lately stays. Default 192 MiB.
     pub trie_bytes: usize,
     /// Page cache of the block file in bytes. Default 16 MiB.
     pub block_cache_bytes: usize,
@@ -27,7 +27,7 @@ impl Default for Options {
             history_blocks: 4096,
             state_durable_every: 8,
             state_cache_bytes: 128 << 20,
-            trie_bytes: 64 << 20,
+            trie_bytes: 192 << 20,
             block_cache_bytes: 16 << 20,
             call_gas_cap: 50_000_000,
             log_range_blocks: 10_000,

@@ -1,6 +1,7 @@
 //! The two files on disk: `blocks.redb` (sealed, written first) and `state.redb` (derived, may lag, replayable).
 
 pub(crate) mod blocks;
+pub(crate) mod bulk;
 pub(crate) mod codec;
 pub(crate) mod history;
 pub(crate) mod pending;
@@ -8,8 +9,11 @@ pub(crate) mod state;
 pub(crate) mod tables;
 pub(crate) mod view;
 
-use crate::OpenError;
-use redb::{Builder, Database, DatabaseError, backends::InMemoryBackend};
+use crate::{LedgerError, OpenError, inspect::TableStats};
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTableMetadata, TableHandle,
+    backends::InMemoryBackend,
+};
 use std::path::Path;
 
 /// Where a store is kept.
@@ -31,6 +35,21 @@ fn open_file(place: Place<'_>, cache_bytes: usize) -> Result<Database, OpenError
     };
     opened.map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.to_path_buf() },
-        other => OpenError::Ledger(crate::LedgerError::Storage(Box::new(other.into()))),
+        other => OpenError::Ledger(LedgerError::Storage(Box::new(other.into()))),
     })
+}
+
+/// Rows and bytes of every table, by walking each.
+fn tables(database: &Database) -> Result<Vec<TableStats>, LedgerError> {
+    let read = database.begin_read()?;
+    let mut tables = Vec::new();
+    for handle in read.list_tables()? {
+        let name = handle.name().to_string();
+        let table = read.open_untyped_table(handle)?;
+        let (rows, stats) = (table.len()?, table.stats()?);
+        let overhead = stats.metadata_bytes() + stats.fragmented_bytes();
+        tables.push(TableStats { name, rows, stored: stats.stored_bytes(), overhead });
+    }
+    tables.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(tables)
 }

@@ -71,6 +71,15 @@ impl Chain {
         Ok(slot)
     }
 
+    /// The last block up to this one that says the set by itself, where votes decide on the set after it.
+    pub(crate) fn votes_since(&self, number: u64) -> Option<u64> {
+        let says = |at: &u64| {
+            let given = at.checked_add(1).and_then(|next| self.genesis.schedule.validators_at(next));
+            given.is_some() || self.genesis.schedule.is_epoch(*at)
+        };
+        self.counts_votes(number).then(|| (0..=number).rev().find(says).unwrap_or(0))
+    }
+
     fn tally_after(&self, number: u64) -> Result<VoteTally, LedgerError> {
         let mut headers = Vec::new();
         let mut at = number;

@@ -71,7 +71,7 @@ pub(crate) fn check_body(chain: &Chain, block: &Block) -> Result<(), InvalidBloc
 }
 
 /// No ommers, no withdrawals; their list is there exactly when the header has its root.
-fn check_qbft_body(block: &Block) -> Result<(), InvalidBlock> {
+pub(crate) fn check_qbft_body(block: &Block) -> Result<(), InvalidBlock> {
     if !block.body.ommers.is_empty() {
         return Err(InvalidBlock::Body("ommers"));
     }

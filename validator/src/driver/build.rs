@@ -6,7 +6,10 @@ use crate::{clock::Clock, pool::Pool, votes::PendingVotes};
 use alloy_primitives::{Address, map::B256HashSet};
 use chain::{Extra, hash::ProposalRound};
 use ledger::{BuildAttributes, Ledger, LedgerError, Recovered};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Taking transactions starts this long before the tick, at most half a period.
 const LEAD_MS: u64 = 500;
@@ -16,6 +19,9 @@ const FINISH_MS: u64 = 20;
 const FINISH_MS_PER_THOUSAND: u64 = 12;
 /// Time for taking transactions when the block is due at once (a later round, or the first block).
 const OVERDUE_MS: u64 = 200;
+/// One in so many parts of a period may go into running transactions: the others, perhaps slower or busier, must run them
+/// too before the round is over.
+const BUSY_SHARE: u32 = 5;
 /// How often the pool is looked at for more while there is time.
 const POLL: Duration = Duration::from_millis(5);
 /// The same, when a block with none has been made and may wait.
@@ -105,7 +111,7 @@ fn build_now(materials: &Materials, order: Order) -> Result<ProposedBlock, Build
         extra_data: extra(ledger, votes, &order)?.to_bytes(),
         gas_limit_target: ledger.parameters()?.gas_limit_target,
     };
-    let mut source = Source::new(pool, order.due_ms, clock);
+    let mut source = Source::new(pool, order, clock);
     let end_ms = source.end_ms;
     let built = ledger.build(&attributes, || source.next(), || clock.unix_ms() >= end_ms)?;
     for (hash, reason) in &built.skipped {
@@ -144,21 +150,27 @@ struct Source<'a> {
     end_ms: u64,
     /// Whether there is time to wait for more than the pool holds now.
     patient: bool,
+    /// When the work began, moved on by what was spent waiting.
+    busy_since: Instant,
+    /// How long transactions may be run.
+    budget: Duration,
 }
 
 impl<'a> Source<'a> {
-    fn new(pool: &'a Pool, due_ms: u64, clock: &'a Clock) -> Self {
+    fn new(pool: &'a Pool, order: Order, clock: &'a Clock) -> Self {
         let now_ms = clock.unix_ms();
-        let patient = now_ms.saturating_add(FINISH_MS) < due_ms;
-        let end_ms = if patient { due_ms } else { now_ms.saturating_add(OVERDUE_MS) };
+        let patient = now_ms.saturating_add(FINISH_MS) < order.due_ms;
+        let end_ms = if patient { order.due_ms } else { now_ms.saturating_add(OVERDUE_MS) };
+        let budget = Duration::from_millis(order.period_ms) / BUSY_SHARE;
         let (ready, arrivals) = pool.best_since(0);
         let offered = B256HashSet::default();
-        Self { pool, clock, ready: Box::new(ready), offered, arrivals, end_ms, patient }
+        let busy_since = Instant::now();
+        Self { pool, clock, ready: Box::new(ready), offered, arrivals, end_ms, patient, busy_since, budget }
     }
 
     fn next(&mut self) -> Option<Recovered> {
         loop {
-            if self.clock.unix_ms() >= self.freeze_ms() {
+            if self.clock.unix_ms() >= self.freeze_ms() || self.busy_since.elapsed() > self.budget {
                 return None;
             }
             let offered = &mut self.offered;
@@ -168,7 +180,9 @@ impl<'a> Source<'a> {
             if !self.patient {
                 return None;
             }
+            let idle_since = Instant::now();
             std::thread::sleep(POLL);
+            self.busy_since += idle_since.elapsed();
             let (ready, arrivals) = self.pool.best_since(self.arrivals);
             (self.ready, self.arrivals) = (Box::new(ready), arrivals);
         }

@@ -42,6 +42,10 @@ impl Health {
         let stats = self.pool.stats();
         let live = live_seats(&view.seats, self.importer.head().number, view.period_ms, unix_ms());
         self.metrics.p2p_sent_bytes.inner().store(self.network.sent_bytes(), Ordering::Relaxed);
+        for (reason, count) in self.pool.refusals() {
+            let counter = self.metrics.pool_refused.get_or_create_owned(&[("reason", reason)]);
+            counter.inner().store(count, Ordering::Relaxed);
+        }
         self.metrics.peers.set(gauge(self.network.peers().len()));
         self.metrics.seats.set(gauge(view.seats.len()));
         self.metrics.seats_live.set(gauge(live));

@@ -9,8 +9,6 @@ use chain::genesis::Genesis;
 
 /// EIP-3860.
 const MAX_INIT_CODE_BYTES: usize = 49_152;
-/// EIP-7825.
-const OSAKA_TRANSACTION_GAS_CAP: u64 = 1 << 24;
 
 const BASE_GAS: u64 = 21_000;
 const CREATE_GAS: u64 = 32_000;
@@ -49,8 +47,8 @@ pub struct Rules {
     pub shanghai: bool,
     /// Type 4 and the calldata floor exist.
     pub prague: bool,
-    /// Gas per transaction is capped.
-    pub osaka: bool,
+    /// Gas that one transaction may have, where it is capped (EIP-7825).
+    pub transaction_gas_cap: Option<u64>,
 }
 
 impl Rules {
@@ -73,7 +71,7 @@ impl Rules {
             london: genesis.config.is_london_active_at_block(number),
             shanghai: by_time(genesis.config.shanghai_time),
             prague: by_time(genesis.config.prague_time),
-            osaka: by_time(genesis.config.osaka_time),
+            transaction_gas_cap: settings.transaction_gas_cap.filter(|_| by_time(genesis.config.osaka_time)),
         }
     }
 }
@@ -166,8 +164,8 @@ fn check_fees(tx: &TxEnvelope, rules: &Rules) -> Result<(), PoolError> {
 
 fn check_gas(tx: &TxEnvelope, rules: &Rules) -> Result<(), PoolError> {
     let gas = tx.gas_limit();
-    if rules.osaka && gas > OSAKA_TRANSACTION_GAS_CAP {
-        return Err(PoolError::GasLimitTooHigh { cap: OSAKA_TRANSACTION_GAS_CAP, gas });
+    if let Some(cap) = rules.transaction_gas_cap.filter(|cap| gas > *cap) {
+        return Err(PoolError::GasLimitTooHigh { cap, gas });
     }
     if gas > rules.block_gas_limit {
         return Err(PoolError::ExceedsBlockGasLimit);

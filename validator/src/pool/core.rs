@@ -304,8 +304,9 @@ impl Core {
         let have = self.sources.get(&source).copied().unwrap_or(0);
         let freed = usize::from(old.is_some_and(|old| old.origin.source() == source));
         // Accepted before, within the limits of then: a restart must not turn it away.
-        if origin != Origin::Journal && have - freed >= limits.per_source {
-            return Err(PoolError::SourceLimit { have, limit: limits.per_source });
+        let limit = if is_local { limits.per_source } else { limits.per_peer };
+        if origin != Origin::Journal && have - freed >= limit {
+            return Err(PoolError::SourceLimit { have, limit });
         }
         Ok(())
     }

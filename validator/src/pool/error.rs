@@ -92,6 +92,9 @@ pub enum PoolError {
     /// EIP-2681.
     #[error("nonce has max value: nonce {0}")]
     NonceMax(u64),
+    /// A peer said that another account had signed it.
+    #[error("transaction was not signed by {0}, as a peer claims")]
+    FalseSender(Address),
     /// EIP-3607.
     #[error("sender not an eoa: address {address}, codehash: {code_hash}")]
     SenderNotEoa {
@@ -173,8 +176,24 @@ impl From<RawError> for PoolError {
 }
 
 impl PoolError {
+    /// The reason as metrics name it: few words, none of them from outside.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::SourceLimit { .. } => "source_limit",
+            Self::AccountLimit { .. } => "account_limit",
+            Self::AlreadyKnown => "known",
+            Self::NonceTooLow { .. } | Self::NonceMax(_) => "nonce",
+            Self::ReplacementUnderpriced => "underpriced",
+            Self::InsufficientFunds { .. } | Self::InsufficientFundsQueued { .. } => "funds",
+            Self::Ledger(_) | Self::Journal(_) | Self::Stopping => "local",
+            Self::FalseSender(_) | Self::Malformed(_) => "breach",
+            _ => "invalid",
+        }
+    }
+
     /// Whether no honest peer could have sent it, whatever its rules.
     pub fn is_protocol_breach(&self) -> bool {
-        matches!(self, Self::Malformed(_))
+        matches!(self, Self::Malformed(_) | Self::FalseSender(_))
     }
 }

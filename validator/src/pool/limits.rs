@@ -15,8 +15,11 @@ pub struct Limits {
     pub local_share: usize,
     /// Transactions of peers that wait for an earlier nonce, in all.
     pub gapped_peers: usize,
-    /// Transactions that came from one RPC client or one peer.
+    /// Transactions that came from one RPC client.
     pub per_source: usize,
+    /// Transactions that came from one peer: of the room that all have, so little that a flood through one of them leaves
+    /// the others' clients theirs.
+    pub per_peer: usize,
     /// Seconds that a peer's transaction may wait for an earlier nonce.
     pub gapped_life_s: u64,
     /// The same for transactions submitted here, whose hash was returned to a client.
@@ -41,6 +44,7 @@ impl Default for Limits {
             local_share: 4,
             gapped_peers: 4096,
             per_source: 24_576,
+            per_peer: 12_288,
             gapped_life_s: 600,
             gapped_life_local_s: 3 * 3600,
             price_bump_percent: 10,

@@ -6,9 +6,10 @@
 mod batch;
 mod intake;
 
+pub use batch::Arrival;
 pub(super) use intake::Intake;
 
-use super::{Origin, Pool, PoolError, core::Sender, journal::Replay};
+use super::{Origin, Pool, PoolError, Pooled, core::Sender, journal::Replay};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY};
 use ledger::{At, LedgerError};
 use std::sync::Arc;
@@ -25,29 +26,38 @@ impl Pool {
     pub async fn submit(&self, raw: Bytes, origin: Origin) -> Result<B256, PoolError> {
         match origin {
             Origin::Rpc(_) | Origin::Journal => self.take_turn(raw, origin).await,
-            Origin::Peer(_) => {
-                self.submit_all(vec![raw], origin).await.pop().unwrap_or(Err(PoolError::Stopping))
-            }
+            Origin::Peer(_) => self
+                .submit_all(vec![Arrival { raw, origin, signer: None }])
+                .await
+                .pop()
+                .unwrap_or(Err(PoolError::Stopping)),
         }
     }
 
-    /// Takes in what one peer sent together, in its order; an answer for each.
-    pub async fn submit_all(&self, raw: Vec<Bytes>, origin: Origin) -> Vec<Result<B256, PoolError>> {
-        let count = raw.len();
+    /// Takes in what peers sent, in order; an answer for each.
+    pub async fn submit_all(&self, batch: Vec<Arrival>) -> Vec<Result<B256, PoolError>> {
+        let count = batch.len();
         let stopping = || (0..count).map(|_| Err(PoolError::Stopping)).collect();
         let Ok(permit) = Arc::clone(&self.shared.peer_admissions).acquire_owned().await else {
             return stopping();
         };
         let pool = self.clone();
         let admit = move || {
-            let entered = pool.admit(raw.into_iter().map(|raw| (raw, origin)).collect());
+            let entered = pool.admit(batch);
             drop(permit);
             entered
         };
         let Ok(entered) = tokio::task::spawn_blocking(admit).await else { return stopping() };
-        // Nobody listening is fine: a node without peers.
-        entered.fresh.iter().for_each(|pooled| drop(self.shared.accepted.send(Arc::clone(pooled))));
+        self.announce(&entered.fresh);
         entered.outcomes
+    }
+
+    /// Tells subscribers of what was accepted.
+    fn announce(&self, accepted: &[Arc<Pooled>]) {
+        for pooled in accepted {
+            // Nobody listening is fine: a node without peers.
+            let _ = self.shared.accepted.send(Arc::clone(pooled));
+        }
     }
 
     /// The sender's state after block `head`; refuses contracts (EIP-3607).
@@ -75,7 +85,7 @@ impl Pool {
         let found = replay.transactions.len();
         let mut refused = 0_usize;
         for raw in replay.transactions.chunks(REPLAY) {
-            let entered = self.admit(raw.iter().map(|raw| (raw.clone(), Origin::Journal)).collect());
+            let entered = self.admit(raw.iter().map(journalled).collect());
             for error in entered.outcomes.into_iter().filter_map(Result::err) {
                 refused += 1;
                 tracing::debug!(%error, "journalled transaction not re-admitted");
@@ -85,4 +95,8 @@ impl Pool {
             tracing::info!(found, waiting = found - refused, "pool journal read");
         }
     }
+}
+
+fn journalled(raw: &Bytes) -> Arrival {
+    Arrival { raw: raw.clone(), origin: Origin::Journal, signer: None }
 }

@@ -15,7 +15,7 @@ pub(super) struct Context {
     pub(super) filters: Filters,
     pub(super) namespaces: Vec<&'static str>,
     pub(super) limits: RpcLimits,
-    heads: broadcast::Receiver<Arc<CommittedBlock>>,
+    heads: broadcast::Sender<Arc<CommittedBlock>>,
     reads: Lane,
     heavy: Lane,
 }
@@ -76,7 +76,7 @@ impl Context {
 
     /// Every block from now on.
     pub(super) fn heads(&self) -> broadcast::Receiver<Arc<CommittedBlock>> {
-        self.heads.resubscribe()
+        self.heads.subscribe()
     }
 
     /// Chain id of the genesis.

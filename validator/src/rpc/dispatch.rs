@@ -21,6 +21,7 @@ use std::{
     collections::HashMap,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
+    time::Instant,
 };
 
 /// An encoded result.
@@ -133,11 +134,12 @@ impl Methods {
         client: &Client,
     ) -> Result<Box<RawValue>, ErrorObjectOwned> {
         let Some(method) = self.rows.get(name) else { return Err(method_not_found(name)) };
+        let begun = Instant::now();
         let outcome = match Args::new(&Params::new(params), method.args, client.address) {
             Ok(args) => self.run(method, args).await,
             Err(failure) => Err(failure),
         };
-        self.context.node.count_call(method.name, outcome.is_ok());
+        self.context.node.count_call(method.name, outcome.is_ok(), begun.elapsed());
         Ok(outcome?)
     }
 

@@ -10,4 +10,5 @@ mod live;
 mod membership;
 mod profiles;
 mod restart;
+mod snapshot;
 mod support;

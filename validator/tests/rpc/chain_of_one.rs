@@ -149,7 +149,7 @@ impl Chain {
             limits,
             ledger: self.ledger.clone(),
             pool: self.pool.clone(),
-            heads: self.heads.subscribe(),
+            heads: self.heads.clone(),
             votes: self.votes.clone(),
             node: Arc::new(Alone),
         };

@@ -1,7 +1,8 @@
 //! What makes a block one of this chain, and chains that are not ours to run but to be measured by.
 
 use super::{
-    Genesis, GenesisError, MAX_CODE_SIZE, MessageEncoding, QbftConfig, Schedule, Selection, Settings, header,
+    Genesis, GenesisError, MAX_CODE_SIZE, MessageEncoding, QbftConfig, Schedule, Selection, Settings,
+    TRANSACTION_GAS_CAP, header,
 };
 use crate::{
     client::Written,
@@ -82,6 +83,7 @@ const fn settings() -> Settings {
         max_code_size: MAX_CODE_SIZE,
         max_transaction_size: None,
         gas_price_allowed: true,
+        transaction_gas_cap: Some(TRANSACTION_GAS_CAP),
         gas_limit_target: None,
     }
 }

@@ -116,12 +116,12 @@ pub const QBFT: Section = &[
     ("futuremessageslimit", Ignored),
     ("futuremessagesmaxdistance", Ignored),
     ("policy", Understood),
+    ("pertxgaslimit", Understood),
     ("ceil2nby3block", OnlyZero),
     ("testqbftblock", OnlyZero),
     ("beneficiarylist", Refused),
     ("startblock", OnlyZero),
     ("xblockperiodmilliseconds", OnlyZero),
-    ("pertxgaslimit", Refused),
 ];
 
 /// Entries of Besu's `config.transitions.qbft`.

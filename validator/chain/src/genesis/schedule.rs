@@ -6,6 +6,9 @@ use alloy_primitives::{Address, U256};
 /// Largest contract of EIP-170, bytes.
 pub const MAX_CODE_SIZE: usize = 24_576;
 
+/// Gas that one transaction may have from Osaka on (EIP-7825).
+pub const TRANSACTION_GAS_CAP: u64 = 1 << 24;
+
 /// Where the validators of a block come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selection {
@@ -40,6 +43,8 @@ pub struct Settings {
     pub max_transaction_size: Option<usize>,
     /// Whether a transaction may offer a price for gas.
     pub gas_price_allowed: bool,
+    /// Gas that one transaction may have from Osaka on; `None`: as much as the block.
+    pub transaction_gas_cap: Option<u64>,
     /// Where proposers walk the gas limit to; the genesis limit when `None`.
     pub gas_limit_target: Option<u64>,
 }

@@ -4,7 +4,7 @@ use super::{
     Family, GenesisError,
     fields::Fields,
     keys,
-    schedule::{Change, MAX_CODE_SIZE, Payee, Schedule, Selection, Settings},
+    schedule::{Change, MAX_CODE_SIZE, Payee, Schedule, Selection, Settings, TRANSACTION_GAS_CAP},
 };
 use alloc::{collections::BTreeMap, format, string::ToString, vec::Vec};
 use alloy_primitives::{Address, U256};
@@ -124,6 +124,11 @@ fn genesis_settings(sections: &Sections<'_>, timeline: &mut Timeline) -> Result<
             .filter(|size| *size > 0)
             .map(|kib| size(kib, 1024)),
         gas_price_allowed: !is_quorum,
+        transaction_gas_cap: match qbft.uint("pertxgaslimit")? {
+            None => Some(TRANSACTION_GAS_CAP),
+            Some(0) => None,
+            cap => cap,
+        },
         gas_limit_target: None,
     })
 }

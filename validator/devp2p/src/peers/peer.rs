@@ -104,6 +104,11 @@ impl Peer {
         self.capabilities.istanbul_base.is_some_and(|base| self.send(base + code, data))
     }
 
+    /// Queues a compressed message of `quorate/1`; false when the peer does not speak it.
+    pub(crate) fn send_own(&self, id: u8, data: Bytes) -> bool {
+        self.capabilities.own_base.is_some_and(|base| self.send(base + id, data))
+    }
+
     fn send(&self, id: u8, data: Bytes) -> bool {
         let sent = self.outbound.push(Frame { id, data }).is_ok();
         if !sent {

@@ -182,7 +182,8 @@ mod tests {
             head_number: 0,
             total_difficulty: U256::ZERO,
         };
-        let shared = Shared { eth: EthVersion::V68, eth_base: 0x10, istanbul_base: Some(0x21) };
+        let shared =
+            Shared { eth: EthVersion::V68, eth_base: 0x10, istanbul_base: Some(0x21), own_base: None };
         let (peer, outbound) = Peer::new(0, info, shared);
         let (table, peer) = (Table::new(PeerId::repeat_byte(local), 8), Arc::new(peer));
         table.admit(&peer, |_| ()).unwrap();

@@ -6,6 +6,8 @@ use crate::eth::EthVersion;
 /// Name and version of the consensus protocol, and how many message ids it takes.
 const ISTANBUL: (&str, u64, u8) = ("istanbul", 100, 22);
 const ETH: &str = "eth";
+/// What nodes of this program say to each other only (see [`crate::own`]).
+const OWN: (&str, u64, u8) = ("quorate", 1, 8);
 
 /// Message ids that a protocol takes, if its version is known (devp2p `caps/`; `node-facts` A.5).
 const fn length(name: &str, version: u64) -> Option<u8> {
@@ -15,6 +17,7 @@ const fn length(name: &str, version: u64) -> Option<u8> {
         (b"eth", 71) => 20,
         (b"istanbul", 100) => ISTANBUL.2,
         (b"snap", 1) => 8,
+        (b"quorate", 1) => OWN.2,
         _ => return None,
     })
 }
@@ -43,6 +46,8 @@ pub struct Shared {
     pub eth_base: u8,
     /// First message id of `istanbul/100`, when both speak it.
     pub istanbul_base: Option<u8>,
+    /// First message id of `quorate/1`, when both speak it.
+    pub own_base: Option<u8>,
 }
 
 /// Where a message id belongs.
@@ -52,13 +57,23 @@ pub enum Protocol {
     Eth(u8),
     /// `istanbul/100`, with the id inside it.
     Istanbul(u8),
+    /// `quorate/1`, with the id inside it.
+    Own(u8),
     /// Below the capabilities.
     Base(u8),
     /// Of no shared protocol.
     Unknown(u8),
 }
 
-/// What a node with these versions of eth offers.
+/// What a node of this program with these versions of eth offers.
+#[must_use]
+pub fn offered_by_us(versions: &[EthVersion]) -> Vec<Capability> {
+    let mut offered = offered(versions);
+    offered.push(Capability { name: OWN.0.to_owned(), version: OWN.1 });
+    offered
+}
+
+/// What a validator with these versions of eth offers.
 #[must_use]
 pub fn offered(versions: &[EthVersion]) -> Vec<Capability> {
     let eth = versions.iter().map(|v| (ETH, u64::from(v.number())));
@@ -77,9 +92,12 @@ pub fn negotiate(versions: &[EthVersion], theirs: &[Capability]) -> Option<Share
     if speaks(ISTANBUL.0, ISTANBUL.1) {
         shared.push(Capability { name: ISTANBUL.0.to_owned(), version: ISTANBUL.1 });
     }
+    if speaks(OWN.0, OWN.1) {
+        shared.push(Capability { name: OWN.0.to_owned(), version: OWN.1 });
+    }
     let ids = first_ids(&shared)?;
     let first = |name: &str| ids.iter().find(|(capability, _)| capability.name == name).map(|(_, id)| *id);
-    Some(Shared { eth, eth_base: first(ETH)?, istanbul_base: first(ISTANBUL.0) })
+    Some(Shared { eth, eth_base: first(ETH)?, istanbul_base: first(ISTANBUL.0), own_base: first(OWN.0) })
 }
 
 impl Shared {
@@ -90,8 +108,9 @@ impl Shared {
         match id {
             id if id < self.eth_base => Protocol::Base(id),
             id if id < eth_end => Protocol::Eth(id - self.eth_base),
-            id => match self.istanbul_base {
-                Some(base) if id < base + ISTANBUL.2 => Protocol::Istanbul(id - base),
+            id => match (self.istanbul_base, self.own_base) {
+                (Some(base), _) if id < base + ISTANBUL.2 => Protocol::Istanbul(id - base),
+                (_, Some(base)) if id < base + OWN.2 => Protocol::Own(id - base),
                 _ => Protocol::Unknown(id),
             },
         }

@@ -7,6 +7,7 @@ use crate::{
     eth::{self, BlockRange, message::Query},
     event::Weighed,
     istanbul::CONSENSUS_CODES,
+    own,
     peers::{peer::Peer, pending::Settled, seen::consensus_hash},
     rlpx::{capability::Protocol, connection::Message, message_id},
     shared::{EVENT_KIB, Shared},
@@ -46,8 +47,16 @@ pub(crate) async fn dispatch(
         Protocol::Istanbul(code) if CONSENSUS_CODES.contains(&code) => {
             consensus(shared, peer, code, message.data).await
         }
-        // 0x11 and others belong to protocols before QBFT: of no use, and no harm.
-        Protocol::Istanbul(_) => Ok(()),
+        Protocol::Own(own::SIGNED) => {
+            let transactions = own::decode(&message.data)
+                .map_err(|error| DownReason::Breach(format!("transactions with senders: {error}")))?;
+            saw_transactions(peer, transactions.iter().map(|(raw, _)| keccak256(raw)).collect::<Vec<_>>());
+            let event = Event::SignedTransactions { from: peer.id, transactions };
+            room(shared, peer, message.data.len()).await?.send(event);
+            Ok(())
+        }
+        // 0x11 and others belong to protocols before QBFT, or to later versions of ours: of no use, and no harm.
+        Protocol::Istanbul(_) | Protocol::Own(_) => Ok(()),
         Protocol::Eth(id) => {
             let bytes = message.data.len();
             let message = eth::Message::decode(peer.capabilities.eth, id, &message.data)

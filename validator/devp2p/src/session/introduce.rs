@@ -6,7 +6,7 @@ use crate::{
     eth::{Status, message::id, status::StatusError},
     peers::table::Newer,
     rlpx::{
-        capability::{self, Protocol, negotiate, offered},
+        capability::{self, Protocol, negotiate, offered_by_us},
         compression::compress,
         connection::{ConnectionError, Incoming, Outgoing},
         hello::{Hello, MAX_HELLO, P2P_VERSION},
@@ -29,7 +29,7 @@ pub(crate) async fn hello<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     let ours = Hello {
         version: P2P_VERSION,
         client: shared.options.client.clone(),
-        capabilities: offered(&shared.options.eth_versions),
+        capabilities: offered_by_us(&shared.options.eth_versions),
         port: shared.local_address.port(),
         id: shared.local_id,
     };

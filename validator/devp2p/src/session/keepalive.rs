@@ -83,7 +83,11 @@ pub(super) mod tests {
             head_number: 0,
             total_difficulty: U256::ZERO,
         };
-        Peer::new(0, info, Shared { eth: EthVersion::V68, eth_base: 0x10, istanbul_base: Some(0x21) })
+        Peer::new(
+            0,
+            info,
+            Shared { eth: EthVersion::V68, eth_base: 0x10, istanbul_base: Some(0x21), own_base: None },
+        )
     }
 
     #[test]

@@ -104,7 +104,7 @@ async fn transactions_go_in_full_to_consensus_peers_and_by_hash_to_others() {
         _ => None,
     });
     assert_eq!(shown.await, [transaction(7)]);
-    node.network.broadcast_transactions(vec![transaction(7), transaction(8)], None);
+    node.network.broadcast_transactions(vec![announced(&transaction(7)), announced(&transaction(8))], None);
     let data = validator.eth(id::TRANSACTIONS).await.data;
     assert_eq!(data, encode_transactions(&[transaction(8)]), "what it has shown is left out");
     let data = observer.eth(id::TRANSACTION_HASHES).await.data;
@@ -210,7 +210,7 @@ async fn peers_are_reminded_by_hash_of_what_they_were_sent() {
     let mut client = Client::connected(&node.enode(), &Story::honest()).await;
     node.peer_up().await;
     let raw = transaction(7);
-    node.network.broadcast_transactions(vec![raw.clone()], None);
+    node.network.broadcast_transactions(vec![announced(&raw)], None);
     client.eth(id::TRANSACTIONS).await;
     node.network.remind_transactions(vec![raw.clone()]);
     let announced = loop {
@@ -223,4 +223,30 @@ async fn peers_are_reminded_by_hash_of_what_they_were_sent() {
         }
     };
     assert_eq!(announced, [(keccak256(&raw), 2, 110)]);
+}
+
+fn announced(raw: &alloy_primitives::Bytes) -> devp2p::Announced {
+    devp2p::Announced {
+        raw: raw.clone(),
+        hash: keccak256(raw),
+        sender: alloy_primitives::Address::repeat_byte(5),
+    }
+}
+
+#[tokio::test]
+async fn a_peer_of_this_program_is_told_senders_and_tells_them() {
+    let mut node = Node::with_peers(vec![]).await;
+    let story = Story::honest().speaking(&[("eth", 68), ("istanbul", 100), ("quorate", 1)]);
+    let mut client = Client::connected(&node.enode(), &story).await;
+    node.peer_up().await;
+    client.eth(id::TRANSACTION_HASHES).await;
+    node.network.broadcast_transactions(vec![announced(&transaction(7))], None);
+    let base = client.shared.own_base.unwrap();
+    let data = client.message(base).await.data;
+    client.send(base, &data).await;
+    let told = node.event("SignedTransactions", |event| match event {
+        Event::SignedTransactions { transactions, .. } => Some(transactions),
+        _ => None,
+    });
+    assert_eq!(told.await, [(transaction(7), alloy_primitives::Address::repeat_byte(5))]);
 }

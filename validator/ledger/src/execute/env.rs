@@ -17,12 +17,16 @@ use revm::{
 /// EIP-3860. A larger contract limit does not raise it: Besu's `contractSizeLimit` leaves it, GoQuorum has none.
 const MAX_INIT_CODE_BYTES: usize = 49_152;
 
-/// Rules for a block. The transaction gas cap of Osaka (EIP-7825) comes with the fork.
+/// Rules for a block.
 pub(crate) fn config(genesis: &Genesis, number: u64, timestamp: u64) -> CfgEnv {
+    let spec = rules::spec(genesis, number, timestamp);
     let mut config = CfgEnv::new().with_chain_id(genesis.config.chain_id);
-    config.set_spec_and_mainnet_gas_params(rules::spec(genesis, number, timestamp));
+    config.set_spec_and_mainnet_gas_params(spec);
     config.limit_contract_code_size = Some(genesis.schedule.at(number).max_code_size);
     config.limit_contract_initcode_size = Some(MAX_INIT_CODE_BYTES);
+    // Before Osaka there is no cap (EIP-7825).
+    let cap = genesis.schedule.at(number).transaction_gas_cap.filter(|_| spec.is_enabled_in(SpecId::OSAKA));
+    config.tx_gas_limit_cap = Some(cap.unwrap_or(u64::MAX));
     if let Some(blobs) = blobs::params(&genesis.config, timestamp).filter(|_| takes_blobs(genesis)) {
         config.max_blobs_per_tx = Some(blobs.max_blobs_per_tx);
     }

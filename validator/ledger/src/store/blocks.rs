@@ -4,7 +4,7 @@ use super::{
     Place, open_file,
     tables::{BODIES, GENESIS, HEADERS, META, NUMBERS},
 };
-use crate::{BlockBody, LedgerError, OpenError};
+use crate::{BlockBody, LedgerError, OpenError, inspect::TableStats};
 use alloy_consensus::Header;
 use alloy_primitives::B256;
 use alloy_rlp::{Decodable, Encodable};
@@ -45,6 +45,11 @@ impl BlockStore {
         stored.map(|hash| as_hash(hash.value(), "genesis hash")).transpose()
     }
 
+    /// Rows and bytes by table.
+    pub(crate) fn tables(&self) -> Result<Vec<TableStats>, LedgerError> {
+        super::tables(&self.database)
+    }
+
     /// Number of the newest block.
     pub(crate) fn head(&self) -> Result<u64, LedgerError> {
         let headers = self.database.begin_read()?.open_table(HEADERS)?;
@@ -77,15 +82,31 @@ impl BlockStore {
             let (mut headers, mut bodies) = (write.open_table(HEADERS)?, write.open_table(BODIES)?);
             let mut numbers = write.open_table(NUMBERS)?;
             for (header, body, hash) in blocks {
-                let mut record = Vec::with_capacity(32 + header.length());
-                record.extend_from_slice(hash.as_slice());
-                header.encode(&mut record);
-                headers.insert(header.number, record.as_slice())?;
+                headers.insert(header.number, record(header, hash).as_slice())?;
                 bodies.insert(header.number, alloy_rlp::encode(body).as_slice())?;
                 numbers.insert(&hash.0, header.number)?;
                 if genesis {
                     write.open_table(META)?.insert(GENESIS, hash.as_slice())?;
                 }
+            }
+        }
+        write.commit()?;
+        Ok(())
+    }
+
+    /// Adds headers without bodies; they are on disk when this returns.
+    pub(super) fn put_headers<'a>(
+        &self,
+        all: impl IntoIterator<Item = (&'a Header, B256)>,
+    ) -> Result<(), LedgerError> {
+        let mut write = self.database.begin_write()?;
+        write.set_durability(Durability::Immediate)?;
+        write.set_quick_repair(true);
+        {
+            let (mut headers, mut numbers) = (write.open_table(HEADERS)?, write.open_table(NUMBERS)?);
+            for (header, hash) in all {
+                headers.insert(header.number, record(header, hash).as_slice())?;
+                numbers.insert(&hash.0, header.number)?;
             }
         }
         write.commit()?;
@@ -122,6 +143,14 @@ impl BlockStore {
         let body = BlockBody::decode(&mut record.value());
         body.map(Some).map_err(|_| LedgerError::Corrupt { what: "block body" })
     }
+}
+
+/// On-chain hash, then the header.
+fn record(header: &Header, hash: B256) -> Vec<u8> {
+    let mut record = Vec::with_capacity(32 + header.length());
+    record.extend_from_slice(hash.as_slice());
+    header.encode(&mut record);
+    record
 }
 
 fn as_hash(bytes: &[u8], what: &'static str) -> Result<B256, LedgerError> {

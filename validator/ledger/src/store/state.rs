@@ -14,7 +14,10 @@ use super::{
     },
     view::StateView,
 };
-use crate::{Block, LedgerError, OpenError, Receipt, execute::block::Executed, trie::root::StateDiff};
+use crate::{
+    Block, LedgerError, OpenError, Receipt, execute::block::Executed, inspect::TableStats,
+    trie::root::StateDiff,
+};
 use alloy_primitives::{Address, B256, TxHash};
 use redb::{Database, Durability, ReadableDatabase, Table, WriteTransaction};
 
@@ -64,12 +67,16 @@ pub(crate) struct WriteOptions {
 
 /// The state file.
 pub(crate) struct StateStore {
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl StateStore {
     pub(crate) fn open(place: Place<'_>, cache_bytes: usize) -> Result<Self, OpenError> {
-        let store = Self { database: open_file(place, cache_bytes)? };
+        Ok(Self::over(open_file(place, cache_bytes)?)?)
+    }
+
+    fn over(database: Database) -> Result<Self, LedgerError> {
+        let store = Self { database };
         if !store.has_tables()? {
             store.create_tables()?;
         }
@@ -104,6 +111,11 @@ impl StateStore {
         Ok(())
     }
 
+    /// Rows and bytes by table.
+    pub(crate) fn tables(&self) -> Result<Vec<TableStats>, LedgerError> {
+        super::tables(&self.database)
+    }
+
     /// The block whose state this is; none in a new file.
     pub(crate) fn head(&self) -> Result<Option<StateHead>, LedgerError> {
         let meta = self.database.begin_read()?.open_table(META)?;
@@ -128,7 +140,7 @@ impl StateStore {
         write.set_durability(if options.durable { Durability::Immediate } else { Durability::None })?;
         write.set_quick_repair(options.durable);
         write_diff(&write, effects.diff)?;
-        Index::open(&write)?.add(effects)?;
+        write_block(&write, effects)?;
         // Block 0 has nothing before it.
         if number > 0 {
             history::record(&write, number, effects.diff)?;
@@ -279,6 +291,11 @@ fn write_pending(write: &WriteTransaction, pending: &Pending) -> Result<(), Ledg
     Ok(())
 }
 
+/// The entries of one block by number and transaction.
+pub(super) fn write_block(write: &WriteTransaction, effects: &BlockEffects<'_>) -> Result<(), LedgerError> {
+    Index::open(write)?.add(effects)
+}
+
 /// The tables by block and transaction.
 struct Index<'a> {
     receipts: Table<'a, u64, &'static [u8]>,
@@ -307,7 +324,7 @@ impl<'a> Index<'a> {
     }
 }
 
-fn encode_head(head: &StateHead) -> Vec<u8> {
+pub(super) fn encode_head(head: &StateHead) -> Vec<u8> {
     [&head.number.to_be_bytes()[..], head.hash.as_slice(), head.root.as_slice()].concat()
 }
 
@@ -326,3 +343,6 @@ fn be64(bytes: &[u8]) -> Result<u64, LedgerError> {
     let bytes = bytes.try_into().map_err(|_| LedgerError::Corrupt { what: "block number" })?;
     Ok(u64::from_be_bytes(bytes))
 }
+
+#[cfg(test)]
+mod tests;

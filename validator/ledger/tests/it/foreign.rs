@@ -20,11 +20,11 @@ use tempfile::{TempDir, tempdir};
 const GAS_LIMIT: u64 = 30_000_000;
 
 /// Five validators, the first four of them in the genesis header, and a ledger.
-struct Foreign {
-    keys: Vec<Key>,
-    user: Key,
-    genesis: Genesis,
-    ledger: Ledger,
+pub(crate) struct Foreign {
+    pub(crate) keys: Vec<Key>,
+    pub(crate) user: Key,
+    pub(crate) genesis: Genesis,
+    pub(crate) ledger: Ledger,
     dir: TempDir,
 }
 
@@ -34,13 +34,17 @@ impl Foreign {
         Self::with_accounts(config, &json!({}))
     }
 
-    fn with_accounts(config: &Value, accounts: &Value) -> Self {
+    pub(crate) fn with_accounts(config: &Value, accounts: &Value) -> Self {
+        Self::with_gas_limit(config, accounts, GAS_LIMIT)
+    }
+
+    pub(crate) fn with_gas_limit(config: &Value, accounts: &Value, gas_limit: u64) -> Self {
         let keys = keys();
         let user = Key::new("user");
         let extra = Extra { validators: addresses(&keys[..4]), ..Extra::unsealed(0) };
         let mut file = json!({
             "config": {"chainId": 7, "berlinBlock": 0, "qbft": {"blockperiodseconds": 2}},
-            "gasLimit": GAS_LIMIT, "difficulty": 1, "mixHash": QBFT_MIX_HASH, "extraData": extra.to_bytes(),
+            "gasLimit": gas_limit, "difficulty": 1, "mixHash": QBFT_MIX_HASH, "extraData": extra.to_bytes(),
             "alloc": {user.address.to_string(): {"balance": "1000000000000000000"}},
         });
         merge(&mut file["config"], config);
@@ -58,7 +62,7 @@ impl Foreign {
         Self { keys, user, genesis, ledger, dir }
     }
 
-    fn attributes(&self, author: usize, vote: Option<Vote>) -> BuildAttributes {
+    pub(crate) fn attributes(&self, author: usize, vote: Option<Vote>) -> BuildAttributes {
         let head = self.ledger.head();
         let validators =
             self.ledger.votes().unwrap().map_or_else(Vec::new, |tally| tally.validators().to_vec());
@@ -70,27 +74,27 @@ impl Foreign {
         }
     }
 
-    fn build(&self, author: usize, vote: Option<Vote>, transactions: Vec<Recovered>) -> Built {
+    pub(crate) fn build(&self, author: usize, vote: Option<Vote>, transactions: Vec<Recovered>) -> Built {
         let mut transactions = transactions.into_iter();
         self.ledger.build(&self.attributes(author, vote), || transactions.next(), || false).unwrap()
     }
 
     /// Sealed by the whole set.
-    fn seal(&self, block: &Block) -> Block {
+    pub(crate) fn seal(&self, block: &Block) -> Block {
         let set = self.ledger.validators().unwrap();
         let seals: Vec<_> = self.keys.iter().filter(|key| set.contains(&key.address)).collect();
         seal_by(block, 0, &seals)
     }
 
-    fn commit(&self, block: &Block) -> Result<(), CommitError> {
+    pub(crate) fn commit(&self, block: &Block) -> Result<(), CommitError> {
         self.ledger.commit(self.seal(block)).map(drop)
     }
 
-    fn next(&self, author: usize, vote: Option<Vote>) {
+    pub(crate) fn next(&self, author: usize, vote: Option<Vote>) {
         self.commit(&self.build(author, vote, vec![]).block).unwrap();
     }
 
-    fn with_transactions(&self, transactions: Vec<Recovered>) {
+    pub(crate) fn with_transactions(&self, transactions: Vec<Recovered>) {
         let built = self.build(0, None, transactions);
         assert_eq!(built.skipped, vec![]);
         self.commit(&built.block).unwrap();
@@ -110,7 +114,14 @@ impl Foreign {
     }
 
     /// Type 0, at a price.
-    fn legacy(&self, nonce: u64, to: TxKind, input: &[u8], gas_limit: u64, gas_price: u128) -> Recovered {
+    pub(crate) fn legacy(
+        &self,
+        nonce: u64,
+        to: TxKind,
+        input: &[u8],
+        gas_limit: u64,
+        gas_price: u128,
+    ) -> Recovered {
         let input = Bytes::copy_from_slice(input);
         let tx =
             TxLegacy { chain_id: Some(7), nonce, gas_price, gas_limit, to, input, ..TxLegacy::default() };

@@ -15,7 +15,7 @@ const RULES: Rules = Rules {
     london: true,
     shanghai: true,
     prague: true,
-    osaka: true,
+    transaction_gas_cap: Some(16_777_216),
 };
 
 fn signed(tx: impl SignableTransaction<Signature> + Into<TxEnvelopeOf>) -> TxEnvelope {
@@ -63,7 +63,14 @@ fn each_rule_has_its_words() {
         access_list: list.into(),
         ..TxEip2930::default()
     };
-    let old = Rules { berlin: false, london: false, shanghai: false, prague: false, osaka: false, ..RULES };
+    let old = Rules {
+        berlin: false,
+        london: false,
+        shanghai: false,
+        prague: false,
+        transaction_gas_cap: None,
+        ..RULES
+    };
     let table: Vec<(TxEnvelope, Rules, &str)> = vec![
         (signed(legacy()), RULES, ""),
         (signed(dynamic()), RULES, ""),

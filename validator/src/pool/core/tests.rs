@@ -74,6 +74,7 @@ fn refusals_name_their_reason_and_change_nothing() {
         per_sender: 3,
         gapped_per_sender: 1,
         per_source: 4,
+        per_peer: 4,
         bytes: 550,
         local_share: 0,
         ..Limits::default()
@@ -296,4 +297,62 @@ fn a_transaction_of_a_peer_is_booked_as_submitted_once_a_client_sends_it_too() {
     assert_eq!((core.gapped_peers, core.sources.len()), (0, 1));
     core.on_new_head(&hashes, &[]);
     assert_eq!(core.stats(), Stats::default());
+}
+
+#[test]
+fn a_flood_through_one_peer_leaves_room_for_what_comes_through_another() {
+    let limits = Limits { transactions: 12, per_peer: 6, local_share: 4, ..Limits::default() };
+    let mut core = Core::new(limits);
+    let taken = (10..40).filter(|sender| core.insert(transaction(*sender, 0, 0, peer(1)), RICH, 0).is_ok());
+    assert_eq!(taken.count(), 6);
+    for sender in 1..=3 {
+        core.insert(transaction(sender, 0, 0, peer(2)), RICH, 0).unwrap();
+    }
+    core.insert(transaction(4, 0, 0, client(1)), RICH, 0).unwrap();
+    let first: Vec<u8> = order(&core).into_iter().take(6).map(|(sender, _)| sender).collect();
+    assert_eq!(first, [10, 1, 4, 11, 2, 12], "sources take turns");
+}
+
+#[test]
+fn offered_many_times_what_it_holds_the_pool_refuses_unseen_and_every_block_is_full() {
+    const BLOCK: usize = 10;
+    let limits = Limits { transactions: 30, per_source: 30, ..Limits::default() };
+    let mut core = Core::new(limits);
+    let mut next = [0_u64; 60];
+    for _ in 0..50 {
+        // Far more than a block takes, by senders that go on with the nonce that was refused.
+        for sender in 0..60_u8 {
+            let offered = transaction(sender, next[usize::from(sender)], 0, client(sender % 2));
+            let unseen = core.refuses_unseen(&offered.recovered.hash, 100, offered.origin);
+            let state = Sender { nonce: next[usize::from(sender)], ..RICH };
+            let outcome = core.insert(offered, state, 0);
+            assert_eq!(
+                unseen.is_some(),
+                outcome.is_err(),
+                "what is refused is refused before it costs anything"
+            );
+            next[usize::from(sender)] += u64::from(outcome.is_ok());
+        }
+        let mined: Vec<_> = core.best().take(BLOCK).collect();
+        assert_eq!(mined.len(), BLOCK);
+        let hashes: Vec<B256> = mined.iter().map(|pooled| pooled.recovered.hash).collect();
+        let after = |pooled: &Arc<Pooled>| {
+            let nonce = pooled.recovered.tx.nonce() + 1;
+            (pooled.recovered.sender, Sender { nonce, ..RICH })
+        };
+        core.on_new_head(&hashes, &mined.iter().map(after).collect::<Vec<_>>());
+    }
+    let taken: Vec<u64> = next.to_vec();
+    assert!(taken.iter().sum::<u64>() >= 50 * BLOCK as u64, "{taken:?}");
+}
+
+#[test]
+fn a_second_look_offers_only_senders_of_whom_something_came() {
+    let mut core = filled(Limits::default(), &[(1, 0, 1), (2, 1, 1)]);
+    let looked = core.arrivals();
+    assert_eq!(core.best_since(looked).count(), 0);
+    core.insert(transaction(2, 0, 0, peer(1)), RICH, 0).unwrap();
+    let offered: Vec<_> =
+        core.best_since(looked).map(|p| (p.recovered.sender[19], p.recovered.tx.nonce())).collect();
+    assert_eq!(offered, [(2, 0), (2, 1)], "what waited for it too");
 }

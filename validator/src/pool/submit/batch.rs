@@ -1,6 +1,7 @@
 //! A batch on its way into the core.
 
 use crate::pool::{Origin, Pool, PoolError, Pooled, State, admission, admission::Rules, core::Sender, raw};
+use alloy_consensus::TxEnvelope;
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use ledger::Recovered;
 use rayon::prelude::*;
@@ -11,6 +12,20 @@ const HEAD_RACES: usize = 8;
 const OVERTAKEN: &str = "blocks arrive faster than the account can be read, send it again";
 /// Signatures that are worth another thread: about a millisecond of recovery.
 const CHUNK: usize = 32;
+
+/// Claims that are checked together, least and most, when they are spread over the cores.
+const CLAIMS: (usize, usize) = (256, 1024);
+
+/// A transaction on its way in.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// EIP-2718 bytes.
+    pub raw: Bytes,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Who signed it, if its origin says so; nothing is taken in before that was checked.
+    pub signer: Option<Address>,
+}
 
 /// What became of a batch.
 pub(super) struct Entered {
@@ -28,14 +43,14 @@ struct Senders {
 
 impl Pool {
     /// Takes a batch into the core. Blocking.
-    pub(super) fn admit(&self, batch: Vec<(Bytes, Origin)>) -> Entered {
+    pub(super) fn admit(&self, batch: Vec<Arrival>) -> Entered {
         self.admit_then(batch, |_, _| ()).0
     }
 
     /// The same; `then` sees what entered while the core is still locked.
     pub(super) fn admit_then<T>(
         &self,
-        batch: Vec<(Bytes, Origin)>,
+        batch: Vec<Arrival>,
         then: impl FnOnce(&mut State, &Entered) -> T,
     ) -> (Entered, T) {
         let candidates = self.candidates(batch);
@@ -45,6 +60,9 @@ impl Pool {
             let mut state = self.shared.core.lock();
             if races == HEAD_RACES || senders.are_of(&state, &candidates) {
                 let entered = enter(candidates, &senders, &mut state, self.now_s());
+                for error in entered.outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+                    *state.refused.entry(error.label()).or_default() += 1;
+                }
                 let then = then(&mut state, &entered);
                 return (entered, then);
             }
@@ -54,23 +72,44 @@ impl Pool {
         }
     }
 
-    /// Everything before state: what is known or finds no room is left, the rest decoded, checked and recovered.
-    fn candidates(&self, batch: Vec<(Bytes, Origin)>) -> Vec<Result<Arc<Pooled>, PoolError>> {
-        let hashes: Vec<B256> = batch.iter().map(|(raw, _)| keccak256(raw)).collect();
+    /// Everything before state: what is known or finds no room is left, the rest decoded, checked and its signer found.
+    fn candidates(&self, batch: Vec<Arrival>) -> Vec<Result<Arc<Pooled>, PoolError>> {
+        let hashes: Vec<B256> = batch.iter().map(|arrival| keccak256(&arrival.raw)).collect();
         let refusals: Vec<Option<PoolError>> = {
             let state = self.shared.core.lock();
-            let refusal = |((raw, origin), hash): (&(Bytes, Origin), &B256)| {
-                state.core.refuses_unseen(hash, raw.len(), *origin)
+            let refusal = |(arrival, hash): (&Arrival, &B256)| {
+                state.core.refuses_unseen(hash, arrival.raw.len(), arrival.origin)
             };
             batch.iter().zip(&hashes).map(refusal).collect()
         };
         let rules = *self.shared.rules.read();
-        let one = |((raw, origin), refusal): ((Bytes, Origin), Option<PoolError>)| match refusal {
+        let read = |(arrival, refusal): (Arrival, Option<PoolError>)| match refusal {
             Some(refusal) => Err(refusal),
-            None => recover(raw, origin, rules),
+            None => Ok((decoded(&arrival, rules)?, arrival)),
         };
         let both = batch.into_par_iter().zip(refusals.into_par_iter());
-        both.with_min_len(CHUNK).map(one).collect()
+        let read: Vec<Result<(TxEnvelope, Arrival), PoolError>> =
+            both.with_min_len(CHUNK).map(read).collect();
+        let claims: Vec<(&TxEnvelope, Address)> =
+            read.iter().flatten().filter_map(|(tx, arrival)| Some((tx, arrival.signer?))).collect();
+        let holds = self.claims_hold(&claims);
+        let mut holds = holds.into_iter();
+        let answered: Vec<_> = read
+            .into_iter()
+            .map(|read| read.map(|(tx, arrival)| (tx, arrival.signer.and_then(|_| holds.next()), arrival)))
+            .collect();
+        let pooled = |read: Result<(TxEnvelope, Option<bool>, Arrival), PoolError>| {
+            let (tx, holds, arrival) = read?;
+            pooled(tx, holds, arrival).map(Arc::new)
+        };
+        answered.into_par_iter().with_min_len(CHUNK).map(pooled).collect()
+    }
+
+    /// Which claims of peers about signers hold, in order.
+    fn claims_hold(&self, claims: &[(&TxEnvelope, Address)]) -> Vec<bool> {
+        let part = claims.len().div_ceil(rayon::current_num_threads()).clamp(CLAIMS.0, CLAIMS.1);
+        let parts = claims.par_chunks(part).map(|part| self.shared.keys.check(part, &mut rand::rng()));
+        parts.collect::<Vec<_>>().concat()
     }
 
     /// States of the senders of whom nothing waits yet; the others' are in the core.
@@ -98,13 +137,23 @@ impl Senders {
     }
 }
 
-/// The one signature recovery of a transaction's life.
-fn recover(raw: Bytes, origin: Origin, rules: Rules) -> Result<Arc<Pooled>, PoolError> {
-    let tx = raw::decode(&raw)?;
-    let rules = if origin == Origin::Journal { rules.without_passing() } else { rules };
+fn decoded(arrival: &Arrival, rules: Rules) -> Result<TxEnvelope, PoolError> {
+    let tx = raw::decode(&arrival.raw)?;
+    let rules = if arrival.origin == Origin::Journal { rules.without_passing() } else { rules };
     admission::check(&tx, &rules)?;
-    let (sender, hash) = (admission::recover(&tx)?, *tx.tx_hash());
-    Ok(Arc::new(Pooled { recovered: Recovered { tx: Arc::new(tx), sender, hash }, raw, origin }))
+    Ok(tx)
+}
+
+/// The one look at a transaction's signature in its life, unless the peer's claim about it was checked already.
+fn pooled(tx: TxEnvelope, holds: Option<bool>, arrival: Arrival) -> Result<Pooled, PoolError> {
+    let Arrival { raw, origin, signer } = arrival;
+    let sender = match (signer, holds) {
+        (Some(signer), Some(true)) => signer,
+        (Some(signer), Some(false)) => return Err(PoolError::FalseSender(signer)),
+        (_, None) | (None, _) => admission::recover(&tx)?,
+    };
+    let hash = *tx.tx_hash();
+    Ok(Pooled { recovered: Recovered { tx: Arc::new(tx), sender, hash }, raw, origin })
 }
 
 /// Enters what can; the lock is held by the caller.

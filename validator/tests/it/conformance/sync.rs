@@ -5,7 +5,10 @@ use super::{
     world::{Case, Plan, World, for_every_profile, shown, within},
 };
 use alloy_consensus::Header;
-use chain::hash::block_hash;
+use chain::{
+    Extra,
+    hash::{block_hash, with_round_and_seals},
+};
 use devp2p::{
     BlockId, NodeKey,
     eth::{
@@ -76,6 +79,27 @@ async fn an_observer_fetches_a_chain_checks_its_seals_and_follows_announcements_
         let hash = block_hash(&later[1].header).unwrap();
         archive.send_eth(id::NEW_BLOCK_HASHES, &encode_new_block_hashes(&[(hash, LENGTH + 2)]));
         assert_eq!(world.has(&mut archive, LENGTH + 2).await, later[1].header);
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_whose_chain_no_quorum_sealed_is_dropped_and_nothing_of_it_stays() {
+    for_every_profile(|case: Case| async move {
+        let world = World::make(Plan::new(case, 4)).await;
+        let mut forged = world.chain(LENGTH);
+        let sealed = forged.clone();
+        let foreign = Extra::decode_exact(&forged[0].header.extra_data).unwrap().seals;
+        let last = forged.last_mut().unwrap();
+        last.header = with_round_and_seals(&last.header, 0, foreign).unwrap();
+        let mut liar = world.connect_as(NodeKey::random(), case.eth, shown(forged)).await;
+        let dropped = |heard: &Heard| matches!(heard, Heard::Goodbye(_) | Heard::Closed).then_some(());
+        liar.wait("to be dropped", dropped).await;
+        let mut other = world.connect_as(NodeKey::random(), case.eth, shown(vec![])).await;
+        assert_eq!(ask(&mut other, 1, &by(BlockId::Number(1))).await, []);
+        let mut archive = world.connect_as(NodeKey::random(), case.eth, shown(sealed.clone())).await;
+        assert_eq!(world.has(&mut archive, LENGTH).await, sealed.last().unwrap().header);
         world.end().await;
     })
     .await;

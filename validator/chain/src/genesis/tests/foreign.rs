@@ -109,7 +109,6 @@ fn what_is_not_implemented_is_refused_by_the_name_of_its_key() {
         (json!({"qbft": {"policy": 2}}), "policy"),
         (json!({"qbft": {"startBlock": 7}}), "startBlock"),
         (json!({"qbft": {"xblockperiodmilliseconds": 100}}), "xblockperiodmilliseconds"),
-        (json!({"qbft": {"pertxgaslimit": 0}}), "pertxgaslimit"),
         (json!({"ibft2": {}}), "ibft2"),
         (json!({"ethash": {}}), "ethash"),
         (json!({"istanbul": {"epoch": 1}}), "istanbul"),
