@@ -76,8 +76,9 @@ impl Served {
 
     /// Calls between two readings.
     pub(crate) fn since(&self, before: &Self) -> Self {
-        let earlier =
-            |bound: f64| before.0.iter().find(|(b, _)| *b == bound).map_or(0.0, |(_, calls)| *calls);
+        let earlier = |bound: f64| {
+            before.0.iter().find(|(b, _)| b.total_cmp(&bound).is_eq()).map_or(0.0, |(_, calls)| *calls)
+        };
         Self(self.0.iter().map(|(bound, calls)| (*bound, calls - earlier(*bound))).collect())
     }
 
