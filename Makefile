@@ -135,6 +135,15 @@ bench-rpc: ## reads per second by method against chains of SIZES=1000,10000,1000
 	cargo build --locked --release -p validator --bin quorate-validator --example bench_node
 	@$(BENCH_NODE) rpc --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
 
+.PHONY: bench-state
+bench-state: ## block time while the state grows to ACCOUNTS=10000000 (minutes, 4 GB of disk); ends with growth= bytes-per-account=
+	cargo build --locked --release -p ledger --example state
+	@$${CARGO_TARGET_DIR:-target}/release/examples/state --accounts $${ACCOUNTS:-10000000} --json target/bench/state.json
+.PHONY: bench-chain
+bench-chain: ## four nodes under load (TRANSACTIONS=1000000 KINDS=erc20,storage,payload1k); ends with tps= wall= ratio= and more
+	cargo build --locked --release -p validator --bin quorate-validator --example bench_chain
+	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_chain --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
+
 .PHONY: recovery dead-proposer faults
 recovery: ## first block after a quorum is back: virtual time, then real processes (needs root); fails above 6 s; ends with worst-recovery-seconds=
 	@build/recovery
