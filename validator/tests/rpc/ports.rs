@@ -54,9 +54,10 @@ async fn handshake(at: SocketAddr, headers: &str) -> u16 {
     std::str::from_utf8(&head[9..]).unwrap().parse().unwrap()
 }
 
-fn write(path: &Path, text: impl AsRef<[u8]>) -> Option<String> {
+/// Writes a file, and names it as a configuration does.
+fn write(path: &Path, text: impl AsRef<[u8]>) -> String {
     std::fs::write(path, text).unwrap();
-    Some(path.to_str().unwrap().to_string())
+    path.to_str().unwrap().to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +89,7 @@ async fn each_port_serves_its_own_namespaces_over_its_own_transports() {
 async fn a_key_opens_the_port_or_the_namespaces_beside_it() {
     let dir = tempfile::tempdir().unwrap();
     let chain = Chain::open(dir.path());
-    let api_keys = write(&dir.path().join("keys"), format!("{ALL}\n{ETH} eth\n"));
+    let api_keys = Some(write(&dir.path().join("keys"), format!("{ALL}\n{ETH} eth\n")));
     let access = RpcAccess { api_keys, ..RpcAccess::default() };
     let server = chain.serve_on(RpcLimits::new(), vec![RpcPort { access, ..port(&["eth", "net"]) }]).await;
     let at = server.local_addr();
@@ -116,7 +117,7 @@ async fn a_key_opens_the_port_or_the_namespaces_beside_it() {
 async fn a_fresh_token_opens_the_port_and_a_stale_one_does_not() {
     let dir = tempfile::tempdir().unwrap();
     let chain = Chain::open(dir.path());
-    let jwt_secret = write(&dir.path().join("secret"), "07".repeat(32));
+    let jwt_secret = Some(write(&dir.path().join("secret"), "07".repeat(32)));
     let access = RpcAccess { jwt_secret, ..RpcAccess::default() };
     let server = chain.serve_on(RpcLimits::new(), vec![RpcPort { access, ..port(&["eth"]) }]).await;
     let token = |iat: u64| {
@@ -201,10 +202,8 @@ async fn a_certificate_is_renewed_under_a_running_node() {
     let dir = tempfile::tempdir().unwrap();
     let chain = Chain::open(dir.path());
     let (certificate, key) = (dir.path().join("tls.crt"), dir.path().join("tls.key"));
-    let tls = RpcTls {
-        certificate: write(&certificate, first).unwrap(),
-        key: write(&key, include_bytes!("tls/first.key")).unwrap(),
-    };
+    let tls =
+        RpcTls { certificate: write(&certificate, first), key: write(&key, include_bytes!("tls/first.key")) };
     let server = chain.serve_on(RpcLimits::new(), vec![RpcPort { tls: Some(tls), ..port(&["eth"]) }]).await;
     let at = server.local_addr();
     assert!(over_tls(at, first).await.unwrap().ends_with(r#""result":"0x1092"}"#));
@@ -221,8 +220,8 @@ async fn a_certificate_is_renewed_under_a_running_node() {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_do_not_serve_are_named_before_anything_starts() {
     let dir = tempfile::tempdir().unwrap();
-    let certificate = write(&dir.path().join("tls.crt"), include_bytes!("tls/first.crt")).unwrap();
-    let key = write(&dir.path().join("tls.key"), include_bytes!("tls/second.key")).unwrap();
+    let certificate = write(&dir.path().join("tls.crt"), include_bytes!("tls/first.crt"));
+    let key = write(&dir.path().join("tls.key"), include_bytes!("tls/second.key"));
     let check = |port: RpcPort| {
         let RpcPort { listen, namespaces, transports, access, tls } = port;
         let config = chain::config::RpcConfig {
@@ -235,7 +234,7 @@ async fn files_that_do_not_serve_are_named_before_anything_starts() {
     };
     let error = check(RpcPort { tls: Some(RpcTls { certificate, key }), ..port(&["eth"]) });
     assert!(error.contains("tls.crt: certificate and key do not serve"), "{error}");
-    let api_keys = write(&dir.path().join("keys"), "short");
+    let api_keys = Some(write(&dir.path().join("keys"), "short"));
     let error = check(RpcPort { access: RpcAccess { api_keys, ..RpcAccess::default() }, ..port(&["eth"]) });
     assert!(error.contains("keys: line 1: a key has at least 32 characters"), "{error}");
     let jwt_secret = Some(dir.path().join("nowhere").to_str().unwrap().to_string());

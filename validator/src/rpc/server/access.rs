@@ -171,8 +171,8 @@ fn without_port(host: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn access(config: RpcAccess) -> Access {
-        Access::open(&config, Instant::now()).unwrap()
+    fn access(config: &RpcAccess) -> Access {
+        Access::open(config, Instant::now()).unwrap()
     }
 
     fn headers(rows: &[(HeaderName, &str)]) -> HeaderMap {
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn only_configured_names_and_addresses_are_hosts() {
-        let some = access(RpcAccess { hosts: vec!["RPC.example".into()], ..RpcAccess::default() });
+        let some = access(&RpcAccess { hosts: vec!["RPC.example".into()], ..RpcAccess::default() });
         let host = |host: &str| some.check_host(&headers(&[(HOST, host)]));
         for ours in
             ["rpc.example", "rpc.EXAMPLE:8545", "127.0.0.1:8545", "10.1.2.3", "[::1]:8545", "[fd00::1]"]
@@ -191,14 +191,14 @@ mod tests {
         for other in ["evil.example", "rpc.example.evil", "", "127.0.0.1.evil:80"] {
             assert_eq!(host(other), Err(Denied::Host), "{other}");
         }
-        assert_eq!(access(RpcAccess::default()).check_host(&headers(&[(HOST, "any")])), Ok(()));
+        assert_eq!(access(&RpcAccess::default()).check_host(&headers(&[(HOST, "any")])), Ok(()));
     }
 
     #[test]
     fn origins_that_may_not_read_may_not_open_websockets() {
         let some =
-            access(RpcAccess { cors_origins: vec!["https://app.example".into()], ..RpcAccess::default() });
-        let none = access(RpcAccess::default());
+            access(&RpcAccess { cors_origins: vec!["https://app.example".into()], ..RpcAccess::default() });
+        let none = access(&RpcAccess::default());
         let (ours, other) =
             (headers(&[(ORIGIN, "https://app.example")]), headers(&[(ORIGIN, "https://evil")]));
         assert_eq!(some.check_socket(&ours), Ok(()));
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(shared(&some, &ours).as_deref(), Some("https://app.example"));
         assert_eq!(shared(&some, &other), None);
         assert_eq!(shared(&none, &ours), None);
-        let all = access(RpcAccess { cors_origins: vec!["*".into()], ..RpcAccess::default() });
+        let all = access(&RpcAccess { cors_origins: vec!["*".into()], ..RpcAccess::default() });
         assert_eq!(shared(&all, &other).as_deref(), Some("*"));
     }
 
@@ -224,7 +224,7 @@ mod tests {
         let key = "0123456789abcdef0123456789abcdef";
         std::fs::write(&path, format!("{key} eth")).unwrap();
         let api_keys = Some(path.to_str().unwrap().to_string());
-        let access = access(RpcAccess { api_keys, ..RpcAccess::default() });
+        let access = access(&RpcAccess { api_keys, ..RpcAccess::default() });
         let check = |rows: &[(HeaderName, &str)]| access.authenticate(&headers(rows), Instant::now(), 0);
         let opened = Ok(Some(["eth".to_string()].into()));
         assert_eq!(check(&[(AUTHORIZATION, &format!("Bearer {key}"))]), opened);

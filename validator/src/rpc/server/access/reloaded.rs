@@ -3,7 +3,7 @@
 use parking_lot::Mutex;
 use std::{
     fs, io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -72,7 +72,7 @@ impl<T> Reloaded<T> {
                         current.value = Arc::new(value);
                     }
                     Err(error) => {
-                        tracing::error!(%error, "rpc: changed file refused, the old one stays in use")
+                        tracing::error!(%error, "rpc: changed file refused, the old one stays in use");
                     }
                 }
             }
@@ -91,13 +91,14 @@ fn read<T>(paths: &[PathBuf], parse: Parse<T>) -> Result<T, FileError> {
         fs::read(path).map_err(|source| FileError::Unreadable { path: path.clone(), source })
     };
     let texts = paths.iter().map(text).collect::<Result<Vec<_>, _>>()?;
-    let path = || paths.first().map(PathBuf::as_path).unwrap_or(Path::new("")).to_path_buf();
+    let path = || paths.first().cloned().unwrap_or_default();
     parse(&texts).map_err(|reason| FileError::Content { path: path(), reason })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn number(texts: &[Vec<u8>]) -> Result<u32, String> {
         let text = String::from_utf8(texts[0].clone()).map_err(|error| error.to_string())?;
