@@ -90,9 +90,12 @@ async fn a_peer_whose_chain_no_quorum_sealed_is_dropped_and_nothing_of_it_stays(
         let world = World::make(Plan::new(case, 4)).await;
         let mut forged = world.chain(LENGTH);
         let sealed = forged.clone();
-        let foreign = Extra::decode_exact(&forged[0].header.extra_data).unwrap().seals;
-        let last = forged.last_mut().unwrap();
-        last.header = with_round_and_seals(&last.header, 0, foreign).unwrap();
+        // Every block has its successor's seals, and the last one the first's.
+        for (index, block) in forged.iter_mut().enumerate() {
+            let next = &sealed[(index + 1) % sealed.len()].header;
+            let foreign = Extra::decode_exact(&next.extra_data).unwrap().seals;
+            block.header = with_round_and_seals(&block.header, 0, foreign).unwrap();
+        }
         let mut liar = world.connect_as(NodeKey::random(), case.eth, shown(forged)).await;
         let dropped = |heard: &Heard| matches!(heard, Heard::Goodbye(_) | Heard::Closed).then_some(());
         liar.wait("to be dropped", dropped).await;
