@@ -105,7 +105,7 @@ operator-test: ## operator against a real API server
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
-clients: ## ethers, viem and cast against a live node
+clients: ## ethers, viem, cast, forge, web3.py and ethclient against live nodes (CLIENTS="node python go" for some)
 	@e2e/clients/run
 chart: ## lint and render the Helm chart
 	@charts/check
@@ -134,6 +134,15 @@ bench-sync: ## a fresh node catches up with EMPTY=50000 empty and FULL=100 full 
 bench-rpc: ## reads per second by method against chains of SIZES=1000,10000,100000 blocks, and while blocks are full; ends with call-p50-us= …
 	cargo build --locked --release -p validator --bin quorate-validator --example bench_node
 	@$(BENCH_NODE) rpc --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
+
+.PHONY: bench-state
+bench-state: ## block time while the state grows to ACCOUNTS=10000000 (minutes, 4 GB of disk); ends with growth= bytes-per-account=
+	cargo build --locked --release -p ledger --example state
+	@$${CARGO_TARGET_DIR:-target}/release/examples/state --accounts $${ACCOUNTS:-10000000} --json target/bench/state.json
+.PHONY: bench-chain
+bench-chain: ## four nodes under load (TRANSACTIONS=1000000 KINDS=erc20,storage,payload1k); ends with tps= wall= ratio= and more
+	cargo build --locked --release -p validator --bin quorate-validator --example bench_chain
+	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_chain --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
 
 .PHONY: recovery dead-proposer faults
 recovery: ## first block after a quorum is back: virtual time, then real processes (needs root); fails above 6 s; ends with worst-recovery-seconds=

@@ -1,11 +1,12 @@
-// Drives a node with ethers, viem and Foundry's cast: deploy, type-0 and type-2 transactions, receipts, logs, revert
-// reasons, new heads. Works on a chain where gas is free, with an account that owns nothing.
+// Drives a node with ethers, viem, Foundry's cast and forge: deploy, type-0 and type-2 transactions, receipts, logs,
+// revert reasons, custom errors, traces, new heads. Works on a chain where gas is free, with an account that owns nothing.
 //
 //   node check.mjs <http-url> <ws-url> <private key, or 0 for a new one per client>
 //
 // Prints a table and ends with the first failure.
 import { checkCast } from './clients/cast.mjs'
 import { checkEthers } from './clients/ethers.mjs'
+import { checkForge } from './clients/forge.mjs'
 import { checkViem } from './clients/viem.mjs'
 import { randomBytes } from 'node:crypto'
 
@@ -64,5 +65,5 @@ await stepper('node')('first block', firstBlock)
 await checkEthers({ http, ws, key: account(), step: stepper('ethers') })
 await checkViem({ http, ws, key: account(), step: stepper('viem') })
 await checkCast({ http, ws, key: account(), step: stepper('cast') })
-console.log('clients=3 failed=0')
+await checkForge({ http, key: account(), step: stepper('forge') })
 process.exit(0)

@@ -304,7 +304,7 @@ fn write_node(
         },
         rpc: Some(RpcConfig::new(
             listen(ports.rpc),
-            ["eth", "net", "web3", "txpool", "qbft", "istanbul"].map(String::from).to_vec(),
+            ["eth", "net", "web3", "txpool", "debug", "qbft", "istanbul"].map(String::from).to_vec(),
         )),
         metrics: MetricsConfig { listen: listen(ports.metrics) },
         data_dir: text(&dir.join("data")),

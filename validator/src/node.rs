@@ -256,7 +256,7 @@ async fn serve_rpc(
     metrics: &Arc<Metrics>,
     votes: &PendingVotes,
 ) -> Result<Option<ServerHandle>, NodeError> {
-    let (Some(config), Some(listen)) = (&setup.config.rpc, setup.listen.rpc) else { return Ok(None) };
+    let Some(config) = &setup.config.rpc else { return Ok(None) };
     let view = View {
         network: network.clone(),
         importer: Arc::clone(importer),
@@ -264,9 +264,8 @@ async fn serve_rpc(
         identity: setup.signer.as_ref().map(|signer| signer.address()),
         starting: importer.head().number,
     };
-    let server = rpc::serve(RpcOptions {
-        listen,
-        namespaces: config.namespaces.clone(),
+    let server = rpc::serve_apart(RpcOptions {
+        ports: config.all_ports(),
         limits: config.limits,
         ledger: ledger.clone(),
         pool: pool.clone(),

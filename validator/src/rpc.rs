@@ -13,6 +13,7 @@ mod block_id;
 mod calls;
 mod context;
 mod debug;
+mod discover;
 mod dispatch;
 mod error;
 mod eth;
@@ -29,15 +30,18 @@ mod quorate;
 mod raw;
 mod revert;
 mod server;
+mod threads;
 mod txpool;
 mod validators;
 mod web3;
 
-pub use chain::config::RpcLimits;
-pub use server::ServerHandle;
+pub use chain::config::{RpcAccess, RpcLimits, RpcPort, RpcTls, RpcTransport};
+pub use server::{FileError, ServerHandle};
+pub use threads::serve_apart;
 
 use crate::{pool::Pool, votes::PendingVotes};
 use alloy_primitives::Address;
+use chain::config::RpcConfig;
 use ledger::{CommittedBlock, Ledger};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::broadcast;
@@ -73,11 +77,9 @@ pub struct SyncProgress {
 
 /// What [`serve`] needs.
 pub struct RpcOptions {
-    /// Address to listen on; port 0 takes any.
-    pub listen: SocketAddr,
-    /// Namespaces answered, of [`NAMESPACES`].
-    pub namespaces: Vec<String>,
-    /// Bounds.
+    /// Ports with their namespaces, of [`NAMESPACES`]; number 0 takes any that is free.
+    pub ports: Vec<RpcPort>,
+    /// Bounds, of all ports together.
     pub limits: RpcLimits,
     /// The chain.
     pub ledger: Ledger,
@@ -101,6 +103,15 @@ pub enum RpcError {
         /// As configured.
         got: String,
     },
+    /// Not an address to listen on.
+    #[error("rpc.listen is {got:?}, expected an IP address and a port such as 0.0.0.0:8545")]
+    Address {
+        /// As configured.
+        got: String,
+    },
+    /// A file of keys or certificates.
+    #[error("rpc: {0}")]
+    File(#[from] FileError),
     /// The port is taken or the address is not ours.
     #[error("rpc cannot listen on {listen}: {source}; choose another rpc.listen, or stop who listens there")]
     Listen {
@@ -109,6 +120,12 @@ pub enum RpcError {
         /// Why.
         source: std::io::Error,
     },
+    /// No threads.
+    #[error("rpc cannot start its threads: {0}")]
+    Threads(std::io::Error),
+    /// The OpenRPC document; a mistake in this program.
+    #[error("rpc.discover: {0}")]
+    Document(serde_json::Error),
     /// Two methods of one name; a mistake in this program.
     #[error("rpc method registered twice: {0}")]
     Method(#[from] jsonrpsee::core::RegisterMethodError),
@@ -122,15 +139,21 @@ pub fn check_namespaces(namespaces: &[String]) -> Result<(), RpcError> {
     }
 }
 
-/// Starts answering; returns once the port is open.
+/// Checks a configuration, files included, without starting anything.
+pub fn check(config: &RpcConfig) -> Result<(), RpcError> {
+    config.all_ports().iter().try_for_each(|port| server::Rules::open(port).map(drop))
+}
+
+/// Starts answering; returns once the ports are open.
 pub async fn serve(options: RpcOptions) -> Result<ServerHandle, RpcError> {
-    check_namespaces(&options.namespaces)?;
-    let (listen, limits) = (options.listen, options.limits);
-    let namespaces: Vec<&'static str> = NAMESPACES
-        .into_iter()
-        .filter(|name| options.namespaces.iter().any(|wanted| wanted == name))
-        .collect();
-    let context = Arc::new(context::Context::new(options, namespaces));
-    let methods = dispatch::Methods::new(context)?;
-    server::start(listen, limits, methods).await
+    let (ports, limits) = (options.ports.clone(), options.limits);
+    let context = Arc::new(context::Context::new(options));
+    let mut opened = Vec::new();
+    for port in &ports {
+        opened.push((
+            server::Rules::open(port)?,
+            dispatch::Methods::new(Arc::clone(&context), &port.namespaces)?,
+        ));
+    }
+    server::start(limits, opened).await
 }

@@ -42,8 +42,6 @@ pub struct Setup {
 pub struct Listen {
     /// devp2p.
     pub p2p: SocketAddr,
-    /// JSON-RPC.
-    pub rpc: Option<SocketAddr>,
     /// Health, metrics and status.
     pub metrics: SocketAddr,
 }
@@ -88,7 +86,7 @@ pub enum SetupError {
         /// Reason.
         source: IdentityError,
     },
-    /// RPC names a namespace that does not exist.
+    /// RPC names a namespace, an address or a file that does not serve.
     #[error(transparent)]
     Rpc(#[from] crate::rpc::RpcError),
     /// Settings that no network has.
@@ -135,11 +133,10 @@ impl Setup {
             .map_err(|source| SetupError::Config { path: path.to_path_buf(), source })?;
         let listen = Listen {
             p2p: address("p2p.listen", &config.p2p.listen)?,
-            rpc: config.rpc.as_ref().map(|rpc| address("rpc.listen", &rpc.listen)).transpose()?,
             metrics: address("metrics.listen", &config.metrics.listen)?,
         };
         if let Some(rpc) = &config.rpc {
-            crate::rpc::check_namespaces(&rpc.namespaces)?;
+            crate::rpc::check(rpc)?;
         }
         let genesis = genesis(&config)?;
         let rules = WireRules::resolve(&config.network, &genesis)?;

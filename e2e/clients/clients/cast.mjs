@@ -1,22 +1,8 @@
-import { execFile } from 'node:child_process'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { BYTECODE, equal, refused } from './contract.mjs'
-
-const run = promisify(execFile)
-
-/** The binary itself: the package's launcher would add a second process. */
-function binary() {
-  const require = createRequire(import.meta.url)
-  const arch = { x64: 'amd64', arm64: 'arm64' }[process.arch]
-  const directory = require.resolve(`@foundry-rs/cast-${process.platform}-${arch}/package.json`)
-  return join(directory, '..', 'bin', 'cast')
-}
+import { BYTECODE, equal, execute, foundry, match, refused } from './contract.mjs'
 
 export async function checkCast({ http, ws, key, step }) {
-  const program = binary()
-  const cast = async (command, ...rest) => (await run(program, [command, '--rpc-url', http, ...rest])).stdout.trim()
+  const program = foundry('cast')
+  const cast = async (command, ...rest) => (await execute(program, [command, '--rpc-url', http, ...rest])).stdout.trim()
   const send = async (...rest) => JSON.parse(await cast('send', '--private-key', key, '--json', ...rest))
   // Left alone, cast tips at least 1 wei, which an account that owns nothing cannot pay.
   const free = ['--gas-price', '0', '--priority-gas-price', '0']
@@ -40,14 +26,31 @@ export async function checkCast({ http, ws, key, step }) {
     equal(JSON.parse(await cast('receipt', '--json', receipt.transactionHash)).blockHash, receipt.blockHash)
     equal(JSON.parse(await cast('tx', '--json', receipt.transactionHash)).hash, receipt.transactionHash)
   })
-  await step('call', async () => equal(await cast('call', address, 'get()(uint256)'), '8'))
+  await step('call', async () => equal(await cast('call', address, 'value()(uint256)'), '8'))
   await step('logs', async () => {
-    const logs = JSON.parse(await cast('logs', '--json', '--from-block', '0', '--address', address, 'Changed(uint256)'))
+    const event = 'Changed(address indexed,uint256)'
+    const logs = JSON.parse(await cast('logs', '--json', '--from-block', '0', '--address', address, event))
     equal(logs.map((log) => BigInt(log.data)), [7n, 8n])
   })
   await step('revert reason', async () => {
-    const error = await refused(() => cast('call', address, 'fail()'))
-    equal(/execution reverted: nope/.test(error.stderr), true)
+    match((await refused(() => cast('call', address, 'fail()'))).stderr, /execution reverted: nope/)
   })
-  await step('block over WebSocket', async () => (await run(program, ['block-number', '--rpc-url', ws])).stdout.trim())
+  await step('custom error', async () => {
+    const { stderr } = await refused(() => cast('call', address, 'refuse(uint256)', '11'))
+    const data = /data: "(0x[0-9a-f]+)"/.exec(stderr)[1]
+    const decoded = await execute(program, ['decode-error', '--sig', 'TooLarge(uint256,uint256)', data])
+    equal(decoded.stdout.trim().split('\n'), ['11', '10'])
+  })
+  await step('trace', async () => {
+    const trace = JSON.parse(await cast('rpc', 'debug_traceTransaction', receipt.transactionHash, '{"tracer":"callTracer"}'))
+    equal([trace.type, trace.to, trace.error], ['CALL', address.toLowerCase(), undefined])
+  })
+  await step('transaction run again', async () => match(await cast('run', '--quick', receipt.transactionHash), /Transaction successfully executed/))
+  await step('block over WebSocket', async () => (await execute(program, ['block-number', '--rpc-url', ws])).stdout.trim())
+  // Over a WebSocket cast learns of the receipt by subscribing to new heads.
+  await step('transaction by subscription', async () => {
+    const options = ['--rpc-url', ws, '--private-key', key, '--json', ...free]
+    const { stdout } = await execute(program, ['send', ...options, address, 'set(uint256)', '9'])
+    equal(JSON.parse(stdout).status, '0x1')
+  })
 }

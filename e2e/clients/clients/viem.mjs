@@ -30,7 +30,7 @@ export async function checkViem({ http, ws, key, step }) {
     const transaction = await reader.getTransaction({ hash: receipt.transactionHash })
     equal([transaction.typeHex, transaction.blockNumber], ['0x2', receipt.blockNumber])
   })
-  await step('call', async () => equal(await reader.readContract({ ...contract, functionName: 'get' }), 8n))
+  await step('call', async () => equal(await reader.readContract({ ...contract, functionName: 'value' }), 8n))
   await step('logs', async () => {
     const logs = await reader.getContractEvents({ ...contract, eventName: 'Changed', fromBlock: 0n })
     equal(logs.map((log) => log.args.value), [7n, 8n])
@@ -39,12 +39,22 @@ export async function checkViem({ http, ws, key, step }) {
     const error = await refused(() => reader.simulateContract({ ...contract, functionName: 'fail', account }))
     equal(error.walk((cause) => cause.reason !== undefined)?.reason, 'nope')
   })
+  await step('custom error', async () => {
+    const error = await refused(() => reader.simulateContract({ ...contract, functionName: 'refuse', args: [11n], account }))
+    const { data } = error.walk((cause) => cause.data?.errorName !== undefined)
+    equal([data.errorName, data.args], ['TooLarge', [11n, 10n]])
+  })
+  await step('trace', async () => {
+    const params = [receipt.transactionHash, { tracer: 'callTracer' }]
+    const trace = await reader.request({ method: 'debug_traceTransaction', params })
+    equal([trace.type, BigInt(trace.gasUsed)], ['CALL', receipt.gasUsed])
+  })
   await step('fees, fee history, block', async () => {
     equal((await reader.estimateFeesPerGas()).maxFeePerGas, 0n)
     equal((await reader.getFeeHistory({ blockCount: 2, rewardPercentiles: [50] })).baseFeePerGas.at(-1), 0n)
     equal((await reader.getBlock({ blockTag: 'finalized' })).baseFeePerGas, 0n)
   })
-  await step('two new heads by subscription', async () => {
+  await step('two new heads and a log by subscription', async () => {
     const socket = createPublicClient({ transport: webSocket(ws) })
     const numbers = await new Promise((resolve, reject) => {
       const seen = []
@@ -54,6 +64,16 @@ export async function checkViem({ http, ws, key, step }) {
       })
     })
     equal(numbers[1], numbers[0] + 1n)
+    const log = new Promise((resolve, reject) => {
+      const stop = socket.watchContractEvent({
+        ...contract,
+        eventName: 'Changed',
+        onLogs: ([{ args }]) => (stop(), resolve(args.value)),
+        onError: reject,
+      })
+    })
+    await mined(await wallet.writeContract({ ...contract, functionName: 'set', args: [9n] }))
+    equal(await log, 9n)
     return numbers[1]
   })
 }

@@ -5,7 +5,7 @@
 
 mod rpc;
 
-pub use rpc::{RpcConfig, RpcLimits};
+pub use rpc::{RpcAccess, RpcConfig, RpcLimits, RpcPort, RpcTls, RpcTransport};
 
 use crate::{
     client::{ClientProfile, ProfileOverrides},

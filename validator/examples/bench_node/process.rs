@@ -13,9 +13,9 @@ use std::{
 };
 use validator::devnet::Ports;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What does not change for so long will not change any more.
-const STALL: Duration = Duration::from_secs(120);
+const STALL: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(20);
 /// Clock ticks per second of `/proc/<pid>/stat`.
 const TICKS: f64 = 100.0;

@@ -60,7 +60,7 @@ pub(crate) struct Served(Vec<(f64, f64)>);
 impl Served {
     /// From the exposition.
     pub(crate) fn read(text: &str, method: &str) -> Self {
-        let prefix = format!("quorate_rpc_seconds_bucket{{le=\"");
+        let prefix = "quorate_rpc_seconds_bucket{le=\"".to_string();
         let label = format!("method=\"{method}\"");
         let bucket = |line: &str| {
             let rest = line.strip_prefix(&prefix)?;
@@ -76,8 +76,9 @@ impl Served {
 
     /// Calls between two readings.
     pub(crate) fn since(&self, before: &Self) -> Self {
-        let earlier =
-            |bound: f64| before.0.iter().find(|(b, _)| *b == bound).map_or(0.0, |(_, calls)| *calls);
+        let earlier = |bound: f64| {
+            before.0.iter().find(|(b, _)| b.total_cmp(&bound).is_eq()).map_or(0.0, |(_, calls)| *calls)
+        };
         Self(self.0.iter().map(|(bound, calls)| (*bound, calls - earlier(*bound))).collect())
     }
 

@@ -47,7 +47,7 @@ pub use options::Options;
 pub use past::PROOF_BLOCKS;
 pub use proof::{AccountProof, SlotProof};
 pub use reader::{Account, At};
-pub use segment::{Prepared, SEGMENT_BLOCKS, SegmentError};
+pub use segment::{Prepared, SEGMENT_BLOCKS, Segment, SegmentError};
 pub use simulate::{MAX_SIMULATED_BLOCKS, SimulatedBlock, Simulation, SimulationBlock, SimulationCall};
 pub use spent::Spent;
 pub use trace::{TraceBounds, TraceSink};

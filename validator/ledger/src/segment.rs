@@ -2,7 +2,8 @@
 //!
 //! The blocks of a segment are executed in order, over the head, in memory. Seals are checked on every block after which
 //! another set of validators holds, on every 1,000th and on the last one; parent hashes carry the rest (ADR 19). Only
-//! then is anything written or seen, all of it together; a segment that does not certify leaves nothing behind.
+//! then is anything written or seen, all of it together. Where a block is refused, those before it stay if the last of
+//! them certifies them; what nothing certifies leaves nothing behind.
 
 use crate::{
     Block, CommitError, CommittedBlock, HeadInfo, InvalidBlock, Ledger,
@@ -40,6 +41,15 @@ pub struct SegmentError {
     pub source: CommitError,
 }
 
+/// What became of a segment.
+#[derive(Debug)]
+pub struct Segment {
+    /// Blocks that are on disk now.
+    pub committed: Vec<Arc<CommittedBlock>>,
+    /// The first that was not, and why.
+    pub refused: Option<SegmentError>,
+}
+
 impl Prepared {
     /// The height.
     pub fn number(&self) -> u64 {
@@ -67,26 +77,38 @@ impl Ledger {
         blocks.into_par_iter().with_min_len(CHUNK).map(prepare).collect()
     }
 
-    /// Commits blocks from the front of the queue, at most [`SEGMENT_BLOCKS`], all or none; takes them out either way.
-    /// When it returns they are on disk and every read sees them. A node that is caught up commits single blocks.
-    pub fn commit_segment(
-        &self,
-        blocks: &mut VecDeque<Prepared>,
-    ) -> Result<Vec<Arc<CommittedBlock>>, SegmentError> {
-        let chain = &*self.chain;
-        let _one_at_a_time = chain.committing.lock();
-        let mut run = Run::on(chain)?;
-        while let Some(block) = blocks.pop_front() {
-            let number = block.number();
-            let at = |source| SegmentError { number, source };
-            let is_full = run.done.len() + 1 == SEGMENT_BLOCKS || blocks.is_empty();
-            if run.execute(block, is_full).map_err(at)? {
-                break;
+    /// Commits blocks from the front of the queue, at most [`SEGMENT_BLOCKS`], and takes them out. Where one is refused,
+    /// those before it are committed if the last of them certifies them. When it returns, what it gives back is on disk
+    /// and every read sees it. A node that is caught up commits single blocks.
+    pub fn commit_segment(&self, blocks: &mut VecDeque<Prepared>) -> Segment {
+        let _one_at_a_time = self.chain.committing.lock();
+        match run(&self.chain, blocks) {
+            Ok(committed) => Segment { committed, refused: None },
+            Err((refused, mut before)) => {
+                let committed = run(&self.chain, &mut before).unwrap_or_default();
+                Segment { committed, refused: Some(refused) }
             }
         }
-        let number = run.parent.info.number;
-        run.commit().map_err(|source| SegmentError { number, source })
     }
+}
+
+/// All of a segment or none; with an error come the blocks before the one that it is about.
+fn run(
+    chain: &Chain,
+    blocks: &mut VecDeque<Prepared>,
+) -> Result<Vec<Arc<CommittedBlock>>, (SegmentError, VecDeque<Prepared>)> {
+    let mut run = Run::on(chain).map_err(|error| (error, VecDeque::new()))?;
+    while let Some(block) = blocks.pop_front() {
+        let number = block.number();
+        let is_full = run.done.len() + 1 == SEGMENT_BLOCKS || blocks.is_empty();
+        match run.execute(block, is_full) {
+            Ok(true) => break,
+            Ok(false) => {}
+            Err(source) => return Err((SegmentError { number, source }, run.before())),
+        }
+    }
+    let number = run.parent.info.number;
+    run.commit().map_err(|source| (SegmentError { number, source }, VecDeque::new()))
 }
 
 /// A segment while its blocks are executed: a head that nobody else sees.
@@ -137,6 +159,16 @@ impl<'a> Run<'a> {
         self.parent = next;
         self.done.push((block, executed));
         Ok(ends)
+    }
+
+    /// The blocks executed so far, to be tried without the one after them.
+    fn before(self) -> VecDeque<Prepared> {
+        let prepared = |(block, executed): (Block, Executed)| Prepared {
+            block,
+            hash: executed.hash,
+            signed: Ok((executed.transaction_hashes, executed.senders)),
+        };
+        self.done.into_iter().map(prepared).collect()
     }
 
     fn next(&mut self, info: HeadInfo, executed: &mut Executed) -> Result<Head, CommitError> {

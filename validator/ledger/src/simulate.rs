@@ -9,12 +9,13 @@ mod sequence;
 mod transfers;
 
 use crate::{
-    At, Block, CallError, CallRequest, CallStatus, Ledger, LedgerError, Overrides, SimulateError,
+    At, Block, BlockBody, CallError, CallRequest, CallStatus, Ledger, LedgerError, Overrides, SimulateError,
     call::{
         overrides,
+        precompiles::MovablePrecompiles,
         scene::{CallEvm, Scene, call_error},
     },
-    execute::{env, overlay::Overlay},
+    execute::{env, overlay::Overlay, rules, system::SystemOperations},
     ledger::Chain,
     past::Past,
 };
@@ -126,17 +127,21 @@ impl<'a> Run<'a> {
         &mut self,
         parent: &Parent,
         planned: &Planned<'_>,
-        overlay: Overlay<'a>,
+        mut overlay: Overlay<'a>,
     ) -> Result<(SimulationBlock, Overlay<'a>), SimulateError> {
         if (self.out_of_time)() {
             return Err(SimulateError::OutOfTime);
         }
         let header = assemble::draft(self.chain, parent, planned, self.wanted.validation);
-        let mut scene = Scene::over(self.chain, overlay, &header);
-        assemble::environment(&mut scene, &header, planned, self.wanted.validation);
+        let mut precompiles =
+            MovablePrecompiles::new(rules::spec(&self.chain.genesis, header.number, header.timestamp));
         if let Some(block) = planned.wanted {
-            overrides::state(&mut scene.overlay, &mut scene.precompiles, &block.overrides.state)?;
+            overrides::state(&mut overlay, &mut precompiles, &block.overrides.state)?;
         }
+        let operations = SystemOperations::of(&self.chain.genesis, &header, &BlockBody::default());
+        let overlay = operations.begin(overlay, self.chain, &header)?;
+        let mut scene = Scene { precompiles, ..Scene::over(self.chain, overlay, &header) };
+        assemble::environment(&mut scene, &header, planned, self.wanted.validation);
         let mut assembly = Assembly::new(header);
         let mut evm = scene.evm(Transfers::new(self.wanted.trace_transfers));
         for call in planned.wanted.map(|block| block.calls.as_slice()).unwrap_or_default() {
@@ -146,8 +151,10 @@ impl<'a> Run<'a> {
             self.call(&mut evm, &mut assembly, call)?;
         }
         let overlay = evm.ctx.journaled_state.database;
+        let (overlay, requests) =
+            operations.gather(overlay, self.chain, assembly.header(), assembly.receipts())?;
         let root = self.past.root_after(&overlay.changes().0)?;
-        Ok((assembly.finish(root), overlay))
+        Ok((assembly.finish(root, requests), overlay))
     }
 
     fn call(

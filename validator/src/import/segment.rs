@@ -47,17 +47,20 @@ impl Importer {
             let (ledger, pool, faults) = (self.ledger.clone(), self.pool.clone(), self.faults.clone());
             let begun = Instant::now();
             let commit = tokio::task::spawn_blocking(move || {
-                let committed = ledger.commit_segment(&mut blocks)?;
-                if let Err(error) = pool.on_new_heads(&committed) {
+                let segment = ledger.commit_segment(&mut blocks);
+                if let Err(error) = pool.on_new_heads(&segment.committed) {
                     faults.report(format!("transaction pool: {error}"));
                 }
-                Ok((committed, blocks))
+                (segment, blocks)
             });
-            let outcome = commit.await.map_err(|_| BlockError { number, source: ImportError::Stopping })?;
+            let (segment, rest) =
+                commit.await.map_err(|_| BlockError { number, source: ImportError::Stopping })?;
             self.metrics.synced("commit", begun.elapsed());
-            let (committed, rest) = outcome.map_err(|error| self.stopped_at(error))?;
             blocks = rest;
-            self.tell_all(&committed);
+            self.tell_all(&segment.committed);
+            if let Some(refused) = segment.refused {
+                return Err(self.stopped_at(refused));
+            }
         }
         Ok(())
     }

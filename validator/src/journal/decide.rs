@@ -28,7 +28,6 @@ pub fn decide(config: &JournalConfig, found: Option<(B256, Option<B256>, bool)>)
         {
             Decision::Use
         }
-        (JournalConfig::Require { id }, _) => Decision::Create(Start::Inactive { replaces: *id }),
         // The one found may stand in for a lost one, whether or not its own id was recorded while it sat out.
         (JournalConfig::AcceptLoss { id, lost }, Some((have, replaces, active)))
             if have == *id || replaces == Some(*id) =>
@@ -39,6 +38,8 @@ pub fn decide(config: &JournalConfig, found: Option<(B256, Option<B256>, bool)>)
         (JournalConfig::AcceptLoss { id, lost }, _) if lost.contains(id) => {
             Decision::Create(Start::Active { replaces: Some(*id) })
         }
-        (JournalConfig::AcceptLoss { id, .. }, _) => Decision::Create(Start::Inactive { replaces: *id }),
+        (JournalConfig::Require { id } | JournalConfig::AcceptLoss { id, .. }, _) => {
+            Decision::Create(Start::Inactive { replaces: *id })
+        }
     }
 }

@@ -143,7 +143,7 @@ impl Calls {
         };
         // A notification of ours is nothing that a client could send.
         let id = call.id?;
-        if let Some(pushed) = self.methods.pushed(&call.method) {
+        if let Some(pushed) = self.methods.pushed(&call.method, caller.client) {
             let outcome = push::run(pushed, id, call.params, caller, &self.limits, &self.hoard).await;
             return outcome.unwrap_or_else(|error| Some(failed(id, &error)));
         }

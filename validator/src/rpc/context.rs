@@ -13,11 +13,9 @@ pub(super) struct Context {
     pub(super) votes: PendingVotes,
     pub(super) node: Arc<dyn NodeView>,
     pub(super) filters: Filters,
-    pub(super) namespaces: Vec<&'static str>,
     pub(super) limits: RpcLimits,
     heads: broadcast::Sender<Arc<CommittedBlock>>,
-    reads: Lane,
-    heavy: Lane,
+    lanes: [Lane; 3],
 }
 
 /// Threads that may read the ledger at once.
@@ -32,10 +30,16 @@ impl Lane {
     }
 }
 
-/// Threads for what is heavy: half of the cores, so that consensus has the other half.
-fn heavy_reads(configured: u32) -> usize {
-    let half = || std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
-    if configured == 0 { half() } else { configured as usize }
+/// Lanes as the limits make them: short reads, calls, and what is heavy.
+fn lanes(limits: &RpcLimits) -> [usize; 3] {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let or = |configured: u32, default| if configured == 0 { default } else { configured as usize };
+    [limits.reads.max(1) as usize, or(limits.call_reads, cores), or(limits.heavy_reads, cores.div_ceil(2))]
+}
+
+/// Threads that all lanes together need.
+pub(super) fn threads(limits: &RpcLimits) -> usize {
+    lanes(limits).iter().sum()
 }
 
 /// A permit, waited for at most so long; without patience only one that is there.
@@ -53,22 +57,22 @@ pub(super) async fn turn(free: &Arc<Semaphore>, wait: Duration) -> Option<OwnedS
 pub(super) enum Weight {
     /// A few look-ups.
     Light,
-    /// Runs the EVM or goes through many blocks.
+    /// Runs the EVM once, or a few times.
+    Call,
+    /// Goes through many blocks, or runs the EVM again and notes down what it does.
     Heavy,
 }
 
 impl Context {
-    pub(super) fn new(options: RpcOptions, namespaces: Vec<&'static str>) -> Self {
-        let RpcOptions { limits, ledger, pool, heads, votes, node, listen: _, namespaces: _ } = options;
+    pub(super) fn new(options: RpcOptions) -> Self {
+        let RpcOptions { limits, ledger, pool, heads, votes, node, ports: _ } = options;
         Self {
             filters: Filters::new(&limits),
-            reads: Lane::new(limits.reads.max(1) as usize),
-            heavy: Lane::new(heavy_reads(limits.heavy_reads)),
+            lanes: lanes(&limits).map(Lane::new),
             ledger,
             pool,
             votes,
             node,
-            namespaces,
             limits,
             heads,
         }
@@ -91,9 +95,11 @@ impl Context {
         work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let wait = Duration::from_secs(self.limits.read_wait_s);
+        let [light, call, heavy] = &self.lanes;
         let lane = match weight {
-            Weight::Light => &self.reads,
-            Weight::Heavy => &self.heavy,
+            Weight::Light => light,
+            Weight::Call => call,
+            Weight::Heavy => heavy,
         };
         let Some(permit) = turn(&lane.free, wait).await else {
             return Err(Failure::busy("reads", lane.most));

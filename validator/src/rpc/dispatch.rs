@@ -1,10 +1,11 @@
 //! From method names to functions: each namespace is a table.
 
 use super::{
-    RpcError,
+    NAMESPACES, RpcError,
     args::Args,
+    check_namespaces,
     context::{Context, Weight},
-    debug,
+    debug, discover,
     error::{Failure, method_not_found},
     eth, istanbul, net, ots, qbft, quorate,
     server::Client,
@@ -18,7 +19,7 @@ use jsonrpsee::{
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::Instant,
@@ -56,14 +57,10 @@ pub(super) const fn method(name: &'static str, args: usize, run: Run) -> Method 
     Method { name, args, run }
 }
 
-/// Served whatever the configuration says.
-const METHODS: &[Method] = &[method("rpc_modules", 0, Run::Now(rpc_modules))];
-
-/// Names of methods that run the EVM or go through many blocks.
+/// Methods that run the EVM once, or a few times.
+const CALLS: &[&str] = &["eth_call", "eth_createAccessList", "eth_estimateGas"];
+/// Methods that go through many blocks, or make long answers.
 const HEAVY: &[&str] = &[
-    "eth_call",
-    "eth_createAccessList",
-    "eth_estimateGas",
     "eth_feeHistory",
     "eth_getBlockReceipts",
     "eth_getFilterChanges",
@@ -77,53 +74,72 @@ const HEAVY: &[&str] = &[
 const HEAVY_NAMESPACES: &[&str] = &["debug_", "ots_", "trace_"];
 
 fn weight(name: &str) -> Weight {
-    let heavy = HEAVY.contains(&name) || HEAVY_NAMESPACES.iter().any(|prefix| name.starts_with(prefix));
-    if heavy { Weight::Heavy } else { Weight::Light }
+    if CALLS.contains(&name) {
+        Weight::Call
+    } else if HEAVY.contains(&name) || HEAVY_NAMESPACES.iter().any(|prefix| name.starts_with(prefix)) {
+        Weight::Heavy
+    } else {
+        Weight::Light
+    }
+}
+
+/// The methods of a namespace.
+pub(super) fn tables(namespace: &str) -> Result<&'static [&'static [Method]], RpcError> {
+    Ok(match namespace {
+        "debug" => debug::METHODS,
+        "eth" => eth::METHODS,
+        "istanbul" => &[istanbul::METHODS],
+        "net" => &[net::METHODS],
+        "ots" => ots::METHODS,
+        "qbft" => &[qbft::METHODS],
+        "quorate" => &[quorate::METHODS],
+        "txpool" => &[txpool::METHODS],
+        "web3" => &[web3::METHODS],
+        other => return Err(RpcError::Namespace { got: other.to_string() }),
+    })
 }
 
 /// The methods that one port serves.
 pub(super) struct Methods {
     rows: HashMap<&'static str, &'static Method>,
     pushed: jsonrpsee::Methods,
+    namespaces: Vec<&'static str>,
+    document: Box<RawValue>,
     context: Arc<Context>,
 }
 
+/// Served on every port, whatever the configuration says: what the port serves.
+const MODULES: &str = "rpc_modules";
+const DISCOVER: &str = "rpc.discover";
+
 impl Methods {
-    /// Every method of the namespaces served.
-    pub(super) fn new(context: Arc<Context>) -> Result<Self, RpcError> {
+    /// Every method of the namespaces named.
+    pub(super) fn new(context: Arc<Context>, wanted: &[String]) -> Result<Self, RpcError> {
+        check_namespaces(wanted)?;
+        let namespaces: Vec<_> =
+            NAMESPACES.into_iter().filter(|name| wanted.iter().any(|wanted| wanted == name)).collect();
         let mut rows = HashMap::new();
         let mut pushed = jsonrpsee::Methods::new();
-        let mut add = |table: &'static [Method]| {
-            for method in table {
-                rows.insert(method.name, method);
+        for namespace in &namespaces {
+            for table in tables(namespace)? {
+                rows.extend(table.iter().map(|method| (method.name, method)));
             }
-        };
-        add(METHODS);
-        for namespace in &context.namespaces {
-            match *namespace {
-                "eth" => {
-                    eth::METHODS.iter().copied().for_each(&mut add);
-                    let mut module = RpcModule::from_arc(Arc::clone(&context));
-                    eth::subscriptions::register(&mut module)?;
-                    pushed.merge(module)?;
-                }
-                "debug" => debug::METHODS.iter().copied().for_each(&mut add),
-                "istanbul" => add(istanbul::METHODS),
-                "net" => add(net::METHODS),
-                "ots" => ots::METHODS.iter().copied().for_each(&mut add),
-                "qbft" => add(qbft::METHODS),
-                "quorate" => add(quorate::METHODS),
-                "txpool" => add(txpool::METHODS),
-                "web3" => add(web3::METHODS),
-                other => return Err(RpcError::Namespace { got: (*other).to_string() }),
+            if *namespace == "eth" {
+                let mut module = RpcModule::from_arc(Arc::clone(&context));
+                eth::subscriptions::register(&mut module)?;
+                pushed.merge(module)?;
             }
         }
-        Ok(Self { rows, pushed, context })
+        let tables = rows.values().map(|method| (method.name, method.args));
+        let document = discover::document(tables.chain(
+            pushed.method_names().map(|name| (name, if name.ends_with("unsubscribe") { 1 } else { 2 })),
+        ))?;
+        Ok(Self { rows, pushed, namespaces, document, context })
     }
 
     /// What starts or ends a subscription.
-    pub(super) fn pushed(&self, name: &str) -> Option<&MethodCallback> {
-        self.pushed.method(name)
+    pub(super) fn pushed(&self, name: &str, client: &Client) -> Option<&MethodCallback> {
+        self.pushed.method(name).filter(|_| client.may(name))
     }
 
     /// Answers one call.
@@ -133,7 +149,13 @@ impl Methods {
         params: Option<&str>,
         client: &Client,
     ) -> Result<Box<RawValue>, ErrorObjectOwned> {
-        let Some(method) = self.rows.get(name) else { return Err(method_not_found(name)) };
+        match name {
+            MODULES => return Ok(self.modules(client)?),
+            DISCOVER => return Ok(self.document.clone()),
+            _ => {}
+        }
+        let method = self.rows.get(name).filter(|_| client.may(name));
+        let method = method.ok_or_else(|| method_not_found(name))?;
         let begun = Instant::now();
         let outcome = match Args::new(&Params::new(params), method.args, client.address) {
             Ok(args) => self.run(method, args).await,
@@ -151,14 +173,14 @@ impl Methods {
             Run::Wait(run) => run(Arc::clone(context), args).await,
         }
     }
+
+    fn modules(&self, client: &Client) -> Answer {
+        let served = self.namespaces.iter().copied().filter(|name| client.may(name));
+        json(&served.chain(["rpc"]).map(|name| (name, "1.0")).collect::<BTreeMap<_, _>>())
+    }
 }
 
 /// Address of the client, as the server noted it.
 pub(super) fn client(extensions: &Extensions) -> IpAddr {
     extensions.get::<Client>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |client| client.address)
-}
-
-fn rpc_modules(context: &Context, _: &Args) -> Answer {
-    let served = context.namespaces.iter().copied().chain(["rpc"]).map(|name| (name, "1.0"));
-    json(&served.collect::<std::collections::BTreeMap<_, _>>())
 }

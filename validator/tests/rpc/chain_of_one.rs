@@ -10,11 +10,11 @@ use chain::{
 };
 use k256::ecdsa::SigningKey;
 use ledger::{Block, BuildAttributes, CommittedBlock, Ledger, Options};
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 use tokio::sync::broadcast;
 use validator::{
     pool::{Limits, Origin, Pool},
-    rpc::{NodeView, RpcLimits, RpcOptions, ServerHandle, SyncProgress, serve},
+    rpc::{NodeView, RpcAccess, RpcLimits, RpcOptions, RpcPort, ServerHandle, SyncProgress, serve},
     votes::PendingVotes,
 };
 
@@ -119,6 +119,17 @@ pub(crate) fn genesis() -> (Key, Extra, Genesis) {
     (validator, extra, Genesis::from_json(&text).unwrap())
 }
 
+/// A port for everybody, of any number.
+pub(crate) fn port(namespaces: &[&str]) -> RpcPort {
+    RpcPort {
+        listen: "127.0.0.1:0".into(),
+        namespaces: namespaces.iter().map(ToString::to_string).collect(),
+        transports: vec![],
+        access: RpcAccess::default(),
+        tls: None,
+    }
+}
+
 impl Chain {
     pub(crate) fn open(dir: &Path) -> Self {
         Self::open_with(dir, Options::default())
@@ -143,9 +154,12 @@ impl Chain {
     }
 
     pub(crate) async fn serve_with(&self, limits: RpcLimits, namespaces: &[&str]) -> ServerHandle {
+        self.serve_on(limits, vec![port(namespaces)]).await
+    }
+
+    pub(crate) async fn serve_on(&self, limits: RpcLimits, ports: Vec<RpcPort>) -> ServerHandle {
         let options = RpcOptions {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            namespaces: namespaces.iter().map(ToString::to_string).collect(),
+            ports,
             limits,
             ledger: self.ledger.clone(),
             pool: self.pool.clone(),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 use validator::rpc::RpcLimits;
@@ -364,5 +364,58 @@ async fn log_queries_and_calls_have_the_bounds_that_are_configured() {
     let (code, message) = error(at, "eth_call", json!([{"to": contract, "gas": "0x7531"}, "latest"])).await;
     assert_eq!(code, -32000);
     assert!(message.contains("30001") && message.contains("30000"), "{message}");
+    server.stop().await;
+}
+
+/// Sends bytes from this address, and reads until the other end closes.
+async fn from(address: &str, to: SocketAddr, bytes: &[u8]) -> String {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    let mut stream = socket.connect(to).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_clients_of_one_address_take_256_connections_and_others_are_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = Chain::open(dir.path());
+    let server = chain.serve_with(RpcLimits::new(), &["eth"]).await;
+    let at = server.local_addr();
+    let mut slow = Vec::new();
+    for _ in 0..256 {
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        stream.write_all(b"POST / HTTP/1.1\r\nHost: no").await.unwrap();
+        slow.push(stream);
+    }
+    assert!(from("127.0.0.1", at, b"").await.starts_with("HTTP/1.1 503"));
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#;
+    let length = body.len();
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: node\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    assert!(from("127.0.0.2", at, request.as_bytes()).await.ends_with(r#""result":"0x1092"}"#));
+    drop(slow);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_mebibytes_of_hostile_json_are_refused_before_they_are_parsed() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = Chain::open(dir.path());
+    let server = chain.serve_with(RpcLimits::new(), &["eth"]).await;
+    let at = server.local_addr();
+    let most = 5 << 20;
+    for (body, want) in [
+        ("[".repeat(most), "request too deep: at most 64 levels of nesting"),
+        (r#"{"a":"#.repeat(most / 5), "request too deep: at most 64 levels of nesting"),
+        (format!("[{}{{}}]", "{},".repeat(most / 3 - 2)), "request too rich: at most 131072 JSON values"),
+        (format!("[{}0]", "0,".repeat(most / 2 - 2)), "request too rich: at most 131072 JSON values"),
+    ] {
+        let (status, answer) = post(at, &body).await;
+        assert!(status == 200 && answer.contains(want), "{status} {answer}");
+    }
     server.stop().await;
 }

@@ -9,6 +9,7 @@ mod http;
 mod limits;
 mod malformed;
 mod pool;
+mod ports;
 mod simulate;
 mod state;
 mod subscriptions;

@@ -3,14 +3,26 @@
 use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
-/// JSON-RPC over HTTP and WebSocket on one port.
+/// JSON-RPC over HTTP and WebSocket: one port, and further ones with namespaces and rules of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RpcConfig {
     /// `address:port` to listen on.
     pub listen: String,
-    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `qbft`, `istanbul`.
+    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `debug`, `ots`, `qbft`, `istanbul`, `quorate`.
     pub namespaces: Vec<String>,
+    /// Protocols spoken on the port; both when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transports: Vec<RpcTransport>,
+    /// Who may use the port; anybody by default.
+    #[serde(default, skip_serializing_if = "RpcAccess::is_default")]
+    pub access: RpcAccess,
+    /// TLS of the port; plain TCP when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<RpcTls>,
+    /// Further ports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<RpcPort>,
     /// What clients may use, all ports together; what is not named keeps its default.
     #[serde(default, skip_serializing_if = "RpcLimits::is_default")]
     pub limits: RpcLimits,
@@ -20,8 +32,94 @@ impl RpcConfig {
     /// One port for everybody, with the limits of a node that nobody tuned.
     #[must_use]
     pub fn new(listen: String, namespaces: Vec<String>) -> Self {
-        Self { listen, namespaces, limits: RpcLimits::new() }
+        Self {
+            listen,
+            namespaces,
+            transports: Vec::new(),
+            access: RpcAccess::default(),
+            tls: None,
+            ports: Vec::new(),
+            limits: RpcLimits::new(),
+        }
     }
+
+    /// Every port, the first one first.
+    #[must_use]
+    pub fn all_ports(&self) -> Vec<RpcPort> {
+        let first = RpcPort {
+            listen: self.listen.clone(),
+            namespaces: self.namespaces.clone(),
+            transports: self.transports.clone(),
+            access: self.access.clone(),
+            tls: self.tls.clone(),
+        };
+        core::iter::once(first).chain(self.ports.iter().cloned()).collect()
+    }
+}
+
+/// A port with its own namespaces and rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RpcPort {
+    /// `address:port` to listen on.
+    pub listen: String,
+    /// Namespaces answered.
+    pub namespaces: Vec<String>,
+    /// Protocols spoken; both when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transports: Vec<RpcTransport>,
+    /// Who may use it.
+    #[serde(default, skip_serializing_if = "RpcAccess::is_default")]
+    pub access: RpcAccess,
+    /// TLS; plain TCP when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<RpcTls>,
+}
+
+/// How calls come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RpcTransport {
+    /// HTTP POST.
+    Http,
+    /// WebSocket.
+    Ws,
+}
+
+/// Who may use a port. With keys and a secret either opens it; with neither it is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RpcAccess {
+    /// File of API keys: a key a line, at least 32 characters, then perhaps the namespaces it opens (`eth,net`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_keys: Option<String>,
+    /// File with 64 hexadecimal digits: the secret of JSON Web Tokens (HS256), as for the Engine API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwt_secret: Option<String>,
+    /// Origins whose pages may call from a browser; `*` is any, none by default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cors_origins: Vec<String>,
+    /// Host names that requests may be addressed to; any when empty. Addresses always may.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+}
+
+impl RpcAccess {
+    /// Whether anybody may use the port.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Certificate and key of a port. Both files are read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RpcTls {
+    /// PEM file with the certificate, followed by those that signed it.
+    pub certificate: String,
+    /// PEM file with its private key.
+    pub key: String,
 }
 
 /// What clients of JSON-RPC may use. Every bound answers with an error that names it (`docs/limits.md`).
@@ -64,7 +162,9 @@ pub struct RpcLimits {
     pub filter_idle_s: u64,
     /// Short reads of the ledger worked on at once.
     pub reads: u32,
-    /// Calls that run the EVM or search many blocks, worked on at once; 0 is half of the cores, at least one.
+    /// Calls and estimates worked on at once; 0 is as many as there are cores.
+    pub call_reads: u32,
+    /// Traces and searches through many blocks worked on at once; 0 is half of the cores, at least one.
     pub heavy_reads: u32,
     /// Seconds that a call may wait for its turn.
     pub read_wait_s: u64,
@@ -107,6 +207,7 @@ impl RpcLimits {
             filter_bytes: 16 << 20,
             filter_idle_s: 300,
             reads: 32,
+            call_reads: 0,
             heavy_reads: 0,
             read_wait_s: 10,
             call_gas: 50_000_000,

@@ -26,6 +26,15 @@ fn full(journal: JournalConfig) -> NodeConfig {
         },
         rpc: Some(RpcConfig {
             limits: RpcLimits { batch: 10, ..RpcLimits::new() },
+            access: RpcAccess { api_keys: Some("/keys/rpc".into()), ..RpcAccess::default() },
+            tls: Some(RpcTls { certificate: "/tls/tls.crt".into(), key: "/tls/tls.key".into() }),
+            ports: vec![RpcPort {
+                listen: "127.0.0.1:8546".into(),
+                namespaces: vec!["debug".into()],
+                transports: vec![RpcTransport::Ws],
+                access: RpcAccess::default(),
+                tls: None,
+            }],
             ..RpcConfig::new(format!("[::]:{RPC_PORT}"), vec!["eth".into(), "qbft".into()])
         }),
         metrics: MetricsConfig { listen: format!("0.0.0.0:{METRICS_PORT}") },
@@ -71,7 +80,10 @@ fn an_unknown_field_is_refused_by_name_wherever_it_stands() {
         "/identity/journal/require",
         "/p2p",
         "/rpc",
+        "/rpc/access",
         "/rpc/limits",
+        "/rpc/ports/0",
+        "/rpc/tls",
         "/metrics",
     ] {
         let mut json = value();

@@ -2,11 +2,14 @@
 
 use crate::chain_file;
 use alloy_primitives::Address;
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 use tokio::sync::broadcast;
 use validator::{
     pool::{Limits, Pool},
-    rpc::{NAMESPACES, NodeView, RpcError, RpcLimits, RpcOptions, ServerHandle, SyncProgress, serve},
+    rpc::{
+        NAMESPACES, NodeView, RpcAccess, RpcError, RpcLimits, RpcOptions, RpcPort, ServerHandle,
+        SyncProgress, serve,
+    },
     votes::PendingVotes,
 };
 
@@ -57,14 +60,19 @@ impl NodeView for Alone {
 /// Loads the chain of a directory and answers on a port of its own.
 pub async fn start(dir: &Path) -> Result<Served, super::RpcTestError> {
     // Nobody adds to the chain, so nobody tells of heads.
-    let (_, heads) = broadcast::channel(1);
+    let (heads, _) = broadcast::channel(1);
     let ledger = chain_file::load(dir, |_| {})?;
     let journal = tempfile::tempdir().map_err(NodeError::Directory)?;
     let pool = Pool::open(journal.path(), ledger.clone(), Limits::default());
     let pool = pool.map_err(|error| NodeError::Pool(error.to_string()))?;
     let options = RpcOptions {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        namespaces: NAMESPACES.map(ToString::to_string).to_vec(),
+        ports: vec![RpcPort {
+            listen: "127.0.0.1:0".to_string(),
+            namespaces: NAMESPACES.map(ToString::to_string).to_vec(),
+            transports: Vec::new(),
+            access: RpcAccess::default(),
+            tls: None,
+        }],
         limits: RpcLimits::default(),
         ledger,
         pool,

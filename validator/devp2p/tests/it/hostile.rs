@@ -114,6 +114,25 @@ async fn a_peer_that_stops_in_the_middle_of_the_handshake_is_closed() {
 }
 
 #[tokio::test]
+async fn of_two_hundred_handshakes_begun_at_once_fifty_are_worked_on_and_peers_do_not_notice() {
+    let mut node = Node::with_peers(vec![]).await;
+    let mut client = Client::connected(&node.enode(), &Story::honest()).await;
+    node.peer_up().await;
+    let mut flood = Vec::new();
+    for _ in 0..200 {
+        flood.push(TcpStream::connect(node.network.local_address()).await.unwrap());
+    }
+    node.counted("inbound_pending_full", 150).await;
+    // The peer that was there first, and those that the flood may have at once.
+    assert_eq!((node.count("inbound_accepted"), node.count("inbound_pending_full")), (51, 150));
+    client.until_pong().await;
+    drop(flood);
+    node.counted("handshake_closed", 50).await;
+    Client::connected(&node.enode(), &Story::honest()).await;
+    node.peer_up().await;
+}
+
+#[tokio::test]
 async fn a_peer_that_reads_nothing_for_ten_seconds_but_pings_stays_with_all_that_was_queued() {
     const BLOCKS: usize = 12;
     let mut node = Node::with_peers(vec![]).await;

@@ -1,9 +1,14 @@
 //! What a block does beside its transactions, as a value that the rules work out and the executor carries out.
 
 use super::{block::engine, env, overlay::Overlay};
-use crate::{BlockBody, LedgerError, ledger::Chain, store::view::StateView};
+use crate::{BlockBody, LedgerError, Receipt, ethereum::requests, ledger::Chain, store::view::StateView};
 use alloy_consensus::Header;
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_eips::{
+    eip6110::DEPOSIT_REQUEST_TYPE,
+    eip7002::{WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, WITHDRAWAL_REQUEST_TYPE},
+    eip7251::{CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_TYPE},
+};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use chain::genesis::{Engine, Genesis};
 use revm::{Context, MainBuilder, MainContext, SystemCallCommitEvm};
 
@@ -56,6 +61,36 @@ impl SystemOperations {
             evm.system_call_commit(*contract, input.clone()).map_err(engine)?;
         }
         Ok(evm.ctx.journaled_state.database)
+    }
+}
+
+impl SystemOperations {
+    /// Gathers the requests of a block that nobody will check: a contract without code has none, and a deposit that
+    /// cannot be read is none. Gives the state afterwards and their hash (EIP-7685).
+    pub(crate) fn gather<'a>(
+        &self,
+        overlay: Overlay<'a>,
+        chain: &Chain,
+        header: &Header,
+        receipts: &[Receipt],
+    ) -> Result<(Overlay<'a>, Option<B256>), LedgerError> {
+        let Some(contract) = self.requests_from else { return Ok((overlay, None)) };
+        let mut requests =
+            vec![(DEPOSIT_REQUEST_TYPE, requests::deposits(contract, receipts).unwrap_or_default())];
+        let context = Context::mainnet()
+            .with_db(overlay)
+            .with_cfg(env::config(&chain.genesis, header.number, header.timestamp))
+            .with_block(env::block(&chain.genesis, header));
+        let mut evm = context.build_mainnet();
+        for (kind, queue) in [
+            (WITHDRAWAL_REQUEST_TYPE, WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS),
+            (CONSOLIDATION_REQUEST_TYPE, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS),
+        ] {
+            let result = evm.system_call_commit(queue, Bytes::new()).map_err(engine)?;
+            let output = if result.is_success() { result.into_output() } else { None };
+            requests.push((kind, output.unwrap_or_default().to_vec()));
+        }
+        Ok((evm.ctx.journaled_state.database, Some(requests::hash(&requests))))
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Parent, SimulationBlock, SimulationCall, sequence::Planned};
 use crate::{
     Block, BlockBody, CallRequest, Receipt, Transaction,
     call::{outcome, scene::Scene},
+    ethereum::blobs,
     execute::receipts::{Roots, roots},
     ledger::Chain,
     validate::ForkFields,
@@ -13,7 +14,7 @@ use alloy_consensus::{
     TxEip7702, TxLegacy,
 };
 use alloy_primitives::{Address, B256, Bloom, Log, Signature, TxKind, U256};
-use chain::genesis::QBFT_MIX_HASH;
+use chain::genesis::{Engine, QBFT_MIX_HASH};
 use revm::context::result::ExecutionResult;
 
 /// The header before anything ran. What the caller does not set is the parent's (difficulty, gas limit), what the
@@ -22,6 +23,13 @@ pub(super) fn draft(chain: &Chain, parent: &Parent, planned: &Planned<'_>, valid
     let overrides = planned.wanted.map(|block| block.overrides.block.clone()).unwrap_or_default();
     let fields = ForkFields::of(chain, &parent.header, planned.time);
     let base_fee = overrides.base_fee.map(|fee| fee.saturating_to());
+    let (mix_hash, excess_blob_gas) = match chain.genesis.engine {
+        Engine::Qbft => (QBFT_MIX_HASH, fields.blob_gas),
+        Engine::Ethereum => {
+            let params = blobs::params(&chain.genesis.config, planned.time);
+            (B256::ZERO, params.map(|params| blobs::next_excess(&params, &parent.header)))
+        }
+    };
     let computed = fields.base_fee.map(|fee| if validation { fee } else { 0 });
     Header {
         parent_hash: parent.hash,
@@ -31,11 +39,11 @@ pub(super) fn draft(chain: &Chain, parent: &Parent, planned: &Planned<'_>, valid
         number: planned.number,
         gas_limit: overrides.gas_limit.unwrap_or(parent.header.gas_limit),
         timestamp: planned.time,
-        mix_hash: overrides.random.unwrap_or(QBFT_MIX_HASH),
+        mix_hash: overrides.random.unwrap_or(mix_hash),
         base_fee_per_gas: fields.base_fee.and(base_fee.or(computed)),
         withdrawals_root: fields.withdrawals_root,
         blob_gas_used: fields.blob_gas,
-        excess_blob_gas: fields.blob_gas,
+        excess_blob_gas,
         parent_beacon_block_root: fields.beacon_root.map(|root| overrides.beacon_root.unwrap_or(root)),
         requests_hash: fields.requests_hash,
         ..Header::default()
@@ -163,7 +171,17 @@ impl Assembly {
         self.senders.push(sender);
     }
 
-    pub(super) fn finish(mut self, state_root: B256) -> SimulationBlock {
+    pub(super) const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(super) fn receipts(&self) -> &[Receipt] {
+        &self.receipts
+    }
+
+    /// `requests_hash` where the rules gather requests.
+    pub(super) fn finish(mut self, state_root: B256, requests_hash: Option<B256>) -> SimulationBlock {
+        self.header.requests_hash = requests_hash.or(self.header.requests_hash);
         let Roots { transactions, receipts, logs_bloom } = roots(&self.transactions, &self.receipts);
         self.header.state_root = state_root;
         self.header.transactions_root = transactions;

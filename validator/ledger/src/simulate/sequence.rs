@@ -3,7 +3,7 @@
 use super::{MAX_SIMULATED_BLOCKS, SimulatedBlock};
 use crate::{CallError, SimulateError, call::scene::word};
 use alloy_consensus::Header;
-use chain::genesis::Genesis;
+use chain::genesis::{Engine, Genesis};
 
 /// A block to run: its place, and what was wanted of it unless it only fills a gap.
 pub(super) struct Planned<'a> {
@@ -51,9 +51,15 @@ pub(super) fn plan<'a>(
     Ok(planned)
 }
 
+/// Of Ethereum.
+const SLOT_S: u64 = 12;
+
 /// Seconds from one block to the next, as the chain has them.
 fn period(genesis: &Genesis, number: u64) -> u64 {
-    genesis.schedule.at(number).block_period_s.max(1)
+    match genesis.engine {
+        Engine::Qbft => genesis.schedule.at(number).block_period_s.max(1),
+        Engine::Ethereum => SLOT_S,
+    }
 }
 
 fn later(time: u64, period: u64) -> Result<u64, SimulateError> {

@@ -51,7 +51,7 @@ impl Ledger {
             frame_bytes,
         };
         flat.each(|entry| {
-            let full = writer.add(entry, |hash| flat.code(hash))?;
+            let full = writer.add(&entry, |hash| flat.code(hash))?;
             if full {
                 writer.flush().map_err(failed)?;
                 progress(&writer.at);
@@ -111,7 +111,7 @@ impl<W: Write> StateWriter<W> {
     /// Adds an account or a slot; true when the frame is long enough.
     fn add(
         &mut self,
-        entry: FlatEntry,
+        entry: &FlatEntry,
         code: impl FnOnce(&B256) -> Result<Vec<u8>, LedgerError>,
     ) -> Result<bool, LedgerError> {
         match entry {
@@ -121,11 +121,11 @@ impl<W: Write> StateWriter<W> {
                     put_code(&mut self.frame, &code(&hash)?);
                     self.at.codes += 1;
                 }
-                put_account(&mut self.frame, &key, &account);
+                put_account(&mut self.frame, key, account);
                 self.at.accounts += 1;
             }
             FlatEntry::Slot(key, value) => {
-                put_slot(&mut self.frame, &key, value);
+                put_slot(&mut self.frame, key, *value);
                 self.at.slots += 1;
             }
         }

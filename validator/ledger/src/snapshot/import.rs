@@ -62,9 +62,9 @@ pub fn import(
     match outcome {
         Err(refusal) if refusal.is_refusal() => {
             fs::remove_dir_all(&staging).map_err(at(&staging))?;
-            return Err(refusal);
+            Err(refusal)
         }
-        Err(error) => return Err(error),
+        Err(error) => Err(error),
         Ok(head) => {
             if dir.exists() {
                 fs::remove_dir(dir).map_err(at(dir))?;

@@ -42,7 +42,7 @@ pub(super) fn store_tries(
                     return Err(SnapshotError::Root { what, got: KECCAK256_EMPTY, want: account.code_hash });
                 }
                 builder.account(key, account)?;
-                if builder.at.accounts % REPORT == 0 {
+                if builder.at.accounts.is_multiple_of(REPORT) {
                     progress(&builder.at);
                 }
                 if builder.is_full() {
@@ -104,7 +104,11 @@ impl Builder {
     }
 
     fn write(&mut self, state: &StateStore) -> Result<(), LedgerError> {
-        let nodes = self.accounts.updated_branch_nodes.replace(Default::default()).unwrap_or_default();
+        let nodes = self
+            .accounts
+            .updated_branch_nodes
+            .replace(alloy_primitives::map::HashMap::default())
+            .unwrap_or_default();
         state.put_nodes(&delta(nodes), &std::mem::take(&mut self.nodes))?;
         self.held = 0;
         Ok(())

@@ -356,3 +356,34 @@ fn a_second_look_offers_only_senders_of_whom_something_came() {
         core.best_since(looked).map(|p| (p.recovered.sender[19], p.recovered.tx.nonce())).collect();
     assert_eq!(offered, [(2, 0), (2, 1)], "what waited for it too");
 }
+
+/// Offers `each` transactions of each of 256 senders, and says how many were taken and of how many bytes.
+fn flooded(each: u64, bytes: usize, origin: impl Fn(u8) -> Origin) -> (usize, usize) {
+    let (mut core, raw) = (Core::new(Limits::default()), Bytes::from(vec![0; bytes]));
+    for nonce in 0..each {
+        for sender in 0..=255 {
+            let pooled = transaction(sender, nonce, 0, origin(sender));
+            // Most are refused; which is the point.
+            let _ = core.insert(Arc::new(Pooled { raw: raw.clone(), ..Pooled::clone(&pooled) }), RICH, 0);
+        }
+    }
+    let stats = core.stats();
+    (stats.pending + stats.queued, stats.bytes)
+}
+
+#[test]
+fn a_flood_fills_the_pool_to_its_limits_and_no_further() {
+    let limits = Limits::default();
+    let (one, _) = flooded(100, 100, |_| client(1));
+    assert_eq!(one, limits.per_source, "25,600 offered by one client");
+    let (peers, _) = flooded(130, 100, |sender| peer(sender % 3));
+    assert_eq!(
+        peers,
+        limits.transactions - limits.transactions / limits.local_share,
+        "33,280 offered by three peers"
+    );
+    let (clients, _) = flooded(130, 100, |sender| client(sender % 3));
+    assert_eq!(clients, limits.transactions, "33,280 offered by three clients");
+    let (_, bytes) = flooded(8, 100_000, |sender| client(sender % 3));
+    assert!(bytes <= limits.bytes && bytes > limits.bytes - 100_000, "{bytes} of 204,800,000 offered");
+}

@@ -7,7 +7,10 @@ use super::{
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
 
 /// Pause after the system refused to accept (no file descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -61,11 +64,35 @@ async fn connection(stream: TcpStream, remote: SocketAddr, port: Arc<Port>, plac
     }
     let doing = Doing::new(port.memory.clone());
     let patient = Patient::new(stream, Arc::clone(&doing), Patience::new(&port.limits));
+    let peer = Peer { address: remote, place, doing };
+    let outcome = match &port.rules.tls {
+        None => serve(patient, peer, Arc::clone(&port)).await,
+        Some(acceptor) => match acceptor.accept(patient).await {
+            Ok(stream) => {
+                peer.doing.waiting();
+                serve(stream, peer, Arc::clone(&port)).await
+            }
+            Err(error) => {
+                tracing::debug!(%remote, %error, "rpc: no TLS connection");
+                return;
+            }
+        },
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%remote, %error, "rpc: connection ended");
+    }
+}
+
+/// Serves HTTP on bytes that are as patient and as private as the port wants them.
+async fn serve<S>(stream: S, peer: Peer, port: Arc<Port>) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let stop = port.stop.clone();
     let service = service_fn(move |request| {
-        let peer = Peer { address: remote, place: Arc::clone(&place), doing: Arc::clone(&doing) };
-        let (port, doing) = (Arc::clone(&port), Arc::clone(&doing));
+        let (port, peer) = (Arc::clone(&port), peer.clone());
         async move {
+            let doing = Arc::clone(&peer.doing);
             doing.busy();
             let response = http::answer(port, request, peer).await;
             doing.waiting();
@@ -74,17 +101,14 @@ async fn connection(stream: TcpStream, remote: SocketAddr, port: Arc<Port>, plac
     });
     let served = http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(patient), service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut served = std::pin::pin!(served);
-    let outcome = tokio::select! {
+    tokio::select! {
         outcome = served.as_mut() => outcome,
         () = stop.cancelled() => {
             served.as_mut().graceful_shutdown();
             served.await
         }
-    };
-    if let Err(error) = outcome {
-        tracing::debug!(%remote, %error, "rpc: connection ended");
     }
 }

@@ -1,15 +1,19 @@
 //! One HTTP request: what must hold before its body is read, the body, the answer.
 
-use super::{Client, Peer, Port, socket};
+use super::{
+    Client, Peer, Port,
+    access::{Access, Denied},
+    socket,
+};
 use crate::rpc::{
-    calls::{Answered, Caller, failed},
+    calls::{Caller, failed},
     error::{Failure, invalid_request},
     memory::Held,
 };
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE},
+    header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
@@ -20,7 +24,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// Content types of JSON-RPC, as go-ethereum takes them.
@@ -54,26 +58,56 @@ impl Body for Reply {
 
 /// Answers a request; a WebSocket goes on in a task of its own.
 pub(super) async fn answer(port: Arc<Port>, request: Request<Incoming>, peer: Peer) -> Response<Reply> {
-    if socket::is_wanted(request.headers()) {
-        return socket::upgrade(port, request, peer);
+    let headers = request.headers().clone();
+    let preflight = Access::is_preflight(request.method(), &headers);
+    let answered =
+        if preflight { Ok(plain(StatusCode::NO_CONTENT, "")) } else { admit(&port, request, peer).await };
+    let mut response = answered.unwrap_or_else(|denied| denied_response(&denied));
+    port.rules.access.share(&headers, preflight, response.headers_mut());
+    response
+}
+
+/// Judges the head, then answers.
+async fn admit(port: &Arc<Port>, request: Request<Incoming>, peer: Peer) -> Result<Response<Reply>, Denied> {
+    let (rules, headers) = (&port.rules, request.headers());
+    rules.access.check_host(headers)?;
+    let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let allowed = rules.access.authenticate(headers, Instant::now(), unix_s)?;
+    let client = Client { address: peer.address.ip(), allowed, closer: port.stop.child_token() };
+    if socket::is_wanted(headers) {
+        if !rules.websocket {
+            return Ok(plain(StatusCode::NOT_FOUND, "WebSocket is not served on this port\n"));
+        }
+        rules.access.check_socket(headers)?;
+        return Ok(socket::upgrade(Arc::clone(port), request, peer, client));
+    }
+    if !rules.http {
+        return Ok(plain(StatusCode::NOT_FOUND, "HTTP is not served on this port, only WebSocket\n"));
     }
     if request.method() != Method::POST {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "JSON-RPC is sent by POST\n");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-        return response;
+        return Ok(response);
     }
-    if !is_json(request.headers()) {
-        return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json\n");
+    if !is_json(headers) {
+        return Ok(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json\n"));
     }
-    let (body, _held) = match receive(&port, request).await {
+    let (body, _held) = match receive(port, request).await {
         Ok(received) => received,
-        Err(refused) => return refused.response(),
+        Err(refused) => return Ok(refused.response()),
     };
-    let client = Client { address: peer.address.ip(), closer: port.stop.child_token() };
-    match port.calls.answer(&body, Caller { client: &client, push: None }).await {
-        Some(Answered { text, held, last: _ }) => json(StatusCode::OK, text, held),
-        None => json(StatusCode::OK, String::new(), None),
+    let answered = port.calls.answer(&body, Caller { client: &client, push: None }).await;
+    let (text, held) = answered.map_or((String::new(), None), |answered| (answered.text, answered.held));
+    Ok(json(StatusCode::OK, text, held))
+}
+
+fn denied_response(denied: &Denied) -> Response<Reply> {
+    let error = ErrorObjectOwned::owned(-32000, denied.to_string(), None::<()>);
+    let mut response = json(denied.status(), failed("null", &error), None);
+    if denied.status() == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
+    response
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

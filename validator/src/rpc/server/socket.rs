@@ -25,7 +25,6 @@ use jsonrpsee::{
 };
 use serde_json::value::RawValue;
 use std::{
-    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -77,7 +76,12 @@ pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
 }
 
 /// Switches protocols; the session goes on in a task of its own and keeps the connection's place.
-pub(super) fn upgrade(port: Arc<Port>, request: Request<Incoming>, peer: Peer) -> Response<http::Reply> {
+pub(super) fn upgrade(
+    port: Arc<Port>,
+    request: Request<Incoming>,
+    peer: Peer,
+    client: Client,
+) -> Response<http::Reply> {
     let headers = request.headers();
     let version = headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
     let accept =
@@ -89,7 +93,7 @@ pub(super) fn upgrade(port: Arc<Port>, request: Request<Incoming>, peer: Peer) -
     let tasks = port.tasks.clone();
     tasks.spawn(async move {
         match hyper::upgrade::on(request).await {
-            Ok(upgraded) => serve(port, upgraded, address.ip(), doing, place).await,
+            Ok(upgraded) => serve(port, upgraded, client, doing, place).await,
             Err(error) => tracing::debug!(remote = %address, %error, "rpc: WebSocket not established"),
         }
     });
@@ -102,7 +106,7 @@ pub(super) fn upgrade(port: Arc<Port>, request: Request<Incoming>, peer: Peer) -
     response
 }
 
-async fn serve(port: Arc<Port>, upgraded: Upgraded, address: IpAddr, doing: Arc<Doing>, _place: Arc<Place>) {
+async fn serve(port: Arc<Port>, upgraded: Upgraded, client: Client, doing: Arc<Doing>, _place: Arc<Place>) {
     doing.socket();
     let most = Some(port.limits.request_bytes as usize);
     let config = WebSocketConfig::default()
@@ -114,8 +118,7 @@ async fn serve(port: Arc<Port>, upgraded: Upgraded, address: IpAddr, doing: Arc<
     let (sender, receiver) = stream.split();
     let (pushed, notifications) = mpsc::channel(port.limits.messages.max(1) as usize);
     let (replies, answers) = mpsc::channel(1);
-    let client = Client { address, closer: port.stop.child_token() };
-    let closed = client.closer.clone();
+    let (address, closed) = (client.address, client.closer.clone());
     let push = Push {
         sink: MethodSink::new_with_limit(pushed, port.limits.response_bytes),
         connection: ConnectionId(CONNECTIONS.fetch_add(1, Ordering::Relaxed)),

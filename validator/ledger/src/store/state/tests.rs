@@ -184,7 +184,9 @@ fn check(store: &StateStore) -> Option<StateHead> {
     let view = store.view().unwrap();
     let leaves = view.account_trie().leaves(&B256::ZERO, None).unwrap();
     let mut builder = HashBuilder::default();
-    leaves.iter().for_each(|(key, value)| builder.add_leaf(Nibbles::unpack(key), value));
+    for (key, value) in &leaves {
+        builder.add_leaf(Nibbles::unpack(key), value);
+    }
     assert_eq!(builder.root(), head.root, "block {}", head.number);
     assert_eq!(leaves.len(), accounts(head.number).len());
     for block in store.oldest().unwrap()..head.number {

@@ -1,0 +1,56 @@
+//! RPC's own threads, which give way: whatever clients ask for, consensus has the cores first.
+
+use super::{RpcError, RpcLimits, RpcOptions, ServerHandle, serve};
+use std::thread::available_parallelism;
+use tokio::runtime::{Builder, Runtime};
+
+/// How far RPC's threads stand back (`nice`): a thread of the node's weighs as much as nine of them.
+const NICENESS: i32 = 10;
+
+/// Serves on threads of their own: half of the cores for connections and JSON, and those of the limits for reads.
+pub async fn serve_apart(options: RpcOptions) -> Result<ServerHandle, RpcError> {
+    let runtime = runtime(&options.limits).map_err(RpcError::Threads)?;
+    let serving = runtime.spawn(serve(options));
+    let server = serving.await.map_err(|error| RpcError::Threads(std::io::Error::other(error)))??;
+    Ok(server.kept_by(runtime))
+}
+
+fn runtime(limits: &RpcLimits) -> std::io::Result<Runtime> {
+    let half = available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
+    let blocking = super::context::threads(limits);
+    Builder::new_multi_thread()
+        .thread_name("rpc")
+        .worker_threads(half)
+        .max_blocking_threads(blocking)
+        .on_thread_start(stand_back)
+        .enable_all()
+        .build()
+}
+
+/// On Linux a thread has a priority of its own.
+fn stand_back() {
+    let own = rustix::process::getpriority_process(None);
+    let outcome = own.and_then(|own| rustix::process::setpriority_process(None, own.max(NICENESS)));
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "rpc: a thread keeps its priority");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_of_rpc_stand_back_and_others_do_not() {
+        let own = rustix::process::getpriority_process(None).unwrap();
+        let runtime = runtime(&RpcLimits::new()).unwrap();
+        let priority = || rustix::process::getpriority_process(None).unwrap();
+        let theirs = runtime.block_on(async {
+            let worker = tokio::spawn(async move { priority() });
+            let read = tokio::task::spawn_blocking(priority);
+            (worker.await.unwrap(), read.await.unwrap())
+        });
+        assert_eq!(theirs, (NICENESS.max(own), NICENESS.max(own)));
+        assert_eq!(rustix::process::getpriority_process(None).unwrap(), own);
+    }
+}
