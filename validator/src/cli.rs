@@ -1,5 +1,6 @@
 //! The command line.
 
+mod db;
 mod snapshot;
 
 use crate::{
@@ -62,6 +63,8 @@ enum Command {
     /// The state of one node's chain as a file, and a new node's chain from it.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
+    /// Looks at, checks and moves the database of a stopped node.
+    Db(db::DbArgs),
     /// Writes configurations, genesis and keys of a local network, for `run`.
     Devnet {
         /// Validators.
@@ -98,6 +101,8 @@ enum CliError {
     Node(#[from] node::NodeError),
     #[error(transparent)]
     Snapshot(#[from] SnapshotCliError),
+    #[error(transparent)]
+    Db(db::DbCommandError),
     #[error("cannot start threads: {0}")]
     Runtime(std::io::Error),
     #[error("node did not stop within {} s and was cut off", STOP_DEADLINE.as_secs())]
@@ -122,7 +127,7 @@ fn is_bad_input(error: &CliError) -> bool {
         CliError::Setup(_) | CliError::Devnet(_) | CliError::Key { .. } => true,
         CliError::Node(error) => error.is_bad_input(),
         CliError::Snapshot(error) => error.is_bad_input(),
-        CliError::Runtime(_) | CliError::StopDeadline => false,
+        CliError::Db(_) | CliError::Runtime(_) | CliError::StopDeadline => false,
     }
 }
 
@@ -136,6 +141,7 @@ fn execute(command: Command) -> Result<(), CliError> {
         }
         Command::Keygen { out } => keygen(out),
         Command::Snapshot(command) => Ok(snapshot::run(command)?),
+        Command::Db(arguments) => db::execute(&arguments),
         Command::Devnet { nodes, dir, chain_id, base_port, block_period, profile } => {
             let ports = (0..nodes).map(|node| Ports::from_base(base_port, node)).collect();
             make_devnet(&DevnetSpec {

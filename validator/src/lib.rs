@@ -13,6 +13,7 @@
 pub mod chain_reader;
 pub mod cli;
 pub mod clock;
+pub mod db;
 pub mod devnet;
 pub mod driver;
 pub mod events;

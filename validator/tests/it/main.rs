@@ -3,6 +3,7 @@
 mod bad_input;
 mod catch_up;
 mod conformance;
+mod db;
 mod foreign;
 mod hostile;
 mod journal;
