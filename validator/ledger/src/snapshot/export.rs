@@ -21,7 +21,7 @@ use std::{
 const HEADERS_AT_ONCE: usize = 1024;
 
 impl Ledger {
-    /// Writes the state after the head, for [`super::import`] on another node, in frames of about so many bytes
+    /// Writes the state after the head, for [`fn@super::import`] on another node, in frames of about so many bytes
     /// ([`super::FRAME_BYTES`]). Consistent while blocks are committed.
     pub fn export_snapshot<W: Write>(
         &self,
