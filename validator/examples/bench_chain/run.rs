@@ -85,8 +85,10 @@ struct Bench {
 /// Runs all phases.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Result> {
     let senders = senders()?;
-    println!("signing {} transfers by {SENDERS} accounts", options.transactions);
-    let transfers = Arc::new(Signed::make(Kind::Transfer, CHAIN_ID, &senders, 0, options.transactions)?);
+    // The same number by each account, or some would go on with a gap in their nonces.
+    let count = options.transactions.next_multiple_of(SENDERS);
+    println!("signing {count} transfers by {SENDERS} accounts");
+    let transfers = Arc::new(Signed::make(Kind::Transfer, CHAIN_ID, &senders, 0, count)?);
     let before = wall::measure(&transfers)?;
     let temporary = tempfile::tempdir()?;
     let dir: PathBuf = options.dir.clone().unwrap_or_else(|| temporary.path().join("net"));
@@ -199,7 +201,7 @@ impl Bench {
         let rate = MODERATE * full.tps;
         let moderate = Pace::Rate(rate, time(signed.len() - second, rate) + Duration::from_secs(1));
         self.phase("moderate", signed, second..signed.len(), moderate).await?;
-        self.nonce = signed.len().div_ceil(SENDERS) as u64;
+        self.nonce = (signed.len() / SENDERS) as u64;
         Ok(())
     }
 
