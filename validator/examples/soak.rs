@@ -4,6 +4,9 @@
 //! `interval-error-max-ms=… round-changes=… round0-missed=…`. A block's error is how long after its tick (its own
 //! timestamp) a subscriber of new heads at any node hears of it; no interval between two blocks can be off by more.
 
+#[path = "shared/start.rs"]
+mod start;
+
 use clap::Parser;
 use jsonrpsee::{
     core::client::{Subscription, SubscriptionClientT as _},
@@ -12,9 +15,8 @@ use jsonrpsee::{
 };
 use serde_json::Value;
 use std::{
-    fs::File,
     path::PathBuf,
-    process::{Child, Command, ExitCode, Stdio},
+    process::{Child, ExitCode},
     time::Duration,
 };
 use tokio::{
@@ -114,13 +116,7 @@ fn start(options: &Options, dir: PathBuf) -> anyhow::Result<Processes> {
     })?;
     let mut processes = Processes(Vec::new());
     for config in &made.configs {
-        let log = File::create(config.with_file_name("log"))?;
-        let mut command = Command::new(&options.binary);
-        command.args(["run", "--config"]).arg(config).stdout(Stdio::null()).stderr(log);
-        let child = command
-            .spawn()
-            .map_err(|e| anyhow::anyhow!("{}: {e}; build it first", options.binary.display()))?;
-        processes.0.push(child);
+        processes.0.push(start::start(&options.binary, config)?);
     }
     Ok(processes)
 }

@@ -15,6 +15,8 @@ mod report;
 mod rpc;
 mod run;
 mod signing;
+#[path = "../shared/start.rs"]
+mod start;
 mod wall;
 
 use clap::Parser;

@@ -1,12 +1,11 @@
 //! The four validators.
 
-use crate::{Options, process, rpc::Connection};
+use crate::{Options, process, rpc::Connection, start::start};
 use alloy_primitives::Address;
 use serde_json::{Value, json};
 use std::{
-    fs::File,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Child,
     time::Duration,
 };
 use tokio::{
@@ -83,12 +82,7 @@ impl Network {
 
     fn spawn(&mut self, options: &Options, made: &Devnet, ports: &[Ports]) -> anyhow::Result<()> {
         for (config, ports) in made.configs.iter().zip(ports) {
-            let log = File::create(config.with_file_name("log"))?;
-            let mut command = Command::new(&options.binary);
-            command.args(["run", "--config"]).arg(config).stdout(Stdio::null()).stderr(log);
-            let child = command
-                .spawn()
-                .map_err(|e| anyhow::anyhow!("{}: {e}; build it first", options.binary.display()))?;
+            let child = start(&options.binary, config)?;
             let dir = config.parent().map(Path::to_path_buf).unwrap_or_default();
             self.nodes.push(Node { child, ports: *ports, dir });
         }

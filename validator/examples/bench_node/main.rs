@@ -17,6 +17,8 @@ mod process;
 mod reads;
 mod report;
 mod served;
+#[path = "../shared/start.rs"]
+mod start;
 
 use clap::Parser;
 

@@ -1,13 +1,14 @@
 //! A node as a process of its own.
 
-use anyhow::{Context as _, anyhow, ensure};
+use crate::start::start;
+use anyhow::{anyhow, ensure};
 use std::{
-    fs::{self, File},
+    fs,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     os::unix::fs::symlink,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Child,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -52,11 +53,7 @@ pub(crate) fn source_folder(data: &Path) -> anyhow::Result<Option<tempfile::Temp
 
 impl Node {
     pub(crate) fn start(binary: &Path, config: &Path, ports: Ports) -> anyhow::Result<Self> {
-        let log = File::create(config.with_file_name("log"))?;
-        let mut command = Command::new(binary);
-        command.args(["run", "--config"]).arg(config).stdout(Stdio::null()).stderr(log);
-        let process = command.spawn().with_context(|| format!("{}; build it first", binary.display()))?;
-        Ok(Self { process, ports })
+        Ok(Self { process: start(binary, config)?, ports })
     }
 
     /// Waits until a gauge is as wanted; longer than the patience only while it changes.
