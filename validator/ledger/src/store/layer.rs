@@ -5,7 +5,10 @@ use super::{pending::Pending, state::StateHead, tables::SlotKey};
 use crate::{
     Receipt,
     execute::block::Executed,
-    trie::root::{AccountChange, StateDiff},
+    trie::{
+        resident::Trie,
+        root::{AccountChange, StateDiff},
+    },
 };
 use alloy_primitives::{B256, TxHash, U256, map::B256Map};
 use std::sync::{Arc, OnceLock};
@@ -27,6 +30,8 @@ pub(crate) struct Layer {
     pub(crate) bytes: usize,
     /// Block and index of each transaction, once somebody asked.
     places: OnceLock<B256Map<(u64, u32)>>,
+    /// What is let go of together with the layer, by the writer.
+    _retired: Option<Trie>,
 }
 
 /// Layers from the oldest to the newest.
@@ -34,16 +39,16 @@ pub(crate) type Layers = Arc<[Arc<Layer>]>;
 
 impl Layer {
     /// One block.
-    pub(crate) fn of_block(number: u64, executed: Arc<Executed>) -> Self {
+    pub(crate) fn of_block(number: u64, executed: Arc<Executed>, retired: Option<Trie>) -> Self {
         let last = Pending::of(number, executed.hash, &executed.diff);
-        Self::of_segment(vec![(number, executed)], Arc::new(last))
+        Self { _retired: retired, ..Self::of_segment(vec![(number, executed)], Arc::new(last)) }
     }
 
     /// Several, and what they changed together.
     pub(crate) fn of_segment(blocks: Vec<(u64, Arc<Executed>)>, last: Arc<Pending>) -> Self {
         let bytes =
             blocks.iter().map(|(_, executed)| bytes_of(executed)).sum::<usize>() + bytes_of_nodes(&last);
-        Self { blocks, last, bytes, places: OnceLock::new() }
+        Self { blocks, last, bytes, places: OnceLock::new(), _retired: None }
     }
 
     /// Height of the first block.
