@@ -24,7 +24,9 @@ use std::{
 
 const SIZES: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 /// Accounts made by one block while growing.
-const GROWTH_BLOCK: u64 = 200_000;
+const GROWTH_BLOCK: u64 = 25_000;
+/// Empty blocks after growing, in which the history of that is forgotten: 2,000 keys each.
+const PRUNING: u64 = 200;
 /// What fits into one transaction.
 const NEW_PER_TRANSACTION: u64 = 400;
 const OLD_PER_TRANSACTION: u64 = 1000;
@@ -209,6 +211,9 @@ impl Chain {
     }
 
     fn measure(&mut self, file: &Path) -> anyhow::Result<Row> {
+        for _ in 0..PRUNING {
+            self.block(Vec::new())?;
+        }
         self.run(WARM_UP, Some(PACE))?;
         let paced = self.run(BLOCKS, Some(PACE))?;
         let accounts = self.accounts;

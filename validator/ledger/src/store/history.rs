@@ -12,7 +12,7 @@ use redb::{ReadableTable, WriteTransaction};
 
 /// Keys of one row of `CHANGED`, and of one part of `CHANGED_MORE`, at most.
 const KEYS_PER_ROW: usize = 4096;
-/// Keys forgotten with each commit beside twice as many as it adds, so that a shortened history never makes one late.
+/// Keys forgotten with each block beside twice as many as it adds, so that a shortened history never makes one late.
 const PRUNED_AT_LEAST: usize = 2000;
 
 /// Keeps what `diff` overwrites; how many keys.
@@ -53,11 +53,16 @@ fn row(accounts: &[[u8; 32]], slots: &[SlotKey]) -> Vec<u8> {
     [&count.to_be_bytes()[..], accounts.as_flattened(), slots.as_flattened()].concat()
 }
 
-/// Forgets what fell out of the history, the oldest first: about twice as many keys as were `added`, and somewhat more.
+/// Forgets what fell out of the history, the oldest first: about twice as many keys as were `added` by `blocks`, and somewhat more.
 /// A block of many keys goes in parts; its state cannot be read from the first on.
-pub(crate) fn prune(write: &WriteTransaction, head: u64, keep: u64, added: usize) -> Result<(), LedgerError> {
+pub(crate) fn prune(
+    write: &WriteTransaction,
+    head: u64,
+    keep: u64,
+    (blocks, added): (usize, usize),
+) -> Result<(), LedgerError> {
     let Some(upto) = head.checked_sub(keep).filter(|_| keep > 0) else { return Ok(()) };
-    let mut left = PRUNED_AT_LEAST.saturating_add(added.saturating_mul(2));
+    let mut left = PRUNED_AT_LEAST.saturating_mul(blocks).saturating_add(added.saturating_mul(2));
     let (mut changed, mut more) = (write.open_table(CHANGED)?, write.open_table(CHANGED_MORE)?);
     let mut pruned = None;
     while left > 0 {

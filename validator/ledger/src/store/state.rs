@@ -146,7 +146,7 @@ impl StateStore {
         for (number, executed) in blocks().filter(|(number, _)| *number > 0) {
             keys += history::record(&write, *number, &executed.diff)?;
         }
-        history::prune(&write, head.number, options.history_blocks, keys)?;
+        history::prune(&write, head.number, options.history_blocks, (blocks().count(), keys))?;
         write.open_table(META)?.insert(STATE_HEAD, encode_head(&head).as_slice())?;
         write.commit()?;
         Ok(())

@@ -137,7 +137,9 @@ impl StateView {
                 return Ok(change.previous);
             }
         }
-        if let Some(changed) = self.over().find_map(|over| over.accounts.get(&account.0)) {
+        let own = self.pending.as_ref().and_then(|pending| pending.accounts.get(&account.0));
+        let waiting = || self.waiting.iter().rev().find_map(|layer| layer.account(account));
+        if let Some(changed) = own.or_else(waiting) {
             return Ok(*changed);
         }
         let stored = self.tables.accounts.get(&account.0)?;
@@ -158,7 +160,9 @@ impl StateView {
                 return Ok(before);
             }
         }
-        if let Some(changed) = self.over().find_map(|over| over.slots.get(&key)) {
+        let own = self.pending.as_ref().and_then(|pending| pending.slots.get(&key));
+        let waiting = || self.waiting.iter().rev().find_map(|layer| layer.slot(slot, &key));
+        if let Some(changed) = own.or_else(waiting) {
             return Ok(changed.unwrap_or_default());
         }
         self.tables.storage.get(&key)?.map_or(Ok(U256::ZERO), |bytes| decode_slot(bytes.value()))
