@@ -52,6 +52,8 @@ pub(crate) struct Chain {
     pub(crate) known_senders: OnceLock<Arc<dyn KnownSenders>>,
     pub(crate) clocks: Clocks,
     pub(crate) tries: Tries,
+    /// The first block whose body and receipts are here.
+    pub(crate) earliest: u64,
     head: RwLock<Arc<Head>>,
     code: Mutex<LruCache<B256, Bytecode>>,
 }
@@ -99,6 +101,7 @@ impl Ledger {
             known_senders: OnceLock::new(),
             clocks: Clocks::default(),
             tries: Tries::within(options.trie_bytes),
+            earliest: blocks.earliest()?,
             head: RwLock::new(Arc::new(head)),
             code: Mutex::new(LruCache::new(CODE_CACHE)),
             genesis,

@@ -24,11 +24,13 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 pub(crate) struct SmallChain {
     pub(crate) headers: Vec<Header>,
     pub(crate) pooled: Bytes,
+    /// The first block that is there whole.
+    pub(crate) earliest: u64,
 }
 
 impl SmallChain {
     pub(crate) fn new() -> Self {
-        Self { headers: (0..5).map(header).collect(), pooled: transaction(1) }
+        Self { headers: (0..5).map(header).collect(), pooled: transaction(1), earliest: 2 }
     }
 
     pub(crate) fn hash(&self, number: usize) -> B256 {
@@ -67,6 +69,7 @@ impl ChainReader for SmallChain {
             head_number: head.number,
             head_hash: self.hash(self.headers.len() - 1),
             head_timestamp: head.timestamp,
+            earliest: self.earliest,
             total_difficulty: U256::from(head.number + 1),
         }
     }
