@@ -17,8 +17,10 @@ use alloy_primitives::{Address, B256, TxHash};
 use rayon::prelude::*;
 use std::{collections::VecDeque, sync::Arc};
 
-/// Blocks of one segment at most, and the distance of blocks whose seals are checked in any case.
-pub const SEGMENT_BLOCKS: usize = 1000;
+/// Blocks of one segment at most: what two durable commits are shared by.
+pub const SEGMENT_BLOCKS: usize = 2000;
+/// Distance of blocks whose seals are checked in any case.
+const CERTIFIED_EVERY: u64 = 1000;
 /// Blocks per unit of parallel work.
 const CHUNK: usize = 32;
 
@@ -149,9 +151,7 @@ impl<'a> Run<'a> {
         // A set that cannot be read before this block is written ends the segment.
         let after = if is_last { None } else { next.validators(self.chain).ok() };
         let ends = after.is_none();
-        if after.is_some_and(|after| after == validators)
-            && !header.number.is_multiple_of(SEGMENT_BLOCKS as u64)
-        {
+        if after.is_some_and(|after| after == validators) && !header.number.is_multiple_of(CERTIFIED_EVERY) {
             count_seals(header, validators.len())?;
         } else {
             check_seals(header, &validators)?;

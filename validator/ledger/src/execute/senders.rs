@@ -27,7 +27,10 @@ pub(crate) fn senders(
         };
         Ok((hash, sender))
     };
-    let both: Vec<_> =
-        transactions.par_iter().enumerate().with_min_len(CHUNK).map(one).collect::<Result<_, _>>()?;
+    let both: Vec<_> = if transactions.len() <= CHUNK {
+        transactions.iter().enumerate().map(one).collect::<Result<_, _>>()?
+    } else {
+        transactions.par_iter().enumerate().with_min_len(CHUNK).map(one).collect::<Result<_, _>>()?
+    };
     Ok(both.into_iter().unzip())
 }
