@@ -7,16 +7,19 @@
 //! cores, measured before and after the load.
 
 mod contracts;
+#[path = "../shared/exposition.rs"]
+mod exposition;
 mod follow;
 mod network;
 mod offer;
-mod process;
 mod report;
 mod rpc;
 mod run;
 mod signing;
 #[path = "../shared/start.rs"]
 mod start;
+#[path = "../shared/usage.rs"]
+mod usage;
 mod wall;
 
 use clap::Parser;
