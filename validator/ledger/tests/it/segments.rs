@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256, U256};
 use chain::{Extra, Vote, governance::GenesisParameters, hash};
 use ledger::{
     At, Block, BuildAttributes, CommitError, CommittedBlock, Ledger, Options, Prepared, Recovered,
-    SEGMENT_BLOCKS, SegmentError,
+    SegmentError,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{collections::VecDeque, path::Path, sync::Arc};
@@ -247,7 +247,7 @@ fn the_set_that_a_block_of_the_segment_brings_in_seals_from_the_next_block_on() 
 #[test]
 fn every_block_carries_enough_seals_and_every_thousandth_is_checked() {
     let source = Source::new(Network::by_headers());
-    for _ in 0..SEGMENT_BLOCKS + 3 {
+    for _ in 0..2003 {
         source.network.next(&source.ledger, vec![]);
     }
     let blocks = all(&source.ledger);
@@ -275,8 +275,9 @@ fn every_block_carries_enough_seals_and_every_thousandth_is_checked() {
         "{error}"
     );
     let dir = tempdir().unwrap();
-    let fresh = open(&source.network, dir.path());
-    assert_eq!(catch_up(&fresh, &blocks).unwrap(), 2, "at most two thousand together");
+    let options = Options { segment_blocks: 1001, ..Options::default() };
+    let fresh = Ledger::open(dir.path(), source.network.genesis.clone(), options).unwrap();
+    assert_eq!(catch_up(&fresh, &blocks).unwrap(), 3, "at most so many together");
     assert_eq!(fresh.head().hash, source.ledger.head().hash);
 }
 
