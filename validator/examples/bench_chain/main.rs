@@ -15,6 +15,8 @@ mod offer;
 mod report;
 mod rpc;
 mod run;
+#[path = "../shared/sender.rs"]
+mod sender;
 mod signing;
 #[path = "../shared/start.rs"]
 mod start;

@@ -6,7 +6,8 @@ use crate::{
     network::{CHAIN_ID, Network, Taken, quantity},
     offer::{Offered, Pace, offer},
     rpc::Connection,
-    signing::{Kind, SENDERS, Sender, Signed, senders},
+    sender::Sender,
+    signing::{Kind, SENDERS, Signed, senders},
     usage, wall,
 };
 use alloy_consensus::TxEip1559;
