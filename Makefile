@@ -124,9 +124,9 @@ generated: crds ## regenerate everything that is generated, and show what change
 
 ## Measuring it
 .PHONY: soak
-soak: ## four nodes for MINUTES=10; ends with the interval error and round changes
+soak: ## four nodes under light load for MINUTES=10 (PERIOD=2 s blocks); ends with interval errors, round changes, lost
 	cargo build --locked --release -p validator --bin quorate-validator --example soak
-	@$${CARGO_TARGET_DIR:-target}/release/examples/soak --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator --minutes $(MINUTES)
+	@$${CARGO_TARGET_DIR:-target}/release/examples/soak --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator --minutes $(MINUTES) --block-period $(or $(PERIOD),2)
 
 .PHONY: bench-sync bench-rpc
 BENCH_NODE := $${CARGO_TARGET_DIR:-target}/release/examples/bench_node

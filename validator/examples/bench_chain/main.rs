@@ -14,6 +14,8 @@ mod process;
 mod report;
 mod rpc;
 mod run;
+#[path = "../shared/sender.rs"]
+mod sender;
 mod signing;
 #[path = "../shared/start.rs"]
 mod start;

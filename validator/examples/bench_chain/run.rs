@@ -7,7 +7,8 @@ use crate::{
     offer::{Offered, Pace, offer},
     process,
     rpc::Connection,
-    signing::{Kind, SENDERS, Sender, Signed, senders},
+    sender::Sender,
+    signing::{Kind, SENDERS, Signed, senders},
     wall,
 };
 use alloy_consensus::TxEip1559;

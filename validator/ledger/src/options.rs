@@ -5,8 +5,13 @@
 pub struct Options {
     /// Blocks whose state stays readable behind the head; 0 keeps every block. Default 4096.
     pub history_blocks: u64,
-    /// The state file is made durable every so many blocks, and lags at most that far behind after a crash. Default 8.
+    /// The state file is made durable every so many blocks, and lags at most that far, and the blocks that wait to be
+    /// written, behind after a crash. Default 8.
     pub state_durable_every: u64,
+    /// Blocks whose state waits to be written, at most; a commit waits for room. Default 16.
+    pub unwritten_blocks: usize,
+    /// Memory of what waits to be written in bytes, nearly. Default 64 MiB.
+    pub unwritten_bytes: usize,
     /// Page cache of the state file in bytes. Default 128 MiB.
     pub state_cache_bytes: usize,
     /// Memory for state tries in bytes; what was touched lately stays. Default 192 MiB.
@@ -26,6 +31,8 @@ impl Default for Options {
         Self {
             history_blocks: 4096,
             state_durable_every: 8,
+            unwritten_blocks: 16,
+            unwritten_bytes: 64 << 20,
             state_cache_bytes: 128 << 20,
             trie_bytes: 192 << 20,
             block_cache_bytes: 16 << 20,

@@ -148,7 +148,16 @@ impl Ledger {
 
     /// The oldest block whose state can be read.
     pub fn oldest_state(&self) -> Result<u64, LedgerError> {
-        self.chain.state.oldest()
+        self.oldest(self.head().number)
+    }
+
+    /// The same for a head. What fell out of the history is pruned behind the blocks, and not read any more before.
+    fn oldest(&self, head: u64) -> Result<u64, LedgerError> {
+        let wanted = match self.chain.options.history_blocks {
+            0 => 0,
+            kept => head.saturating_sub(kept),
+        };
+        Ok(self.chain.state.oldest()?.max(wanted))
     }
 
     /// Blocks whose state stays readable behind the head; 0 for all.
@@ -185,7 +194,7 @@ impl Ledger {
         if block > head.info.number {
             return Err(unknown());
         }
-        let oldest = self.chain.state.oldest()?;
+        let oldest = self.oldest(head.info.number)?;
         if block < oldest {
             return Err(LedgerError::StatePruned { block, oldest });
         }

@@ -10,7 +10,7 @@ use crate::{
     commit::{check_contents, check_place, check_seals, committed, count_seals},
     execute::{block::Executed, env, senders::senders},
     ledger::{Chain, Head},
-    store::{pending::Pending, state::SegmentEffects},
+    store::{layer::Layer, pending::Pending},
     validate::{check_rules, execute_by},
 };
 use alloy_primitives::{Address, B256, TxHash};
@@ -166,7 +166,10 @@ impl<'a> Run<'a> {
         let prepared = |(block, executed): (Block, Executed)| Prepared {
             block,
             hash: executed.hash,
-            signed: Ok((executed.transaction_hashes, executed.senders)),
+            signed: Ok((
+                Arc::unwrap_or_clone(executed.transaction_hashes),
+                Arc::unwrap_or_clone(executed.senders),
+            )),
         };
         self.done.into_iter().map(prepared).collect()
     }
@@ -181,19 +184,21 @@ impl<'a> Run<'a> {
         Ok(Head { info, view: self.parent.view.under(pending), next, tally })
     }
 
-    /// Writes blocks, then state, then shows both.
+    /// Writes the blocks and shows them; their state is written behind them.
     fn commit(mut self) -> Result<Vec<Arc<CommittedBlock>>, CommitError> {
         let pending = self.parent.view.take_pending().unwrap_or_default();
-        let Some((_, last)) = self.done.last() else { return Ok(Vec::new()) };
-        let hash = last.hash;
+        if self.done.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.chain.state.room()?;
         let sealed = self.done.iter().map(|(block, executed)| (&block.header, &block.body, executed.hash));
         self.chain.clocks.block_file.time(|| self.chain.blocks.append_all(sealed))?;
-        self.chain.settle(self.parent, &SegmentEffects { blocks: &self.done, pending: &pending })?;
-        self.chain.candidates.move_to(hash);
-        let all = self.done.into_iter().map(|(block, executed)| {
-            let hash = executed.hash;
-            Arc::new(committed(block, hash, Arc::new(executed)))
-        });
+        let done = self.done.into_iter().map(|(block, executed)| (block, Arc::new(executed)));
+        let done: Vec<_> = done.collect();
+        let blocks = done.iter().map(|(block, executed)| (block.header.number, Arc::clone(executed)));
+        self.chain.settle(self.parent, Layer::of_segment(blocks.collect(), pending));
+        let all =
+            done.into_iter().map(|(block, executed)| Arc::new(committed(block, executed.hash, &executed)));
         Ok(all.collect())
     }
 }

@@ -18,7 +18,6 @@ use crate::{
         codec::decode_receipts,
         state::{BlockEffects, StateHead, StateStore},
     },
-    trie::root::StateDiff,
     validate::check_qbft_body,
 };
 use alloy_consensus::Header;
@@ -291,7 +290,6 @@ impl<'a> Staged<'a> {
         self.blocks.append(&head.header, &block.body, head.hash)?;
         let effects = BlockEffects {
             head: StateHead { number: head.number, hash: head.hash, root: head.header.state_root },
-            diff: &StateDiff::default(),
             receipts: &receipts,
             senders: &senders,
             transaction_hashes: &transaction_hashes,
