@@ -28,7 +28,7 @@ fn runtime(limits: &RpcLimits) -> std::io::Result<Runtime> {
 }
 
 /// On Linux a thread has a priority of its own.
-fn stand_back() {
+pub(crate) fn stand_back() {
     let own = rustix::process::getpriority_process(None);
     let outcome = own.and_then(|own| rustix::process::setpriority_process(None, own.max(NICENESS)));
     if let Err(error) = outcome {
