@@ -17,7 +17,14 @@ pub struct LedgerReader {
 
 /// A store that fails has its fault reported by whoever writes; a peer gets nothing.
 fn found<T>(read: Result<Option<T>, LedgerError>) -> Option<T> {
-    read.inspect_err(|error| tracing::warn!(%error, "cannot answer a peer")).ok().flatten()
+    match read {
+        Ok(found) => found,
+        Err(LedgerError::HistoryPruned { .. }) => None,
+        Err(error) => {
+            tracing::warn!(%error, "cannot answer a peer");
+            None
+        }
+    }
 }
 
 impl ChainReader for LedgerReader {
@@ -27,6 +34,7 @@ impl ChainReader for LedgerReader {
             head_number: head.number,
             head_hash: head.hash,
             head_timestamp: head.header.timestamp,
+            earliest: self.ledger.earliest_block(),
             total_difficulty: self.ledger.total_difficulty(head.number),
         }
     }

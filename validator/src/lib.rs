@@ -25,6 +25,7 @@ pub mod journal;
 pub mod metrics;
 pub mod node;
 pub mod node_view;
+pub mod ots_index;
 pub mod pool;
 pub mod rpc;
 pub mod seat_proof;

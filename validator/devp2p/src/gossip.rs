@@ -130,7 +130,8 @@ pub(crate) fn range(shared: &Shared) {
         return;
     }
     shared.range_told.store(chain.head_number, Relaxed);
-    let range = BlockRange { earliest: 0, latest: chain.head_number, latest_hash: chain.head_hash };
+    let range =
+        BlockRange { earliest: chain.earliest, latest: chain.head_number, latest_hash: chain.head_hash };
     let Some(data) = compressed(&alloy_rlp::encode(range)) else { return };
     for peer in shared.table.all().iter().filter(|peer| peer.capabilities.eth.has_ranges()) {
         peer.send_eth(id::BLOCK_RANGE_UPDATE, data.clone());

@@ -20,6 +20,8 @@ pub struct ChainStatus {
     pub head_hash: B256,
     /// Its time, seconds.
     pub head_timestamp: u64,
+    /// The first block whose body and receipts are here, and those of all after it.
+    pub earliest: u64,
     /// Genesis difficulty plus one per block on QBFT chains.
     pub total_difficulty: U256,
 }

@@ -142,7 +142,7 @@ impl Shared {
         let forks = &self.options.forks;
         let head = if version.has_ranges() {
             ClaimedHead::Range(BlockRange {
-                earliest: 0,
+                earliest: chain.earliest,
                 latest: chain.head_number,
                 latest_hash: chain.head_hash,
             })

@@ -7,16 +7,21 @@
 //! cores, measured before and after the load.
 
 mod contracts;
+#[path = "../shared/exposition.rs"]
+mod exposition;
 mod follow;
 mod network;
 mod offer;
-mod process;
 mod report;
 mod rpc;
 mod run;
+#[path = "../shared/sender.rs"]
+mod sender;
 mod signing;
 #[path = "../shared/start.rs"]
 mod start;
+#[path = "../shared/usage.rs"]
+mod usage;
 mod wall;
 
 use clap::Parser;

@@ -5,10 +5,10 @@ use crate::{
     follow::{Follower, Seen},
     network::{CHAIN_ID, Network, Taken, quantity},
     offer::{Offered, Pace, offer},
-    process,
     rpc::Connection,
-    signing::{Kind, SENDERS, Sender, Signed, senders},
-    wall,
+    sender::Sender,
+    signing::{Kind, SENDERS, Signed, senders},
+    usage, wall,
 };
 use alloy_consensus::TxEip1559;
 use alloy_eips::eip2718::Encodable2718 as _;
@@ -126,8 +126,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Result> {
     })
 }
 
-fn most(network: &Network, of: impl Fn(process::Memory) -> u64) -> anyhow::Result<u64> {
-    let each = network.pids().map(|pid| process::memory(pid).map(&of)).collect::<anyhow::Result<Vec<_>>>()?;
+fn most(network: &Network, of: impl Fn(usage::Memory) -> u64) -> anyhow::Result<u64> {
+    let each = network.pids().map(|pid| usage::memory(pid).map(&of)).collect::<anyhow::Result<Vec<_>>>()?;
     Ok(each.into_iter().max().unwrap_or(0))
 }
 
@@ -222,15 +222,14 @@ impl Bench {
         pace: Pace,
     ) -> anyhow::Result<Phase> {
         println!("{name}: {} transactions, {pace:?}", range.len());
-        self.network.pids().for_each(process::forget_peak);
+        self.network.forget_peaks();
         let (heard, before, included) =
-            (self.follower.len(), self.network.taken().await?, self.follower.included());
-        let own = process::cpu_time(std::process::id())?;
+            (self.follower.len(), self.network.taken()?, self.follower.included());
+        let own = usage::cpu_time(std::process::id())?;
         let count = range.len() as u64;
         let offered = offer(signed, range.clone(), pace, &self.follower, &self.ports).await?;
         let lost = self.included(count, included).await?;
-        let (after, own) =
-            (self.network.taken().await?, process::cpu_time(std::process::id())?.saturating_sub(own));
+        let (after, own) = (self.network.taken()?, usage::cpu_time(std::process::id())?.saturating_sub(own));
         let rss = most(&self.network, |memory| memory.peak)?;
         // With the last one before, which was empty.
         let blocks = self.follower.since(heard.saturating_sub(1));

@@ -33,7 +33,7 @@ async fn what_rpc_accepted_survives_a_crash_and_what_a_peer_sent_does_not() {
     let offered: Vec<_> = chain.pool.best().map(|tx| tx.hash).collect();
     assert_eq!(offered, kept[..2]);
     let block = chain.next();
-    assert_eq!(block.transaction_hashes, kept[..2]);
+    assert_eq!(block.transaction_hashes[..], kept[..2]);
     assert_eq!(chain.pool.stats().queued, 1);
 }
 

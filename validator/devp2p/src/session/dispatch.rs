@@ -124,7 +124,8 @@ async fn eth_message(
             peer.has_block(hash, block.header.number, shared.believable(peer));
             Event::NewBlock { from, block, total_difficulty }
         }
-        eth::Message::BlockRangeUpdate(BlockRange { latest, latest_hash, .. }) => {
+        eth::Message::BlockRangeUpdate(BlockRange { earliest, latest, latest_hash }) => {
+            peer.info.lock().earliest = earliest;
             peer.has_block(latest_hash, latest, shared.believable(peer));
             Event::NewBlockHashes { from, hashes: vec![(latest_hash, latest)] }
         }

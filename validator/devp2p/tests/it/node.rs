@@ -26,11 +26,13 @@ pub(crate) struct SmallChain {
     pub(crate) pooled: Bytes,
     /// Transactions that wait for a block.
     pub(crate) block: Vec<Bytes>,
+    /// The first block that is there whole.
+    pub(crate) earliest: u64,
 }
 
 impl SmallChain {
     pub(crate) fn new() -> Self {
-        Self { headers: (0..5).map(header).collect(), pooled: transaction(1), block: Vec::new() }
+        Self { headers: (0..5).map(header).collect(), pooled: transaction(1), block: Vec::new(), earliest: 2 }
     }
 
     pub(crate) fn hash(&self, number: usize) -> B256 {
@@ -69,6 +71,7 @@ impl ChainReader for SmallChain {
             head_number: head.number,
             head_hash: self.hash(self.headers.len() - 1),
             head_timestamp: head.timestamp,
+            earliest: self.earliest,
             total_difficulty: U256::from(head.number + 1),
         }
     }

@@ -23,13 +23,22 @@ pub(crate) fn senders(
         }
         Ok(hash)
     };
+    let few = transactions.len() <= CHUNK;
     let all = transactions.par_iter().enumerate().with_min_len(CHUNK);
-    let hashes: Vec<TxHash> = all.clone().map(hash).collect::<Result<_, _>>()?;
+    let hashes: Vec<TxHash> = if few {
+        transactions.iter().enumerate().map(hash).collect::<Result<_, _>>()?
+    } else {
+        all.clone().map(hash).collect::<Result<_, _>>()?
+    };
     let known = known.map_or_else(|| vec![None; hashes.len()], |known| known.senders(&hashes));
     let sender = |((index, tx), known): ((usize, &Transaction), Option<Address>)| match known {
         Some(sender) => Ok(sender),
         None => tx.recover_signer().map_err(|_| InvalidBlock::Sender { index, hash: hashes[index] }),
     };
-    let senders: Vec<Address> = all.zip(known).map(sender).collect::<Result<_, _>>()?;
+    let senders: Vec<Address> = if few {
+        transactions.iter().enumerate().zip(known).map(sender).collect::<Result<_, _>>()?
+    } else {
+        all.zip(known).map(sender).collect::<Result<_, _>>()?
+    };
     Ok((hashes, senders))
 }

@@ -1,19 +1,22 @@
 //! Four validators as processes for some minutes, and how well they keep time.
 //!
 //! `soak --minutes 10 --binary target/release/quorate-validator`: prints a line per minute, a table, and ends with
-//! `interval-error-max-ms=… round-changes=… round0-missed=…`. A block's error is how long after its tick (its own
-//! timestamp) a subscriber of new heads at any node hears of it; no interval between two blocks can be off by more.
+//! `interval-error-max-ms=… interval-p999-error-ms=… round-changes=… round0-missed=… lost=…`. A block's error is how long
+//! after its tick (its own timestamp) a subscriber of new heads at any node hears of it; no interval between two blocks
+//! can be off by more. `interval-p999-error-ms` is of the intervals themselves: how far the time between two blocks, as
+//! each node's subscriber hears of them, is from the period.
 
-#[path = "shared/start.rs"]
+mod heard;
+mod load;
+#[path = "../shared/sender.rs"]
+mod sender;
+#[path = "../shared/start.rs"]
 mod start;
 
 use clap::Parser;
-use jsonrpsee::{
-    core::client::{Subscription, SubscriptionClientT as _},
-    rpc_params,
-    ws_client::{WsClient, WsClientBuilder},
-};
-use serde_json::Value;
+use heard::{Node, follow, warm_up, watch};
+use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
+use load::Load;
 use std::{
     path::PathBuf,
     process::{Child, ExitCode},
@@ -23,16 +26,12 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     sync::mpsc,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
-use validator::{
-    clock::unix_ms,
-    devnet::{self, DevnetSpec, Ports},
-};
+use validator::devnet::{self, DevnetSpec, Ports};
 
 const NODES: u16 = 4;
-/// Blocks before the measurement: connections are made, the first heights are overdue from genesis.
-const WARM_UP: u64 = 5;
+const CHAIN_ID: u64 = 10101;
 /// Of the blocks made, how many each node's subscriber must have heard of.
 const LEAST_HEARD_PERCENT: u64 = 90;
 const START_PATIENCE: Duration = Duration::from_mins(1);
@@ -54,13 +53,9 @@ struct Options {
     /// Seconds between blocks.
     #[arg(long, default_value_t = 2)]
     block_period: u64,
-}
-
-/// A block as one node's subscriber heard of it.
-struct Heard {
-    node: u16,
-    number: u64,
-    late_ms: u64,
+    /// Transfers per second offered to each node; 0 for empty blocks.
+    #[arg(long, default_value_t = 5.0)]
+    load: f64,
 }
 
 /// Processes that end with the soak.
@@ -83,23 +78,34 @@ async fn main() -> anyhow::Result<ExitCode> {
     let mut processes = start(&options, dir)?;
     let ports: Vec<Ports> = (0..NODES).map(|node| Ports::from_base(options.base_port, node)).collect();
     let (sender, mut heard) = mpsc::channel(1024);
+    let mut loads = Vec::new();
     for (node, ports) in (0..).zip(&ports) {
-        let client = connect(ports.rpc).await?;
-        tokio::spawn(follow(node, client, sender.clone()));
+        tokio::spawn(follow(node, connect(ports.rpc).await?, sender.clone()));
+        if options.load > 0.0 {
+            loads.push(Load::start(node, CHAIN_ID, connect(ports.rpc).await?, options.load)?);
+        }
     }
     drop(sender);
     warm_up(&mut heard).await?;
     let before = counters(&ports).await?;
-    let (mut errors, blocks) = watch(&mut heard, Duration::from_secs(options.minutes * 60)).await?;
+    let time = Duration::from_secs(options.minutes * 60);
+    let (mut nodes, blocks) = watch(&mut heard, NODES, options.block_period * 1000, time).await?;
     let after = counters(&ports).await?;
     for child in &mut processes.0 {
         anyhow::ensure!(child.try_wait()?.is_none(), "a validator ended during the soak");
     }
-    report(&mut errors, before, after);
-    for (node, heard) in errors.iter().map(Vec::len).enumerate() {
-        let enough = heard as u64 * 100 >= blocks * LEAST_HEARD_PERCENT;
-        anyhow::ensure!(enough, "node {node} told of {heard} of {blocks} blocks");
+    let (mut sent, mut lost) = (0, 0);
+    for load in loads {
+        let counted = load.stop().await?;
+        sent += counted.0;
+        lost += counted.1;
     }
+    report(&mut nodes, sent, before, after, lost);
+    for (number, node) in nodes.iter().enumerate() {
+        let enough = node.late_ms.len() as u64 * 100 >= blocks * LEAST_HEARD_PERCENT;
+        anyhow::ensure!(enough, "node {number} told of {} of {blocks} blocks", node.late_ms.len());
+    }
+    anyhow::ensure!(lost == 0, "{lost} of {sent} acknowledged transfers are in no block");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -107,7 +113,7 @@ fn start(options: &Options, dir: PathBuf) -> anyhow::Result<Processes> {
     let made = devnet::create(&DevnetSpec {
         profile: chain::client::ClientProfile::Quorate,
         dir,
-        chain_id: 10101,
+        chain_id: CHAIN_ID,
         block_period_s: options.block_period,
         request_timeout_ms: 1500,
         gas_limit: 250_000_000,
@@ -132,60 +138,6 @@ async fn connect(port: u16) -> anyhow::Result<WsClient> {
     }
 }
 
-/// Tells of every head until the node or the soak ends.
-async fn follow(node: u16, client: WsClient, out: mpsc::Sender<Heard>) -> anyhow::Result<()> {
-    let mut heads: Subscription<Value> =
-        client.subscribe("eth_subscribe", rpc_params!["newHeads"], "eth_unsubscribe").await?;
-    while let Some(Ok(head)) = heads.next().await {
-        let now_ms = unix_ms();
-        let (Some(number), Some(timestamp)) = (quantity(&head["number"]), quantity(&head["timestamp"]))
-        else {
-            anyhow::bail!("head without number or timestamp: {head}");
-        };
-        let late_ms = now_ms.abs_diff(timestamp * 1000);
-        out.send(Heard { node, number, late_ms }).await?;
-    }
-    Ok(())
-}
-
-fn quantity(value: &Value) -> Option<u64> {
-    u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
-}
-
-async fn warm_up(heard: &mut mpsc::Receiver<Heard>) -> anyhow::Result<()> {
-    loop {
-        let next = timeout(START_PATIENCE, heard.recv()).await?;
-        let next = next.ok_or_else(|| anyhow::anyhow!("subscriptions ended"))?;
-        if next.number >= WARM_UP {
-            return Ok(());
-        }
-    }
-}
-
-/// What each node's blocks were late by, and how many blocks were made meanwhile.
-async fn watch(heard: &mut mpsc::Receiver<Heard>, time: Duration) -> anyhow::Result<(Vec<Vec<u64>>, u64)> {
-    let start = Instant::now();
-    let mut errors = vec![Vec::new(); usize::from(NODES)];
-    let mut minute = 0;
-    let (mut newest, mut before) = (0, None);
-    while start.elapsed() < time {
-        let next = timeout(START_PATIENCE, heard.recv()).await?;
-        let next = next.ok_or_else(|| anyhow::anyhow!("subscriptions ended"))?;
-        newest = newest.max(next.number);
-        // The first block told of here may still come from the other nodes: it counts as made before.
-        let _ = before.get_or_insert(next.number);
-        if let Some(node) = errors.get_mut(usize::from(next.node)) {
-            node.push(next.late_ms);
-        }
-        if start.elapsed().as_secs() / 60 > minute {
-            minute = start.elapsed().as_secs() / 60;
-            let worst = errors.iter().flatten().max().copied().unwrap_or(0);
-            println!("minute {minute}: block {newest}, worst error {worst} ms");
-        }
-    }
-    Ok((errors, newest.saturating_sub(before.unwrap_or(newest))))
-}
-
 /// (round changes, blocks above round 0), the highest of all nodes.
 async fn counters(ports: &[Ports]) -> anyhow::Result<(u64, u64)> {
     let mut highest = (0, 0);
@@ -205,18 +157,35 @@ async fn counters(ports: &[Ports]) -> anyhow::Result<(u64, u64)> {
     Ok(highest)
 }
 
-fn report(errors: &mut [Vec<u64>], before: (u64, u64), after: (u64, u64)) {
-    println!("node  blocks  p50 ms  p99 ms  max ms");
-    for (node, errors) in errors.iter_mut().enumerate() {
-        errors.sort_unstable();
-        let at =
-            |percent: usize| errors.get(errors.len() * percent / 100).or(errors.last()).copied().unwrap_or(0);
-        println!("{node:4}  {:6}  {:6}  {:6}  {:6}", errors.len(), at(50), at(99), at(100));
+fn report(nodes: &mut [Node], sent: u64, before: (u64, u64), after: (u64, u64), lost: u64) {
+    println!("node  blocks  late p50 ms  p99 ms  max ms  interval off p50 ms  p99.9 ms  max ms");
+    for (number, node) in nodes.iter_mut().enumerate() {
+        node.late_ms.sort_unstable();
+        node.off_ms.sort_unstable();
+        println!(
+            "{number:4}  {:6}  {:11}  {:6}  {:6}  {:19}  {:8}  {:6}",
+            node.late_ms.len(),
+            per_mille(&node.late_ms, 500),
+            per_mille(&node.late_ms, 990),
+            per_mille(&node.late_ms, 1000),
+            per_mille(&node.off_ms, 500),
+            per_mille(&node.off_ms, 999),
+            per_mille(&node.off_ms, 1000),
+        );
     }
+    println!("transfers: {sent} acknowledged");
+    let worst = |of: fn(&Node) -> u64| nodes.iter().map(of).max().unwrap_or(0);
     println!(
-        "interval-error-max-ms={} round-changes={} round0-missed={}",
-        errors.iter().flatten().max().copied().unwrap_or(0),
+        "interval-error-max-ms={} interval-p999-error-ms={} round-changes={} round0-missed={} lost={lost}",
+        worst(|node| per_mille(&node.late_ms, 1000)),
+        worst(|node| per_mille(&node.off_ms, 999)),
         after.0 - before.0,
         after.1 - before.1
     );
+}
+
+/// The value that so many thousandths of the sorted values do not exceed.
+fn per_mille(sorted: &[u64], share: usize) -> u64 {
+    let rank = (sorted.len() * share).div_ceil(1000);
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
 }
