@@ -87,10 +87,7 @@ impl StateStore {
         let write = self.begin()?;
         // Block 0 holds nothing, as in a ledger that began with it.
         let head = StateHead { number: 0, ..block.head };
-        write_block(
-            &write,
-            &BlockEffects { head, receipts: &[], senders: &[], transaction_hashes: &[], ..*block },
-        )?;
+        write_block(&write, &BlockEffects { head, receipts: &[], senders: &[], transaction_hashes: &[] })?;
         write_block(&write, block)?;
         {
             let mut meta = write.open_table(META)?;
