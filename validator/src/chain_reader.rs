@@ -65,6 +65,12 @@ impl ChainReader for LedgerReader {
         hashes.iter().filter_map(|hash| self.pool.get(hash)).map(|pooled| pooled.raw.clone()).collect()
     }
 
+    fn each_pooled(&self, each: &mut dyn FnMut(&B256, &Bytes)) {
+        for pooled in self.pool.all() {
+            each(&pooled.recovered.hash, &pooled.raw);
+        }
+    }
+
     fn pooled_hashes(&self) -> Vec<(B256, u8, u32)> {
         let describe = |pooled: std::sync::Arc<crate::pool::Pooled>| {
             let size = u32::try_from(pooled.raw.len()).unwrap_or(u32::MAX);

@@ -51,6 +51,8 @@ pub trait ChainReader: Send + Sync + 'static {
     fn receipts(&self, hashes: &[B256]) -> Vec<Vec<ReceiptEnvelope>>;
     /// Pooled transactions that are known, EIP-2718 encoded, in the order asked for.
     fn pooled(&self, hashes: &[B256]) -> Vec<Bytes>;
+    /// Shows hash and EIP-2718 bytes of every pooled transaction.
+    fn each_pooled(&self, each: &mut dyn FnMut(&B256, &Bytes));
     /// Hash, type and EIP-2718 length of every pooled transaction.
     fn pooled_hashes(&self) -> Vec<(B256, u8, u32)>;
 }

@@ -52,7 +52,7 @@ pub use reader::{Account, At};
 pub use segment::{Prepared, SEGMENT_BLOCKS, Segment, SegmentError};
 pub use simulate::{MAX_SIMULATED_BLOCKS, SimulatedBlock, Simulation, SimulationBlock, SimulationCall};
 pub use spent::Spent;
-pub use trace::{TraceBounds, TraceSink};
+pub use trace::{Touched, TraceBounds, TraceSink};
 pub use transition::Transition;
 
 /// Why the EVM refuses a transaction.

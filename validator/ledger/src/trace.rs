@@ -4,6 +4,9 @@
 //! kept. Bounded in time and in what the tracer may note down.
 
 mod guard;
+mod touched;
+
+pub use touched::Touched;
 
 use crate::{
     At, Block, CallError, CallRequest, Ledger, Overrides, TraceError, Transaction, TransactionLocation,

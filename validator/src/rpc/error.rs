@@ -1,7 +1,7 @@
 //! Errors as clients see them (`node-facts` F.3).
 
 use super::memory::Exhausted;
-use crate::pool::PoolError;
+use crate::{ots_index::IndexError, pool::PoolError};
 use alloy_primitives::Bytes;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 use ledger::{CallError, InvalidTransaction, LedgerError, SimulateError, TraceError};
@@ -210,6 +210,13 @@ impl From<PoolError> for Failure {
             }
             other => Self::refused(other.to_string()),
         }
+    }
+}
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        tracing::error!(%error, "rpc: index could not be read");
+        Self::Internal
     }
 }
 
