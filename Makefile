@@ -128,14 +128,17 @@ soak: ## four nodes under light load for MINUTES=10 (PERIOD=2 s blocks); ends wi
 	cargo build --locked --release -p validator --bin quorate-validator --example soak
 	@$${CARGO_TARGET_DIR:-target}/release/examples/soak --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator --minutes $(MINUTES) --block-period $(or $(PERIOD),2)
 
-.PHONY: bench-sync bench-rpc
+.PHONY: bench-sync bench-rpc bench-snapshot
 BENCH_NODE := $${CARGO_TARGET_DIR:-target}/release/examples/bench_node
 bench-sync: ## a fresh node catches up with EMPTY=50000 empty and FULL=100 full blocks; ends with empty-blocks-per-second= mgas-per-second=
 	cargo build --locked --release -p validator --bin quorate-validator --example bench_node
 	@$(BENCH_NODE) sync --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
-bench-rpc: ## reads per second by method against chains of SIZES=1000,10000,100000 blocks, and while blocks are full; ends with call-p50-us= …
+bench-rpc: ## reads per second by method against chains of SIZES=1000,10000,100000 blocks, and while blocks are full; ends with call-p50-us= … call-p99-ratio= …
 	cargo build --locked --release -p validator --bin quorate-validator --example bench_node
 	@$(BENCH_NODE) rpc --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
+bench-snapshot: ## a state of ACCOUNTS=1000000 exported from one node and imported into another; ends with export-seconds= import-seconds=
+	cargo build --locked --release -p validator --bin quorate-validator --example bench_node
+	@$(BENCH_NODE) snapshot --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
 
 .PHONY: bench-state
 bench-state: ## block time while the state grows to ACCOUNTS=10000000 (minutes, 4 GB of disk); ends with growth= bytes-per-account=

@@ -33,4 +33,5 @@ pub mod setup;
 pub mod signatures;
 pub mod signer;
 pub mod sync;
+mod threads;
 pub mod votes;

@@ -38,7 +38,6 @@ mod web3;
 pub use chain::config::{RPC_NAMESPACES as NAMESPACES, RpcAccess, RpcLimits, RpcPort, RpcTls, RpcTransport};
 pub use server::{FileError, ServerHandle};
 pub use threads::serve_apart;
-pub(crate) use threads::stand_back;
 
 use crate::{ots_index::OtsIndex, pool::Pool, votes::PendingVotes};
 use alloy_primitives::Address;

@@ -62,7 +62,7 @@ pub fn spawn(
     });
     let writer = Writer { index, ledger, stop };
     let thread = std::thread::Builder::new().name("ots-index".into()).spawn(move || {
-        crate::rpc::stand_back();
+        crate::threads::stand_back();
         writer.run(&woken);
     })?;
     Ok(IndexThread(thread))

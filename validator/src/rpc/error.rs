@@ -49,7 +49,7 @@ pub(super) enum Failure {
     /// Known, but without meaning on this chain; Besu's code and text.
     #[error("Method not enabled")]
     NotEnabled,
-    /// State older than what is kept.
+    /// State, or blocks, older than what is kept; the code that other clients have for it.
     #[error("{0}")]
     Pruned(String),
     /// Our fault; the cause is in the log.
@@ -128,7 +128,9 @@ impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::UnknownBlock(_) => Self::unknown_block(),
-            LedgerError::StatePruned { .. } => Self::Pruned(error.to_string()),
+            LedgerError::StatePruned { .. } | LedgerError::HistoryPruned { .. } => {
+                Self::Pruned(error.to_string())
+            }
             LedgerError::TriePruned { .. } => Self::refused(error.to_string()),
             LedgerError::LogRange { .. } | LedgerError::LogResults { .. } => Self::Limit(error.to_string()),
             other => {
