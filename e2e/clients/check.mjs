@@ -1,5 +1,5 @@
 // Drives a node with ethers, viem, Foundry's cast and forge: deploy, type-0 and type-2 transactions, receipts, logs,
-// revert reasons, custom errors, traces, new heads. Works on a chain where gas is free, with an account that owns nothing.
+// revert reasons, custom errors, traces, subscriptions. Works on a chain where gas is free, with an account that owns nothing.
 //
 //   node check.mjs <http-url> <ws-url> <private key, or 0 for a new one per client>
 //
@@ -7,6 +7,7 @@
 import { checkCast } from './clients/cast.mjs'
 import { checkEthers } from './clients/ethers.mjs'
 import { checkForge } from './clients/forge.mjs'
+import { checkOpenRpc } from './clients/openrpc.mjs'
 import { checkViem } from './clients/viem.mjs'
 import { randomBytes } from 'node:crypto'
 
@@ -62,8 +63,9 @@ const describe = (result) => (['string', 'number', 'bigint'].includes(typeof res
 const account = () => (key === '0' ? `0x${randomBytes(32).toString('hex')}` : key)
 
 await stepper('node')('first block', firstBlock)
+await checkOpenRpc({ http, step: stepper('openrpc') })
 await checkEthers({ http, ws, key: account(), step: stepper('ethers') })
 await checkViem({ http, ws, key: account(), step: stepper('viem') })
 await checkCast({ http, ws, key: account(), step: stepper('cast') })
-await checkForge({ http, key: account(), step: stepper('forge') })
+await checkForge({ http, ws, key: account(), step: stepper('forge') })
 process.exit(0)

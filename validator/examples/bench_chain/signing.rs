@@ -43,6 +43,16 @@ impl Kind {
             Self::Payload1k => "payload1k",
         }
     }
+
+    /// Of so many transfers, how many of this kind make a run.
+    pub(crate) const fn of(self, transfers: usize) -> usize {
+        match self {
+            Self::Transfer => transfers,
+            Self::Erc20 => transfers / 5,
+            Self::Payload1k => transfers / 10,
+            Self::Storage => transfers / 20,
+        }
+    }
 }
 
 /// The accounts that offer load.

@@ -34,6 +34,16 @@ pub enum LedgerError {
     /// No such block here.
     #[error("unknown block {0}")]
     UnknownBlock(String),
+    /// Blocks that old came without bodies and receipts, with a snapshot.
+    #[error(
+        "pruned history unavailable: block {block} is older than {earliest}, the first one here; ask an archive node"
+    )]
+    HistoryPruned {
+        /// Asked for.
+        block: u64,
+        /// The first one that is here.
+        earliest: u64,
+    },
     /// The state of that block is no longer kept.
     #[error(
         "state of block {block} is not kept, oldest is {oldest}; raise the history kept, or ask an archive node"

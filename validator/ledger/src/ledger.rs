@@ -56,6 +56,8 @@ pub(crate) struct Chain {
     pub(crate) known_senders: OnceLock<Arc<dyn KnownSenders>>,
     pub(crate) clocks: Arc<Clocks>,
     pub(crate) tries: Arc<Tries>,
+    /// The first block whose body and receipts are here.
+    pub(crate) earliest: u64,
     head: SharedHead,
     /// Ends when the ledger is dropped.
     _writer: Writer,
@@ -116,6 +118,7 @@ impl Ledger {
             known_senders: OnceLock::new(),
             clocks,
             tries,
+            earliest: blocks.earliest()?,
             head,
             _writer: writer.map_err(OpenError::Thread)?,
             code: Mutex::new(LruCache::new(CODE_CACHE)),

@@ -42,6 +42,7 @@ pub use attributes::{BuildAttributes, Built, KnownSenders, Parameters, Recovered
 pub use call::{AccessListOutcome, CallOutcome, CallRequest, CallStatus, Overrides};
 pub use committed::{CommittedBlock, HeadInfo, TransactionLocation};
 pub use error::{CallError, CommitError, InvalidBlock, LedgerError, OpenError, SimulateError, TraceError};
+pub use ethereum::answers::BlobFees;
 pub use inspect::{FileStats, Files, InspectError, Stats, TableStats, Verified};
 pub use ledger::Ledger;
 pub use logs::{LogEntry, LogFilter};
@@ -52,7 +53,7 @@ pub use reader::{Account, At};
 pub use segment::{Prepared, SEGMENT_BLOCKS, Segment, SegmentError};
 pub use simulate::{MAX_SIMULATED_BLOCKS, SimulatedBlock, Simulation, SimulationBlock, SimulationCall};
 pub use spent::Spent;
-pub use trace::{TraceBounds, TraceSink};
+pub use trace::{Touched, TraceBounds, TraceSink};
 pub use transition::Transition;
 
 /// Why the EVM refuses a transaction.

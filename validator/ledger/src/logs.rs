@@ -14,6 +14,8 @@ pub struct LogFilter {
     pub addresses: Vec<Address>,
     /// For each position, any of these topics.
     pub topics: [Vec<B256>; 4],
+    /// Topics that a log must have at least: a position that matches everything matches nothing that is not there.
+    pub least_topics: usize,
 }
 
 /// A log and where it stands.
@@ -42,7 +44,8 @@ impl LogFilter {
         let any = |wanted: &[B256], got: Option<&B256>| {
             wanted.is_empty() || got.is_some_and(|topic| wanted.contains(topic))
         };
-        (self.addresses.is_empty() || self.addresses.contains(&log.address))
+        log.topics().len() >= self.least_topics
+            && (self.addresses.is_empty() || self.addresses.contains(&log.address))
             && self.topics.iter().enumerate().all(|(i, wanted)| any(wanted, log.topics().get(i)))
     }
 
@@ -64,6 +67,9 @@ impl Ledger {
         let (got, limit) = ((to + 1).saturating_sub(filter.from), self.chain.options.log_range_blocks);
         if got > limit {
             return Err(LedgerError::LogRange { got, limit });
+        }
+        if filter.from <= to && to > 0 {
+            self.kept(filter.from.max(1))?;
         }
         let mut found = Vec::new();
         for number in filter.from..=to {

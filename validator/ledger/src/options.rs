@@ -1,5 +1,7 @@
 //! What an operator of the ledger may choose; nothing here is consensus.
 
+use crate::SEGMENT_BLOCKS;
+
 /// Limits and sizes of one ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -18,6 +20,8 @@ pub struct Options {
     pub trie_bytes: usize,
     /// Page cache of the block file in bytes. Default 16 MiB.
     pub block_cache_bytes: usize,
+    /// Blocks of one segment at most, what durable commits are shared by while catching up. Default 8000.
+    pub segment_blocks: usize,
     /// Gas that one call or estimate may use. Default 50 M.
     pub call_gas_cap: u64,
     /// Blocks that one log query may span. Default 10,000.
@@ -36,6 +40,7 @@ impl Default for Options {
             state_cache_bytes: 128 << 20,
             trie_bytes: 192 << 20,
             block_cache_bytes: 16 << 20,
+            segment_blocks: SEGMENT_BLOCKS,
             call_gas_cap: 50_000_000,
             log_range_blocks: 10_000,
             log_results: 20_000,

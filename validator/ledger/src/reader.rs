@@ -54,6 +54,29 @@ impl Ledger {
         Ok(number.filter(|number| *number <= head))
     }
 
+    /// The first block whose body and receipts are here, and those of all after it: 0, or the block of the snapshot that
+    /// this ledger was made from.
+    pub fn earliest_block(&self) -> u64 {
+        self.chain.earliest
+    }
+
+    /// Height of a block, if it is here with its body and receipts.
+    fn whole(&self, at: At) -> Result<Option<u64>, LedgerError> {
+        let number = self.number(at)?;
+        number.map_or(Ok(()), |number| self.kept(number))?;
+        Ok(number)
+    }
+
+    /// Fails for a block before the first one that is here whole.
+    pub(crate) fn kept(&self, block: u64) -> Result<(), LedgerError> {
+        let earliest = self.chain.earliest;
+        if block > 0 && block < earliest {
+            Err(LedgerError::HistoryPruned { block, earliest })
+        } else {
+            Ok(())
+        }
+    }
+
     /// On-chain hash of a block, if it is here.
     pub fn block_hash(&self, at: At) -> Result<Option<B256>, LedgerError> {
         self.number(at)?.map_or(Ok(None), |number| self.chain.blocks.hash(number))
@@ -70,34 +93,45 @@ impl Ledger {
             let HeadInfo { header, hash, .. } = self.head();
             return Ok(Some((Header::clone(&header), hash)));
         }
-        self.number(at)?.map_or(Ok(None), |number| self.chain.blocks.header(number))
+        let Some(number) = self.number(at)? else { return Ok(None) };
+        let found = self.chain.blocks.header(number)?;
+        // Some headers before a snapshot's block come with it.
+        if found.is_none() {
+            self.kept(number)?;
+        }
+        Ok(found)
     }
 
     /// Body.
     pub fn body(&self, at: At) -> Result<Option<BlockBody>, LedgerError> {
-        self.number(at)?.map_or(Ok(None), |number| self.chain.blocks.body(number))
+        self.whole(at)?.map_or(Ok(None), |number| self.chain.blocks.body(number))
     }
 
     /// Sealed block, verbatim.
     pub fn block(&self, at: At) -> Result<Option<Block>, LedgerError> {
-        let Some(number) = self.number(at)? else { return Ok(None) };
+        let Some(number) = self.whole(at)? else { return Ok(None) };
         let (header, body) = (self.chain.blocks.header(number)?, self.chain.blocks.body(number)?);
         Ok(header.zip(body).map(|((header, _), body)| Block { header, body }))
     }
 
     /// Receipts, in order.
     pub fn receipts(&self, at: At) -> Result<Option<Vec<Receipt>>, LedgerError> {
-        self.number(at)?.map_or(Ok(None), |number| self.chain.state.receipts(number))
+        self.whole(at)?.map_or(Ok(None), |number| self.chain.state.receipts(number))
     }
 
     /// Senders of the transactions, in order.
     pub fn senders(&self, at: At) -> Result<Option<Vec<Address>>, LedgerError> {
-        self.number(at)?.map_or(Ok(None), |number| self.chain.state.senders(number))
+        self.whole(at)?.map_or(Ok(None), |number| self.chain.state.senders(number))
     }
 
     /// Genesis difficulty plus one per block (`qbft-facts` §1.1).
     pub fn total_difficulty(&self, number: u64) -> U256 {
         self.chain.genesis.header.difficulty.saturating_add(U256::from(number))
+    }
+
+    /// Base fee per gas of the block after `header`, wei; none before London.
+    pub fn next_base_fee(&self, header: &Header) -> Option<u64> {
+        rules::base_fee(&self.chain.genesis, header)
     }
 
     /// A transaction by hash, if it was included.

@@ -6,6 +6,7 @@
 use super::{
     Progress, SnapshotError, VERSION,
     frame::{FRONT, Frame, FrameReader, Kind, Place},
+    percent,
     record::{Order, Record},
     root::store_tries,
 };
@@ -254,7 +255,9 @@ impl<'a> Staged<'a> {
                 Ok::<_, SnapshotError>(Mark { place, order }.encode(&self.name()))
             })?;
             let [accounts, slots, codes] = self.state.flat()?.counts()?;
-            progress(&Progress { bytes: frames.place.offset, accounts, slots, codes, hashing: false });
+            let bytes = frames.place.offset;
+            let percent = percent(bytes, self.length);
+            progress(&Progress { bytes, accounts, slots, codes, percent, hashing: false });
             if let Some(end) = ended {
                 let is_end = end.kind == Kind::End && frames.place.offset == self.length;
                 let what = "state that ends otherwise than with its numbers and the file";

@@ -25,13 +25,21 @@ struct Config {
 #[serde(rename_all = "camelCase")]
 struct Rules {
     activation_time: u64,
-    /// There are no blobs.
-    blob_schedule: Option<()>,
+    /// None where there are no blobs.
+    blob_schedule: Option<BlobSchedule>,
     chain_id: U64,
     fork_id: FixedBytes<4>,
     precompiles: BTreeMap<String, Address>,
-    /// No block calls one on its own.
-    system_contracts: BTreeMap<String, Address>,
+    /// No block of a chain of ours calls one on its own.
+    system_contracts: BTreeMap<&'static str, Address>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BlobSchedule {
+    target: u64,
+    max: u64,
+    base_fee_update_fraction: u128,
 }
 
 fn config(context: &Context, _: &Args) -> Answer {
@@ -47,11 +55,15 @@ fn config(context: &Context, _: &Args) -> Answer {
     let genesis_time = schedule.genesis_time;
     let fork = |time: u64| Rules {
         activation_time: if time <= genesis_time { 0 } else { time },
-        blob_schedule: None,
+        blob_schedule: context.ledger.blob_params(header.number, time).map(|params| BlobSchedule {
+            target: params.target_blob_count,
+            max: params.max_blob_count,
+            base_fee_update_fraction: params.update_fraction,
+        }),
         chain_id: U64::from(context.chain_id()),
         fork_id: FixedBytes(schedule.current(header.number, time.max(genesis_time)).hash.0),
         precompiles: context.ledger.precompiles(header.number, time),
-        system_contracts: BTreeMap::new(),
+        system_contracts: context.ledger.system_contracts(header.number, time),
     };
     let passed = schedule.times.iter().rev().find(|time| **time <= header.timestamp);
     let mut coming = schedule.times.iter().filter(|time| **time > header.timestamp);
@@ -100,8 +112,9 @@ struct Window {
 }
 
 impl Kept {
-    fn all() -> Self {
-        Self { disabled: false, oldest_block: U64::ZERO, delete_strategy: None }
+    /// Everything from `oldest` on.
+    fn since(oldest: u64) -> Self {
+        Self { disabled: false, oldest_block: U64::from(oldest), delete_strategy: None }
     }
 
     /// The last `blocks` blocks, back to `oldest`.
@@ -114,15 +127,16 @@ impl Kept {
 fn capabilities(context: &Context, _: &Args) -> Answer {
     let head = context.ledger.head();
     let (oldest, kept) = (context.ledger.oldest_state()?, context.ledger.history_blocks());
+    let earliest = context.ledger.earliest_block();
     let proofs = ledger::PROOF_BLOCKS;
     let proved = oldest.max(head.number.saturating_sub(proofs));
     json(&Capabilities {
         head: Head { number: U64::from(head.number), hash: head.hash },
-        state: if kept == 0 { Kept::all() } else { Kept::window(oldest, kept) },
-        tx: Kept::all(),
-        logs: Kept::all(),
-        receipts: Kept::all(),
-        blocks: Kept::all(),
+        state: if kept == 0 { Kept::since(oldest) } else { Kept::window(oldest, kept) },
+        tx: Kept::since(earliest),
+        logs: Kept::since(earliest),
+        receipts: Kept::since(earliest),
+        blocks: Kept::since(earliest),
         stateproofs: Kept::window(proved, if kept == 0 { proofs } else { proofs.min(kept) }),
     })
 }

@@ -38,12 +38,6 @@ pub(crate) fn memory(pid: u32) -> anyhow::Result<Memory> {
     Ok(Memory { resident: bytes("VmRSS:")?, peak: bytes("VmHWM:")? })
 }
 
-/// Starts counting the peak anew.
-pub(crate) fn forget_peak(pid: u32) {
-    // Without the right to, the peak stays that of the whole life.
-    let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
-}
-
 /// Bytes that the files of a folder take on disk.
 pub(crate) fn disk(path: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt as _;
