@@ -109,7 +109,9 @@ impl<CTX: ContextTr> Inspector<CTX> for Faults {
             self.note_refund();
         }
         let action = interpreter.bytecode.action().as_ref();
-        let Some(result) = action.and_then(|action| action.instruction_result()) else { return };
+        let Some(result) = action.and_then(revm::interpreter::InterpreterAction::instruction_result) else {
+            return;
+        };
         if result.is_halt() {
             let name = self.last.and_then(|step| undefined(step.opcode));
             let error = begins(result).then(|| text(result, self.last)).flatten();
