@@ -10,6 +10,7 @@
 pub mod compact;
 pub(crate) mod held;
 pub mod preview;
+pub(crate) mod searches;
 
 use crate::PeerId;
 use crate::eth::{
