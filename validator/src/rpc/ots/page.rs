@@ -7,12 +7,12 @@ use crate::{
         context::Context,
         dispatch::{Answer, Method, Run, json, method},
         error::Failure,
-        eth::block::{Found, find},
+        eth::block::find,
         format::{Before, RpcReceipt, RpcTransaction, place},
     },
 };
 use alloy_primitives::{Address, U64};
-use ledger::{At, Receipt};
+use ledger::{At, Receipt, StoredBlock};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use std::time::Duration;
@@ -127,7 +127,7 @@ fn show(context: &Context, found: &[Appearance], (first_page, last_page): (bool,
 }
 
 impl Shown {
-    fn add(&mut self, found: &Found, receipts: &[Receipt], position: usize) -> Result<(), Failure> {
+    fn add(&mut self, found: &StoredBlock, receipts: &[Receipt], position: usize) -> Result<(), Failure> {
         let rows = (
             found.block.body.transactions.get(position),
             found.senders.get(position),
