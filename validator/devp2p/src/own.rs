@@ -8,6 +8,7 @@
 
 pub mod compact;
 pub(crate) mod held;
+pub(crate) mod searches;
 
 use crate::PeerId;
 use crate::eth::{

@@ -43,6 +43,7 @@ pub use attributes::{BuildAttributes, Built, KnownSenders, Parameters, Recovered
 pub use call::{AccessListOutcome, CallOutcome, CallRequest, CallStatus, Overrides};
 pub use committed::{CommittedBlock, HeadInfo, TransactionLocation};
 pub use error::{CallError, CommitError, InvalidBlock, LedgerError, OpenError, SimulateError, TraceError};
+pub use ethereum::answers::BlobFees;
 pub use inspect::{FileStats, Files, InspectError, Stats, TableStats, Verified};
 pub use ledger::Ledger;
 pub use logs::{LogEntry, LogFilter};

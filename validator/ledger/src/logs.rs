@@ -14,6 +14,8 @@ pub struct LogFilter {
     pub addresses: Vec<Address>,
     /// For each position, any of these topics.
     pub topics: [Vec<B256>; 4],
+    /// Topics that a log must have at least: a position that matches everything matches nothing that is not there.
+    pub least_topics: usize,
 }
 
 /// A log and where it stands.
@@ -42,7 +44,8 @@ impl LogFilter {
         let any = |wanted: &[B256], got: Option<&B256>| {
             wanted.is_empty() || got.is_some_and(|topic| wanted.contains(topic))
         };
-        (self.addresses.is_empty() || self.addresses.contains(&log.address))
+        log.topics().len() >= self.least_topics
+            && (self.addresses.is_empty() || self.addresses.contains(&log.address))
             && self.topics.iter().enumerate().all(|(i, wanted)| any(wanted, log.topics().get(i)))
     }
 

@@ -129,6 +129,11 @@ impl Ledger {
         self.chain.genesis.header.difficulty.saturating_add(U256::from(number))
     }
 
+    /// Base fee per gas of the block after `header`, wei; none before London.
+    pub fn next_base_fee(&self, header: &Header) -> Option<u64> {
+        rules::base_fee(&self.chain.genesis, header)
+    }
+
     /// A transaction by hash, if it was included.
     pub fn transaction(&self, hash: TxHash) -> Result<Option<TransactionLocation>, LedgerError> {
         let Some((number, index)) = self.chain.state.transaction(&hash)? else { return Ok(None) };

@@ -6,7 +6,7 @@ use crate::rpc::{
     context::Context,
     dispatch::{Answer, Method, Run, json, method},
     error::Failure,
-    eth::block::find,
+    eth::block::{find, total_difficulty},
     format::{RpcBlock, RpcReceipt},
 };
 use alloy_consensus::Transaction;
@@ -111,7 +111,7 @@ fn transactions(context: &Context, args: &Args) -> Answer {
         *rows = rows.drain(range.clone()).map(short_input).collect();
     }
     let receipts = context.ledger.receipts(At::Number(found.block.header.number))?.unwrap_or_default();
-    let receipts = RpcReceipt::of_block(&found.block, found.hash, &found.senders, &receipts);
+    let receipts = RpcReceipt::of_block(&found.block, found.hash, &found.senders, &receipts, None);
     let timestamp = U64::from(found.block.header.timestamp);
     let row = |receipt: &RpcReceipt| {
         let mut row = object(receipt)?;
@@ -133,7 +133,7 @@ fn short_input(mut row: Value) -> Value {
 }
 
 fn shown(context: &Context, found: &StoredBlock, full: bool) -> RpcBlock {
-    let difficulty = Some(context.ledger.total_difficulty(found.block.header.number));
+    let difficulty = total_difficulty(context, found.block.header.number);
     RpcBlock::new(&found.block, found.hash, difficulty, full.then_some(found.senders.as_slice()))
 }
 

@@ -145,7 +145,7 @@ impl Shown {
         let before = Before::after(receipts.get(..position).unwrap_or_default());
         self.txs.push(to_raw_value(&RpcTransaction::new(tx, *sender, Some(&place)))?);
         self.receipts.push(to_raw_value(&TimedReceipt {
-            receipt: RpcReceipt::new(tx, *sender, &place, receipt, before),
+            receipt: RpcReceipt::new(tx, *sender, &place, receipt, before, None),
             timestamp: U64::from(found.block.header.timestamp),
         })?);
         Ok(())
