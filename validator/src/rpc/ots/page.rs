@@ -7,12 +7,12 @@ use crate::{
         context::Context,
         dispatch::{Answer, Method, Run, json, method},
         error::Failure,
-        eth::block::{Found, find},
+        eth::block::find,
         format::{Before, RpcReceipt, RpcTransaction, place},
     },
 };
 use alloy_primitives::{Address, U64};
-use ledger::{At, Receipt};
+use ledger::{At, Receipt, StoredBlock};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use std::time::Duration;
@@ -130,7 +130,7 @@ fn show(context: &Context, found: &[Appearance], (first_page, last_page): (bool,
 impl Shown {
     fn add(
         &mut self,
-        found: &Found,
+        found: &StoredBlock,
         receipts: &[Receipt],
         position: usize,
         blob_price: Option<u128>,
