@@ -71,15 +71,12 @@ pub(crate) fn prune(
         pruned = Some(block);
         let part = more.range((block, 0)..=(block, u32::MAX))?.next_back().transpose()?;
         let part = part.map(|(key, keys)| (key.value(), keys.value().to_vec()));
-        let forgotten = match part {
-            Some((key, keys)) => {
-                more.remove(key)?;
-                forget(write, block, &keys)?
-            }
-            None => {
-                changed.remove(block)?;
-                forget(write, block, &keys)?
-            }
+        let forgotten = if let Some((key, keys)) = part {
+            more.remove(key)?;
+            forget(write, block, &keys)?
+        } else {
+            changed.remove(block)?;
+            forget(write, block, &keys)?
         };
         left = left.saturating_sub(forgotten.max(1));
     }
