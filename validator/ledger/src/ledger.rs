@@ -5,6 +5,7 @@ use crate::{
     candidates::Candidates,
     consensus::NextHeight,
     execute::block::Executed,
+    recent::Recent,
     spent::Clocks,
     store::{
         Place,
@@ -62,6 +63,7 @@ pub(crate) struct Chain {
     /// Ends when the ledger is dropped.
     _writer: Writer,
     code: Mutex<LruCache<B256, Bytecode>>,
+    pub(crate) recent: Recent,
 }
 
 /// The head and the state after it, taken together so that a reader never sees one without the other.
@@ -122,6 +124,7 @@ impl Ledger {
             head,
             _writer: writer.map_err(OpenError::Thread)?,
             code: Mutex::new(LruCache::new(CODE_CACHE)),
+            recent: Recent::default(),
             genesis,
             options,
             blocks,

@@ -8,9 +8,10 @@ use crate::rpc::{
     error::Failure,
     format::{RpcBlock, RpcHeader, RpcReceipt, RpcUncle},
 };
-use alloy_primitives::{Address, B256, U64, U256};
+use alloy_primitives::{U64, U256};
 use chain::genesis::Engine;
-use ledger::{At, Block};
+use ledger::{At, StoredBlock};
+use std::sync::Arc;
 
 pub(in crate::rpc) const METHODS: &[Method] = &[
     method("eth_getBlockByNumber", 2, Run::Read(by_number)),
@@ -26,20 +27,9 @@ pub(in crate::rpc) const METHODS: &[Method] = &[
     method("eth_getUncleByBlockHashAndIndex", 2, Run::Read(uncle_by_hash)),
 ];
 
-/// A block with its hash and, when asked for, the senders of its transactions.
-pub(in crate::rpc) struct Found {
-    pub(in crate::rpc) block: Block,
-    pub(in crate::rpc) hash: B256,
-    pub(in crate::rpc) senders: Vec<Address>,
-}
-
 /// Looks a block up; `None` when it is not here.
-pub(in crate::rpc) fn find(context: &Context, at: At) -> Result<Option<Found>, Failure> {
-    let Some(number) = context.ledger.number(at)? else { return Ok(None) };
-    let at = At::Number(number);
-    let (block, hash) = (context.ledger.block(at)?, context.ledger.block_hash(at)?);
-    let senders = context.ledger.senders(at)?.unwrap_or_default();
-    Ok(block.zip(hash).map(|(block, hash)| Found { block, hash, senders }))
+pub(in crate::rpc) fn find(context: &Context, at: At) -> Result<Option<Arc<StoredBlock>>, Failure> {
+    Ok(context.ledger.stored_block(at)?)
 }
 
 fn by_number(context: &Context, args: &Args) -> Answer {

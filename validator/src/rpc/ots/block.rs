@@ -6,12 +6,12 @@ use crate::rpc::{
     context::Context,
     dispatch::{Answer, Method, Run, json, method},
     error::Failure,
-    eth::block::{Found, find, total_difficulty},
+    eth::block::{find, total_difficulty},
     format::{RpcBlock, RpcReceipt},
 };
 use alloy_consensus::Transaction;
 use alloy_primitives::{U64, U256};
-use ledger::At;
+use ledger::{At, StoredBlock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json as value};
 
@@ -79,7 +79,7 @@ fn details(context: &Context, at: At) -> Answer {
     })
 }
 
-fn fees(context: &Context, found: &Found) -> Result<U256, Failure> {
+fn fees(context: &Context, found: &StoredBlock) -> Result<U256, Failure> {
     let header = &found.block.header;
     let receipts = context.ledger.receipts(At::Number(header.number))?.unwrap_or_default();
     let mut before = 0;
@@ -132,7 +132,7 @@ fn short_input(mut row: Value) -> Value {
     row
 }
 
-fn shown(context: &Context, found: &Found, full: bool) -> RpcBlock {
+fn shown(context: &Context, found: &StoredBlock, full: bool) -> RpcBlock {
     let difficulty = total_difficulty(context, found.block.header.number);
     RpcBlock::new(&found.block, found.hash, difficulty, full.then_some(found.senders.as_slice()))
 }
