@@ -7,6 +7,7 @@
 import { checkCast } from './clients/cast.mjs'
 import { checkEthers } from './clients/ethers.mjs'
 import { checkForge } from './clients/forge.mjs'
+import { checkOpenRpc } from './clients/openrpc.mjs'
 import { checkViem } from './clients/viem.mjs'
 import { randomBytes } from 'node:crypto'
 
@@ -62,6 +63,7 @@ const describe = (result) => (['string', 'number', 'bigint'].includes(typeof res
 const account = () => (key === '0' ? `0x${randomBytes(32).toString('hex')}` : key)
 
 await stepper('node')('first block', firstBlock)
+await checkOpenRpc({ http, step: stepper('openrpc') })
 await checkEthers({ http, ws, key: account(), step: stepper('ethers') })
 await checkViem({ http, ws, key: account(), step: stepper('viem') })
 await checkCast({ http, ws, key: account(), step: stepper('cast') })
