@@ -180,9 +180,18 @@ fn execute(ledger: &Ledger, preview: &Preview, found: Vec<Recovered>, budget: Du
         gas_limit_target: ledger.parameters().ok()?.gas_limit_target,
     };
     let mut found = found.into_iter();
-    let built = ledger.build(&attributes, || found.next(), || began.elapsed() > budget).ok()?;
-    tracing::debug!(height = preview.height, took = ?began.elapsed(), "preview was run");
-    Some(built.hash)
+    let built = ledger.rehearse(&attributes, || found.next(), || began.elapsed() > budget);
+    let (height, took) = (preview.height, began.elapsed());
+    match built {
+        Ok(built) => {
+            tracing::debug!(height, ?took, "preview was run");
+            Some(built.hash)
+        }
+        Err(reason) => {
+            tracing::debug!(height, ?took, %reason, "preview was not run");
+            None
+        }
+    }
 }
 
 #[cfg(test)]
