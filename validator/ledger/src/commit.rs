@@ -35,7 +35,7 @@ impl Ledger {
         chain.state.room()?;
         chain.clocks.block_file.time(|| chain.blocks.append(&sealed.header, &sealed.body, hash))?;
         let header = Arc::new(sealed.header.clone());
-        chain.advance(HeadInfo { number: header.number, hash, header }, &executed)?;
+        let executed = chain.advance(HeadInfo { number: header.number, hash, header }, executed)?;
         Ok(Arc::new(committed(sealed, hash, &executed)))
     }
 }

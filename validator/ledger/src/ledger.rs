@@ -186,14 +186,24 @@ impl Chain {
     }
 
     /// Moves the head to an executed block that is durable in the block file; its state is written behind it.
-    pub(crate) fn advance(&self, info: HeadInfo, executed: &Arc<Executed>) -> Result<(), LedgerError> {
-        let retired = self.tries.adopt(&executed.diff.tries);
+    pub(crate) fn advance(
+        &self,
+        info: HeadInfo,
+        mut executed: Arc<Executed>,
+    ) -> Result<Arc<Executed>, LedgerError> {
+        // The candidate is nobody else's from here on, so that what waits to be written keeps no version of the tries alive.
+        self.candidates.move_to(info.hash);
+        let tries = match Arc::get_mut(&mut executed) {
+            Some(own) => std::mem::take(&mut own.diff.tries),
+            None => executed.diff.tries.clone(),
+        };
+        let retired = self.tries.adopt(&tries);
         let parent = self.head();
         let tally = self.next_tally(&parent, &info)?;
         let next = self.carried(&parent, &info, &executed.diff);
-        let layer = Layer::of_block(info.number, Arc::clone(executed), retired);
+        let layer = Layer::of_block(info.number, Arc::clone(&executed), retired);
         self.settle(Head { info, view: parent.view.clone(), next, tally }, layer);
-        Ok(())
+        Ok(executed)
     }
 
     /// Moves the head to the last block of a layer, all of which are durable in the block file.
@@ -217,7 +227,8 @@ impl Chain {
         let executed = validate::execute(self, &parent, &block, hash)?;
         let info = HeadInfo { number, hash, header: Arc::new(block.header) };
         self.state.room()?;
-        Ok(self.advance(info, &Arc::new(executed))?)
+        self.advance(info, Arc::new(executed))?;
+        Ok(())
     }
 
     /// Code by hash, analysed once.

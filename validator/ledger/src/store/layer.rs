@@ -19,6 +19,8 @@ const SLOT: usize = 350;
 const BRANCH: usize = 300;
 const TRANSACTION: usize = 450;
 const LOG: usize = 200;
+/// What a changed account takes the place of in the trie.
+const REPLACED: usize = 1500;
 
 /// Some blocks in a row.
 pub(crate) struct Layer {
@@ -74,7 +76,9 @@ impl Layer {
     /// One block.
     pub(crate) fn of_block(number: u64, executed: Arc<Executed>, retired: Option<Trie>) -> Self {
         let last = Pending::of(number, executed.hash, &executed.diff);
-        Self { _retired: retired, ..Self::of_segment(vec![(number, executed)], Arc::new(last)) }
+        let replaced = retired.as_ref().map_or(0, |_| executed.diff.accounts.len() * REPLACED);
+        let layer = Self::of_segment(vec![(number, executed)], Arc::new(last));
+        Self { bytes: layer.bytes + replaced, _retired: retired, ..layer }
     }
 
     /// Several, and what they changed together.

@@ -33,7 +33,7 @@ pub(crate) struct NewTries {
 }
 
 impl Tries {
-    /// Nothing in memory yet, and at most `bytes` later, nearly; twice that between a block and the next trim.
+    /// Nothing in memory yet, and at most `bytes` later, nearly; an eighth more between a block and the next trim.
     pub(crate) fn within(bytes: usize) -> Self {
         let inner = Inner { epoch: 0, accounts: None, storage: LruCache::unbounded(), weight: 0 };
         Self { bytes: bytes / 2, inner: Mutex::new(inner) }
@@ -64,7 +64,7 @@ impl Tries {
         let mut retired = None;
         if let Some(accounts) = &new.accounts {
             // Above the bound it is thinned by [`Self::trim`]; far above, here.
-            let accounts = accounts.clone().within(self.bytes.saturating_mul(2));
+            let accounts = accounts.clone().within(self.bytes.saturating_add(self.bytes / 4));
             retired = inner.accounts.replace(accounts);
         }
         for (account, trie) in &new.storage {
