@@ -119,15 +119,22 @@ fn show(context: &Context, found: &[Appearance], (first_page, last_page): (bool,
         let at = At::Number(*block);
         let Some(block) = find(context, at)? else { continue };
         let receipts = context.ledger.receipts(at)?.unwrap_or_default();
+        let blob_price = context.ledger.blob_fees(&block.block.header).map(|fees| fees.price);
         for place in places.iter().take(MAX_OF_BLOCK) {
-            shown.add(&block, &receipts, place.index as usize)?;
+            shown.add(&block, &receipts, place.index as usize, blob_price)?;
         }
     }
     json(&shown)
 }
 
 impl Shown {
-    fn add(&mut self, found: &StoredBlock, receipts: &[Receipt], position: usize) -> Result<(), Failure> {
+    fn add(
+        &mut self,
+        found: &StoredBlock,
+        receipts: &[Receipt],
+        position: usize,
+        blob_price: Option<u128>,
+    ) -> Result<(), Failure> {
         let rows = (
             found.block.body.transactions.get(position),
             found.senders.get(position),
@@ -145,7 +152,7 @@ impl Shown {
         let before = Before::after(receipts.get(..position).unwrap_or_default());
         self.txs.push(to_raw_value(&RpcTransaction::new(tx, *sender, Some(&place)))?);
         self.receipts.push(to_raw_value(&TimedReceipt {
-            receipt: RpcReceipt::new(tx, *sender, &place, receipt, before, None),
+            receipt: RpcReceipt::new(tx, *sender, &place, receipt, before, blob_price),
             timestamp: U64::from(found.block.header.timestamp),
         })?);
         Ok(())
