@@ -47,16 +47,18 @@ test: ## everything: lints, unit tests, consensus under attack, contracts, chart
 	  e2e="make --no-print-directory e2e"
 
 .PHONY: lint fmt sizes arch deny
-# fuzz/ is a workspace of its own that shares no build with this one and ships nothing: formatted and measured, but left out
-# of clippy, which would compile all it stands on once more, and of the licence check.
+# fuzz/ and e2e/clients/rust/ are workspaces of their own that share no build with this one and ship nothing: formatted and
+# measured, but left out of clippy, which would compile all they stand on once more, and of the licence check.
 lint: ## formatting, clippy and documentation, warnings denied
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	cargo fmt --manifest-path e2e/clients/rust/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets --features e2e/cluster -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items --features qbft-sim/real
 fmt: ## format the Rust code
 	cargo fmt --all
 	cargo fmt --manifest-path fuzz/Cargo.toml
+	cargo fmt --manifest-path e2e/clients/rust/Cargo.toml
 sizes: ## files and functions within their bounds
 	@build/check-sizes
 arch: ## direction rules of the crates
@@ -105,7 +107,7 @@ operator-test: ## operator against a real API server
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
-clients: ## ethers, viem, cast, forge, web3.py and ethclient against live nodes (CLIENTS="node python go" for some)
+clients: ## ethers, viem, cast, forge, web3.py, ethclient and alloy against live nodes (CLIENTS="node python go rust" for some)
 	@e2e/clients/run
 chart: ## lint and render the Helm chart
 	@charts/check
@@ -122,18 +124,21 @@ generated: crds ## regenerate everything that is generated, and show what change
 
 ## Measuring it
 .PHONY: soak
-soak: ## four nodes for MINUTES=10; ends with the interval error and round changes
+soak: ## four nodes under light load for MINUTES=10 (PERIOD=2 s blocks); ends with interval errors, round changes, lost
 	cargo build --locked --release -p validator --bin quorate-validator --example soak
-	@$${CARGO_TARGET_DIR:-target}/release/examples/soak --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator --minutes $(MINUTES)
+	@$${CARGO_TARGET_DIR:-target}/release/examples/soak --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator --minutes $(MINUTES) --block-period $(or $(PERIOD),2)
 
-.PHONY: bench-sync bench-rpc
+.PHONY: bench-sync bench-rpc bench-snapshot
 BENCH_NODE := $${CARGO_TARGET_DIR:-target}/release/examples/bench_node
 bench-sync: ## a fresh node catches up with EMPTY=50000 empty and FULL=100 full blocks; ends with empty-blocks-per-second= mgas-per-second=
 	cargo build --locked --release -p validator --bin quorate-validator --example bench_node
 	@$(BENCH_NODE) sync --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
-bench-rpc: ## reads per second by method against chains of SIZES=1000,10000,100000 blocks, and while blocks are full; ends with call-p50-us= …
+bench-rpc: ## reads per second by method against chains of SIZES=1000,10000,100000 blocks, and while blocks are full; ends with call-p50-us= … call-p99-ratio= …
 	cargo build --locked --release -p validator --bin quorate-validator --example bench_node
 	@$(BENCH_NODE) rpc --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
+bench-snapshot: ## a state of ACCOUNTS=1000000 exported from one node and imported into another; ends with export-seconds= import-seconds=
+	cargo build --locked --release -p validator --bin quorate-validator --example bench_node
+	@$(BENCH_NODE) snapshot --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
 
 .PHONY: bench-state
 bench-state: ## block time while the state grows to ACCOUNTS=10000000 (minutes, 4 GB of disk); ends with growth= bytes-per-account=

@@ -1,5 +1,5 @@
 // Drives a node with ethers, viem, Foundry's cast and forge: deploy, type-0 and type-2 transactions, receipts, logs,
-// revert reasons, custom errors, traces, new heads. Works on a chain where gas is free, with an account that owns nothing.
+// revert reasons, custom errors, traces, subscriptions. Works on a chain where gas is free, with an account that owns nothing.
 //
 //   node check.mjs <http-url> <ws-url> <private key, or 0 for a new one per client>
 //
@@ -65,5 +65,5 @@ await stepper('node')('first block', firstBlock)
 await checkEthers({ http, ws, key: account(), step: stepper('ethers') })
 await checkViem({ http, ws, key: account(), step: stepper('viem') })
 await checkCast({ http, ws, key: account(), step: stepper('cast') })
-await checkForge({ http, key: account(), step: stepper('forge') })
+await checkForge({ http, ws, key: account(), step: stepper('forge') })
 process.exit(0)

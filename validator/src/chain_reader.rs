@@ -17,7 +17,14 @@ pub struct LedgerReader {
 
 /// A store that fails has its fault reported by whoever writes; a peer gets nothing.
 fn found<T>(read: Result<Option<T>, LedgerError>) -> Option<T> {
-    read.inspect_err(|error| tracing::warn!(%error, "cannot answer a peer")).ok().flatten()
+    match read {
+        Ok(found) => found,
+        Err(LedgerError::HistoryPruned { .. }) => None,
+        Err(error) => {
+            tracing::warn!(%error, "cannot answer a peer");
+            None
+        }
+    }
 }
 
 impl ChainReader for LedgerReader {
@@ -27,6 +34,7 @@ impl ChainReader for LedgerReader {
             head_number: head.number,
             head_hash: head.hash,
             head_timestamp: head.header.timestamp,
+            earliest: self.ledger.earliest_block(),
             total_difficulty: self.ledger.total_difficulty(head.number),
         }
     }
@@ -55,6 +63,12 @@ impl ChainReader for LedgerReader {
 
     fn pooled(&self, hashes: &[B256]) -> Vec<Bytes> {
         hashes.iter().filter_map(|hash| self.pool.get(hash)).map(|pooled| pooled.raw.clone()).collect()
+    }
+
+    fn each_pooled(&self, each: &mut dyn FnMut(&B256, &Bytes)) {
+        for pooled in self.pool.all() {
+            each(&pooled.recovered.hash, &pooled.raw);
+        }
     }
 
     fn pooled_hashes(&self) -> Vec<(B256, u8, u32)> {

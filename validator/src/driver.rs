@@ -33,6 +33,7 @@ use crate::{
     votes::PendingVotes,
 };
 use alloy_primitives::{Address, B256};
+use build::FinishTime;
 use chain::{
     client::{ClientProfile, WireRules},
     genesis::MessageEncoding,
@@ -132,6 +133,8 @@ pub struct Driver {
     heard: Heard,
     own: Own,
     strikes: Strikes,
+    /// How long blocks took to be finished.
+    finish: Arc<FinishTime>,
     /// Highest height whose round 0 waits for no transactions any more.
     hurried: u64,
     /// When the network last forgot what it had delivered because something was dropped.
@@ -189,6 +192,7 @@ impl Driver {
             heard: Heard::default(),
             own: Own::default(),
             strikes: Strikes::default(),
+            finish: Arc::default(),
             hurried: 0,
             forgot: Instant::now(),
             retry: None,
@@ -272,6 +276,7 @@ impl Driver {
 
     fn on_message(&mut self, checked: Checked) {
         let Checked { from, code, payload, message } = checked;
+        tracing::debug!(height = message.height(), code, bytes = payload.len(), "consensus message checked");
         self.heard.note(message.author(), message.height(), unix_ms());
         let is_current = message.height() == self.instance.height();
         match self.step(Input::Message(message)) {

@@ -38,7 +38,7 @@ pub async fn route(mut events: Events, routes: Routes, stop: CancellationToken) 
         match event {
             Event::PeerUp { peer } => {
                 tracing::info!(peer = %peer.remote, client = %peer.client, inbound = peer.inbound, "peer connected");
-                routes.sync.hint(Hint::Peers);
+                routes.sync.hint(Hint::Connected(peer.id));
                 if peer.istanbul {
                     routes.verifier.arrived(peer.id);
                 }

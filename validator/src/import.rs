@@ -17,9 +17,12 @@ use alloy_primitives::Address;
 use chain::Extra;
 use devp2p::Network;
 use ledger::{Block, CommitError, CommittedBlock, HeadInfo, Ledger};
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 use tokio::sync::{Mutex, broadcast, watch};
 
@@ -182,10 +185,13 @@ impl Importer {
     async fn commit(&self, sealed: Block) -> Result<Arc<CommittedBlock>, ImportError> {
         let (ledger, pool, faults) = (self.ledger.clone(), self.pool.clone(), self.faults.clone());
         let commit = move || {
+            let began = Instant::now();
             let committed = ledger.commit(sealed)?;
+            let ledger = began.elapsed();
             if let Err(error) = pool.on_new_head(&committed) {
                 faults.report(format!("transaction pool: {error}"));
             }
+            tracing::debug!(number = committed.block.header.number, ?ledger, all = ?began.elapsed(), "block committed");
             Ok(committed)
         };
         let outcome = tokio::task::spawn_blocking(commit).await.map_err(|_| ImportError::Stopping)?;

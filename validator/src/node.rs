@@ -12,6 +12,7 @@ use crate::{
     journal::{self, Decision, JournalError, Opened},
     metrics::Metrics,
     node_view::View,
+    ots_index::{self, IndexError, IndexThread, OtsIndex},
     pool::{self, Limits, Pool},
     rpc::{self, RpcError, RpcOptions, ServerHandle},
     seat_proof::SeatProver,
@@ -57,6 +58,9 @@ pub enum NodeError {
     /// The vote journal, while it was being taken into use.
     #[error("vote journal: {0}")]
     Refusal(#[from] journal::Refusal),
+    /// The index from addresses to transactions.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// The network.
     #[error(transparent)]
     Network(#[from] devp2p::StartError),
@@ -80,6 +84,7 @@ impl NodeError {
         match self {
             Self::Open(error) => !matches!(error, OpenError::Ledger(_)),
             Self::Journal(error) => !matches!(error, JournalError::Io { .. }),
+            Self::Index(error) => matches!(error, IndexError::Genesis { .. } | IndexError::Corrupt(_)),
             Self::DataDir { .. } | Self::Network(_) | Self::Health(_) | Self::Pool(_) | Self::Rpc(_) => true,
             Self::Ledger(_) | Self::Refusal(_) | Self::Thread(_) | Self::CutShort => false,
         }
@@ -87,9 +92,12 @@ impl NodeError {
 }
 
 /// The stores, open.
+#[derive(Clone)]
 struct Stores {
     ledger: Ledger,
     pool: Pool,
+    /// If it is kept.
+    ots: Option<Arc<OtsIndex>>,
 }
 
 /// Runs a node until `stop` is cancelled, then stops it in order: first voting, then peers, then the stores.
@@ -105,7 +113,8 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
     let data_dir = PathBuf::from(&setup.config.data_dir);
     // Ports first: a taken one is told before anything on disk is touched.
     let health_port = health::listen(setup.listen.metrics).await?;
-    let Stores { ledger, pool } = open_stores(&setup, data_dir.clone()).await?;
+    let stores = open_stores(&setup, data_dir.clone()).await?;
+    let Stores { ledger, pool, .. } = stores.clone();
     let (voter, journal_thread) = open_voter(&setup, &data_dir, &ledger, &metrics).await?;
     let importer = Arc::new(Importer::new(
         ledger.clone(),
@@ -123,7 +132,8 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
     let tasks = TaskTracker::new();
     // Before anything is voted on: what can fail at a start fails here, and leaves nothing half done.
     let votes = PendingVotes::default();
-    let rpc = serve_rpc(&setup, &ledger, &pool, &importer, &network, &metrics, &votes).await?;
+    let rpc = serve_rpc(&setup, &stores, &importer, &network, &metrics, &votes).await?;
+    let index_thread = keep_index(stores, &importer, &tasks, &stop)?;
     let parts = Parts {
         ledger: ledger.clone(),
         pool: pool.clone(),
@@ -163,12 +173,13 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
     let head = ledger.head();
     tracing::info!(head = head.number, genesis = %setup.genesis.hash, family = ?setup.genesis.family, "node is running");
     stop.cancelled().await;
-    shut_down(rpc, network, tasks, ledger, journal_thread).await
+    shut_down(rpc, network, tasks, ledger, (journal_thread, index_thread)).await
 }
 
 async fn open_stores(setup: &Setup, data_dir: PathBuf) -> Result<Stores, NodeError> {
     let genesis = setup.genesis.clone();
     let limits = setup.config.rpc.as_ref().map(|rpc| rpc.limits).unwrap_or_default();
+    let keeps_index = setup.config.rpc.as_ref().is_some_and(|rpc| rpc.ots_index);
     let options = Options {
         call_gas_cap: limits.call_gas,
         log_range_blocks: limits.log_blocks,
@@ -182,7 +193,10 @@ async fn open_stores(setup: &Setup, data_dir: PathBuf) -> Result<Stores, NodeErr
         let pool = Pool::open(&data_dir.join("pool"), ledger.clone(), Limits::default())?;
         // What the pool recovered need not be recovered again when it comes back in a block.
         ledger.use_known_senders(pool.known_senders());
-        Ok(Stores { ledger, pool })
+        let index = data_dir.join("ots.redb");
+        let ots =
+            keeps_index.then(|| OtsIndex::open(&index, ledger.genesis().hash)).transpose()?.map(Arc::new);
+        Ok(Stores { ledger, pool, ots })
     };
     tokio::task::spawn_blocking(open).await.map_err(|_| NodeError::CutShort)?
 }
@@ -249,8 +263,7 @@ fn network_options(setup: &Setup) -> NetworkOptions {
 
 async fn serve_rpc(
     setup: &Setup,
-    ledger: &Ledger,
-    pool: &Pool,
+    stores: &Stores,
     importer: &Arc<Importer>,
     network: &Network,
     metrics: &Arc<Metrics>,
@@ -267,13 +280,26 @@ async fn serve_rpc(
     let server = rpc::serve_apart(RpcOptions {
         ports: config.all_ports(),
         limits: config.limits,
-        ledger: ledger.clone(),
-        pool: pool.clone(),
+        ledger: stores.ledger.clone(),
+        pool: stores.pool.clone(),
         heads: importer.committed_sender(),
         votes: votes.clone(),
         node: Arc::new(view),
+        ots: stores.ots.clone(),
     });
     Ok(Some(server.await?))
+}
+
+/// Starts the thread that keeps the index from addresses to transactions, if one is kept.
+fn keep_index(
+    stores: Stores,
+    importer: &Importer,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Option<IndexThread>, NodeError> {
+    let Stores { ledger, ots: Some(index), .. } = stores else { return Ok(None) };
+    let heads = importer.committed_sender().subscribe();
+    ots_index::spawn(index, ledger, heads, tasks, stop.clone()).map(Some).map_err(NodeError::Thread)
 }
 
 fn prove_seat(
@@ -305,7 +331,7 @@ async fn shut_down(
     network: Network,
     tasks: TaskTracker,
     ledger: Ledger,
-    journal_thread: Option<JournalThread>,
+    (journal_thread, index_thread): (Option<JournalThread>, Option<IndexThread>),
 ) -> Result<(), NodeError> {
     if let Some(rpc) = rpc {
         rpc.stop().await;
@@ -317,6 +343,9 @@ async fn shut_down(
     tasks.wait().await;
     tracing::debug!("tasks have ended");
     let close = move || {
+        if let Some(thread) = index_thread {
+            thread.join();
+        }
         if let Some(thread) = journal_thread {
             // It ends with the last handle, which the driver held.
             let _ = thread.join();

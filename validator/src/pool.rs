@@ -23,7 +23,7 @@ pub use error::PoolError;
 pub use limits::Limits;
 
 use self::core::{Core, Sender};
-use crate::signatures::Keys;
+use crate::{signatures::Keys, threads};
 use admission::Rules;
 use alloy_consensus::Transaction;
 use alloy_primitives::{Address, B256, B512, Bytes, TxHash};
@@ -124,6 +124,8 @@ struct Shared {
     /// Keys of senders that peers named.
     keys: Keys,
     peer_admissions: Arc<Semaphore>,
+    /// Where signatures are looked at.
+    threads: Option<rayon::ThreadPool>,
     heads: watch::Sender<u64>,
     started: Instant,
 }
@@ -150,6 +152,7 @@ impl Pool {
             intake: Arc::new(Intake::new(limits.concurrent_admissions)),
             keys: Keys::default(),
             peer_admissions: Arc::new(Semaphore::new(limits.concurrent_peer_admissions)),
+            threads: threads::admission(),
             heads: watch::Sender::new(head.number),
             started: Instant::now(),
             ledger,
@@ -301,9 +304,10 @@ fn living(core: &Core) -> Vec<Bytes> {
 struct Known(Weak<Shared>);
 
 impl KnownSenders for Known {
-    fn sender(&self, hash: &TxHash) -> Option<Address> {
-        let shared = self.0.upgrade()?;
+    fn senders(&self, hashes: &[TxHash]) -> Vec<Option<Address>> {
+        let Some(shared) = self.0.upgrade() else { return vec![None; hashes.len()] };
         let state = shared.core.lock();
-        state.core.get(hash).map(|pooled| pooled.recovered.sender)
+        let sender = |hash| state.core.get(hash).map(|pooled| pooled.recovered.sender);
+        hashes.iter().map(sender).collect()
     }
 }

@@ -35,20 +35,16 @@ mod txpool;
 mod validators;
 mod web3;
 
-pub use chain::config::{RpcAccess, RpcLimits, RpcPort, RpcTls, RpcTransport};
+pub use chain::config::{RPC_NAMESPACES as NAMESPACES, RpcAccess, RpcLimits, RpcPort, RpcTls, RpcTransport};
 pub use server::{FileError, ServerHandle};
 pub use threads::serve_apart;
 
-use crate::{pool::Pool, votes::PendingVotes};
+use crate::{ots_index::OtsIndex, pool::Pool, votes::PendingVotes};
 use alloy_primitives::Address;
 use chain::config::RpcConfig;
 use ledger::{CommittedBlock, Ledger};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::broadcast;
-
-/// Namespaces that a configuration may name.
-pub const NAMESPACES: [&str; 9] =
-    ["debug", "eth", "istanbul", "net", "ots", "qbft", "quorate", "txpool", "web3"];
 
 /// What RPC asks of the rest of the node; every answer is immediate.
 pub trait NodeView: Send + Sync + 'static {
@@ -92,6 +88,8 @@ pub struct RpcOptions {
     pub votes: PendingVotes,
     /// The rest of the node.
     pub node: Arc<dyn NodeView>,
+    /// From addresses to transactions, if that is kept.
+    pub ots: Option<Arc<OtsIndex>>,
 }
 
 /// Why RPC cannot be served.

@@ -17,7 +17,7 @@ use crate::{
     import::{BlockError, ImportError, Importer, Source},
 };
 use devp2p::{Misbehaviour, Network, PeerId, PeerInfo};
-use fetch::Ended;
+use fetch::{Ended, Fetched};
 use ledger::{Block, CommitError, HeadInfo};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -36,8 +36,10 @@ const BLOCKS: usize = 4;
 pub enum Hint {
     /// A peer sent what may be the next block.
     Block(PeerId, Box<Block>, OwnedSemaphorePermit),
-    /// A peer connected or announced blocks; what it claims is in the network's list.
+    /// A peer announced blocks; what it claims is in the network's list.
     Peers,
+    /// A peer connected, for the first time or again.
+    Connected(PeerId),
     /// Seats vote on this height or a later one.
     Behind(u64),
 }
@@ -157,6 +159,7 @@ impl Sync {
                 }
             }
             Hint::Block(..) | Hint::Peers => {}
+            Hint::Connected(peer) => self.turns.connected(&peer),
             Hint::Behind(height) => self.heard = self.heard.max(height.saturating_sub(1)),
         }
     }
@@ -167,10 +170,14 @@ impl Sync {
             let head = self.importer.head().number;
             let now_ms = self.clock.unix_ms();
             let claims: Vec<Claim> = self.network.peers().iter().map(claim).collect();
+            self.turns.keep(&claims.iter().map(|claim| claim.peer).collect::<Vec<_>>());
             let best = claims.iter().map(|c| c.head).max().unwrap_or(0).max(self.heard);
             self.note_lag(head, best, now_ms);
             let waited_ms = self.behind_since.map_or(0, |(since, _)| now_ms.saturating_sub(since));
             let quiet_ms = now_ms.saturating_sub(self.last_asked_ms);
+            let rested: Vec<_> =
+                claims.into_iter().map(|claim| (claim, self.turns.rest(&claim.peer, now_ms))).collect();
+            let claims = plan::askable(&rested, head);
             let peer = match plan(head, &claims, self.heard, waited_ms, quiet_ms, self.turn) {
                 Plan::Wait => return,
                 Plan::Fetch(peer) => peer,
@@ -180,38 +187,44 @@ impl Sync {
             let claimed = claims.iter().find(|claim| claim.peer == peer).map_or(head, |claim| claim.head);
             let others =
                 claims.iter().filter(|claim| claim.peer != peer && claim.head >= claimed.max(head + 1));
-            let fetched = self.fetch_from(peer, claimed, others.map(|claim| claim.peer).collect()).await;
-            let fetched = fetched.map_err(|Ended { failure, lender }| {
+            let others = others.map(|claim| claim.peer).collect();
+            let Fetched { outcome, silent } = self.fetch_from(peer, claimed, others).await;
+            let outcome = outcome.map_err(|Ended { failure, lender }| {
                 self.failed(lender.unwrap_or(peer), &failure);
                 failure
             });
-            let claimed_more = claimed > head;
-            self.judge_turn(peer, claimed_more, head, &fetched);
+            let now_ms = self.clock.unix_ms();
+            for lender in silent {
+                self.turns.ended(lender, Turn::Unanswered, now_ms);
+            }
+            self.judge_turn(peer, claimed > head, head, &outcome);
             if self.importer.head().number == head {
                 return;
             }
         }
     }
 
-    /// A peer that claims blocks and does not show them loses its claim, and after some turns its connection.
-    fn judge_turn(&mut self, peer: PeerId, claimed_more: bool, head: u64, fetched: &Result<(), Failure>) {
-        let moved = self.importer.head().number > head;
-        let turn = match fetched {
-            Ok(()) if moved => Turn::Useful,
-            Ok(()) if claimed_more => Turn::Empty,
-            Err(Failure::Request(_)) if !moved => Turn::Unanswered,
-            // Nothing was claimed, or the failure was dealt with for what it is.
-            Ok(()) | Err(_) => return,
-        };
-        match turn {
-            Turn::Useful => self.network.believe(peer),
-            Turn::Empty => self.network.doubt(peer),
-            Turn::Unanswered => {}
+    /// A peer that claims blocks and does not show them loses its claim, and after some turns its connection. One that does
+    /// not answer is left alone for a while: a path that comes and goes is no lie.
+    fn judge_turn(&mut self, peer: PeerId, claimed_more: bool, head: u64, outcome: &Result<(), Failure>) {
+        let now_ms = self.clock.unix_ms();
+        if self.importer.head().number > head {
+            self.network.believe(peer);
+            self.turns.ended(peer, Turn::Useful, now_ms);
         }
-        let connected: Vec<PeerId> = self.network.peers().iter().map(|info| info.id).collect();
-        if self.turns.is_one_too_many(peer, turn, &connected) {
-            tracing::warn!(peer = %short(&peer), "claims blocks that it does not show");
-            self.network.penalise(peer, Misbehaviour::UselessAnswer);
+        match outcome {
+            Err(Failure::Request(_)) => {
+                self.turns.ended(peer, Turn::Unanswered, now_ms);
+            }
+            Ok(()) if claimed_more && self.importer.head().number == head => {
+                self.network.doubt(peer);
+                if self.turns.ended(peer, Turn::Empty, now_ms) {
+                    tracing::warn!(peer = %short(&peer), "claims blocks that it does not show");
+                    self.network.penalise(peer, Misbehaviour::UselessAnswer);
+                }
+            }
+            // Nothing was claimed, or the failure was dealt with for what it is.
+            Ok(()) | Err(_) => {}
         }
     }
 
@@ -242,7 +255,7 @@ impl Sync {
 /// What a peer claims: a QBFT block adds 1 to the difficulty, so the total tells the height where no number came.
 pub fn claim(peer: &PeerInfo) -> Claim {
     let by_difficulty = u64::try_from(peer.total_difficulty).unwrap_or(0).saturating_sub(1);
-    Claim { peer: peer.id, head: peer.head_number.max(by_difficulty) }
+    Claim { peer: peer.id, head: peer.head_number.max(by_difficulty), earliest: peer.earliest }
 }
 
 /// The first bytes of a node id, enough for a log line.

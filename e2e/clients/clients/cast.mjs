@@ -1,4 +1,4 @@
-import { BYTECODE, equal, execute, foundry, match, refused } from './contract.mjs'
+import { BYTECODE, equal, execute, follow, foundry, match, refused } from './contract.mjs'
 
 export async function checkCast({ http, ws, key, step }) {
   const program = foundry('cast')
@@ -52,5 +52,16 @@ export async function checkCast({ http, ws, key, step }) {
     const options = ['--rpc-url', ws, '--private-key', key, '--json', ...free]
     const { stdout } = await execute(program, ['send', ...options, address, 'set(uint256)', '9'])
     equal(JSON.parse(stdout).status, '0x1')
+  })
+  await step('log by subscription', async () => {
+    const event = 'Changed(address indexed,uint256)'
+    const logs = follow(program, ['logs', '--rpc-url', ws, '--json', '--subscribe', '--address', address, event])
+    try {
+      // It does not say when it has subscribed: what it was too late for is sent again.
+      while (logs.output === '') equal((await send(...free, address, 'set(uint256)', '10')).status, '0x1')
+      match(logs.output, /0x0*a\b/)
+    } finally {
+      logs.end()
+    }
   })
 }

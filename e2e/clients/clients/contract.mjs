@@ -1,6 +1,6 @@
 // The artifact that forge made of solidity/src/Probe.sol, and what the checks share.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -32,3 +32,11 @@ export function foundry(name) {
 }
 
 export const execute = promisify(execFile)
+
+/** A program that runs until `end()` is called; `output` is what it has printed so far. */
+export function follow(program, args) {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const running = { output: '', end: () => child.kill() }
+  child.stdout.on('data', (text) => (running.output += text))
+  return running
+}

@@ -1,5 +1,6 @@
 //! The generated files are what the types say.
 
+use operator_core::api::validator::RpcNamespace;
 use std::path::Path;
 
 #[test]
@@ -53,5 +54,24 @@ fn no_default_stands_in_a_list_item_and_no_object_is_empty() {
             !text.contains("\"properties\":{}"),
             "an empty object is a permanent difference for GitOps tools"
         );
+    }
+}
+
+/// What the node accepts and what the resource offers are one list.
+#[test]
+fn every_namespace_of_the_node_can_be_asked_for_and_nothing_else() {
+    let crd =
+        operator_core::crds::all().into_iter().map(|crd| serde_json::to_value(&crd).expect("serialises"));
+    let path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/rpc/properties/namespaces";
+    let field =
+        crd.into_iter().find_map(|crd| crd.pointer(path).cloned()).expect("rpc.namespaces of Validator");
+    let offered = field["items"]["enum"].as_array().expect("an enumeration");
+    let mut offered: Vec<&str> = offered.iter().filter_map(serde_json::Value::as_str).collect();
+    offered.sort_unstable();
+    assert_eq!(offered, chain::config::RPC_NAMESPACES);
+    assert_eq!(field["maxItems"], chain::config::RPC_NAMESPACES.len(), "all of them at once");
+    for name in chain::config::RPC_NAMESPACES {
+        let namespace: RpcNamespace = serde_json::from_value(name.into()).expect("offered");
+        assert_eq!(namespace.as_str(), name, "as the node is told");
     }
 }

@@ -5,7 +5,7 @@
 
 mod rpc;
 
-pub use rpc::{RpcAccess, RpcConfig, RpcLimits, RpcPort, RpcTls, RpcTransport};
+pub use rpc::{RPC_NAMESPACES, RpcAccess, RpcConfig, RpcLimits, RpcPort, RpcTls, RpcTransport};
 
 use crate::{
     client::{ClientProfile, ProfileOverrides},

@@ -57,6 +57,12 @@ counters! {
     ConsensusDelivered => "consensus_delivered",
     /// Consensus payloads received again and dropped.
     ConsensusDuplicate => "consensus_duplicate",
+    /// Consensus payloads put together from the pool.
+    CompactJoined => "compact_joined",
+    /// Transactions asked for, because a payload named them and the pool did not hold them.
+    CompactMissing => "compact_missing",
+    /// Payloads asked for in full after all.
+    CompactWhole => "compact_whole",
     /// Requests of peers answered.
     RequestsServed => "requests_served",
     /// Own requests that ran out of time.

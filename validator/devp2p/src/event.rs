@@ -28,6 +28,8 @@ pub struct PeerInfo {
     /// NewBlock, NewBlockHashes or headers. Announced numbers that the clock rules out are left aside, and so is most of what a
     /// peer announces while it is doubted ([`crate::Network::doubt`]).
     pub head_number: u64,
+    /// The first block whose body and receipts it says it has; 0 below `eth/69`, which has no word for it.
+    pub earliest: u64,
     /// Total difficulty it claims; genesis difficulty + head number on QBFT chains. One that the clock rules out is
     /// replaced by our own.
     pub total_difficulty: U256,

@@ -9,6 +9,7 @@ use crate::{
     },
     istanbul::{CONSENSUS_CODES, MAX_CONSENSUS_PAYLOAD},
     own,
+    own::compact::{COMPACT, Compact},
     peers::{peer::Peer, seen::consensus_hash},
     rlpx::compression::compress,
     shared::Shared,
@@ -30,7 +31,9 @@ const RANGE_EVERY: u64 = 32;
 
 /// Queues a consensus payload for every peer that has neither shown nor been sent it.
 pub(crate) fn consensus(shared: &Shared, code: u8, payload: &Bytes, except: Option<PeerId>) {
-    let Some(data) = consensus_data(code, payload) else { return };
+    if !may_be_sent(code, payload) {
+        return;
+    }
     let hash = consensus_hash(code, payload);
     // Own payloads that come back are of no use to the owner.
     shared.delivered.lock().insert(hash);
@@ -40,11 +43,26 @@ pub(crate) fn consensus(shared: &Shared, code: u8, payload: &Bytes, except: Opti
             && peer.capabilities.istanbul_base.is_some()
             && audience.includes(&peer.address)
     };
-    for peer in shared.table.all().iter().filter(|peer| listens(peer)) {
-        if new_to(peer, hash) {
+    let (short, full) = (OnceCell::new(), OnceCell::new());
+    for peer in shared.table.all().iter().filter(|peer| listens(peer) && new_to(peer, hash)) {
+        let is_ours = peer.capabilities.own_base.is_some();
+        let short = is_ours.then(|| short.get_or_init(|| without_transactions(shared, code, hash, payload)));
+        if let Some(Some(data)) = short {
+            peer.send_own(COMPACT, data.clone());
+        } else if let Some(data) = full.get_or_init(|| compressed(payload)) {
             peer.send_consensus(code, data.clone());
         }
     }
+}
+
+/// The message that names the transactions of a payload; who lacks some of them may ask from now on.
+fn without_transactions(shared: &Shared, code: u8, hash: B256, payload: &Bytes) -> Option<Bytes> {
+    if let Some(message) = shared.held.lock().message(&hash) {
+        return Some(message);
+    }
+    let message = compressed(&alloy_rlp::encode(Compact::of(code, hash, payload)?))?;
+    shared.held.lock().keep(hash, code, payload.clone(), message.clone());
+    Some(message)
 }
 
 /// Queues a consensus payload for one peer.
@@ -66,11 +84,15 @@ fn new_to(peer: &Peer, hash: B256) -> bool {
 }
 
 fn consensus_data(code: u8, payload: &Bytes) -> Option<Bytes> {
-    if !CONSENSUS_CODES.contains(&code) || payload.len() > MAX_CONSENSUS_PAYLOAD {
+    may_be_sent(code, payload).then(|| compressed(payload)).flatten()
+}
+
+fn may_be_sent(code: u8, payload: &Bytes) -> bool {
+    let fits = CONSENSUS_CODES.contains(&code) && payload.len() <= MAX_CONSENSUS_PAYLOAD;
+    if !fits {
         warn!(code, bytes = payload.len(), "consensus payload not sent: unknown code or too long");
-        return None;
     }
-    compressed(payload)
+    fits
 }
 
 /// Queues a block for every peer that has not shown it: in full, or by hash and number for a peer of this program that
@@ -108,7 +130,8 @@ pub(crate) fn range(shared: &Shared) {
         return;
     }
     shared.range_told.store(chain.head_number, Relaxed);
-    let range = BlockRange { earliest: 0, latest: chain.head_number, latest_hash: chain.head_hash };
+    let range =
+        BlockRange { earliest: chain.earliest, latest: chain.head_number, latest_hash: chain.head_hash };
     let Some(data) = compressed(&alloy_rlp::encode(range)) else { return };
     for peer in shared.table.all().iter().filter(|peer| peer.capabilities.eth.has_ranges()) {
         peer.send_eth(id::BLOCK_RANGE_UPDATE, data.clone());
@@ -118,23 +141,29 @@ pub(crate) fn range(shared: &Shared) {
 /// Queues transactions in full for consensus peers, with their senders for those of this program, and by hash for the
 /// others.
 pub(crate) fn transactions(shared: &Shared, transactions: &[Announced], except: Option<PeerId>) {
-    // Most often no peer has any of them: that message is made once.
+    let unseen = |peer: Arc<Peer>| {
+        let mut seen = peer.seen.lock();
+        let unseen: Vec<&Announced> =
+            transactions.iter().filter(|one| seen.transactions.insert(one.hash)).collect();
+        drop(seen);
+        (peer, unseen)
+    };
+    let peers = shared.table.all().into_iter().filter(|peer| Some(peer.id) != except).map(unseen);
+    let peers: Vec<(Arc<Peer>, Vec<&Announced>)> = peers.filter(|(_, unseen)| !unseen.is_empty()).collect();
+    // Most often no peer has any of them: that message is made once, and says who gets it.
+    let is_for_all = |unseen: &[&Announced]| unseen.len() == transactions.len();
+    let told = peers.iter().filter(|(peer, unseen)| peer.takes_transactions() && is_for_all(unseen));
+    let told: Vec<PeerId> = told.map(|(peer, _)| peer.id).collect();
     let (full, signed) = (OnceCell::new(), OnceCell::new());
-    for peer in shared.table.all().iter().filter(|peer| Some(peer.id) != except) {
-        let unseen: Vec<&Announced> = {
-            let mut seen = peer.seen.lock();
-            transactions.iter().filter(|one| seen.transactions.insert(one.hash)).collect()
-        };
-        if unseen.is_empty() {
-            continue;
-        }
-        let for_all = unseen.len() == transactions.len();
+    for (peer, unseen) in &peers {
+        let for_all = is_for_all(unseen);
         if peer.capabilities.own_base.is_some() {
-            let made = || messages(&unseen, own::encode);
+            let told = if for_all { told.as_slice() } else { &[] };
+            let made = || messages(unseen, |chunk| own::encode(told, chunk));
             let all = if for_all { signed.get_or_init(made) } else { &made() };
             send_all(all, |data| peer.send_own(own::SIGNED, data));
         } else if peer.capabilities.istanbul_base.is_some() {
-            let made = || messages(&unseen, |chunk| encode_transactions(chunk.iter().map(|one| &one.raw)));
+            let made = || messages(unseen, |chunk| encode_transactions(chunk.iter().map(|one| &one.raw)));
             let all = if for_all { full.get_or_init(made) } else { &made() };
             send_all(all, |data| peer.send_eth(id::TRANSACTIONS, data));
         } else {
@@ -212,7 +241,7 @@ mod tests {
         let one =
             |len: usize| Announced { raw: vec![2; len].into(), hash: B256::ZERO, sender: Address::ZERO };
         let all: Vec<_> = lengths.into_iter().map(one).collect();
-        super::messages(&all.iter().collect::<Vec<_>>(), own::encode).len()
+        super::messages(&all.iter().collect::<Vec<_>>(), |chunk| own::encode(&[], chunk)).len()
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct ChainStatus {
     pub head_hash: B256,
     /// Its time, seconds.
     pub head_timestamp: u64,
+    /// The first block whose body and receipts are here, and those of all after it.
+    pub earliest: u64,
     /// Genesis difficulty plus one per block on QBFT chains.
     pub total_difficulty: U256,
 }
@@ -49,6 +51,8 @@ pub trait ChainReader: Send + Sync + 'static {
     fn receipts(&self, hashes: &[B256]) -> Vec<Vec<ReceiptEnvelope>>;
     /// Pooled transactions that are known, EIP-2718 encoded, in the order asked for.
     fn pooled(&self, hashes: &[B256]) -> Vec<Bytes>;
+    /// Shows hash and EIP-2718 bytes of every pooled transaction.
+    fn each_pooled(&self, each: &mut dyn FnMut(&B256, &Bytes));
     /// Hash, type and EIP-2718 length of every pooled transaction.
     fn pooled_hashes(&self) -> Vec<(B256, u8, u32)>;
 }

@@ -1,5 +1,6 @@
 //! One connection from its first byte to its last: establish, admit, run, say goodbye.
 
+pub(crate) mod compact;
 pub(crate) mod dispatch;
 pub(crate) mod establish;
 pub(crate) mod farewell;

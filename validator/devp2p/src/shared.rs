@@ -5,6 +5,7 @@ use crate::{
     counters::Counters,
     eth::{BlockRange, ClaimedHead, EthVersion, Status},
     event::Weighed,
+    own::held::Held,
     peers::{peer::Peer, seen::HashMemory, table::Table},
 };
 use alloy_primitives::{B256, U256};
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) delivered: Mutex<HashMemory>,
     pub(crate) audience: RwLock<Audience>,
+    /// Payloads that were passed on without their transactions.
+    pub(crate) held: Mutex<Held>,
     /// Newest block that peers were told of in a BlockRangeUpdate.
     pub(crate) range_told: AtomicU64,
     pub(crate) stop: CancellationToken,
@@ -75,6 +78,7 @@ impl Shared {
             counters: Counters::new(),
             delivered: Mutex::new(HashMemory::new(DELIVERED)),
             audience: RwLock::default(),
+            held: Mutex::default(),
             range_told: AtomicU64::new(0),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -138,7 +142,7 @@ impl Shared {
         let forks = &self.options.forks;
         let head = if version.has_ranges() {
             ClaimedHead::Range(BlockRange {
-                earliest: 0,
+                earliest: chain.earliest,
                 latest: chain.head_number,
                 latest_hash: chain.head_hash,
             })

@@ -7,16 +7,21 @@
 //! cores, measured before and after the load.
 
 mod contracts;
+#[path = "../shared/exposition.rs"]
+mod exposition;
 mod follow;
 mod network;
 mod offer;
-mod process;
 mod report;
 mod rpc;
 mod run;
+#[path = "../shared/sender.rs"]
+mod sender;
 mod signing;
 #[path = "../shared/start.rs"]
 mod start;
+#[path = "../shared/usage.rs"]
+mod usage;
 mod wall;
 
 use clap::Parser;
@@ -25,12 +30,16 @@ use std::{path::PathBuf, process::ExitCode};
 /// What to run.
 #[derive(Clone, Debug, Parser)]
 pub(crate) struct Options {
-    /// Transfers in all; the other kinds get a fifth of it each.
+    /// Transfers in all.
     #[arg(long, env = "TRANSACTIONS", default_value_t = 1_000_000)]
     transactions: usize,
     /// Kinds besides transfers, comma-separated: erc20, storage, payload1k.
     #[arg(long, env = "KINDS", value_delimiter = ',', default_value = "erc20,storage,payload1k")]
     kinds: Vec<signing::Kind>,
+    /// Transactions of each other kind; of `erc20` a fifth of the transfers by default, of the others fewer, as blocks take
+    /// fewer of them.
+    #[arg(long, env = "KIND_TRANSACTIONS")]
+    kind_transactions: Option<usize>,
     /// The node's binary.
     #[arg(long, default_value = "target/release/quorate-validator")]
     binary: PathBuf,

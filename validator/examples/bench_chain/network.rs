@@ -1,6 +1,6 @@
 //! The four validators.
 
-use crate::{Options, process, rpc::Connection, start::start};
+use crate::{Options, exposition, rpc::Connection, start::start, usage};
 use alloy_primitives::Address;
 use serde_json::{Value, json};
 use std::{
@@ -8,11 +8,7 @@ use std::{
     process::Child,
     time::Duration,
 };
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 use validator::devnet::{self, Devnet, DevnetSpec, Ports};
 
 pub(crate) const NODES: u16 = 4;
@@ -101,6 +97,14 @@ impl Network {
         self.nodes.iter().map(|node| node.child.id())
     }
 
+    /// Starts counting the peak of each node's memory anew.
+    pub(crate) fn forget_peaks(&self) {
+        for pid in self.pids() {
+            // Without the right to, the peak stays that of the whole life.
+            let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
+        }
+    }
+
     /// Fails when a node has ended.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         for (number, node) in self.nodes.iter_mut().enumerate() {
@@ -114,12 +118,12 @@ impl Network {
     }
 
     /// What they have taken until now.
-    pub(crate) async fn taken(&self) -> anyhow::Result<Taken> {
+    pub(crate) fn taken(&self) -> anyhow::Result<Taken> {
         let mut taken = Taken::default();
         for node in &self.nodes {
-            let counters = counters(node.ports.metrics).await?;
-            taken.cpu += process::cpu_time(node.child.id())?;
-            taken.disk_bytes += process::disk(&node.dir.join("data"));
+            let counters = counters(node.ports.metrics)?;
+            taken.cpu += usage::cpu_time(node.child.id())?;
+            taken.disk_bytes += usage::disk(&node.dir.join("data"));
             taken.wire_bytes += counters.sent_bytes;
             taken.round_changes = taken.round_changes.max(counters.round_changes);
         }
@@ -150,18 +154,13 @@ pub(crate) fn quantity(value: &Value) -> anyhow::Result<u64> {
     Ok(u64::from_str_radix(text.ok_or_else(|| anyhow::anyhow!("not a quantity: {value}"))?, 16)?)
 }
 
-async fn counters(port: u16) -> anyhow::Result<Counters> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await?;
+fn counters(port: u16) -> anyhow::Result<Counters> {
+    let text = exposition::read(port)?;
     let value = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        let value = line.and_then(|value| value.trim().parse::<u64>().ok());
-        value.ok_or_else(|| anyhow::anyhow!("metrics port {port}: no {name}"))
+        exposition::value(&text, name).ok_or_else(|| anyhow::anyhow!("metrics port {port}: no {name}"))
     };
     Ok(Counters {
-        round_changes: value("quorate_round_changes_total ")?,
-        sent_bytes: value("quorate_p2p_sent_bytes_total ")?,
+        round_changes: value("quorate_round_changes_total")?,
+        sent_bytes: value("quorate_p2p_sent_bytes_total")?,
     })
 }

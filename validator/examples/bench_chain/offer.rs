@@ -40,8 +40,6 @@ pub(crate) enum Pace {
 /// What came of it.
 pub(crate) struct Offered {
     pub(crate) start: Instant,
-    /// When the last was sent for the first time, or the time was over.
-    pub(crate) end: Instant,
     /// Milliseconds after `start` at which each was due to be sent, when it was accepted; `u32::MAX` when it was not.
     pub(crate) due_ms: Vec<u32>,
     /// Calls made, those repeated included.
@@ -108,16 +106,14 @@ pub(crate) async fn offer(
         };
         lanes.spawn(lane.run(number));
     }
-    let (mut end, mut refusals) = (start, BTreeMap::new());
+    let mut refusals = BTreeMap::new();
     while let Some(done) = lanes.join_next().await {
-        let (ended, texts) = done??;
-        end = end.max(ended);
-        for (text, count) in texts {
+        for (text, count) in done?? {
             *refusals.entry(text).or_default() += count;
         }
     }
     let due_ms = load.due_ms.iter().map(|due| due.load(Relaxed)).collect();
-    Ok(Offered { start, end, due_ms, calls: load.calls.load(Relaxed), refusals })
+    Ok(Offered { start, due_ms, calls: load.calls.load(Relaxed), refusals })
 }
 
 impl Load {
@@ -136,9 +132,9 @@ impl Load {
 }
 
 impl Lane {
-    /// When its last fresh transaction was sent, and what was refused; ends when everything was accepted.
-    async fn run(mut self, number: u16) -> anyhow::Result<(Instant, BTreeMap<String, u64>)> {
-        let mut ended = None;
+    /// What was refused; ends when everything was accepted.
+    async fn run(mut self, number: u16) -> anyhow::Result<BTreeMap<String, u64>> {
+        let mut ended = false;
         let size = self.load.batch_size();
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         let beat = match self.load.pace {
@@ -150,7 +146,7 @@ impl Lane {
         while !(self.fresh.is_empty() && self.again.is_empty()) {
             let mut keeps_rate = false;
             match self.load.pace {
-                Pace::Rate(_, time) if ended.is_none() && due < self.load.start + time => {
+                Pace::Rate(_, time) if !ended && due < self.load.start + time => {
                     sleep_until(due.into()).await;
                     keeps_rate = true;
                 }
@@ -166,7 +162,7 @@ impl Lane {
             let batch = self.next_batch(size);
             let refused = self.send(&batch, due).await?;
             if self.fresh.is_empty() || (!keeps_rate && matches!(self.load.pace, Pace::Rate(..))) {
-                ended.get_or_insert_with(Instant::now);
+                ended = true;
             }
             if keeps_rate {
                 due += beat;
@@ -174,7 +170,7 @@ impl Lane {
                 tokio::time::sleep(PAUSE * 5).await;
             }
         }
-        Ok((ended.unwrap_or_else(Instant::now), self.refusals))
+        Ok(self.refusals)
     }
 
     /// Lowest nonces first: what was refused before what is fresh.

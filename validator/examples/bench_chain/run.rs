@@ -5,10 +5,10 @@ use crate::{
     follow::{Follower, Seen},
     network::{CHAIN_ID, Network, Taken, quantity},
     offer::{Offered, Pace, offer},
-    process,
     rpc::Connection,
-    signing::{Kind, SENDERS, Sender, Signed, senders},
-    wall,
+    sender::Sender,
+    signing::{Kind, SENDERS, Signed, senders},
+    usage, wall,
 };
 use alloy_consensus::TxEip1559;
 use alloy_eips::eip2718::Encodable2718 as _;
@@ -32,7 +32,7 @@ const IDLE: Duration = Duration::from_secs(6);
 /// Of the saturation, what inclusion is measured at.
 const MODERATE: f64 = 0.6;
 /// Of the transfers, what each phase gets: saturation, twice of it, 60 % of it.
-const SHARES: [usize; 3] = [60, 20, 20];
+const SHARES: [usize; 3] = [50, 25, 25];
 
 /// Everything measured.
 #[derive(Debug, Serialize)]
@@ -103,7 +103,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Result> {
     let mut rss = most(&bench.network, |memory| memory.peak)?;
     drop(transfers);
     for kind in options.kinds.iter().filter(|kind| **kind != Kind::Transfer) {
-        bench.kind(*kind, options.transactions / 5).await?;
+        let count = options.kind_transactions.unwrap_or(kind.of(options.transactions));
+        bench.kind(*kind, count).await?;
         rss = rss.max(most(&bench.network, |memory| memory.peak)?);
     }
     bench.network.check()?;
@@ -125,8 +126,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Result> {
     })
 }
 
-fn most(network: &Network, of: impl Fn(process::Memory) -> u64) -> anyhow::Result<u64> {
-    let each = network.pids().map(|pid| process::memory(pid).map(&of)).collect::<anyhow::Result<Vec<_>>>()?;
+fn most(network: &Network, of: impl Fn(usage::Memory) -> u64) -> anyhow::Result<u64> {
+    let each = network.pids().map(|pid| usage::memory(pid).map(&of)).collect::<anyhow::Result<Vec<_>>>()?;
     Ok(each.into_iter().max().unwrap_or(0))
 }
 
@@ -221,17 +222,17 @@ impl Bench {
         pace: Pace,
     ) -> anyhow::Result<Phase> {
         println!("{name}: {} transactions, {pace:?}", range.len());
-        self.network.pids().for_each(process::forget_peak);
+        self.network.forget_peaks();
         let (heard, before, included) =
-            (self.follower.len(), self.network.taken().await?, self.follower.included());
-        let own = process::cpu_time(std::process::id())?;
+            (self.follower.len(), self.network.taken()?, self.follower.included());
+        let own = usage::cpu_time(std::process::id())?;
         let count = range.len() as u64;
         let offered = offer(signed, range.clone(), pace, &self.follower, &self.ports).await?;
         let lost = self.included(count, included).await?;
-        let (after, own) =
-            (self.network.taken().await?, process::cpu_time(std::process::id())?.saturating_sub(own));
+        let (after, own) = (self.network.taken()?, usage::cpu_time(std::process::id())?.saturating_sub(own));
         let rss = most(&self.network, |memory| memory.peak)?;
-        let blocks = self.follower.since(heard);
+        // With the last one before, which was empty.
+        let blocks = self.follower.since(heard.saturating_sub(1));
         let phase =
             Phase { lost, rss, ..evaluate(&signed.hashes()[range], &offered, &blocks, (before, after), own) };
         println!("  {phase:?}");
@@ -244,7 +245,7 @@ impl Bench {
 
 /// The most that may wait; of a short run a part, so that it too has blocks made while more was offered.
 fn waiting(count: usize) -> Pace {
-    Pace::Waiting(WAITING.min(count as u64 / 4))
+    Pace::Waiting(WAITING.min(count as u64 / 3))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
@@ -271,7 +272,7 @@ fn evaluate(
     let nodes = f64::from(crate::network::NODES);
     Phase {
         transactions: waits.len() as u64,
-        tps: full_load(offered, blocks),
+        tps: full_load(blocks),
         block_max: blocks.iter().map(|block| block.hashes.len()).max().unwrap_or(0),
         inclusion_p50_ms: at(&waits, 500),
         inclusion_p99_ms: at(&waits, 990),
@@ -289,16 +290,28 @@ fn evaluate(
     }
 }
 
-/// Transactions a second of the blocks made while more was offered: from the first such block that took anything, which
-/// only sets the clock, to the last.
+/// Transactions a second of the blocks made while more waited than they took: from the first that took anything, which only
+/// sets the clock, to the last but one.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-fn full_load(offered: &Offered, blocks: &[Seen]) -> f64 {
+fn full_load(blocks: &[Seen]) -> f64 {
+    let is_empty = |block: &&Seen| block.hashes.is_empty();
+    let taking = blocks.iter().skip_while(is_empty).count();
+    let trailing = blocks.iter().rev().take_while(is_empty).count();
     let during: Vec<&Seen> =
-        blocks.iter().filter(|b| b.heard <= offered.end).skip_while(|b| b.hashes.is_empty()).collect();
+        blocks.iter().skip(blocks.len() - taking).take(taking.saturating_sub(trailing + 1)).collect();
     let (Some(first), Some(last)) = (during.first(), during.last()) else { return 0.0 };
     let taken: usize = during.iter().skip(1).map(|block| block.hashes.len()).sum();
     let seconds = last.timestamp.saturating_sub(first.timestamp);
-    if seconds == 0 { 0.0 } else { taken as f64 / seconds as f64 }
+    if seconds > 0 {
+        return taken as f64 / seconds as f64;
+    }
+    // Too few blocks: all of them, an idle part before the first counted as if it had been busy.
+    let before = blocks.get((blocks.len() - taking).wrapping_sub(1));
+    let all: Vec<&Seen> = blocks.iter().skip(blocks.len() - taking).take(taking - trailing).collect();
+    let (Some(before), Some(last)) = (before, all.last()) else { return 0.0 };
+    let count: usize = all.iter().map(|block| block.hashes.len()).sum();
+    let seconds = last.timestamp.saturating_sub(before.timestamp);
+    if seconds == 0 { 0.0 } else { count as f64 / seconds as f64 }
 }
 
 fn millis(time: Duration) -> u64 {

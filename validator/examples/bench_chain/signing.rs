@@ -1,11 +1,13 @@
 //! Accounts and their transactions, signed before anything is measured.
 
-use crate::contracts::{filler_address, token_address};
-use alloy_consensus::{SignableTransaction as _, TxEip1559, TxEnvelope, transaction::SignerRecoverable as _};
+use crate::{
+    contracts::{filler_address, token_address},
+    sender::Sender,
+};
+use alloy_consensus::{TxEip1559, transaction::SignerRecoverable as _};
 use alloy_eips::eip2718::Encodable2718 as _;
-use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use rayon::prelude::*;
-use secp256k1::{Message, PublicKey, SECP256K1, SecretKey};
 
 /// Accounts that sign; transactions go round them.
 pub(crate) const SENDERS: usize = 1024;
@@ -41,35 +43,15 @@ impl Kind {
             Self::Payload1k => "payload1k",
         }
     }
-}
 
-/// A signing account.
-pub(crate) struct Sender {
-    key: SecretKey,
-    pub(crate) address: Address,
-}
-
-impl Sender {
-    /// The account that a text names; the same in every run.
-    pub(crate) fn named(name: &str) -> anyhow::Result<Self> {
-        Self::of(&keccak256(name).0)
-    }
-
-    /// The account of a secret key.
-    pub(crate) fn of(secret: &[u8; 32]) -> anyhow::Result<Self> {
-        let key = SecretKey::from_byte_array(*secret)?;
-        let public = PublicKey::from_secret_key(SECP256K1, &key).serialize_uncompressed();
-        Ok(Self { key, address: Address::from_raw_public_key(&public[1..]) })
-    }
-
-    /// Signs.
-    pub(crate) fn sign(&self, tx: TxEip1559) -> TxEnvelope {
-        let message = Message::from_digest(tx.signature_hash().0);
-        let signature = SECP256K1.sign_ecdsa_recoverable(message, &self.key);
-        let (id, bytes) = signature.serialize_compact();
-        let (r, s) = bytes.split_at(32);
-        let signature = Signature::new(U256::from_be_slice(r), U256::from_be_slice(s), i32::from(id) == 1);
-        tx.into_signed(signature).into()
+    /// Of so many transfers, how many of this kind make a run.
+    pub(crate) const fn of(self, transfers: usize) -> usize {
+        match self {
+            Self::Transfer => transfers,
+            Self::Erc20 => transfers / 5,
+            Self::Payload1k => transfers / 10,
+            Self::Storage => transfers / 20,
+        }
     }
 }
 

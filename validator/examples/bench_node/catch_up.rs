@@ -1,18 +1,19 @@
 //! A source, a fresh node, and how long the fresh one takes.
 
 use crate::{
+    exposition,
     load::Load,
-    maker::{self, CHAIN_ID, Plan, SEATS},
-    process::{Node, count, size, source_folder, value},
+    maker::{self, Plan, SEATS},
+    network,
+    process::{Node, count, source_folder},
+    usage,
 };
 use anyhow::{Context as _, ensure};
-use chain::client::ClientProfile;
 use clap::Args;
 use std::{
     path::{Path, PathBuf},
     time::Instant,
 };
-use validator::devnet::{self, DevnetSpec, Ports};
 
 /// Nodes without a seat: nobody makes blocks meanwhile.
 const SOURCE: usize = SEATS;
@@ -88,6 +89,7 @@ pub(crate) struct Row {
     pub(crate) source_cpu_seconds: f64,
     pub(crate) fresh_cpu_seconds: f64,
     pub(crate) fresh_rss_mib: u64,
+    pub(crate) fresh_peak_rss_mib: u64,
     pub(crate) fresh_disk_mib: u64,
     /// Seconds of the fresh node by stage, as its own metrics tell; stages overlap.
     pub(crate) stages: Vec<(String, f64)>,
@@ -105,19 +107,7 @@ impl Row {
 
 /// Makes a network and its chain, then lets a fresh node catch up.
 pub(crate) fn catch_up(options: &Options, load: Load, dir: &Path) -> anyhow::Result<Row> {
-    let ports: Vec<Ports> = (0..=FRESH)
-        .map(|node| Ports::from_base(options.base_port, u16::try_from(node).unwrap_or_default()))
-        .collect();
-    let devnet = devnet::create(&DevnetSpec {
-        profile: ClientProfile::Quorate,
-        dir: dir.to_path_buf(),
-        chain_id: CHAIN_ID,
-        block_period_s: 1,
-        request_timeout_ms: 1500,
-        gas_limit: options.gas_limit,
-        nodes: ports.clone(),
-        seats: SEATS,
-    })?;
+    let (devnet, ports) = network::create(dir, (SEATS, 2), options.gas_limit, options.base_port)?;
     let data = dir.join(format!("node{SOURCE}/data"));
     let _in_memory = source_folder(&data)?;
     let begun = Instant::now();
@@ -129,11 +119,17 @@ pub(crate) fn catch_up(options: &Options, load: Load, dir: &Path) -> anyhow::Res
     let source_before = source.cpu()?;
     let fresh = Node::start(&options.binary, &devnet.configs[FRESH], ports[FRESH])?;
     fresh.wait("quorate_peers", |peers| peers >= 1.0)?;
-    let begun = Instant::now();
+    let (begun, fresh_before) = (Instant::now(), fresh.cpu()?);
     fresh.wait("quorate_head_number", |head| head >= count(made.blocks))?;
     let seconds = begun.elapsed().as_secs_f64();
+    // Only what catching up took: the start of the process is not part of it.
+    let fresh_cpu_seconds = fresh.cpu()? - fresh_before;
+    let memory = fresh.memory()?;
     let text = fresh.metrics().context("the fresh node's metrics")?;
-    ensure!(value(&text, "quorate_faults_total") == Some(0.0), "the fresh node has faults");
+    ensure!(
+        exposition::value::<f64>(&text, "quorate_faults_total") == Some(0.0),
+        "the fresh node has faults"
+    );
     Ok(Row {
         chain: load.name(),
         blocks: made.blocks,
@@ -142,9 +138,10 @@ pub(crate) fn catch_up(options: &Options, load: Load, dir: &Path) -> anyhow::Res
         made_in_seconds,
         seconds,
         source_cpu_seconds: source.cpu()? - source_before,
-        fresh_cpu_seconds: fresh.cpu()?,
-        fresh_rss_mib: fresh.rss_mib()?,
-        fresh_disk_mib: size(&dir.join(format!("node{FRESH}/data")))? >> 20,
+        fresh_cpu_seconds,
+        fresh_rss_mib: memory.resident >> 20,
+        fresh_peak_rss_mib: memory.peak >> 20,
+        fresh_disk_mib: usage::disk(&dir.join(format!("node{FRESH}/data"))) >> 20,
         stages: stages(&text),
     })
 }

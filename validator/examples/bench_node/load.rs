@@ -83,15 +83,17 @@ impl Traffic {
             let funds = |account: &Account| transfer(admin, account.address, 1_000_000_000);
             maker.block_of(part.iter().map(funds).collect())?;
         }
-        let token = if load == Load::Calls {
-            let address = admin.address.create(admin.nonce);
-            let tx = sign(admin, TxKind::Create, 0, init_code(&TOKEN).into(), 1_000_000);
-            maker.block_of(vec![tx])?;
-            Some(address)
-        } else {
-            None
-        };
-        Ok(Self { senders, recipients, token, next: 0 })
+        let mut traffic = Self { senders, recipients, token: None, next: 0 };
+        if load == Load::Calls {
+            traffic.deploy(maker, admin)?;
+        }
+        Ok(traffic)
+    }
+
+    /// From now on token transfers: makes a block that deploys the token.
+    pub(crate) fn deploy(&mut self, maker: &mut Maker, admin: &mut Account) -> anyhow::Result<()> {
+        self.token = Some(admin.address.create(admin.nonce));
+        maker.block_of(vec![sign(admin, TxKind::Create, 0, init_code(&TOKEN).into(), 1_000_000)])
     }
 
     /// The next transaction: senders in turn, recipients in an order of their own.

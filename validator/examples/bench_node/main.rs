@@ -7,18 +7,28 @@
 //! fresh node writes to a real disk.
 //!
 //! `bench_node rpc` reads chains of several lengths by several methods, then a node that makes full blocks, and ends with
-//! the median of the methods that count and their 99th percentile, idle and while blocks are full. Times are the node's
-//! own, by its histogram. Both print a table and keep the result as JSON.
+//! median and 99th percentile of the methods that count, idle and while blocks are full, and the ratio of the latter. Times are the node's
+//! own, by its histogram; beside them stands what the client sees.
+//!
+//! `bench_node snapshot` grows a state, exports it from one node and imports it into another by the node's own commands, and
+//! ends with `accounts=… export-seconds=… import-seconds=… bytes-per-account=…`. All print a table and keep the result as JSON.
 
 mod catch_up;
+#[path = "../shared/exposition.rs"]
+mod exposition;
+mod live;
 mod load;
 mod maker;
+mod network;
 mod process;
 mod reads;
 mod report;
 mod served;
+mod snapshot;
 #[path = "../shared/start.rs"]
 mod start;
+#[path = "../shared/usage.rs"]
+mod usage;
 
 use clap::Parser;
 
@@ -28,12 +38,15 @@ enum Options {
     Sync(catch_up::Options),
     /// How fast reads are answered.
     Rpc(reads::Options),
+    /// How long a snapshot takes, out and in.
+    Snapshot(snapshot::Options),
 }
 
 fn main() -> anyhow::Result<()> {
     match Options::parse() {
         Options::Sync(options) => sync(&options),
         Options::Rpc(options) => reads::measure(&options),
+        Options::Snapshot(options) => snapshot::measure(&options),
     }
 }
 

@@ -40,6 +40,11 @@ impl Account {
         Self::from_secret(secret)
     }
 
+    /// Who has all the money.
+    pub(crate) fn admin(network: &Path) -> anyhow::Result<Self> {
+        Self::from_file(&network.join("admin.key"))
+    }
+
     pub(crate) fn sign(&self, hash: B256) -> Signature {
         let (id, bytes) =
             SECP256K1.sign_ecdsa_recoverable(Message::from_digest(hash.0), &self.key).serialize_compact();
@@ -87,20 +92,11 @@ pub(crate) struct Maker {
 
 /// Makes the chain in the data folder of a node of the network in `network`.
 pub(crate) fn make(network: &Path, data: &Path, plan: &Plan) -> anyhow::Result<Made> {
-    let genesis = Genesis::from_json(&fs::read_to_string(network.join("genesis.json"))?)?;
-    // Only the last state matters, and whoever makes it can make it again.
-    let ledger_options = ledger::Options { state_durable_every: 1_000_000, ..ledger::Options::default() };
-    let seats = (0..plan.seats).map(|i| Account::from_file(&network.join(format!("node{i}/identity.key"))));
-    let mut maker = Maker {
-        ledger: Ledger::open(&data.join("chain"), genesis, ledger_options)?,
-        seats: seats.collect::<Result<_, _>>()?,
-        gas_limit: plan.gas_limit,
-        made: Made { blocks: 0, transactions: 0, gas: 0, hashes: Vec::new(), traffic: None },
-    };
+    let mut maker = Maker::new(network, data, plan.seats, plan.gas_limit)?;
     let mut traffic = match plan.load {
         Load::Empty => None,
         load => {
-            let mut admin = Account::from_file(&network.join("admin.key"))?;
+            let mut admin = Account::admin(network)?;
             Some(Traffic::prepare(&mut maker, &mut admin, load, plan.senders, plan.recipients)?)
         }
     };
@@ -110,11 +106,41 @@ pub(crate) fn make(network: &Path, data: &Path, plan: &Plan) -> anyhow::Result<M
             _ => maker.block_of(Vec::new())?,
         }
     }
-    maker.ledger.flush()?;
-    Ok(Made { traffic, ..maker.made })
+    let made = maker.finish()?;
+    Ok(Made { traffic, ..made })
 }
 
 impl Maker {
+    /// Opens the chain in `data`; the first `seats` nodes of the network seal.
+    pub(crate) fn new(network: &Path, data: &Path, seats: usize, gas_limit: u64) -> anyhow::Result<Self> {
+        let genesis = Genesis::from_json(&fs::read_to_string(network.join("genesis.json"))?)?;
+        // Only the last state matters, and whoever makes it can make it again.
+        let options = ledger::Options { state_durable_every: 1_000_000, ..ledger::Options::default() };
+        let seats = (0..seats).map(|i| Account::from_file(&network.join(format!("node{i}/identity.key"))));
+        Ok(Self {
+            ledger: Ledger::open(&data.join("chain"), genesis, options)?,
+            seats: seats.collect::<Result<_, _>>()?,
+            gas_limit,
+            made: Made { blocks: 0, transactions: 0, gas: 0, hashes: Vec::new(), traffic: None },
+        })
+    }
+
+    /// Everything on disk.
+    pub(crate) fn finish(self) -> anyhow::Result<Made> {
+        self.ledger.flush()?;
+        Ok(self.made)
+    }
+
+    /// Blocks until so many transactions more are in them.
+    pub(crate) fn take(&mut self, traffic: &mut Traffic, transactions: u64) -> anyhow::Result<()> {
+        let end = self.made.transactions + transactions;
+        while self.made.transactions < end {
+            let left = end - self.made.transactions;
+            self.filled(traffic, Some(left.min(traffic.filling(self.gas_limit))))?;
+        }
+        Ok(())
+    }
+
     /// One block with exactly these transactions.
     pub(crate) fn block_of(&mut self, transactions: Vec<Recovered>) -> anyhow::Result<()> {
         let mut offered = transactions.into_iter();

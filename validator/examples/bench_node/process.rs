@@ -1,11 +1,13 @@
 //! A node as a process of its own.
 
-use crate::start::start;
-use anyhow::{anyhow, ensure};
+use crate::{
+    exposition,
+    start::start,
+    usage::{self, Memory},
+};
+use anyhow::ensure;
 use std::{
-    fs,
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    fs, io,
     os::unix::fs::symlink,
     path::Path,
     process::Child,
@@ -18,8 +20,6 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// What does not change for so long will not change any more.
 const STALL: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(20);
-/// Clock ticks per second of `/proc/<pid>/stat`.
-const TICKS: f64 = 100.0;
 
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
 pub(crate) const fn count(value: u64) -> f64 {
@@ -60,7 +60,7 @@ impl Node {
     pub(crate) fn wait(&self, name: &str, is_there: impl Fn(f64) -> bool) -> anyhow::Result<()> {
         let (mut before, mut changed) = (None, Instant::now());
         loop {
-            let now = self.metrics().and_then(|text| value(&text, name));
+            let now = self.metrics().ok().and_then(|text| exposition::value(&text, name));
             if now.is_some_and(&is_there) {
                 return Ok(());
             }
@@ -73,39 +73,16 @@ impl Node {
         }
     }
 
-    pub(crate) fn metrics(&self) -> Option<String> {
-        let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], self.ports.metrics))).ok()?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).ok()?;
-        Some(text)
+    pub(crate) fn metrics(&self) -> io::Result<String> {
+        exposition::read(self.ports.metrics)
     }
 
     /// User and system time so far, seconds.
     pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
-        let text = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        let fields = text.rsplit_once(')').map(|(_, rest)| rest).ok_or_else(|| anyhow!("stat: {text}"))?;
-        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
-        Ok(count(ticks.sum::<Result<u64, _>>()?) / TICKS)
+        Ok(usage::cpu_time(self.process.id())?.as_secs_f64())
     }
 
-    pub(crate) fn rss_mib(&self) -> anyhow::Result<u64> {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? >> 10)
+    pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
+        usage::memory(self.process.id())
     }
-}
-
-pub(crate) fn value(text: &str, name: &str) -> Option<f64> {
-    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
-}
-
-pub(crate) fn size(dir: &Path) -> anyhow::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let meta = entry.metadata()?;
-        bytes += if meta.is_dir() { size(&entry.path())? } else { meta.len() };
-    }
-    Ok(bytes)
 }

@@ -1,30 +1,29 @@
 //! Reads per second by method and chain length, and reads while blocks are full.
 
 use crate::{
+    live,
     load::{Load, Traffic},
-    maker::{self, CHAIN_ID, Made, Plan},
+    maker::{self, Made, Plan},
+    network,
     process::{Node, count, source_folder},
     report,
     served::{Connection, Served},
 };
-use alloy_eips::eip2718::Encodable2718 as _;
 use anyhow::Context as _;
-use chain::client::ClientProfile;
 use clap::Args;
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
-    thread::{scope, sleep},
+    sync::atomic::{AtomicU64, Ordering},
+    thread::scope,
     time::{Duration, Instant},
 };
-use validator::devnet::{self, DevnetSpec, Ports};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The node's binary.
     #[arg(long, default_value = "target/release/quorate-validator")]
-    binary: PathBuf,
+    pub(crate) binary: PathBuf,
     /// Lengths of the chains.
     #[arg(long, env = "SIZES", value_delimiter = ',', default_value = "1000,10000,100000")]
     sizes: Vec<u64>,
@@ -36,48 +35,47 @@ pub(crate) struct Options {
     connections: u64,
     /// Reads per second and method while blocks are idle or full.
     #[arg(long, env = "PACE", default_value_t = 100)]
-    pace: u64,
+    pub(crate) pace: u64,
     /// Seconds of idle and of full blocks.
     #[arg(long, env = "FULL_SECONDS", default_value_t = 20)]
-    full_seconds: u64,
+    pub(crate) full_seconds: u64,
     /// Folder for the networks, kept afterwards; a temporary one when absent.
     #[arg(long)]
     dir: Option<PathBuf>,
     /// First port; three are taken.
     #[arg(long, default_value_t = 33_100)]
-    base_port: u16,
+    pub(crate) base_port: u16,
     /// Where the result is kept.
     #[arg(long, default_value = "target/bench/rpc.json")]
     json: PathBuf,
 }
 
 /// Methods whose times are promised.
-const PROMISED: [&str; 3] = ["eth_call", "eth_getBalance", "eth_getBlockByNumber"];
-const GAS_LIMIT: u64 = 30_000_000;
-/// Transactions of one batch, and of a second: a little more than a block of one second takes.
-const BATCH: usize = 100;
-const OFFERED: usize = 1500;
+pub(crate) const PROMISED: [&str; 3] = ["eth_call", "eth_getBalance", "eth_getBlockByNumber"];
+pub(crate) const GAS_LIMIT: u64 = 30_000_000;
 
 /// One measurement.
 #[derive(serde::Serialize)]
-struct Row {
-    chain: String,
-    method: String,
-    reads_per_second: f64,
-    p50_us: f64,
-    p99_us: f64,
+pub(crate) struct Row {
+    pub(crate) chain: String,
+    pub(crate) method: String,
+    pub(crate) reads_per_second: f64,
+    /// Median and 99th percentile by the node's own histogram, microseconds.
+    pub(crate) served: [f64; 2],
+    /// The same as the client sees it, where it reads at an even pace.
+    pub(crate) round_trip: [Option<f64>; 2],
 }
 
 /// What there is to ask about.
-struct Subject {
-    length: u64,
+pub(crate) struct Subject {
+    pub(crate) length: u64,
     sender: String,
     token: String,
     hashes: Vec<String>,
 }
 
 impl Subject {
-    fn of(made: &Made) -> anyhow::Result<Self> {
+    pub(crate) fn of(made: &Made) -> anyhow::Result<Self> {
         let (sender, token) = made.traffic.as_ref().map(Traffic::names).unwrap_or_default();
         Ok(Self {
             length: made.blocks,
@@ -88,7 +86,7 @@ impl Subject {
     }
 
     /// Method and parameters of the `turn`-th call of a kind.
-    fn call(&self, kind: usize, turn: u64) -> (&'static str, Value) {
+    pub(crate) fn call(&self, kind: usize, turn: u64) -> (&'static str, Value) {
         let number = format!("{:#x}", turn.wrapping_mul(7919) % self.length + 1);
         let hash = usize::try_from(turn).ok().and_then(|turn| self.hashes.get(turn % self.hashes.len()));
         let transfer = format!("0x{:064x}{:064x}", turn, 1);
@@ -120,54 +118,51 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<()> {
     for size in &options.sizes {
         by_size(options, *size, &dir.join(format!("{size}")), &mut rows)?;
     }
-    under_load(options, &dir.join("live"), &mut rows)?;
-    println!("chain     method                       reads/s    p50 us    p99 us");
+    let full_percent = live::measure(options, &dir.join("live"), &mut rows)?;
+    println!(
+        "chain     method                       reads/s    p50 us    p99 us  round trip p50 us    p99 us"
+    );
     for row in &rows {
-        let Row { chain, method, reads_per_second, p50_us, p99_us } = row;
-        println!("{chain:9} {method:26} {reads_per_second:9.0} {p50_us:9.0} {p99_us:9.0}");
+        let Row { chain, method, reads_per_second, served: [p50, p99], round_trip } = row;
+        let [trip50, trip99] = round_trip.map(|us| us.map_or_else(String::new, |us| format!("{us:.0}")));
+        println!("{chain:9} {method:26} {reads_per_second:9.0} {p50:9.0} {p99:9.0} {trip50:>18} {trip99:>9}");
     }
     report::keep(&options.json, &rows)?;
-    let figure = |chain: &str, method: &str, pick: fn(&Row) -> f64| {
-        rows.iter().find(|row| row.chain == chain && row.method == method).map_or(0.0, pick)
-    };
-    let names = PROMISED.map(|method| {
-        let short = method.trim_start_matches("eth_");
-        let [p50, idle, full] = [
-            figure("full", method, |row| row.p50_us),
-            figure("idle", method, |row| row.p99_us),
-            figure("full", method, |row| row.p99_us),
-        ];
-        format!("{short}-p50-us={p50:.0} {short}-p99-idle-us={idle:.0} {short}-p99-full-us={full:.0}")
-    });
-    println!("{}", names.join(" "));
+    let names = PROMISED.map(|method| ending(&rows, method));
+    println!("{} blocks-full-percent={full_percent:.0}", names.join(" "));
     Ok(())
 }
 
-fn network(
-    options: &Options,
-    dir: &Path,
-    plan: &Plan,
-) -> anyhow::Result<(Node, Made, Option<tempfile::TempDir>)> {
-    let ports = Ports::from_base(options.base_port, 0);
-    let spare = Ports::from_base(options.base_port, 1);
-    let devnet = devnet::create(&DevnetSpec {
-        profile: ClientProfile::Quorate,
-        dir: dir.to_path_buf(),
-        chain_id: CHAIN_ID,
-        block_period_s: 1,
-        request_timeout_ms: 1500,
-        gas_limit: GAS_LIMIT,
-        nodes: vec![ports, spare],
-        seats: 1,
-    })?;
-    // Only a node without the seat stands still.
-    let node = usize::from(plan.transactions.is_some());
-    let data = dir.join(format!("node{node}/data"));
-    let memory = if node == 1 { source_folder(&data)? } else { None };
+/// A method's median and 99th percentile, idle and while blocks are full, as the node itself measures them.
+fn ending(rows: &[Row], method: &str) -> String {
+    let short = method.trim_start_matches("eth_");
+    let served = |chain: &str| {
+        let row = rows.iter().find(|row| row.chain == chain && row.method == method);
+        row.map_or([0.0; 2], |row| row.served)
+    };
+    let ([p50_idle, idle], [p50_full, full]) = (served("idle"), served("full"));
+    format!(
+        "{short}-p50-us={p50_idle:.0} {short}-p50-full-us={p50_full:.0} {short}-p99-idle-us={idle:.0} {short}-p99-full-us={full:.0} {short}-p99-ratio={:.2}",
+        full / idle.max(1.0)
+    )
+}
+
+/// A node that stands still, without a seat, at the end of a chain.
+fn standing(options: &Options, dir: &Path, plan: &Plan) -> anyhow::Result<Standing> {
+    let (devnet, ports) = network::create(dir, (1, 1), GAS_LIMIT, options.base_port)?;
+    let data = dir.join("node1/data");
+    let memory = source_folder(&data)?;
     let made = maker::make(dir, &data, plan)?;
-    let node = Node::start(&options.binary, &devnet.configs[node], [ports, spare][node])?;
+    let node = Node::start(&options.binary, &devnet.configs[1], ports[1])?;
     node.wait("quorate_head_number", |head| head >= count(made.blocks))?;
-    Ok((node, made, memory))
+    Ok(Standing { node, made, _memory: memory })
+}
+
+/// In the order in which they go.
+struct Standing {
+    node: Node,
+    made: Made,
+    _memory: Option<tempfile::TempDir>,
 }
 
 fn by_size(options: &Options, size: u64, dir: &Path, rows: &mut Vec<Row>) -> anyhow::Result<()> {
@@ -181,21 +176,21 @@ fn by_size(options: &Options, size: u64, dir: &Path, rows: &mut Vec<Row>) -> any
         senders: 100,
         recipients: 10_000,
     };
-    let (node, made, _memory) = network(options, dir, &plan)?;
-    let subject = Subject::of(&made)?;
+    let Standing { node, made, .. } = &standing(options, dir, &plan)?;
+    let subject = Subject::of(made)?;
     for kind in 0..KINDS {
         let method = subject.call(kind, 0).0;
         let before = Served::read(&node.metrics().unwrap_or_default(), method);
         let begun = Instant::now();
-        let reads = read_for(options, &node, &subject, kind)?;
+        let reads = read_for(options, node, &subject, kind)?;
         let seconds = begun.elapsed().as_secs_f64();
         let served = Served::read(&node.metrics().context("metrics")?, method).since(&before);
         rows.push(Row {
             chain: size.to_string(),
             method: method.to_string(),
             reads_per_second: count(reads) / seconds,
-            p50_us: served.percentile(50),
-            p99_us: served.percentile(99),
+            served: [50, 99].map(|percent| served.percentile(percent)),
+            round_trip: [None; 2],
         });
     }
     Ok(())
@@ -220,93 +215,4 @@ fn read_for(options: &Options, node: &Node, subject: &Subject, kind: usize) -> a
             .try_for_each(|reader| reader.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a reader ended"))))
     })?;
     Ok(turn.load(Ordering::Relaxed))
-}
-
-/// A node that makes a block a second: the same pace of reads while blocks are empty, and while they are full.
-fn under_load(options: &Options, dir: &Path, rows: &mut Vec<Row>) -> anyhow::Result<()> {
-    let plan = Plan {
-        load: Load::Calls,
-        seats: 1,
-        blocks: 1,
-        every: 1,
-        transactions: None,
-        gas_limit: GAS_LIMIT,
-        senders: 1000,
-        recipients: 20_000,
-    };
-    let (node, mut made, _) = network(options, dir, &plan)?;
-    let mut subject = Subject::of(&made)?;
-    let traffic = made.traffic.take().context("traffic")?;
-    paced(options, &node, &subject, "idle", rows)?;
-    let stop = AtomicBool::new(false);
-    let port = node.ports.rpc;
-    scope(|scope| {
-        let sender = scope.spawn(|| offer(port, traffic, &stop));
-        // The first blocks fill up.
-        sleep(Duration::from_secs(3));
-        subject.length += 2;
-        let outcome = paced(options, &node, &subject, "full", rows);
-        stop.store(true, Ordering::Relaxed);
-        let offered = sender.join().map_err(|_| anyhow::anyhow!("the sender ended"))??;
-        eprintln!("{offered} transactions offered while blocks were full");
-        outcome
-    })
-}
-
-fn offer(port: u16, mut traffic: Traffic, stop: &AtomicBool) -> anyhow::Result<u64> {
-    let mut connection = Connection::open(port)?;
-    let (begun, mut sent) = (Instant::now(), 0);
-    while !stop.load(Ordering::Relaxed) {
-        let due = begun.elapsed().as_secs_f64() * count(OFFERED as u64);
-        if count(sent) > due {
-            sleep(Duration::from_millis(5));
-            continue;
-        }
-        let batch: Vec<Value> = (0..BATCH)
-            .filter_map(|id| {
-                let raw = alloy_primitives::hex::encode_prefixed(traffic.next()?.tx.encoded_2718());
-                Some(json!({"jsonrpc": "2.0", "id": id, "method": "eth_sendRawTransaction", "params": [raw]}))
-            })
-            .collect();
-        sent += batch.len() as u64;
-        connection.send(&Value::Array(batch))?;
-    }
-    Ok(sent)
-}
-
-/// Reads of the promised kinds at an even pace.
-fn paced(
-    options: &Options,
-    node: &Node,
-    subject: &Subject,
-    chain: &str,
-    rows: &mut Vec<Row>,
-) -> anyhow::Result<()> {
-    let text = node.metrics().unwrap_or_default();
-    let before = PROMISED.map(|method| Served::read(&text, method));
-    let mut connection = Connection::open(node.ports.rpc)?;
-    let (begun, mut turn) = (Instant::now(), 0);
-    let pause = Duration::from_micros(1_000_000 / options.pace.max(1));
-    while begun.elapsed() < Duration::from_secs(options.full_seconds) {
-        for kind in 0..PROMISED.len() {
-            let (method, params) = subject.call(kind, turn);
-            connection.call(method, &params)?;
-        }
-        turn += 1;
-        let next = begun + pause * u32::try_from(turn).unwrap_or(u32::MAX);
-        sleep(next.saturating_duration_since(Instant::now()));
-    }
-    let seconds = begun.elapsed().as_secs_f64();
-    let text = node.metrics().context("metrics")?;
-    for (method, before) in PROMISED.iter().zip(&before) {
-        let served = Served::read(&text, method).since(before);
-        rows.push(Row {
-            chain: chain.to_string(),
-            method: (*method).to_string(),
-            reads_per_second: count(turn) / seconds,
-            p50_us: served.percentile(50),
-            p99_us: served.percentile(99),
-        });
-    }
-    Ok(())
 }

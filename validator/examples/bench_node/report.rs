@@ -17,11 +17,11 @@ pub(crate) fn line(row: Option<&Row>) {
 
 pub(crate) fn table(rows: &[Row]) {
     println!(
-        "chain       blocks      txs    Mgas  seconds  blocks/s  Mgas/s     tx/s  cpu source  cpu fresh  rss MiB  disk MiB"
+        "chain       blocks      txs    Mgas  seconds  blocks/s  Mgas/s     tx/s  cpu source  cpu fresh  us/block both  busy  peak MiB  disk MiB"
     );
     for row in rows {
         println!(
-            "{:10} {:7} {:8} {:7} {:8.1} {:9.0} {:7.1} {:8.0} {:11.1} {:10.1} {:8} {:9}",
+            "{:10} {:7} {:8} {:7} {:8.1} {:9.0} {:7.1} {:8.0} {:11.2} {:10.2} {:6.1} {:7.1} {:4.0}% {:9} {:9}",
             row.chain,
             row.blocks,
             row.transactions,
@@ -32,7 +32,10 @@ pub(crate) fn table(rows: &[Row]) {
             crate::process::count(row.transactions) / row.seconds,
             row.source_cpu_seconds,
             row.fresh_cpu_seconds,
-            row.fresh_rss_mib,
+            row.source_cpu_seconds * 1e6 / crate::process::count(row.blocks),
+            row.fresh_cpu_seconds * 1e6 / crate::process::count(row.blocks),
+            (row.source_cpu_seconds + row.fresh_cpu_seconds) / row.seconds * 50.0,
+            row.fresh_peak_rss_mib,
             row.fresh_disk_mib,
         );
     }

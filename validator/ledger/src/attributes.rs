@@ -18,8 +18,8 @@ pub struct Recovered {
 
 /// Senders that are known already, by transaction hash: the pool. The hash covers the signature, so an answer is proof.
 pub trait KnownSenders: Send + Sync {
-    /// The sender, if this transaction was recovered before.
-    fn sender(&self, hash: &TxHash) -> Option<Address>;
+    /// The sender of each transaction that was recovered before, in order.
+    fn senders(&self, hashes: &[TxHash]) -> Vec<Option<Address>>;
 }
 
 /// What the proposer chooses; everything else follows from the parent and the genesis.

@@ -53,6 +53,8 @@ impl Ledger {
         let hash =
             chain.genesis.block_hash(&header).map_err(|error| LedgerError::Attributes(error.to_string()))?;
         let Filled { transactions, senders, hashes: transaction_hashes, skipped, .. } = filled;
+        let (transaction_hashes, senders) = (Arc::new(transaction_hashes), Arc::new(senders));
+        let receipts = Arc::new(receipts);
         keep(&chain.candidates, &parent, Executed { hash, transaction_hashes, senders, receipts, diff });
         let is = chain.head().info.number;
         if is != parent.info.number {

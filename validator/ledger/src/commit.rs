@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 impl Ledger {
     /// Checks the seals, executes what was not executed before, makes the block durable, then moves the head. When it
-    /// returns the block is on disk and every read sees it.
+    /// returns the block is on disk and every read sees it; its state is written behind it, and a commit waits where that
+    /// is too far behind.
     pub fn commit(&self, sealed: Block) -> Result<Arc<CommittedBlock>, CommitError> {
         let chain = &*self.chain;
         let _one_at_a_time = chain.committing.lock();
@@ -31,11 +32,11 @@ impl Ledger {
             Some(executed) => executed,
             None => Arc::new(run(chain, &parent, &sealed, hash)?),
         };
+        chain.state.room()?;
         chain.clocks.block_file.time(|| chain.blocks.append(&sealed.header, &sealed.body, hash))?;
-        let number = sealed.header.number;
-        let info = HeadInfo { number, hash, header: Arc::new(sealed.header.clone()) };
-        chain.advance(info, &executed, number.is_multiple_of(chain.options.state_durable_every.max(1)))?;
-        Ok(Arc::new(committed(sealed, hash, executed)))
+        let header = Arc::new(sealed.header.clone());
+        chain.advance(HeadInfo { number: header.number, hash, header }, &executed)?;
+        Ok(Arc::new(committed(sealed, hash, &executed)))
     }
 }
 
@@ -114,11 +115,13 @@ fn run(chain: &Chain, parent: &Head, sealed: &Block, hash: B256) -> Result<Execu
     })
 }
 
-pub(crate) fn committed(block: Block, hash: B256, executed: Arc<Executed>) -> CommittedBlock {
-    // The candidate list let go of it when the head moved, so this rarely copies.
-    let (transaction_hashes, senders, receipts) = match Arc::try_unwrap(executed) {
-        Ok(executed) => (executed.transaction_hashes, executed.senders, executed.receipts),
-        Err(shared) => (shared.transaction_hashes.clone(), shared.senders.clone(), shared.receipts.clone()),
-    };
-    CommittedBlock { block, hash, transaction_hashes, senders, receipts }
+pub(crate) fn committed(block: Block, hash: B256, executed: &Executed) -> CommittedBlock {
+    let Executed { transaction_hashes, senders, receipts, .. } = executed;
+    CommittedBlock {
+        block,
+        hash,
+        transaction_hashes: Arc::clone(transaction_hashes),
+        senders: Arc::clone(senders),
+        receipts: Arc::clone(receipts),
+    }
 }

@@ -24,11 +24,11 @@ pub struct CommittedBlock {
     /// On-chain hash.
     pub hash: B256,
     /// Hash of each transaction, in order.
-    pub transaction_hashes: Vec<TxHash>,
+    pub transaction_hashes: Arc<Vec<TxHash>>,
     /// Sender of each transaction, in order.
-    pub senders: Vec<Address>,
+    pub senders: Arc<Vec<Address>>,
     /// Receipt of each transaction, in order.
-    pub receipts: Vec<Receipt>,
+    pub receipts: Arc<Vec<Receipt>>,
 }
 
 /// Where a transaction was included.

@@ -15,6 +15,16 @@ pub enum LedgerError {
     /// The storage engine failed: disk full, I/O error, damaged file.
     #[error("storage: {0}; check the disk, then restart")]
     Storage(Box<redb::Error>),
+    /// The state of a sealed block could not be written behind it.
+    #[error(
+        "state of block {block} could not be written: {reason}; sealed blocks are safe, a restart replays them"
+    )]
+    Unwritten {
+        /// First block that is not written.
+        block: u64,
+        /// Why.
+        reason: String,
+    },
     /// Bytes on disk do not decode: the file is damaged or of another version.
     #[error("stored {what} does not decode; delete state.redb to rebuild it from blocks, or resync")]
     Corrupt {
@@ -24,6 +34,16 @@ pub enum LedgerError {
     /// No such block here.
     #[error("unknown block {0}")]
     UnknownBlock(String),
+    /// Blocks that old came without bodies and receipts, with a snapshot.
+    #[error(
+        "pruned history unavailable: block {block} is older than {earliest}, the first one here; ask an archive node"
+    )]
+    HistoryPruned {
+        /// Asked for.
+        block: u64,
+        /// The first one that is here.
+        earliest: u64,
+    },
     /// The state of that block is no longer kept.
     #[error(
         "state of block {block} is not kept, oldest is {oldest}; raise the history kept, or ask an archive node"
@@ -105,6 +125,9 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
+    /// The thread that writes the state cannot be started.
+    #[error("state writer: {0}; raise the limit on threads or memory")]
+    Thread(std::io::Error),
     /// Another process has it open.
     #[error("{path} is open in another process; stop it first")]
     InUse {

@@ -8,9 +8,12 @@ use crate::{
     spent::Clocks,
     store::{
         Place,
+        behind::State,
         blocks::BlockStore,
         codec::SlimAccount,
-        state::{BlockEffects, SegmentEffects, StateHead, StateStore, WriteOptions},
+        layer::Layer,
+        queue::Bounds,
+        state::{StateHead, StateStore, WriteOptions},
         view::StateView,
     },
     trie::{
@@ -18,6 +21,7 @@ use crate::{
         tries::Tries,
     },
     validate,
+    writer::{SharedHead, Writer},
 };
 use alloy_primitives::{B256, KECCAK256_EMPTY, U256, keccak256};
 use alloy_trie::EMPTY_ROOT_HASH;
@@ -45,14 +49,18 @@ pub(crate) struct Chain {
     pub(crate) genesis: Genesis,
     pub(crate) options: Options,
     pub(crate) blocks: BlockStore,
-    pub(crate) state: StateStore,
+    pub(crate) state: State,
     pub(crate) candidates: Candidates,
     /// One commit at a time.
     pub(crate) committing: Mutex<()>,
     pub(crate) known_senders: OnceLock<Arc<dyn KnownSenders>>,
-    pub(crate) clocks: Clocks,
+    pub(crate) clocks: Arc<Clocks>,
     pub(crate) tries: Tries,
-    head: RwLock<Arc<Head>>,
+    /// The first block whose body and receipts are here.
+    pub(crate) earliest: u64,
+    head: SharedHead,
+    /// Ends when the ledger is dropped.
+    _writer: Writer,
     code: Mutex<LruCache<B256, Bytecode>>,
 }
 
@@ -92,14 +100,25 @@ impl Ledger {
             Some(at) => at,
             None => write_genesis(&state, &genesis)?,
         };
+        let bounds = Bounds { blocks: options.unwritten_blocks, bytes: options.unwritten_bytes };
+        let state = State::over(state, bounds)?;
         let head = Head::at(&blocks, &state, at)?;
+        let (hash, clocks) = (head.info.hash, Arc::<Clocks>::default());
+        let head: SharedHead = Arc::new(RwLock::new(Arc::new(head)));
+        let write = WriteOptions {
+            history_blocks: options.history_blocks,
+            durable_every: options.state_durable_every,
+        };
+        let writer = Writer::start(&state, Arc::clone(&head), Arc::clone(&clocks), write);
         let chain = Chain {
-            candidates: Candidates::on(head.info.hash),
+            candidates: Candidates::on(hash),
             committing: Mutex::new(()),
             known_senders: OnceLock::new(),
-            clocks: Clocks::default(),
+            clocks,
             tries: Tries::within(options.trie_bytes),
-            head: RwLock::new(Arc::new(head)),
+            earliest: blocks.earliest()?,
+            head,
+            _writer: writer.map_err(OpenError::Thread)?,
             code: Mutex::new(LruCache::new(CODE_CACHE)),
             genesis,
             options,
@@ -119,10 +138,10 @@ impl Ledger {
                 tracing::info!(block, to, "replaying sealed blocks into the state");
             }
             self.chain
-                .replay(block, block == to)
+                .replay(block)
                 .map_err(|source| OpenError::Replay { block, source: Box::new(source) })?;
         }
-        Ok(())
+        if to > from { Ok(self.flush()?) } else { Ok(()) }
     }
 
     /// The chain's genesis.
@@ -145,7 +164,12 @@ impl Ledger {
         self.chain.clocks.spent()
     }
 
-    /// Makes all state written so far durable: for a clean stop, so that the next start has nothing to replay.
+    /// Blocks whose state waits to be written.
+    pub fn unwritten(&self) -> usize {
+        self.chain.state.unwritten()
+    }
+
+    /// Writes all state that waits and makes it durable: for a clean stop, so that the next start has nothing to replay.
     pub fn flush(&self) -> Result<(), LedgerError> {
         self.chain.state.flush()
     }
@@ -156,42 +180,30 @@ impl Chain {
         Arc::clone(&self.head.read())
     }
 
-    /// Writes the state of an executed block that is durable in the block file, then moves the head to it.
-    pub(crate) fn advance(
-        &self,
-        info: HeadInfo,
-        executed: &Executed,
-        durable: bool,
-    ) -> Result<(), LedgerError> {
-        let effects = BlockEffects {
-            head: StateHead { number: info.number, hash: info.hash, root: executed.diff.root },
-            diff: &executed.diff,
-            receipts: &executed.receipts,
-            senders: &executed.senders,
-            transaction_hashes: &executed.transaction_hashes,
-        };
-        let options = WriteOptions { history_blocks: self.options.history_blocks, durable };
-        self.clocks.state_file.time(|| self.state.apply(&effects, options))?;
+    /// Moves the head to an executed block that is durable in the block file; its state is written behind it.
+    pub(crate) fn advance(&self, info: HeadInfo, executed: &Arc<Executed>) -> Result<(), LedgerError> {
         self.tries.adopt(&executed.diff.tries);
-        let (hash, parent) = (info.hash, self.head());
+        let parent = self.head();
         let tally = self.next_tally(&parent, &info)?;
         let next = self.carried(&parent, &info, &executed.diff);
-        let head = Head { info, view: self.state.view()?, next, tally };
-        *self.head.write() = Arc::new(head);
-        self.candidates.move_to(hash);
+        let layer = Layer::of_block(info.number, Arc::clone(executed));
+        self.settle(Head { info, view: parent.view.clone(), next, tally }, layer);
         Ok(())
     }
 
-    /// Writes the state of a segment whose blocks are durable in the block file, then moves the head to its last one.
-    pub(crate) fn settle(&self, last: Head, effects: &SegmentEffects<'_>) -> Result<(), LedgerError> {
-        self.clocks.state_file.time(|| self.state.apply_segment(effects, self.options.history_blocks))?;
-        let head = Head { view: self.state.view()?, ..last };
-        *self.head.write() = Arc::new(head);
-        Ok(())
+    /// Moves the head to the last block of a layer, all of which are durable in the block file.
+    pub(crate) fn settle(&self, last: Head, layer: Layer) {
+        let hash = last.info.hash;
+        {
+            // The writer changes both in this order too.
+            let mut head = self.head.write();
+            *head = Arc::new(Head { view: self.state.queue.add(layer), ..last });
+        }
+        self.candidates.move_to(hash);
     }
 
     /// Executes a stored block on the head. Its seals were checked before it was stored.
-    fn replay(&self, number: u64, last: bool) -> Result<(), InvalidBlock> {
+    fn replay(&self, number: u64) -> Result<(), InvalidBlock> {
         let unknown = || LedgerError::UnknownBlock(number.to_string());
         let (header, hash) = self.blocks.header(number)?.ok_or_else(unknown)?;
         let body = self.blocks.body(number)?.ok_or_else(unknown)?;
@@ -199,11 +211,8 @@ impl Chain {
         let block = Block { header, body };
         let executed = validate::execute(self, &parent, &block, hash)?;
         let info = HeadInfo { number, hash, header: Arc::new(block.header) };
-        Ok(self.advance(
-            info,
-            &executed,
-            last || number.is_multiple_of(self.options.state_durable_every.max(1)),
-        )?)
+        self.state.room()?;
+        Ok(self.advance(info, &Arc::new(executed))?)
     }
 
     /// Code by hash, analysed once.
@@ -224,7 +233,7 @@ impl Chain {
 
 impl Head {
     /// The head that the state file stands at, checked against the block file.
-    fn at(blocks: &BlockStore, state: &StateStore, at: StateHead) -> Result<Self, OpenError> {
+    fn at(blocks: &BlockStore, state: &State, at: StateHead) -> Result<Self, OpenError> {
         let newest = blocks.head()?;
         let ahead = || OpenError::StateAhead { state: at.number, blocks: newest };
         let (header, hash) = blocks.header(at.number)?.ok_or_else(ahead)?;
@@ -232,7 +241,7 @@ impl Head {
             return Err(OpenError::StateRoot { block: at.number, got: at.root, want: header.state_root });
         }
         let info = HeadInfo { number: at.number, hash, header: Arc::new(header) };
-        Ok(Self { info, view: state.view()?, next: OnceLock::new(), tally: OnceLock::new() })
+        Ok(Self { info, view: state.view(), next: OnceLock::new(), tally: OnceLock::new() })
     }
 }
 
@@ -261,7 +270,9 @@ fn write_genesis(state: &StateStore, genesis: &Genesis) -> Result<StateHead, Ope
     if diff.root != genesis.header.state_root {
         return Err(OpenError::StateRoot { block: 0, got: diff.root, want: genesis.header.state_root });
     }
-    let effects = BlockEffects { head, diff: &diff, receipts: &[], senders: &[], transaction_hashes: &[] };
-    state.apply(&effects, WriteOptions { history_blocks: 0, durable: true })?;
+    let (transaction_hashes, senders, receipts) = Default::default();
+    let executed = Executed { hash: genesis.hash, transaction_hashes, senders, receipts, diff };
+    let layer = Arc::new(Layer::of_block(0, Arc::new(executed)));
+    state.write(&[layer], WriteOptions { history_blocks: 0, durable_every: 1 })?;
     Ok(head)
 }

@@ -5,7 +5,8 @@
 //! candidates for the next height, of which a discarded one leaves no trace.
 //!
 //! On disk, two files: `blocks.redb` holds what a quorum sealed and is written first; `state.redb` holds what follows
-//! from it (state, trie, history, receipts, indices) and may lag: opening replays the difference.
+//! from it (state, trie, history, receipts, indices), written behind the blocks: what waits is read from memory, and opening
+//! replays what a crash kept from being written.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod attributes;
@@ -35,6 +36,7 @@ mod trace;
 mod transition;
 mod trie;
 mod validate;
+mod writer;
 
 pub use attributes::{BuildAttributes, Built, KnownSenders, Parameters, Recovered, SkipReason};
 pub use call::{AccessListOutcome, CallOutcome, CallRequest, CallStatus, Overrides};
@@ -51,7 +53,7 @@ pub use reader::{Account, At};
 pub use segment::{Prepared, SEGMENT_BLOCKS, Segment, SegmentError};
 pub use simulate::{MAX_SIMULATED_BLOCKS, SimulatedBlock, Simulation, SimulationBlock, SimulationCall};
 pub use spent::Spent;
-pub use trace::{TraceBounds, TraceSink};
+pub use trace::{Touched, TraceBounds, TraceSink};
 pub use transition::Transition;
 
 /// Why the EVM refuses a transaction.

@@ -68,6 +68,9 @@ impl Ledger {
         if got > limit {
             return Err(LedgerError::LogRange { got, limit });
         }
+        if filter.from <= to && to > 0 {
+            self.kept(filter.from.max(1))?;
+        }
         let mut found = Vec::new();
         for number in filter.from..=to {
             let header = self.chain.blocks.header(number)?;

@@ -54,6 +54,29 @@ impl Ledger {
         Ok(number.filter(|number| *number <= head))
     }
 
+    /// The first block whose body and receipts are here, and those of all after it: 0, or the block of the snapshot that
+    /// this ledger was made from.
+    pub fn earliest_block(&self) -> u64 {
+        self.chain.earliest
+    }
+
+    /// Height of a block, if it is here with its body and receipts.
+    fn whole(&self, at: At) -> Result<Option<u64>, LedgerError> {
+        let number = self.number(at)?;
+        number.map_or(Ok(()), |number| self.kept(number))?;
+        Ok(number)
+    }
+
+    /// Fails for a block before the first one that is here whole.
+    pub(crate) fn kept(&self, block: u64) -> Result<(), LedgerError> {
+        let earliest = self.chain.earliest;
+        if block > 0 && block < earliest {
+            Err(LedgerError::HistoryPruned { block, earliest })
+        } else {
+            Ok(())
+        }
+    }
+
     /// On-chain hash of a block, if it is here.
     pub fn block_hash(&self, at: At) -> Result<Option<B256>, LedgerError> {
         self.number(at)?.map_or(Ok(None), |number| self.chain.blocks.hash(number))
@@ -70,29 +93,35 @@ impl Ledger {
             let HeadInfo { header, hash, .. } = self.head();
             return Ok(Some((Header::clone(&header), hash)));
         }
-        self.number(at)?.map_or(Ok(None), |number| self.chain.blocks.header(number))
+        let Some(number) = self.number(at)? else { return Ok(None) };
+        let found = self.chain.blocks.header(number)?;
+        // Some headers before a snapshot's block come with it.
+        if found.is_none() {
+            self.kept(number)?;
+        }
+        Ok(found)
     }
 
     /// Body.
     pub fn body(&self, at: At) -> Result<Option<BlockBody>, LedgerError> {
-        self.number(at)?.map_or(Ok(None), |number| self.chain.blocks.body(number))
+        self.whole(at)?.map_or(Ok(None), |number| self.chain.blocks.body(number))
     }
 
     /// Sealed block, verbatim.
     pub fn block(&self, at: At) -> Result<Option<Block>, LedgerError> {
-        let Some(number) = self.number(at)? else { return Ok(None) };
+        let Some(number) = self.whole(at)? else { return Ok(None) };
         let (header, body) = (self.chain.blocks.header(number)?, self.chain.blocks.body(number)?);
         Ok(header.zip(body).map(|((header, _), body)| Block { header, body }))
     }
 
     /// Receipts, in order.
     pub fn receipts(&self, at: At) -> Result<Option<Vec<Receipt>>, LedgerError> {
-        self.number(at)?.map_or(Ok(None), |number| self.chain.state.receipts(number))
+        self.whole(at)?.map_or(Ok(None), |number| self.chain.state.receipts(number))
     }
 
     /// Senders of the transactions, in order.
     pub fn senders(&self, at: At) -> Result<Option<Vec<Address>>, LedgerError> {
-        self.number(at)?.map_or(Ok(None), |number| self.chain.state.senders(number))
+        self.whole(at)?.map_or(Ok(None), |number| self.chain.state.senders(number))
     }
 
     /// Genesis difficulty plus one per block (`qbft-facts` §1.1).
@@ -153,7 +182,16 @@ impl Ledger {
 
     /// The oldest block whose state can be read.
     pub fn oldest_state(&self) -> Result<u64, LedgerError> {
-        self.chain.state.oldest()
+        self.oldest(self.head().number)
+    }
+
+    /// The same for a head. What fell out of the history is pruned behind the blocks, and not read any more before.
+    fn oldest(&self, head: u64) -> Result<u64, LedgerError> {
+        let wanted = match self.chain.options.history_blocks {
+            0 => 0,
+            kept => head.saturating_sub(kept),
+        };
+        Ok(self.chain.state.oldest()?.max(wanted))
     }
 
     /// Blocks whose state stays readable behind the head; 0 for all.
@@ -190,7 +228,7 @@ impl Ledger {
         if block > head.info.number {
             return Err(unknown());
         }
-        let oldest = self.chain.state.oldest()?;
+        let oldest = self.oldest(head.info.number)?;
         if block < oldest {
             return Err(LedgerError::StatePruned { block, oldest });
         }

@@ -10,15 +10,18 @@ use crate::{
     commit::{check_contents, check_place, check_seals, committed, count_seals},
     execute::{block::Executed, env, senders::senders},
     ledger::{Chain, Head},
-    store::{pending::Pending, state::SegmentEffects},
+    store::{layer::Layer, pending::Pending},
     validate::{check_rules, execute_by},
 };
 use alloy_primitives::{Address, B256, TxHash};
 use rayon::prelude::*;
 use std::{collections::VecDeque, sync::Arc};
 
-/// Blocks of one segment at most, and the distance of blocks whose seals are checked in any case.
-pub const SEGMENT_BLOCKS: usize = 1000;
+/// Blocks of one segment at most, unless [`crate::Options`] say otherwise: 20 MiB of empty ones, and a second of a slow
+/// disk's syncs for each 20,000.
+pub const SEGMENT_BLOCKS: usize = 8000;
+/// Distance of blocks whose seals are checked in any case.
+const CERTIFIED_EVERY: u64 = 1000;
 /// Blocks per unit of parallel work.
 const CHUNK: usize = 32;
 
@@ -77,7 +80,7 @@ impl Ledger {
         blocks.into_par_iter().with_min_len(CHUNK).map(prepare).collect()
     }
 
-    /// Commits blocks from the front of the queue, at most [`SEGMENT_BLOCKS`], and takes them out. Where one is refused,
+    /// Commits blocks from the front of the queue, at most [`crate::Options::segment_blocks`], and takes them out. Where one is refused,
     /// those before it are committed if the last of them certifies them. When it returns, what it gives back is on disk
     /// and every read sees it. A node that is caught up commits single blocks.
     pub fn commit_segment(&self, blocks: &mut VecDeque<Prepared>) -> Segment {
@@ -100,7 +103,7 @@ fn run(
     let mut run = Run::on(chain).map_err(|error| (error, VecDeque::new()))?;
     while let Some(block) = blocks.pop_front() {
         let number = block.number();
-        let is_full = run.done.len() + 1 == SEGMENT_BLOCKS || blocks.is_empty();
+        let is_full = run.done.len() + 1 >= chain.options.segment_blocks || blocks.is_empty();
         match run.execute(block, is_full) {
             Ok(true) => break,
             Ok(false) => {}
@@ -149,9 +152,7 @@ impl<'a> Run<'a> {
         // A set that cannot be read before this block is written ends the segment.
         let after = if is_last { None } else { next.validators(self.chain).ok() };
         let ends = after.is_none();
-        if after.is_some_and(|after| after == validators)
-            && !header.number.is_multiple_of(SEGMENT_BLOCKS as u64)
-        {
+        if after.is_some_and(|after| after == validators) && !header.number.is_multiple_of(CERTIFIED_EVERY) {
             count_seals(header, validators.len())?;
         } else {
             check_seals(header, &validators)?;
@@ -166,7 +167,10 @@ impl<'a> Run<'a> {
         let prepared = |(block, executed): (Block, Executed)| Prepared {
             block,
             hash: executed.hash,
-            signed: Ok((executed.transaction_hashes, executed.senders)),
+            signed: Ok((
+                Arc::unwrap_or_clone(executed.transaction_hashes),
+                Arc::unwrap_or_clone(executed.senders),
+            )),
         };
         self.done.into_iter().map(prepared).collect()
     }
@@ -181,19 +185,22 @@ impl<'a> Run<'a> {
         Ok(Head { info, view: self.parent.view.under(pending), next, tally })
     }
 
-    /// Writes blocks, then state, then shows both.
+    /// Writes the blocks and shows them; their state is written behind them.
     fn commit(mut self) -> Result<Vec<Arc<CommittedBlock>>, CommitError> {
         let pending = self.parent.view.take_pending().unwrap_or_default();
-        let Some((_, last)) = self.done.last() else { return Ok(Vec::new()) };
-        let hash = last.hash;
+        if self.done.is_empty() {
+            return Ok(Vec::new());
+        }
         let sealed = self.done.iter().map(|(block, executed)| (&block.header, &block.body, executed.hash));
         self.chain.clocks.block_file.time(|| self.chain.blocks.append_all(sealed))?;
-        self.chain.settle(self.parent, &SegmentEffects { blocks: &self.done, pending: &pending })?;
-        self.chain.candidates.move_to(hash);
-        let all = self.done.into_iter().map(|(block, executed)| {
-            let hash = executed.hash;
-            Arc::new(committed(block, hash, Arc::new(executed)))
-        });
+        // The state of the segment before was written meanwhile.
+        self.chain.state.room()?;
+        let done = self.done.into_iter().map(|(block, executed)| (block, Arc::new(executed)));
+        let done: Vec<_> = done.collect();
+        let blocks = done.iter().map(|(block, executed)| (block.header.number, Arc::clone(executed)));
+        self.chain.settle(self.parent, Layer::of_segment(blocks.collect(), pending));
+        let all =
+            done.into_iter().map(|(block, executed)| Arc::new(committed(block, executed.hash, &executed)));
         Ok(all.collect())
     }
 }

@@ -46,8 +46,16 @@ pub struct Progress {
     pub slots: u64,
     /// Codes so far.
     pub codes: u64,
+    /// Share of the pass that is done: writing, reading, or working out roots.
+    pub percent: u64,
     /// Whether everything is read and roots are being worked out.
     pub hashing: bool,
+}
+
+fn percent(done: u64, all: u64) -> u64 {
+    (u128::from(done) * 100)
+        .checked_div(all.into())
+        .map_or(100, |percent| u64::try_from(percent).unwrap_or(100))
 }
 
 /// Why there is no snapshot, or why it is not taken.

@@ -13,7 +13,7 @@ pub struct Spent {
     pub root: Duration,
     /// Making sealed blocks durable.
     pub block_file: Duration,
-    /// Writing the state that follows from them.
+    /// Writing the state that follows from them, behind the blocks.
     pub state_file: Duration,
 }
 

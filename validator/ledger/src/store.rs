@@ -1,10 +1,13 @@
 //! The two files on disk: `blocks.redb` (sealed, written first) and `state.redb` (derived, may lag, replayable).
 
+pub(crate) mod behind;
 pub(crate) mod blocks;
 pub(crate) mod bulk;
 pub(crate) mod codec;
 pub(crate) mod history;
+pub(crate) mod layer;
 pub(crate) mod pending;
+pub(crate) mod queue;
 pub(crate) mod state;
 pub(crate) mod tables;
 pub(crate) mod view;

@@ -208,7 +208,8 @@ pub(crate) fn execute_by(
     if requests_hash.is_some() {
         optional("requestsHash", header.requests_hash, requests_hash)?;
     }
-    Ok(Executed { hash, transaction_hashes, senders, receipts, diff })
+    let (transaction_hashes, senders) = (Arc::new(transaction_hashes), Arc::new(senders));
+    Ok(Executed { hash, transaction_hashes, senders, receipts: Arc::new(receipts), diff })
 }
 
 pub(crate) fn invalid(refused: Refused, index: usize, hash: B256) -> InvalidBlock {

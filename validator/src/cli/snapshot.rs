@@ -11,10 +11,11 @@ use std::{
     fs::{self, File},
     io::{BufWriter, ErrorKind},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
-/// Bytes of the file between two lines of progress.
-const REPORT: u64 = 256 << 20;
+/// Between two lines of progress.
+const REPORT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SnapshotCommand {
@@ -70,7 +71,7 @@ pub(super) fn run(command: SnapshotCommand) -> Result<(), SnapshotCliError> {
         SnapshotCommand::Import { config, file, hash } => {
             let setup = Setup::load(&config)?;
             let dir = folder(&setup);
-            let mut reported = 0;
+            let mut reported = Instant::now();
             let head = import(&dir, &setup.genesis, &file, hash, |at| report(at, &mut reported))?;
             println!("block={} hash={}", head.number, head.hash);
             Ok(())
@@ -94,7 +95,7 @@ fn export(setup: &Setup, out: &Path) -> Result<(), SnapshotCliError> {
     let ledger = Ledger::open(&folder(setup), setup.genesis.clone(), Options::default())?;
     let part = out.with_extension("part");
     let file = BufWriter::with_capacity(1 << 20, File::create(&part).map_err(at(&part))?);
-    let mut reported = 0;
+    let mut reported = Instant::now();
     let (head, file) =
         ledger.export_snapshot(file, FRAME_BYTES, |progress| report(progress, &mut reported))?;
     let file = file.into_inner().map_err(|error| at(&part)(error.into_error()))?;
@@ -104,10 +105,12 @@ fn export(setup: &Setup, out: &Path) -> Result<(), SnapshotCliError> {
     Ok(())
 }
 
-fn report(at: &Progress, reported: &mut u64) {
-    if at.hashing || at.bytes >= *reported + REPORT {
-        *reported = at.bytes;
-        let Progress { bytes, accounts, slots, codes, hashing } = *at;
-        tracing::info!(mib = bytes >> 20, accounts, slots, codes, hashing, "snapshot");
+/// Tells how far it is, now and then.
+fn report(at: &Progress, reported: &mut Instant) {
+    if reported.elapsed() >= REPORT {
+        *reported = Instant::now();
+        let Progress { bytes, accounts, slots, codes, percent, hashing } = *at;
+        let what = if hashing { "working out roots" } else { "moving state" };
+        tracing::info!(percent, mib = bytes >> 20, accounts, slots, codes, "snapshot: {what}");
     }
 }

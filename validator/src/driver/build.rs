@@ -1,6 +1,10 @@
 //! Making a block: work starts ahead of the tick and transactions are taken until shortly before it; the core proposes
 //! the block at the tick.
 
+mod finish;
+
+pub(super) use finish::FinishTime;
+
 use super::block::ProposedBlock;
 use crate::{clock::Clock, pool::Pool, votes::PendingVotes};
 use alloy_primitives::{Address, map::B256HashSet};
@@ -13,10 +17,6 @@ use std::{
 
 /// Taking transactions starts this long before the tick, at most half a period.
 const LEAD_MS: u64 = 500;
-/// For roots and root hashing after the last transaction, whatever their number.
-const FINISH_MS: u64 = 20;
-/// The same, for every thousand transactions.
-const FINISH_MS_PER_THOUSAND: u64 = 12;
 /// Time for taking transactions when the block is due at once (a later round, or the first block).
 const OVERDUE_MS: u64 = 200;
 /// One in so many parts of a period may go into running transactions: the others, perhaps slower or busier, must run them
@@ -63,6 +63,7 @@ pub(super) struct Materials {
     pub(super) pool: Pool,
     pub(super) votes: PendingVotes,
     pub(super) clock: Clock,
+    pub(super) finish: Arc<FinishTime>,
 }
 
 /// Builds; done shortly before the tick. With nothing to propose it waits for transactions until an empty block is due.
@@ -100,7 +101,8 @@ async fn wait_for_transactions(materials: &Materials, empty_due_ms: u64) {
 }
 
 fn build_now(materials: &Materials, order: Order) -> Result<ProposedBlock, BuildError> {
-    let Materials { ledger, pool, votes, clock } = materials;
+    let Materials { ledger, pool, votes, clock, finish } = materials;
+    let began = Instant::now();
     let head = ledger.head();
     if head.number.checked_add(1) != Some(order.height) {
         return Err(BuildError::Head { got: head.number, want: order.height.saturating_sub(1) });
@@ -111,7 +113,7 @@ fn build_now(materials: &Materials, order: Order) -> Result<ProposedBlock, Build
         extra_data: extra(ledger, votes, &order)?.to_bytes(),
         gas_limit_target: ledger.parameters()?.gas_limit_target,
     };
-    let mut source = Source::new(pool, order, clock);
+    let mut source = Source::new(pool, order, clock, finish);
     let end_ms = source.end_ms;
     let built = ledger.build(&attributes, || source.next(), || clock.unix_ms() >= end_ms)?;
     for (hash, reason) in &built.skipped {
@@ -120,7 +122,13 @@ fn build_now(materials: &Materials, order: Order) -> Result<ProposedBlock, Build
             pool.discard(hash);
         }
     }
-    Ok(ProposedBlock::new(Arc::clone(&built.block), order.proposal_round)?)
+    let block = ProposedBlock::new(Arc::clone(&built.block), order.proposal_round)?;
+    let (transactions, last) = (built.block.body.transactions.len(), source.ended.unwrap_or(began));
+    let finishing = last.elapsed();
+    finish.learn(transactions, finishing);
+    let (took, early_ms) = (began.elapsed(), order.due_ms.saturating_sub(clock.unix_ms()));
+    tracing::debug!(height = order.height, transactions, ?took, ?finishing, early_ms, "block built");
+    Ok(block)
 }
 
 /// Where headers name the validators: their list, and a vote of ours unless the block resets the votes.
@@ -154,21 +162,45 @@ struct Source<'a> {
     busy_since: Instant,
     /// How long transactions may be run.
     budget: Duration,
+    /// What the block takes after its last transaction.
+    finish: &'a FinishTime,
+    /// When no more was offered.
+    ended: Option<Instant>,
 }
 
 impl<'a> Source<'a> {
-    fn new(pool: &'a Pool, order: Order, clock: &'a Clock) -> Self {
+    fn new(pool: &'a Pool, order: Order, clock: &'a Clock, finish: &'a FinishTime) -> Self {
         let now_ms = clock.unix_ms();
-        let patient = now_ms.saturating_add(FINISH_MS) < order.due_ms;
+        let patient = now_ms.saturating_add(millis(finish.reserve(0))) < order.due_ms;
         let end_ms = if patient { order.due_ms } else { now_ms.saturating_add(OVERDUE_MS) };
         let budget = Duration::from_millis(order.period_ms) / BUSY_SHARE;
         let (ready, arrivals) = pool.best_since(0);
         let offered = B256HashSet::default();
         let busy_since = Instant::now();
-        Self { pool, clock, ready: Box::new(ready), offered, arrivals, end_ms, patient, busy_since, budget }
+        Self {
+            pool,
+            clock,
+            ready: Box::new(ready),
+            offered,
+            arrivals,
+            end_ms,
+            patient,
+            busy_since,
+            budget,
+            finish,
+            ended: None,
+        }
     }
 
     fn next(&mut self) -> Option<Recovered> {
+        let next = self.wait_for_next();
+        if next.is_none() {
+            self.ended = Some(Instant::now());
+        }
+        next
+    }
+
+    fn wait_for_next(&mut self) -> Option<Recovered> {
         loop {
             if self.clock.unix_ms() >= self.freeze_ms() || self.busy_since.elapsed() > self.budget {
                 return None;
@@ -189,7 +221,10 @@ impl<'a> Source<'a> {
     }
 
     fn freeze_ms(&self) -> u64 {
-        let thousands = self.offered.len() as u64 / 1000;
-        self.end_ms.saturating_sub(FINISH_MS + thousands * FINISH_MS_PER_THOUSAND)
+        self.end_ms.saturating_sub(millis(self.finish.reserve(self.offered.len())))
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

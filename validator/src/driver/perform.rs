@@ -17,7 +17,10 @@ use qbft::{
     Input, Message, Output, Proposal as _, Record, Ticket, Unsigned, Verdict,
     wire::{encode, encode_record},
 };
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
 impl Driver {
     /// Puts outputs into effect, in their order.
@@ -60,9 +63,11 @@ impl Driver {
         let (journal, effects, faults) =
             (voter.journal.clone(), self.effects.clone(), self.parts.faults.clone());
         let broken = Arc::clone(&self.journal_broken);
+        let (began, phase, bytes) = (Instant::now(), vote.phase, vote.payload.len());
         self.tasks.spawn(async move {
             match journal.insert(vote).await {
                 Ok(Inserted::New | Inserted::Same) => {
+                    tracing::debug!(phase, bytes, took = ?began.elapsed(), "vote is durable");
                     let _ = effects.send(Input::Persisted { ticket }).await;
                 }
                 // The height was decided while the record was on its way: nothing to vote for any more.
@@ -106,6 +111,7 @@ impl Driver {
     fn broadcast(&mut self, message: &Message<ProposedBlock>, resend: bool) {
         self.heard.note(message.author(), message.height(), unix_ms());
         let (code, payload): (_, Bytes) = (message.phase().code(), encode(message, self.encoding).into());
+        tracing::debug!(height = message.height(), code, bytes = payload.len(), "consensus message sent");
         self.own.note(message.height(), message.round(), code, &payload);
         let network = &self.parts.network;
         if !resend {
@@ -138,6 +144,7 @@ impl Driver {
             pool: self.parts.pool.clone(),
             votes: self.parts.votes.clone(),
             clock: self.parts.clock.clone(),
+            finish: Arc::clone(&self.finish),
         };
         let effects = self.effects.clone();
         self.tasks.spawn(async move {
@@ -159,9 +166,13 @@ impl Driver {
 
     fn validate(&self, height: u64, round: u32, digest: B256, block: ProposedBlock) {
         let (ledger, effects) = (self.parts.ledger.clone(), self.effects.clone());
+        let began = Instant::now();
         self.tasks.spawn(async move {
             let check = move || match ledger.validate(block.block()) {
-                Ok(()) => Verdict::Valid,
+                Ok(()) => {
+                    tracing::debug!(height, round, took = ?began.elapsed(), "proposal is valid");
+                    Verdict::Valid
+                }
                 Err(error) => {
                     // Our head may have moved past the block while it waited for a thread.
                     let overtaken = ledger.head().number >= block.height()

@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +16,8 @@ const LOCK: &str = "votes.lock";
 const MAGIC: &[u8; 8] = b"QRTVOTE2";
 /// `magic ‖ id ‖ replaces ‖ active(u8) ‖ watermark(u64) ‖ crc32(u32)`.
 const HEADER: usize = 8 + 32 + 32 + 1 + 8 + 4;
-/// A file this long is rewritten without its decided heights.
+/// With records up to here the file is rewritten without its decided heights. Until then they go where zeros were written
+/// before, so that making one durable moves nothing but its bytes: no new blocks, no journal of the file system.
 const ROTATE_AT: u64 = 1024 * 1024;
 
 /// How a new journal begins.
@@ -80,6 +82,7 @@ struct Header {
 pub struct Journal {
     dir: PathBuf,
     file: File,
+    /// Where the next record goes.
     length: u64,
     header: Header,
     slots: BTreeMap<(u64, u32, u8), Record>,
@@ -235,6 +238,17 @@ impl Journal {
         self.rewrite()
     }
 
+    #[cfg(test)]
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the next record goes.
+    #[cfg(test)]
+    pub(super) fn length(&self) -> usize {
+        usize::try_from(self.length).unwrap_or(usize::MAX)
+    }
+
     /// Puts another file under the journal, to see what it does when writing fails.
     #[cfg(test)]
     pub(super) fn replace_file(&mut self, file: File) {
@@ -247,7 +261,7 @@ impl Journal {
 
     fn append(&mut self, record: &Record) -> io::Result<()> {
         let frame = record.to_frame(self.header.id);
-        self.file.write_all(&frame)?;
+        self.file.write_all_at(&frame, self.length)?;
         self.file.sync_data()?;
         self.length += frame.len() as u64;
         Ok(())
@@ -307,7 +321,7 @@ fn create_dir(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a complete file beside the old one and puts it in its place in one step.
+/// Writes a complete file, with room for records to come, beside the old one and puts it in its place in one step.
 fn write_whole(
     dir: &Path,
     header: Header,
@@ -318,13 +332,15 @@ fn write_whole(
     for record in slots.values() {
         bytes.extend_from_slice(&record.to_frame(header.id));
     }
+    let length = bytes.len();
+    bytes.resize(length.max(usize::try_from(ROTATE_AT).unwrap_or(length)), 0);
     let next = dir.join(NEXT);
     let mut file = File::create(&next)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
     fs::rename(&next, dir.join(NAME))?;
     File::open(dir)?.sync_all()?;
-    Ok((file, bytes.len() as u64))
+    Ok((file, length as u64))
 }
 
 fn lock(dir: &Path) -> Result<File, JournalError> {

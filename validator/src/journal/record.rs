@@ -121,8 +121,8 @@ pub(super) enum Scanned {
 
 /// Reads the next record of the journal with this id.
 pub(super) fn scan(id: B256, bytes: &[u8]) -> Scanned {
-    // A file system may leave zeros where an interrupted append was.
-    if bytes.iter().all(|b| *b == 0) {
+    // Zeros are room for records to come.
+    if is_zero(bytes) {
         return Scanned::End;
     }
     let Some((length, crc, rest)) = frame_start(id, bytes) else {
@@ -132,9 +132,13 @@ pub(super) fn scan(id: B256, bytes: &[u8]) -> Scanned {
     let Some(body) = rest.get(..length) else { return Scanned::End };
     match Record::from_body(body).filter(|_| checksum(id, body) == crc) {
         Some(record) => Scanned::Record(record, FRAME + length),
-        None if rest.len() == length => Scanned::End,
+        None if is_zero(rest.get(length..).unwrap_or_default()) => Scanned::End,
         None => Scanned::Damaged,
     }
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// Length and checksum of the body, and what follows; none unless the length is as it was written.
@@ -150,7 +154,9 @@ fn frame_start(id: B256, bytes: &[u8]) -> Option<(usize, u32, &[u8])> {
 
 /// Whether a whole record stands anywhere in `bytes`; the file's length, at most one rotation and one record, bounds it.
 fn holds_record(id: B256, bytes: &[u8]) -> bool {
-    (1..bytes.len()).any(|start| {
+    // Nothing starts in the room behind the last byte that was written.
+    let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    (1..written).any(|start| {
         let frame = bytes.get(start..).and_then(|bytes| frame_start(id, bytes));
         let body = frame.and_then(|(length, crc, rest)| Some((rest.get(..length)?, crc)));
         body.is_some_and(|(body, crc)| checksum(id, body) == crc)

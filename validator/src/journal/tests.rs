@@ -1,7 +1,11 @@
 use super::*;
 use alloy_primitives::{B256, Bytes};
 use chain::config::JournalConfig;
-use std::{fs, io::Write as _, path::Path};
+use std::{
+    fs,
+    io::{Seek as _, SeekFrom, Write as _},
+    path::Path,
+};
 
 fn vote(height: u64, round: u32, digest: u8) -> Record {
     Record {
@@ -26,6 +30,15 @@ fn reopen(dir: &Path) -> Journal {
 
 fn file(dir: &Path) -> std::path::PathBuf {
     dir.join("votes.journal")
+}
+
+/// The file where its next record would go.
+fn behind(journal: Journal) -> fs::File {
+    let (dir, length) = (journal.dir().to_path_buf(), journal.length());
+    drop(journal);
+    let mut file = fs::OpenOptions::new().write(true).open(file(&dir)).unwrap();
+    file.seek(SeekFrom::Start(u64::try_from(length).unwrap())).unwrap();
+    file
 }
 
 #[test]
@@ -70,13 +83,14 @@ fn a_record_cut_short_at_any_byte_was_never_sent_and_is_dropped() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = fresh(dir.path());
     journal.insert(vote(1, 0, 1)).unwrap();
-    let whole = fs::metadata(file(dir.path())).unwrap().len();
+    let whole = journal.length();
     journal.insert(vote(2, 0, 2)).unwrap();
+    let end = journal.length();
     drop(journal);
     let bytes = fs::read(file(dir.path())).unwrap();
-    for cut in usize::try_from(whole).unwrap()..bytes.len() {
-        // A file system may have grown the file before all of the bytes were there.
-        for length in [cut, bytes.len()] {
+    for cut in whole..end {
+        // Beyond the room that was made, a file may have grown before all of the bytes were there, or not.
+        for length in if cut % 8 == 0 { vec![cut, end, bytes.len()] } else { vec![cut, end] } {
             let mut torn = bytes[..cut].to_vec();
             torn.resize(length, 0);
             fs::write(file(dir.path()), &torn).unwrap();
@@ -93,7 +107,7 @@ fn a_record_cut_short_at_any_byte_was_never_sent_and_is_dropped() {
 fn a_damaged_record_with_others_behind_it_is_an_error_and_not_a_torn_tail() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = fresh(dir.path());
-    let start = usize::try_from(fs::metadata(file(dir.path())).unwrap().len()).unwrap();
+    let start = journal.length();
     journal.insert(vote(1, 0, 1)).unwrap();
     journal.insert(vote(2, 0, 2)).unwrap();
     drop(journal);
@@ -110,7 +124,7 @@ fn a_damaged_record_with_others_behind_it_is_an_error_and_not_a_torn_tail() {
 fn a_damaged_length_does_not_erase_the_votes_behind_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = fresh(dir.path());
-    let start = usize::try_from(fs::metadata(file(dir.path())).unwrap().len()).unwrap();
+    let start = journal.length();
     journal.insert(vote(1, 0, 1)).unwrap();
     journal.insert(vote(2, 0, 2)).unwrap();
     drop(journal);
@@ -130,12 +144,13 @@ fn a_damaged_length_does_not_erase_the_votes_behind_it() {
 #[test]
 fn a_record_of_another_journal_inside_a_torn_one_is_no_record() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    fresh(dir.path()).insert(vote(1, 0, 1)).unwrap();
+    let mut journal = fresh(dir.path());
+    journal.insert(vote(1, 0, 1)).unwrap();
     let mut foreign = fresh(other.path());
-    let header = usize::try_from(fs::metadata(file(other.path())).unwrap().len()).unwrap();
+    let header = foreign.length();
     foreign.insert(vote(2, 0, 2)).unwrap();
-    let frame = fs::read(file(other.path())).unwrap().split_off(header);
-    let mut tail = fs::OpenOptions::new().append(true).open(file(dir.path())).unwrap();
+    let frame = fs::read(file(other.path())).unwrap()[header..foreign.length()].to_vec();
+    let mut tail = behind(journal);
     tail.write_all(&[0xff; 40]).unwrap();
     tail.write_all(&frame).unwrap();
     assert_eq!(reopen(dir.path()).newest(), [vote(1, 0, 1)]);
@@ -188,7 +203,7 @@ fn a_long_file_is_rewritten_without_decided_heights() {
         journal.insert(Record { payload, ..vote(height, 0, 1) }).unwrap();
     }
     journal.prune(2).unwrap();
-    assert!(fs::metadata(file(dir.path())).unwrap().len() < 500_000);
+    assert!(journal.length() < 500_000);
     assert_eq!(journal.insert(vote(4, 0, 1)), Ok(Inserted::New));
     drop(journal);
     let mut journal = reopen(dir.path());
@@ -245,8 +260,7 @@ fn garbage_behind_the_last_record_is_never_a_vote() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = fresh(dir.path());
     journal.insert(vote(1, 0, 1)).unwrap();
-    drop(journal);
-    let mut tail = fs::OpenOptions::new().append(true).open(file(dir.path())).unwrap();
+    let mut tail = behind(journal);
     tail.write_all(&[0xff; 100]).unwrap();
     assert_eq!(reopen(dir.path()).newest(), [vote(1, 0, 1)]);
 }
@@ -313,4 +327,19 @@ fn what_to_do_about_a_journal_follows_the_table() {
     for (config, found, want) in table {
         assert_eq!(decide(&config, found), want, "{config:?} {found:?}");
     }
+}
+
+#[test]
+fn records_go_into_room_that_was_made_before_and_beyond_it_when_it_is_used_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = fresh(dir.path());
+    let room = fs::metadata(file(dir.path())).unwrap().len();
+    journal.insert(vote(1, 0, 1)).unwrap();
+    assert_eq!(fs::metadata(file(dir.path())).unwrap().len(), room);
+    let long = Record { payload: Bytes::from(vec![7; 2_000_000]), ..vote(2, 0, 2) };
+    journal.insert(long.clone()).unwrap();
+    journal.insert(vote(2, 1, 3)).unwrap();
+    assert!(fs::metadata(file(dir.path())).unwrap().len() > room);
+    drop(journal);
+    assert_eq!(reopen(dir.path()).newest(), [long, vote(2, 1, 3)]);
 }

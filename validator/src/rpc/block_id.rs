@@ -12,6 +12,8 @@ pub(super) enum BlockId {
     /// The head.
     #[default]
     Latest,
+    /// The oldest that is here whole: block 0, unless the chain began here with a snapshot.
+    Earliest,
     /// By height.
     Number(u64),
     /// By on-chain hash.
@@ -23,15 +25,17 @@ impl BlockId {
     pub(super) fn at(self, context: &Context) -> At {
         match self {
             Self::Latest => At::Number(context.ledger.head().number),
+            Self::Earliest => At::Number(context.ledger.earliest_block()),
             Self::Number(number) => At::Number(number),
             Self::Hash(hash) => At::Hash(hash),
         }
     }
 
     /// Height, unless named by hash.
-    pub(super) fn number(self, head: u64) -> Option<u64> {
+    pub(super) fn number(self, context: &Context, head: u64) -> Option<u64> {
         match self {
             Self::Latest => Some(head),
+            Self::Earliest => Some(context.ledger.earliest_block()),
             Self::Number(number) => Some(number),
             Self::Hash(_) => None,
         }
@@ -89,7 +93,7 @@ impl<'de> Deserialize<'de> for BlockId {
 fn parse(text: &str) -> Result<BlockId, String> {
     match text {
         "latest" | "safe" | "finalized" | "pending" | "" => return Ok(BlockId::Latest),
-        "earliest" => return Ok(BlockId::Number(0)),
+        "earliest" => return Ok(BlockId::Earliest),
         _ => {}
     }
     let Some(digits) = text.strip_prefix("0x") else {
@@ -119,7 +123,7 @@ mod tests {
             (json!("pending"), Some(BlockId::Latest)),
             (json!("safe"), Some(BlockId::Latest)),
             (json!("finalized"), Some(BlockId::Latest)),
-            (json!("earliest"), Some(BlockId::Number(0))),
+            (json!("earliest"), Some(BlockId::Earliest)),
             (json!("0x10"), Some(BlockId::Number(16))),
             (json!({"blockNumber": "0x2"}), Some(BlockId::Number(2))),
             (json!({"blockHash": hash, "requireCanonical": true}), Some(BlockId::Hash(hash))),

@@ -1,7 +1,7 @@
 //! What every method may use.
 
 use super::{NodeView, RpcLimits, RpcOptions, error::Failure, filters::Filters};
-use crate::{pool::Pool, votes::PendingVotes};
+use crate::{ots_index::OtsIndex, pool::Pool, votes::PendingVotes};
 use ledger::{CommittedBlock, Ledger};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
@@ -14,6 +14,7 @@ pub(super) struct Context {
     pub(super) node: Arc<dyn NodeView>,
     pub(super) filters: Filters,
     pub(super) limits: RpcLimits,
+    pub(super) ots: Option<Arc<OtsIndex>>,
     heads: broadcast::Sender<Arc<CommittedBlock>>,
     lanes: [Lane; 3],
 }
@@ -65,7 +66,7 @@ pub(super) enum Weight {
 
 impl Context {
     pub(super) fn new(options: RpcOptions) -> Self {
-        let RpcOptions { limits, ledger, pool, heads, votes, node, ports: _ } = options;
+        let RpcOptions { limits, ledger, pool, heads, votes, node, ots, ports: _ } = options;
         Self {
             filters: Filters::new(&limits),
             lanes: lanes(&limits).map(Lane::new),
@@ -74,6 +75,7 @@ impl Context {
             votes,
             node,
             limits,
+            ots,
             heads,
         }
     }

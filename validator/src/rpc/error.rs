@@ -1,7 +1,7 @@
 //! Errors as clients see them (`node-facts` F.3).
 
 use super::memory::Exhausted;
-use crate::pool::PoolError;
+use crate::{ots_index::IndexError, pool::PoolError};
 use alloy_primitives::Bytes;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 use ledger::{CallError, InvalidTransaction, LedgerError, SimulateError, TraceError};
@@ -49,7 +49,7 @@ pub(super) enum Failure {
     /// Known, but without meaning on this chain; Besu's code and text.
     #[error("Method not enabled")]
     NotEnabled,
-    /// State older than what is kept.
+    /// State, or blocks, older than what is kept; the code that other clients have for it.
     #[error("{0}")]
     Pruned(String),
     /// Our fault; the cause is in the log.
@@ -128,7 +128,9 @@ impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::UnknownBlock(_) => Self::unknown_block(),
-            LedgerError::StatePruned { .. } => Self::Pruned(error.to_string()),
+            LedgerError::StatePruned { .. } | LedgerError::HistoryPruned { .. } => {
+                Self::Pruned(error.to_string())
+            }
             LedgerError::TriePruned { .. } => Self::refused(error.to_string()),
             LedgerError::LogRange { .. } | LedgerError::LogResults { .. } => Self::Limit(error.to_string()),
             other => {
@@ -206,6 +208,13 @@ impl From<PoolError> for Failure {
             }
             other => Self::refused(other.to_string()),
         }
+    }
+}
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        tracing::error!(%error, "rpc: index could not be read");
+        Self::Internal
     }
 }
 

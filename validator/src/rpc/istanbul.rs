@@ -186,7 +186,7 @@ struct Status {
 /// Who made how many of the blocks `[start, end)`.
 fn status(context: &Context, args: &Args) -> Answer {
     let head = context.ledger.head().number;
-    let number = |id: BlockId| id.number(head).unwrap_or(head);
+    let number = |id: BlockId| id.number(context, head).unwrap_or(head);
     let (start, end) = match (args.optional(0)?.map(number), args.optional(1)?.map(number)) {
         (None, None) => (head.saturating_sub(STATUS_BLOCKS).max(1).min(head), head),
         (Some(start), Some(end)) => (start, end),

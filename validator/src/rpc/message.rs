@@ -100,14 +100,13 @@ impl Message {
             return Err(Failure::refused("\"blobs\" is not supported for this RPC method"));
         }
         match (&self.blob_versioned_hashes, engine) {
-            (None, _) => Ok(()),
             (Some(_), Engine::Qbft) => {
                 Err(Failure::refused("transaction type not supported: this chain has no blobs"))
             }
             (Some(_), Engine::Ethereum) if self.to.is_none() => {
                 Err(Failure::refused("input transaction of type blob transaction has no recipient"))
             }
-            (Some(_), Engine::Ethereum) => Ok(()),
+            _ => Ok(()),
         }
     }
 }

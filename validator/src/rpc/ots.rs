@@ -1,6 +1,7 @@
 //! `ots_*`: what the Otterscan explorer asks of a node beside `eth_*` (API level 8).
 
 mod block;
+mod page;
 mod search;
 mod trace;
 
@@ -13,7 +14,8 @@ use super::{
 use alloy_primitives::Address;
 
 /// Every table of the namespace.
-pub(super) const METHODS: &[&[Method]] = &[NODE, block::METHODS, search::METHODS, trace::METHODS];
+pub(super) const METHODS: &[&[Method]] =
+    &[NODE, block::METHODS, page::METHODS, search::METHODS, trace::METHODS];
 
 const NODE: &[Method] =
     &[method("ots_getApiLevel", 0, Run::Now(api_level)), method("ots_hasCode", 2, Run::Read(has_code))];

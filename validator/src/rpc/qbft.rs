@@ -82,7 +82,7 @@ struct SignerMetric {
 /// How many of the blocks `[from, to)` each validator made, those of the last block's set with none included.
 fn signer_metrics(context: &Context, args: &Args) -> Answer {
     let head = context.ledger.head().number;
-    let number = |id: Option<BlockId>| id.map(|id| id.number(head).unwrap_or(head));
+    let number = |id: Option<BlockId>| id.map(|id| id.number(context, head).unwrap_or(head));
     let to = number(args.optional(1)?).unwrap_or(head);
     let from = number(args.optional(0)?).unwrap_or_else(|| to.saturating_sub(DEFAULT_BLOCKS));
     if from >= to || to > head.saturating_add(1) {

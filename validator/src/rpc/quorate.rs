@@ -44,7 +44,7 @@ struct Summary {
 /// First block, how many, and whether to say who sealed them. Ends at the head.
 fn summaries(context: &Context, args: &Args) -> Answer {
     let head = context.ledger.head().number;
-    let from = args.required::<BlockId>(0)?.number(head);
+    let from = args.required::<BlockId>(0)?.number(context, head);
     let from =
         from.ok_or_else(|| Failure::params("invalid argument 0: a block number or a tag is expected"))?;
     let count: U64 = args.required(1)?;

@@ -1,11 +1,9 @@
 //! RPC's own threads, which give way: whatever clients ask for, consensus has the cores first.
 
 use super::{RpcError, RpcLimits, RpcOptions, ServerHandle, serve};
+use crate::threads::stand_back;
 use std::thread::available_parallelism;
 use tokio::runtime::{Builder, Runtime};
-
-/// How far RPC's threads stand back (`nice`): a thread of the node's weighs as much as nine of them.
-const NICENESS: i32 = 10;
 
 /// Serves on threads of their own: half of the cores for connections and JSON, and those of the limits for reads.
 pub async fn serve_apart(options: RpcOptions) -> Result<ServerHandle, RpcError> {
@@ -27,18 +25,10 @@ fn runtime(limits: &RpcLimits) -> std::io::Result<Runtime> {
         .build()
 }
 
-/// On Linux a thread has a priority of its own.
-fn stand_back() {
-    let own = rustix::process::getpriority_process(None);
-    let outcome = own.and_then(|own| rustix::process::setpriority_process(None, own.max(NICENESS)));
-    if let Err(error) = outcome {
-        tracing::debug!(%error, "rpc: a thread keeps its priority");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::threads::NICENESS;
 
     #[test]
     fn threads_of_rpc_stand_back_and_others_do_not() {

@@ -8,6 +8,7 @@ use alloy_primitives::B256;
 use devp2p::{Network, PeerId};
 use futures::{StreamExt as _, stream};
 use ledger::{Block, BlockBody, SEGMENT_BLOCKS};
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 
@@ -63,6 +64,8 @@ pub(super) struct Sources<'a> {
     pub(super) network: &'a Network,
     pub(super) main: PeerId,
     pub(super) others: Vec<PeerId>,
+    /// Others that did not answer, and so are not asked again.
+    pub(super) silent: &'a Mutex<Vec<PeerId>>,
 }
 
 /// Makes segments of the headers that come in, in order.
@@ -97,17 +100,7 @@ impl Sources<'_> {
         per_request: &AtomicUsize,
     ) -> Result<Part, Failure> {
         let wanted: Vec<B256> = part.iter().filter(|(_, h)| !is_empty(h)).map(|(hash, _)| *hash).collect();
-        let peer = match turn % (self.others.len() + 1) {
-            0 => self.main,
-            other => self.others.get(other - 1).copied().unwrap_or(self.main),
-        };
-        let mut lender = (peer != self.main).then_some(peer);
-        let lent = self.bodies(peer, wanted.clone()).await;
-        let bodies = match lent {
-            // A body once named by the peer of the headers is there.
-            Err(_) if lender.take().is_some() => self.bodies(self.main, wanted).await?,
-            other => other?,
-        };
+        let (bodies, lender) = self.bodies_of(turn, wanted).await?;
         let bytes: usize = bodies.iter().map(alloy_rlp::Encodable::length).sum();
         if let Some(average) = bytes.checked_div(bodies.len()) {
             per_request.store((ANSWER / average.max(1)).clamp(1, MOST), Ordering::Relaxed);
@@ -119,6 +112,23 @@ impl Sources<'_> {
             (hash, Block { header, body })
         });
         Ok(Part { blocks: whole.collect(), lender, bytes })
+    }
+
+    /// All of these bodies, and who lent them: the peers in turn. One that lends nothing is not asked again.
+    async fn bodies_of(
+        &self,
+        turn: usize,
+        wanted: Vec<B256>,
+    ) -> Result<(Vec<BlockBody>, Option<PeerId>), Failure> {
+        let lender = (turn % (self.others.len() + 1)).checked_sub(1).and_then(|other| self.others.get(other));
+        if let Some(lender) = lender.filter(|lender| !self.silent.lock().contains(lender)) {
+            match self.bodies(*lender, wanted.clone()).await {
+                Ok(bodies) => return Ok((bodies, Some(*lender))),
+                Err(_) => self.silent.lock().push(*lender),
+            }
+        }
+        // A body once named by the peer of the headers is there.
+        Ok((self.bodies(self.main, wanted).await?, None))
     }
 
     /// All of these bodies, in as many requests as it takes.

@@ -9,6 +9,7 @@ use super::{
 use crate::import::Importer;
 use devp2p::{Network, PeerId};
 use ledger::Prepared;
+use parking_lot::Mutex;
 use std::{collections::VecDeque, time::Instant};
 use tokio::sync::mpsc;
 
@@ -28,6 +29,13 @@ pub(super) struct Ended {
     pub(super) lender: Option<PeerId>,
 }
 
+/// How fetching from a peer ended.
+pub(super) struct Fetched {
+    pub(super) outcome: Result<(), Ended>,
+    /// Other peers that did not answer.
+    pub(super) silent: Vec<PeerId>,
+}
+
 impl From<Failure> for Ended {
     fn from(failure: Failure) -> Self {
         Self { failure, lender: None }
@@ -36,18 +44,19 @@ impl From<Failure> for Ended {
 
 impl Sync {
     /// Imports what the peer has beyond our head, until it has no more. `others` have these blocks too.
-    pub(super) async fn fetch_from(
-        &self,
-        peer: PeerId,
-        claimed: u64,
-        mut others: Vec<PeerId>,
-    ) -> Result<(), Ended> {
+    pub(super) async fn fetch_from(&self, peer: PeerId, claimed: u64, mut others: Vec<PeerId>) -> Fetched {
         others.truncate(LENDERS);
+        let silent = Mutex::new(Vec::new());
+        let sources = Sources { network: &self.network, main: peer, others, silent: &silent };
+        let outcome = self.fetch_by(sources, peer, claimed).await;
+        Fetched { outcome, silent: silent.into_inner() }
+    }
+
+    async fn fetch_by(&self, sources: Sources<'_>, peer: PeerId, claimed: u64) -> Result<(), Ended> {
         let head = self.importer.head();
         let (batches, linked) = mpsc::channel(HEADER_BATCHES);
         let (segments, fetched) = mpsc::channel(SEGMENTS);
         let (ready, prepared) = mpsc::channel(SEGMENTS);
-        let sources = Sources { network: &self.network, main: peer, others };
         let download = download(&self.network, peer, (head.number, head.hash), claimed, batches);
         let stages = async {
             let (headers, bodies, senders) = tokio::join!(

@@ -1,5 +1,6 @@
 //! What to fetch and from whom, as a pure function.
 
+use super::turns::Rest;
 use devp2p::PeerId;
 
 /// A block that peers have and we do not is probably on its way; so long we wait for it.
@@ -14,6 +15,8 @@ pub struct Claim {
     pub peer: PeerId,
     /// Height.
     pub head: u64,
+    /// The first block whose body it has.
+    pub earliest: u64,
 }
 
 /// What to do.
@@ -23,6 +26,16 @@ pub enum Plan {
     Wait,
     /// Fetch what follows our head from this peer.
     Fetch(PeerId),
+}
+
+/// Whom to ask for what follows `head`: those that have it, rested ones first. One that did not answer lately is asked
+/// only while nobody else is ahead, and never again at once.
+pub(super) fn askable(claims: &[(Claim, Rest)], head: u64) -> Vec<Claim> {
+    let of =
+        |rest| claims.iter().filter(move |(claim, r)| *r == rest && claim.earliest <= head.saturating_add(1));
+    let is_ahead = |(claim, _): &&(Claim, Rest)| claim.head > head;
+    let use_resting = !of(Rest::Awake).any(|c| is_ahead(&c)) && of(Rest::Resting).any(|c| is_ahead(&c));
+    of(if use_resting { Rest::Resting } else { Rest::Awake }).map(|(claim, _)| *claim).collect()
 }
 
 /// Decides. `heard` is a height that validators were heard to have passed, `waited_ms` how long our head has been
@@ -52,11 +65,39 @@ mod tests {
     use super::*;
 
     fn claims(heads: &[u64]) -> Vec<Claim> {
-        heads.iter().zip(1..).map(|(head, id)| Claim { peer: PeerId::repeat_byte(id), head: *head }).collect()
+        heads
+            .iter()
+            .zip(1..)
+            .map(|(head, id)| Claim { peer: PeerId::repeat_byte(id), head: *head, earliest: 0 })
+            .collect()
     }
 
     fn fetch(id: u8) -> Plan {
         Plan::Fetch(PeerId::repeat_byte(id))
+    }
+
+    fn askable_of(rests: &[(u64, Rest)]) -> Vec<u64> {
+        let claims: Vec<_> = claims(&rests.iter().map(|(head, _)| *head).collect::<Vec<_>>());
+        let claims: Vec<_> = claims.into_iter().zip(rests).map(|(claim, (_, rest))| (claim, *rest)).collect();
+        askable(&claims, 9).iter().map(|claim| claim.head).collect()
+    }
+
+    #[test]
+    fn one_that_did_not_answer_is_asked_only_while_nobody_else_is_ahead() {
+        use Rest::{Awake, Paused, Resting};
+        assert_eq!(askable_of(&[(20, Resting), (21, Awake), (9, Awake)]), [21, 9]);
+        assert_eq!(askable_of(&[(20, Resting), (22, Paused), (9, Awake)]), [20]);
+        assert_eq!(askable_of(&[(20, Paused), (9, Awake), (8, Resting)]), [9]);
+        assert_eq!(askable_of(&[(20, Paused)]), [0; 0]);
+    }
+
+    #[test]
+    fn a_peer_that_began_with_a_snapshot_is_not_asked_for_what_came_before() {
+        let mut claim = claims(&[20])[0];
+        claim.earliest = 10;
+        assert_eq!(askable(&[(claim, Rest::Awake)], 9), [claim]);
+        claim.earliest = 11;
+        assert_eq!(askable(&[(claim, Rest::Awake)], 9), []);
     }
 
     #[test]

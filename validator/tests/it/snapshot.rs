@@ -1,6 +1,7 @@
 //! A new validator joins from a snapshot file.
 
 use crate::support::network::{BINARY, Node, TestNetwork, finish};
+use serde_json::json;
 use std::{
     path::Path,
     process::{Command, Output},
@@ -10,6 +11,30 @@ fn snapshot(what: &str, config: &Path, rest: &[&str]) -> Output {
     let mut command = Command::new(BINARY);
     command.args(["snapshot", what, "--config"]).arg(config).args(rest);
     finish(command)
+}
+
+/// What came before the snapshot's block is said to be pruned, with the code that clients know.
+fn assert_pruned_before(node: &Node, block: u64) {
+    let number = |number: u64| format!("{number:#x}");
+    let older = json!(number(block - 1));
+    for (method, params) in [
+        ("eth_getBlockByNumber", json!([older, true])),
+        ("eth_getBlockReceipts", json!([older])),
+        ("eth_getBlockTransactionCountByNumber", json!([older])),
+        ("eth_getLogs", json!([{"fromBlock": older, "toBlock": "latest"}])),
+        ("debug_getRawBlock", json!([older])),
+    ] {
+        let error = node.rpc(method, &params).unwrap();
+        assert_eq!(error["code"], 4444, "{method}: {error}");
+        let says = format!("pruned history unavailable: block {} is older than {block}", block - 1);
+        assert!(error["message"].as_str().unwrap().starts_with(&says), "{method}: {error}");
+    }
+    let header = node.rpc("eth_getHeaderByNumber", &json!([older])).unwrap();
+    assert_eq!(header["number"], older, "headers come with the snapshot");
+    let earliest = node.rpc("eth_getBlockByNumber", &json!(["earliest", false])).unwrap();
+    assert_eq!(earliest["number"], number(block));
+    let logs = node.rpc("eth_getLogs", &json!([{"fromBlock": "earliest"}])).unwrap();
+    assert!(logs.is_array(), "{logs}");
 }
 
 #[test]
@@ -40,6 +65,7 @@ fn a_seat_that_starts_from_a_snapshot_follows_and_votes() {
 
     network.nodes[3].start();
     network.nodes[3].wait_block(block + 2);
+    assert_pruned_before(&network.nodes[3], block);
     // Three of four are a quorum: without the second node the new one's votes are needed.
     network.nodes[1].kill();
     let height = network.nodes[3].height();

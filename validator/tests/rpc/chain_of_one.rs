@@ -10,9 +10,11 @@ use chain::{
 };
 use k256::ecdsa::SigningKey;
 use ledger::{Block, BuildAttributes, CommittedBlock, Ledger, Options};
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::broadcast;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use validator::{
+    ots_index::{self, IndexThread, OtsIndex},
     pool::{Limits, Origin, Pool},
     rpc::{NodeView, RpcAccess, RpcLimits, RpcOptions, RpcPort, ServerHandle, SyncProgress, serve},
     votes::PendingVotes,
@@ -93,6 +95,7 @@ pub(crate) struct Chain {
     pub(crate) pool: Pool,
     pub(crate) votes: PendingVotes,
     heads: broadcast::Sender<Arc<CommittedBlock>>,
+    pub(crate) ots: Option<Arc<OtsIndex>>,
 }
 
 pub(crate) fn genesis() -> (Key, Extra, Genesis) {
@@ -130,6 +133,19 @@ pub(crate) fn port(namespaces: &[&str]) -> RpcPort {
     }
 }
 
+/// The thread that keeps the index.
+pub(crate) struct Indexing {
+    stop: CancellationToken,
+    thread: IndexThread,
+}
+
+impl Indexing {
+    pub(crate) fn end(self) {
+        self.stop.cancel();
+        self.thread.join();
+    }
+}
+
 impl Chain {
     pub(crate) fn open(dir: &Path) -> Self {
         Self::open_with(dir, Options::default())
@@ -146,7 +162,19 @@ impl Chain {
             pool,
             votes: PendingVotes::default(),
             heads: broadcast::Sender::new(4),
+            ots: None,
         }
+    }
+
+    /// Keeps the index in this file from now on, and waits until it has caught up.
+    pub(crate) fn index(&mut self, file: &Path) -> Indexing {
+        let index = Arc::new(OtsIndex::open(file, self.ledger.genesis().hash).unwrap());
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (ledger, heads) = (self.ledger.clone(), self.heads.subscribe());
+        let thread = ots_index::spawn(Arc::clone(&index), ledger, heads, &tasks, stop.clone()).unwrap();
+        assert!(index.wait_for(self.ledger.head().number, Duration::from_mins(1)));
+        self.ots = Some(index);
+        Indexing { stop, thread }
     }
 
     pub(crate) async fn serve(&self) -> ServerHandle {
@@ -166,6 +194,7 @@ impl Chain {
             heads: self.heads.clone(),
             votes: self.votes.clone(),
             node: Arc::new(Alone),
+            ots: self.ots.clone(),
         };
         serve(options).await.unwrap()
     }

@@ -132,7 +132,8 @@ async fn the_explorer_finds_who_sent_and_who_made_what() {
         error(at, "ots_searchTransactionsBefore", json!([user.address, 0, 25])).await,
         (
             -32000,
-            "this node keeps no index from addresses to transactions; ask eth_getLogs, or an indexer".into()
+            "this node keeps no index from addresses to transactions; start it with rpc.otsIndex, or ask eth_getLogs"
+                .into()
         )
     );
     server.stop().await;

@@ -8,6 +8,7 @@ mod filters;
 mod http;
 mod limits;
 mod malformed;
+mod ots_index;
 mod pool;
 mod ports;
 mod simulate;

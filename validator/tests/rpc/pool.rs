@@ -1,5 +1,5 @@
 use crate::chain_of_one::{CONTRACT, Chain, Key, set};
-use alloy_primitives::{B512, TxKind};
+use alloy_primitives::{B256, B512, TxKind};
 use validator::pool::{Limits, Origin, Pool};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +33,7 @@ async fn what_rpc_accepted_survives_a_crash_and_what_a_peer_sent_does_not() {
     let offered: Vec<_> = chain.pool.best().map(|tx| tx.hash).collect();
     assert_eq!(offered, kept[..2]);
     let block = chain.next();
-    assert_eq!(block.transaction_hashes, kept[..2]);
+    assert_eq!(block.transaction_hashes[..], kept[..2]);
     assert_eq!(chain.pool.stats().queued, 1);
 }
 
@@ -51,7 +51,7 @@ async fn accepted_transactions_are_announced_once_they_are_durable() {
     let again = chain.pool.submit(raw, Origin::Peer(B512::ZERO)).await.unwrap_err();
     assert_eq!(again.to_string(), "already known");
     assert!(accepted.try_recv().is_err());
-    assert_eq!(chain.pool.known_senders().sender(&hash), Some(user.address));
+    assert_eq!(chain.pool.known_senders().senders(&[hash, B256::ZERO]), [Some(user.address), None]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -296,7 +296,7 @@ pub struct Rpc {
     pub annotations: BTreeMap<String, String>,
     /// JSON-RPC namespaces that the nodes answer; `eth`, `net` and `web3` when absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 5))]
+    #[schemars(length(max = 9))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub namespaces: Vec<RpcNamespace>,
 }
@@ -328,16 +328,41 @@ pub enum Exposure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RpcNamespace {
+    /// Traces and raw blocks; heavy, for few.
+    Debug,
     /// Ethereum.
     Eth,
+    /// Validators and rounds, as GoQuorum names them.
+    Istanbul,
     /// Network.
     Net,
-    /// Client version and hashing.
-    Web3,
-    /// Waiting transactions.
-    Txpool,
+    /// What the Otterscan explorer asks.
+    Ots,
     /// Validators and rounds.
     Qbft,
+    /// Summaries of blocks for dashboards.
+    Quorate,
+    /// Waiting transactions.
+    Txpool,
+    /// Client version and hashing.
+    Web3,
+}
+
+impl RpcNamespace {
+    /// As the node's configuration has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Eth => "eth",
+            Self::Istanbul => "istanbul",
+            Self::Net => "net",
+            Self::Ots => "ots",
+            Self::Qbft => "qbft",
+            Self::Quorate => "quorate",
+            Self::Txpool => "txpool",
+            Self::Web3 => "web3",
+        }
+    }
 }
 
 /// A pod's affinity, its schema without descriptions: they would be most of the CRD.

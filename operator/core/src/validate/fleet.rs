@@ -154,14 +154,7 @@ fn namespaces(object: &Validator) -> Vec<String> {
     let asked = object.spec.rpc.as_ref().map(|rpc| rpc.namespaces.clone()).unwrap_or_default();
     let asked =
         if asked.is_empty() { vec![RpcNamespace::Eth, RpcNamespace::Net, RpcNamespace::Web3] } else { asked };
-    let text = |namespace: RpcNamespace| match namespace {
-        RpcNamespace::Eth => "eth",
-        RpcNamespace::Net => "net",
-        RpcNamespace::Web3 => "web3",
-        RpcNamespace::Txpool => "txpool",
-        RpcNamespace::Qbft => "qbft",
-    };
-    asked.into_iter().map(|namespace| text(namespace).to_owned()).collect()
+    asked.into_iter().map(|namespace| namespace.as_str().to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -3,13 +3,17 @@
 use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
+/// Namespaces that a configuration may name: every method belongs to the one before its underscore.
+pub const RPC_NAMESPACES: [&str; 9] =
+    ["debug", "eth", "istanbul", "net", "ots", "qbft", "quorate", "txpool", "web3"];
+
 /// JSON-RPC over HTTP and WebSocket: one port, and further ones with namespaces and rules of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RpcConfig {
     /// `address:port` to listen on.
     pub listen: String,
-    /// Namespaces answered: any of `eth`, `net`, `web3`, `txpool`, `debug`, `ots`, `qbft`, `istanbul`, `quorate`.
+    /// Namespaces answered: any of [`RPC_NAMESPACES`].
     pub namespaces: Vec<String>,
     /// Protocols spoken on the port; both when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -26,6 +30,10 @@ pub struct RpcConfig {
     /// What clients may use, all ports together; what is not named keeps its default.
     #[serde(default, skip_serializing_if = "RpcLimits::is_default")]
     pub limits: RpcLimits,
+    /// Whether an index from addresses to transactions is kept, for `ots_searchTransactions…`. Costs disk and, for every block
+    /// that runs code, its execution once more.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub ots_index: bool,
 }
 
 impl RpcConfig {
@@ -40,6 +48,7 @@ impl RpcConfig {
             tls: None,
             ports: Vec::new(),
             limits: RpcLimits::new(),
+            ots_index: false,
         }
     }
 

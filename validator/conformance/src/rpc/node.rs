@@ -79,6 +79,7 @@ pub async fn start(dir: &Path) -> Result<Served, super::RpcTestError> {
         heads,
         votes: PendingVotes::default(),
         node: Arc::new(Alone),
+        ots: None,
     };
     let server = serve(options).await.map_err(NodeError::Rpc)?;
     let url = format!("http://{}", server.local_addr());

@@ -40,6 +40,17 @@ pub enum ClaimedHead {
     Range(BlockRange),
 }
 
+impl ClaimedHead {
+    /// The first block it is said to have; 0 where nothing is said.
+    #[must_use]
+    pub const fn earliest(&self) -> u64 {
+        match self {
+            Self::Difficulty { .. } => 0,
+            Self::Range(range) => range.earliest,
+        }
+    }
+}
+
 #[derive(RlpEncodable, RlpDecodable)]
 struct Status66 {
     version: u8,

@@ -10,6 +10,7 @@ use crate::{
     DownReason, PeerId, PeerInfo, RequestError,
     eth::{Reply, message::Query},
     identity::address,
+    own::{compact::Partial, searches::Searches},
     rlpx::{capability::Shared as Capabilities, compression::compress},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -17,9 +18,9 @@ use parking_lot::Mutex;
 use std::{
     sync::{
         OnceLock,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +46,12 @@ pub(crate) struct Peer {
     pub(crate) pending: Pending,
     pub(crate) activity: Activity,
     pub(crate) outbound: Outbound,
+    /// A consensus payload of which transactions were asked for.
+    pub(crate) partial: Mutex<Option<Partial>>,
+    /// Looks over the pool for transactions that it named.
+    searches: Mutex<Searches>,
+    /// Payloads that were unlike what it announced.
+    unlike: AtomicU32,
     doubted: AtomicBool,
     reason: OnceLock<DownReason>,
     stop: CancellationToken,
@@ -64,6 +71,9 @@ impl Peer {
             pending: Pending::new(),
             activity: Activity::new(),
             outbound,
+            partial: Mutex::default(),
+            searches: Mutex::new(Searches::new(Instant::now())),
+            unlike: AtomicU32::new(0),
             doubted: AtomicBool::new(false),
             reason: OnceLock::new(),
             stop: CancellationToken::new(),
@@ -109,12 +119,27 @@ impl Peer {
         self.capabilities.own_base.is_some_and(|base| self.send(base + id, data))
     }
 
+    /// Whether it is sent transactions in full.
+    pub(crate) const fn takes_transactions(&self) -> bool {
+        self.capabilities.own_base.is_some() || self.capabilities.istanbul_base.is_some()
+    }
+
     fn send(&self, id: u8, data: Bytes) -> bool {
         let sent = self.outbound.push(Frame { id, data }).is_ok();
         if !sent {
             self.stop(DownReason::Slow);
         }
         sent
+    }
+
+    /// Whether the pool is searched once more for what it names; counts as done.
+    pub(crate) fn may_search(&self) -> bool {
+        self.searches.lock().take(Instant::now())
+    }
+
+    /// Counts a payload that was unlike what it announced: how many there were.
+    pub(crate) fn counts_unlike(&self) -> u32 {
+        self.unlike.fetch_add(1, Relaxed).saturating_add(1)
     }
 
     /// Whether it claimed a head that it could not show.

@@ -21,6 +21,10 @@ impl HashMemory {
         self.0.put(hash, ()).is_none()
     }
 
+    pub(crate) fn contains(&self, hash: &B256) -> bool {
+        self.0.contains(hash)
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

@@ -1,6 +1,6 @@
 //! What to do with each message of a peer.
 
-use super::keepalive;
+use super::{compact, keepalive};
 use crate::{
     DisconnectReason, DownReason, Event,
     counters::Count,
@@ -48,15 +48,20 @@ pub(crate) async fn dispatch(
             consensus(shared, peer, code, message.data).await
         }
         Protocol::Own(own::SIGNED) => {
-            let transactions = own::decode(&message.data)
+            let signed = own::decode(&message.data)
                 .map_err(|error| DownReason::Breach(format!("transactions with senders: {error}")))?;
-            saw_transactions(peer, transactions.iter().map(|(raw, _)| keccak256(raw)).collect::<Vec<_>>());
-            let event = Event::SignedTransactions { from: peer.id, transactions };
+            let hashes: Vec<B256> = signed.transactions.iter().map(|(raw, _)| keccak256(raw)).collect();
+            for other in shared.table.all().iter().filter(|other| signed.was_sent_to(&other.id)) {
+                saw_transactions(other, hashes.iter().copied());
+            }
+            saw_transactions(peer, hashes);
+            let event = Event::SignedTransactions { from: peer.id, transactions: signed.transactions };
             room(shared, peer, message.data.len()).await?.send(event);
             Ok(())
         }
+        Protocol::Own(id) => compact::message(shared, peer, id, &message.data).await,
         // 0x11 and others belong to protocols before QBFT, or to later versions of ours: of no use, and no harm.
-        Protocol::Istanbul(_) | Protocol::Own(_) => Ok(()),
+        Protocol::Istanbul(_) => Ok(()),
         Protocol::Eth(id) => {
             let bytes = message.data.len();
             let message = eth::Message::decode(peer.capabilities.eth, id, &message.data)
@@ -69,6 +74,17 @@ pub(crate) async fn dispatch(
 async fn consensus(shared: &Shared, peer: &Peer, code: u8, payload: Bytes) -> Result<(), DownReason> {
     let hash = consensus_hash(code, &payload);
     peer.seen.lock().consensus.insert(hash);
+    deliver(shared, peer, code, payload, hash).await
+}
+
+/// Gives the owner a payload, unless it has it.
+pub(crate) async fn deliver(
+    shared: &Shared,
+    peer: &Peer,
+    code: u8,
+    payload: Bytes,
+    hash: B256,
+) -> Result<(), DownReason> {
     // The place is taken first: a payload marked as delivered must not be lost if this session ends while it waits.
     let place = room(shared, peer, payload.len()).await?;
     if shared.delivered.lock().insert(hash) {
@@ -108,7 +124,8 @@ async fn eth_message(
             peer.has_block(hash, block.header.number, shared.believable(peer));
             Event::NewBlock { from, block, total_difficulty }
         }
-        eth::Message::BlockRangeUpdate(BlockRange { latest, latest_hash, .. }) => {
+        eth::Message::BlockRangeUpdate(BlockRange { earliest, latest, latest_hash }) => {
+            peer.info.lock().earliest = earliest;
             peer.has_block(latest_hash, latest, shared.believable(peer));
             Event::NewBlockHashes { from, hashes: vec![(latest_hash, latest)] }
         }

@@ -166,6 +166,7 @@ pub(crate) async fn establish(
                 istanbul: capabilities.istanbul_base.is_some(),
                 head_hash,
                 head_number,
+                earliest: status.head.earliest(),
                 total_difficulty,
             };
             Ok(Established { incoming, outgoing, info, capabilities, path })

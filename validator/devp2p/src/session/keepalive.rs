@@ -81,6 +81,7 @@ pub(super) mod tests {
             istanbul: true,
             head_hash: B256::ZERO,
             head_number: 0,
+            earliest: 0,
             total_difficulty: U256::ZERO,
         };
         Peer::new(

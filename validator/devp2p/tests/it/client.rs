@@ -22,6 +22,8 @@ use tokio::net::{
 const MAX: usize = 10 * 1024 * 1024;
 
 pub(crate) struct Client {
+    /// Under which the node knows it.
+    pub(crate) id: PeerId,
     pub(crate) incoming: Incoming<OwnedReadHalf>,
     outgoing: Outgoing<OwnedWriteHalf>,
     pub(crate) shared: Shared,
@@ -98,7 +100,7 @@ impl Client {
         incoming.compressed();
         let shared = negotiate(&EthVersion::ALL, &story.capabilities)
             .unwrap_or_else(|| negotiate(&EthVersion::ALL, &offered(&EthVersion::ALL)).unwrap());
-        let mut client = Self { incoming, outgoing, shared };
+        let mut client = Self { id: story.key.id(), incoming, outgoing, shared };
         client.send_eth(id::STATUS, &story.status.encode()).await;
         client
     }

@@ -1,6 +1,7 @@
 //! The crate as its users see it: published vectors, and nodes talking over loopback.
 
 mod client;
+mod compact;
 mod connect;
 mod gossip;
 mod hostile;

@@ -24,11 +24,15 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 pub(crate) struct SmallChain {
     pub(crate) headers: Vec<Header>,
     pub(crate) pooled: Bytes,
+    /// Transactions that wait for a block.
+    pub(crate) block: Vec<Bytes>,
+    /// The first block that is there whole.
+    pub(crate) earliest: u64,
 }
 
 impl SmallChain {
     pub(crate) fn new() -> Self {
-        Self { headers: (0..5).map(header).collect(), pooled: transaction(1) }
+        Self { headers: (0..5).map(header).collect(), pooled: transaction(1), block: Vec::new(), earliest: 2 }
     }
 
     pub(crate) fn hash(&self, number: usize) -> B256 {
@@ -67,6 +71,7 @@ impl ChainReader for SmallChain {
             head_number: head.number,
             head_hash: self.hash(self.headers.len() - 1),
             head_timestamp: head.timestamp,
+            earliest: self.earliest,
             total_difficulty: U256::from(head.number + 1),
         }
     }
@@ -98,6 +103,10 @@ impl ChainReader for SmallChain {
 
     fn pooled(&self, hashes: &[B256]) -> Vec<Bytes> {
         hashes.iter().filter(|hash| **hash == keccak256(&self.pooled)).map(|_| self.pooled.clone()).collect()
+    }
+
+    fn each_pooled(&self, each: &mut dyn FnMut(&B256, &Bytes)) {
+        self.block.iter().chain([&self.pooled]).for_each(|raw| each(&keccak256(raw), raw));
     }
 
     fn pooled_hashes(&self) -> Vec<(B256, u8, u32)> {

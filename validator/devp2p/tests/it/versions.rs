@@ -20,7 +20,7 @@ fn story(version: EthVersion) -> Story {
     story.status.version = version.number();
     if version.has_ranges() {
         let latest_hash = SmallChain::new().status().head_hash;
-        story.status.head = ClaimedHead::Range(BlockRange { earliest: 0, latest: 3, latest_hash });
+        story.status.head = ClaimedHead::Range(BlockRange { earliest: 1, latest: 3, latest_hash });
     }
     story
 }
@@ -33,7 +33,7 @@ async fn every_version_gets_the_status_of_its_shape_and_consensus_under_its_ids(
         let told = Status::decode(version, &client.eth(id::STATUS).await.data).unwrap();
         let chain = SmallChain::new().status();
         let head = if version.has_ranges() {
-            ClaimedHead::Range(BlockRange { earliest: 0, latest: 4, latest_hash: chain.head_hash })
+            ClaimedHead::Range(BlockRange { earliest: 2, latest: 4, latest_hash: chain.head_hash })
         } else {
             ClaimedHead::Difficulty { total_difficulty: U256::from(5), hash: chain.head_hash }
         };
@@ -45,16 +45,17 @@ async fn every_version_gets_the_status_of_its_shape_and_consensus_under_its_ids(
 }
 
 #[tokio::test]
-async fn the_head_of_an_eth_69_peer_is_known_from_its_status_and_its_range_updates() {
+async fn what_an_eth_69_peer_has_is_known_from_its_status_and_its_range_updates() {
     let mut node = Node::with_peers(vec![]).await;
     let mut client = Client::connected(&node.enode(), &story(EthVersion::V69)).await;
     let up = node.peer_up().await;
-    assert_eq!((up.head_number, up.total_difficulty), (3, U256::from(4)));
+    assert_eq!((up.earliest, up.head_number, up.total_difficulty), (1, 3, U256::from(4)));
     for (latest, known) in [(77, 77), (u64::MAX, 77)] {
-        let range = BlockRange { earliest: 0, latest, latest_hash: B256::repeat_byte(7) };
+        let range = BlockRange { earliest: 2, latest, latest_hash: B256::repeat_byte(7) };
         client.send_eth(id::BLOCK_RANGE_UPDATE, &alloy_rlp::encode(range)).await;
         client.until_pong().await;
-        assert_eq!(node.network.peers()[0].head_number, known, "{latest}");
+        let info = node.network.peers().remove(0);
+        assert_eq!((info.earliest, info.head_number), (2, known), "{latest}");
     }
     let backward = BlockRange { earliest: 9, latest: 8, latest_hash: B256::ZERO };
     client.send_eth(id::BLOCK_RANGE_UPDATE, &alloy_rlp::encode(backward)).await;
@@ -81,7 +82,7 @@ async fn ranges_are_told_to_eth_69_peers_alone_and_not_with_every_block() {
     node.peer_up().await;
     node.network.head_moved();
     node.network.head_moved();
-    let told = BlockRange { earliest: 0, latest: 39, latest_hash: hash };
+    let told = BlockRange { earliest: 2, latest: 39, latest_hash: hash };
     assert_eq!(client.eth(id::BLOCK_RANGE_UPDATE).await.data, alloy_rlp::encode(told));
     for peer in [&mut client, &mut older] {
         let update = peer.shared.eth_base + id::BLOCK_RANGE_UPDATE;

@@ -2,9 +2,12 @@
 //! each size the same number of touched keys per block: accounts that exist, slots that exist, accounts that are new.
 //!
 //! `state --accounts 10000000 --json target/bench/state.json` prints a table and ends with `growth=… bytes-per-account=…`.
-//! A block's time is building it (execution, roots), sealing and committing it, back to back, what is written behind
-//! included: the last block of a size waits for everything to be on disk. Growth is that time at the largest size over
-//! that at the smallest.
+//!
+//! A block's time is what the chain waits for: building it (execution, roots), sealing it and committing it until the
+//! head has moved. Blocks are offered at a pace of as many touched keys a second as a loaded network has; their state is
+//! written behind them on the same cores, and how many blocks that was behind at most is printed. Growth is a block's
+//! time at the largest size over that at the smallest. Then the same blocks back to back, all writing included: that is
+//! the sustained time, and its growth is printed too.
 
 mod network;
 
@@ -32,19 +35,29 @@ const OLD_SLOTS: u64 = 500;
 const NEW_ACCOUNTS: u64 = 200;
 const WARM_UP: u64 = 8;
 const BLOCKS: u64 = 24;
-/// Made by the measured blocks of one size, the last of which reaches it.
+/// Between two offered blocks.
+const PACE: Duration = Duration::from_millis(250);
+/// Made by the blocks of one size that are offered at a pace, the last of which reaches it.
 const MADE: u64 = NEW_ACCOUNTS * (WARM_UP + BLOCKS);
 
 struct Row {
     accounts: u64,
+    paced: Phase,
+    sustained: Phase,
+    state_bytes: u64,
+    rss_bytes: u64,
+}
+
+/// Some blocks; times are those of one.
+struct Phase {
     block: Duration,
     median: Duration,
     slowest: Duration,
     build: Duration,
     cpu: Duration,
     spent: Spent,
-    state_bytes: u64,
-    rss_bytes: u64,
+    /// Blocks that waited to be written, at most.
+    behind: usize,
 }
 
 struct Chain {
@@ -69,9 +82,12 @@ fn main() -> anyhow::Result<()> {
     let random = StdRng::seed_from_u64(1);
     let mut chain = Chain { network, ledger, accounts: 0, slots: 0, salt: 1, random };
     let mut rows = Vec::new();
+    let keys = OLD_ACCOUNTS + OLD_SLOTS + NEW_ACCOUNTS;
     println!(
-        "a block touches {OLD_ACCOUNTS} accounts, {OLD_SLOTS} slots of {KEEPERS} contracts, and makes \
-         {NEW_ACCOUNTS} accounts; milliseconds per block, mean of {BLOCKS}"
+        "a block touches {OLD_ACCOUNTS} accounts, {OLD_SLOTS} slots of {KEEPERS} contracts, and makes {NEW_ACCOUNTS} \
+         accounts; one each {} ms, {} keys a second; milliseconds per block, mean of {BLOCKS}",
+        PACE.as_millis(),
+        u128::from(keys) * 1000 / PACE.as_millis()
     );
     println!("{HEADINGS}");
     for size in SIZES.into_iter().filter(|size| *size <= most) {
@@ -85,12 +101,26 @@ fn main() -> anyhow::Result<()> {
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
         anyhow::bail!("--accounts is below the smallest size, {}", SIZES[0]);
     };
-    let growth = last.block.as_secs_f64() / first.block.as_secs_f64();
+    let growth = |of: fn(&Row) -> &Phase| of(last).block.as_secs_f64() / of(first).block.as_secs_f64();
+    let (growth, sustained) = (growth(|row| &row.paced), growth(|row| &row.sustained));
     let bytes = last.state_bytes / last.accounts;
+    let behind = rows.iter().map(|row| row.paced.behind).max().unwrap_or_default();
+    let limit = Options::default().unwritten_blocks;
+    if behind >= limit {
+        println!("writing does not keep up with this pace: {limit} blocks waited, and commits for them");
+    }
     let rows: Vec<Value> = rows.iter().map(Row::json).collect();
-    let result = json!({ "growth": growth, "bytes_per_account": bytes, "sizes": rows });
+    let result = json!({
+        "growth": growth,
+        "sustained_growth": sustained,
+        "behind_max": behind,
+        "bytes_per_account": bytes,
+        "sizes": rows,
+    });
     std::fs::write(&json, serde_json::to_string_pretty(&result)?)?;
-    println!("growth={growth:.2} bytes-per-account={bytes}");
+    println!(
+        "sustained-growth={sustained:.2} behind-max={behind} growth={growth:.2} bytes-per-account={bytes}"
+    );
     Ok(())
 }
 
@@ -155,36 +185,44 @@ impl Chain {
     }
 
     fn measure(&mut self, file: &Path) -> anyhow::Result<Row> {
-        for _ in 0..WARM_UP {
-            let transactions = self.touch();
-            self.block(transactions)?;
-        }
+        self.run(WARM_UP, Some(PACE))?;
+        let paced = self.run(BLOCKS, Some(PACE))?;
+        let accounts = self.accounts;
+        let sustained = self.run(BLOCKS, None)?;
+        self.check()?;
+        let state_bytes = std::fs::metadata(file)?.len();
+        Ok(Row { accounts, paced, sustained, state_bytes, rss_bytes: resident()? })
+    }
+
+    /// Blocks at a pace, each timed by itself; or back to back, until all is on disk.
+    fn run(&mut self, count: u64, pace: Option<Duration>) -> anyhow::Result<Phase> {
         self.ledger.flush()?;
-        let (before, cpu) = (self.ledger.spent(), cpu()?);
-        let (mut blocks, mut build) = (Vec::new(), Duration::ZERO);
-        for _ in 0..BLOCKS {
+        let (before, cpu, started) = (self.ledger.spent(), cpu()?, Instant::now());
+        let (mut blocks, mut build, mut behind) = (Vec::new(), Duration::ZERO, 0);
+        for due in (1..).map(|block| started + pace.unwrap_or_default() * block).take(usize::try_from(count)?)
+        {
             let transactions = self.touch();
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
             let (whole, built) = self.block(transactions)?;
             blocks.push(whole);
             build += built;
+            behind = behind.max(self.ledger.unwritten());
         }
         let flushed = Instant::now();
         self.ledger.flush()?;
-        let whole: Duration = blocks.iter().sum::<Duration>() + flushed.elapsed();
-        let cpu_after = self::cpu()?;
-        self.check()?;
+        let rest = if pace.is_none() { flushed.elapsed() } else { Duration::ZERO };
+        let whole = blocks.iter().sum::<Duration>() + rest;
+        let cpu = self::cpu()?.saturating_sub(cpu);
         blocks.sort_unstable();
-        let per = u32::try_from(BLOCKS)?;
-        Ok(Row {
-            accounts: self.accounts,
+        let per = u32::try_from(count)?;
+        Ok(Phase {
             block: whole / per,
             median: blocks[blocks.len() / 2],
             slowest: blocks[blocks.len() - 1],
             build: build / per,
-            cpu: cpu_after.saturating_sub(cpu) / per,
+            cpu: cpu / per,
             spent: (self.ledger.spent() - before) / per,
-            state_bytes: std::fs::metadata(file)?.len(),
-            rss_bytes: resident()?,
+            behind,
         })
     }
 
@@ -203,25 +241,24 @@ fn chunks(start: u64, count: u64, of: u64) -> impl Iterator<Item = (u64, u64)> {
     starts.map(move |at| (at, of.min(start + count - at)))
 }
 
-const HEADINGS: &str = " accounts    block   median  slowest      cpu  execute     root blockfile  statefile  state MB   RSS MB   grown s";
+const HEADINGS: &str = " accounts    block   median  slowest  execute     root blockfile  writing   behind      cpu  sustained  state MB   RSS MB   grown s";
 
 impl Row {
-    fn execute(&self) -> Duration {
-        self.build.saturating_sub(self.spent.root)
-    }
-
     fn line(&self) -> String {
+        let Phase { block, median, slowest, cpu, spent, behind, .. } = &self.paced;
         format!(
-            "{:>9} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>9.2} {:>10.2} {:>9} {:>8}",
+            "{:>9} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>9.2} {:>8.2} {:>8} {:>8.2} {:>10.2} {:>9} {:>8}",
             self.accounts,
-            ms(self.block),
-            ms(self.median),
-            ms(self.slowest),
-            ms(self.cpu),
-            ms(self.execute()),
-            ms(self.spent.root),
-            ms(self.spent.block_file),
-            ms(self.spent.state_file),
+            ms(*block),
+            ms(*median),
+            ms(*slowest),
+            ms(self.paced.execute()),
+            ms(spent.root),
+            ms(spent.block_file),
+            ms(spent.state_file),
+            behind,
+            ms(*cpu),
+            ms(self.sustained.block),
             self.state_bytes >> 20,
             self.rss_bytes >> 20,
         )
@@ -230,6 +267,21 @@ impl Row {
     fn json(&self) -> Value {
         json!({
             "accounts": self.accounts,
+            "paced": self.paced.json(),
+            "sustained": self.sustained.json(),
+            "state_bytes": self.state_bytes,
+            "rss_bytes": self.rss_bytes,
+        })
+    }
+}
+
+impl Phase {
+    fn execute(&self) -> Duration {
+        self.build.saturating_sub(self.spent.root)
+    }
+
+    fn json(&self) -> Value {
+        json!({
             "block_ms": ms(self.block),
             "median_ms": ms(self.median),
             "slowest_ms": ms(self.slowest),
@@ -237,9 +289,8 @@ impl Row {
             "execute_ms": ms(self.execute()),
             "root_ms": ms(self.spent.root),
             "block_file_ms": ms(self.spent.block_file),
-            "state_file_ms": ms(self.spent.state_file),
-            "state_bytes": self.state_bytes,
-            "rss_bytes": self.rss_bytes,
+            "writing_ms": ms(self.spent.state_file),
+            "behind_max": self.behind,
         })
     }
 }

@@ -6,6 +6,7 @@ use revm::{
     context::{Cfg, ContextTr},
     interpreter::{
         CallInputs, CallOutcome, CreateInputs, CreateOutcome, InstructionResult, Interpreter,
+        InterpreterAction,
         interpreter_types::{Jumps, LoopControl},
     },
 };
@@ -109,7 +110,7 @@ impl<CTX: ContextTr> Inspector<CTX> for Faults {
             self.note_refund();
         }
         let action = interpreter.bytecode.action().as_ref();
-        let Some(result) = action.and_then(|action| action.instruction_result()) else { return };
+        let Some(result) = action.and_then(InterpreterAction::instruction_result) else { return };
         if result.is_halt() {
             let name = self.last.and_then(|step| undefined(step.opcode));
             let error = begins(result).then(|| text(result, self.last)).flatten();

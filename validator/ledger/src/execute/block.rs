@@ -21,14 +21,15 @@ use revm::{
     handler::MainnetContext,
     primitives::hardfork::SpecId,
 };
+use std::sync::Arc;
 
 /// A block that was run, whoever proposed it: everything committing it needs but its seals.
 pub(crate) struct Executed {
     /// On-chain hash of the block.
     pub(crate) hash: B256,
-    pub(crate) transaction_hashes: Vec<TxHash>,
-    pub(crate) senders: Vec<Address>,
-    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) transaction_hashes: Arc<Vec<TxHash>>,
+    pub(crate) senders: Arc<Vec<Address>>,
+    pub(crate) receipts: Arc<Vec<Receipt>>,
     pub(crate) diff: StateDiff,
 }
 

@@ -15,19 +15,30 @@ pub(crate) fn senders(
     takes_blobs: bool,
     known: Option<&dyn KnownSenders>,
 ) -> Result<(Vec<TxHash>, Vec<Address>), InvalidBlock> {
-    let one = |(index, tx): (usize, &Transaction)| {
+    let hash = |(index, tx): (usize, &Transaction)| {
         let hash = *tx.tx_hash();
         let has_sidecar = tx.as_eip4844().is_some_and(|blob| blob.tx().sidecar().is_some());
         if has_sidecar || (tx.is_eip4844() && !takes_blobs) {
             return Err(InvalidBlock::TransactionType { index, hash, ty: 3 });
         }
-        let sender = match known.and_then(|known| known.sender(&hash)) {
-            Some(sender) => sender,
-            None => tx.recover_signer().map_err(|_| InvalidBlock::Sender { index, hash })?,
-        };
-        Ok((hash, sender))
+        Ok(hash)
     };
-    let both: Vec<_> =
-        transactions.par_iter().enumerate().with_min_len(CHUNK).map(one).collect::<Result<_, _>>()?;
-    Ok(both.into_iter().unzip())
+    let few = transactions.len() <= CHUNK;
+    let all = transactions.par_iter().enumerate().with_min_len(CHUNK);
+    let hashes: Vec<TxHash> = if few {
+        transactions.iter().enumerate().map(hash).collect::<Result<_, _>>()?
+    } else {
+        all.clone().map(hash).collect::<Result<_, _>>()?
+    };
+    let known = known.map_or_else(|| vec![None; hashes.len()], |known| known.senders(&hashes));
+    let sender = |((index, tx), known): ((usize, &Transaction), Option<Address>)| match known {
+        Some(sender) => Ok(sender),
+        None => tx.recover_signer().map_err(|_| InvalidBlock::Sender { index, hash: hashes[index] }),
+    };
+    let senders: Vec<Address> = if few {
+        transactions.iter().enumerate().zip(known).map(sender).collect::<Result<_, _>>()?
+    } else {
+        all.zip(known).map(sender).collect::<Result<_, _>>()?
+    };
+    Ok((hashes, senders))
 }

@@ -5,6 +5,7 @@ use alloy_consensus::proofs::calculate_transaction_root;
 use alloy_primitives::B256;
 use chain::hash::block_hash;
 use rayon::prelude::*;
+use std::ops::RangeInclusive;
 
 /// Blocks read at once.
 const CHUNK: u64 = 512;
@@ -17,29 +18,43 @@ struct Link {
 }
 
 impl Files {
-    /// Checks blocks from `from` to the newest; `progress` hears of the last one checked and the newest, and may be what a
+    /// Checks blocks from `from` to the newest, those that a snapshot left out aside; `progress` hears of the last one checked and the newest, and may be what a
     /// later run starts from. Seals are not checked: they were before a block was stored, and its hash holds the rest.
     pub fn verify_blocks(&self, from: u64, mut progress: impl FnMut(u64, u64)) -> Result<u64, InspectError> {
-        let newest = self.blocks.head()?;
+        let (newest, earliest) = (self.blocks.head()?, self.blocks.earliest()?);
+        if from == 0 && earliest > 0 {
+            self.check(0..=0, None)?;
+        }
+        let from = if earliest > 0 { from.max(earliest) } else { from };
         let mut parent = match from.checked_sub(1) {
             Some(before) => self.blocks.hash(before)?,
             None => None,
         };
         for start in (from..=newest).step_by(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
             let end = newest.min(start + CHUNK - 1);
-            let links = (start..=end).into_par_iter().map(|number| self.link(number));
-            for link in links.collect::<Result<Vec<_>, _>>()? {
-                let Link { number, hash, parent: named } = link;
-                if number == 0 {
-                    same(0, "hash", &hash, &self.genesis)?;
-                } else if let Some(parent) = parent {
-                    same(number, "parent hash", &named, &parent)?;
-                }
-                parent = Some(hash);
-            }
+            parent = self.check(start..=end, parent)?;
             progress(end, newest);
         }
         Ok(newest)
+    }
+
+    /// Checks blocks that follow the one with this hash; gives the hash of the last.
+    fn check(
+        &self,
+        numbers: RangeInclusive<u64>,
+        mut parent: Option<B256>,
+    ) -> Result<Option<B256>, InspectError> {
+        let links = numbers.into_par_iter().map(|number| self.link(number));
+        for link in links.collect::<Result<Vec<_>, _>>()? {
+            let Link { number, hash, parent: named } = link;
+            if number == 0 {
+                same(0, "hash", &hash, &self.genesis)?;
+            } else if let Some(parent) = parent {
+                same(number, "parent hash", &named, &parent)?;
+            }
+            parent = Some(hash);
+        }
+        Ok(parent)
     }
 
     /// Checks one block by itself.

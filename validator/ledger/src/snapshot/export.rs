@@ -3,6 +3,7 @@
 use super::{
     HEADERS, Progress, SnapshotError, VERSION,
     frame::{FrameWriter, Kind},
+    percent,
     record::{put_account, put_code, put_slot},
 };
 use crate::{
@@ -50,11 +51,12 @@ impl Ledger {
             at: Progress::default(),
             frame_bytes,
         };
+        let [all, ..] = flat.counts()?;
         flat.each(|entry| {
             let full = writer.add(&entry, |hash| flat.code(hash))?;
             if full {
                 writer.flush().map_err(failed)?;
-                progress(&writer.at);
+                progress(&Progress { percent: percent(writer.at.accounts, all), ..writer.at });
             }
             Ok::<_, SnapshotError>(())
         })?;
@@ -62,7 +64,7 @@ impl Ledger {
         let Progress { accounts, slots, codes, .. } = writer.at;
         let end = [accounts, slots, codes].map(u64::to_be_bytes).concat();
         writer.frames.write(Kind::End, &end).map_err(failed)?;
-        progress(&Progress { bytes: writer.frames.bytes, ..writer.at });
+        progress(&Progress { bytes: writer.frames.bytes, percent: 100, ..writer.at });
         Ok((head, writer.frames.finish().map_err(failed)?))
     }
 
@@ -73,7 +75,7 @@ impl Ledger {
         let first = self.chain.votes_since(head.number).map_or(first, |since| since.clamp(1, first));
         let mut headers = Vec::new();
         for number in (first..=head.number).rev() {
-            let Some(header) = self.header(At::Number(number))? else { break };
+            let Some((header, _)) = self.chain.blocks.header(number)? else { break };
             headers.push(header);
         }
         headers.reverse();

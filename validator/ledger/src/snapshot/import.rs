@@ -6,6 +6,7 @@
 use super::{
     Progress, SnapshotError, VERSION,
     frame::{FRONT, Frame, FrameReader, Kind, Place},
+    percent,
     record::{Order, Record},
     root::store_tries,
 };
@@ -18,7 +19,6 @@ use crate::{
         codec::decode_receipts,
         state::{BlockEffects, StateHead, StateStore},
     },
-    trie::root::StateDiff,
     validate::check_qbft_body,
 };
 use alloy_consensus::Header;
@@ -255,7 +255,9 @@ impl<'a> Staged<'a> {
                 Ok::<_, SnapshotError>(Mark { place, order }.encode(&self.name()))
             })?;
             let [accounts, slots, codes] = self.state.flat()?.counts()?;
-            progress(&Progress { bytes: frames.place.offset, accounts, slots, codes, hashing: false });
+            let bytes = frames.place.offset;
+            let percent = percent(bytes, self.length);
+            progress(&Progress { bytes, accounts, slots, codes, percent, hashing: false });
             if let Some(end) = ended {
                 let is_end = end.kind == Kind::End && frames.place.offset == self.length;
                 let what = "state that ends otherwise than with its numbers and the file";
@@ -291,7 +293,6 @@ impl<'a> Staged<'a> {
         self.blocks.append(&head.header, &block.body, head.hash)?;
         let effects = BlockEffects {
             head: StateHead { number: head.number, hash: head.hash, root: head.header.state_root },
-            diff: &StateDiff::default(),
             receipts: &receipts,
             senders: &senders,
             transaction_hashes: &transaction_hashes,

@@ -1,6 +1,6 @@
 //! The state root from every leaf, and the branches that the tables keep.
 
-use super::{Progress, SnapshotError};
+use super::{Progress, SnapshotError, percent};
 use crate::{
     LedgerError,
     store::{
@@ -33,6 +33,7 @@ pub(super) fn store_tries(
         held: 0,
         at: Progress { bytes, hashing: true, ..Progress::default() },
     };
+    let [all, ..] = flat.counts()?;
     flat.each(|entry| {
         match entry {
             FlatEntry::Slot(key, value) => builder.slot(&key, value),
@@ -43,6 +44,7 @@ pub(super) fn store_tries(
                 }
                 builder.account(key, account)?;
                 if builder.at.accounts.is_multiple_of(REPORT) {
+                    builder.at.percent = percent(builder.at.accounts, all);
                     progress(&builder.at);
                 }
                 if builder.is_full() {

@@ -57,6 +57,13 @@ impl BlockStore {
         last.ok_or(LedgerError::Corrupt { what: "block file without blocks" })
     }
 
+    /// The first block from which on all have their bodies, block 0 aside: a snapshot brings none of those before it.
+    pub(crate) fn earliest(&self) -> Result<u64, LedgerError> {
+        let bodies = self.database.begin_read()?.open_table(BODIES)?;
+        let first = bodies.range(1..)?.next().transpose()?.map(|(number, _)| number.value());
+        Ok(first.filter(|number| *number > 1).unwrap_or(0))
+    }
+
     /// Appends a sealed block; it is on disk when this returns.
     pub(crate) fn append(&self, header: &Header, body: &BlockBody, hash: B256) -> Result<(), LedgerError> {
         self.append_all([(header, body, hash)])

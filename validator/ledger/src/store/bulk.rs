@@ -3,7 +3,7 @@
 use super::{
     blocks::BlockStore,
     codec::{SlimAccount, decode_slot, encode_node, encode_slot, path_key, slot_key, storage_path_key},
-    state::{BlockEffects, StateStore, encode_head, write_block},
+    state::{BlockEffects, StateHead, StateStore, encode_head, write_block},
     tables::{ACCOUNT_NODES, ACCOUNTS, CODE, META, PRUNED, STATE_HEAD, STORAGE, STORAGE_NODES, SlotKey},
 };
 use crate::{LedgerError, trie::walk::TrieDelta};
@@ -85,6 +85,9 @@ impl StateStore {
     /// Ends an import: the state is that of this block, and none before it is kept.
     pub(crate) fn finish_import(&self, block: &BlockEffects<'_>) -> Result<(), LedgerError> {
         let write = self.begin()?;
+        // Block 0 holds nothing, as in a ledger that began with it.
+        let head = StateHead { number: 0, ..block.head };
+        write_block(&write, &BlockEffects { head, receipts: &[], senders: &[], transaction_hashes: &[] })?;
         write_block(&write, block)?;
         {
             let mut meta = write.open_table(META)?;

@@ -1,12 +1,12 @@
-//! The state file: one transaction per block moves everything derived from it, so that a crash leaves it at some block
-//! exactly, never between two.
+//! The state file: one transaction moves everything derived from a block, or from several, so that a crash leaves it at
+//! some block exactly, never between two.
 
 use super::{
     Place,
-    codec::{
-        decode_receipts, encode_node, encode_receipts, encode_slot, path_key, slot_key, storage_path_key,
-    },
-    history, open_file,
+    codec::{decode_receipts, encode_node, encode_receipts, encode_slot},
+    history,
+    layer::Layer,
+    open_file,
     pending::Pending,
     tables::{
         ACCOUNT_HISTORY, ACCOUNT_NODES, ACCOUNTS, CHANGED, CODE, META, PRUNED, RECEIPTS, SENDERS,
@@ -14,12 +14,10 @@ use super::{
     },
     view::StateView,
 };
-use crate::{
-    Block, LedgerError, OpenError, Receipt, execute::block::Executed, inspect::TableStats,
-    trie::root::StateDiff,
-};
+use crate::{LedgerError, OpenError, Receipt, execute::block::Executed, inspect::TableStats};
 use alloy_primitives::{Address, B256, TxHash};
 use redb::{Database, Durability, ReadableDatabase, Table, WriteTransaction};
+use std::sync::Arc;
 
 /// The block whose state the file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +30,6 @@ pub(crate) struct StateHead {
 /// What one block adds.
 pub(crate) struct BlockEffects<'a> {
     pub(crate) head: StateHead,
-    pub(crate) diff: &'a StateDiff,
     pub(crate) receipts: &'a [Receipt],
     pub(crate) senders: &'a [Address],
     pub(crate) transaction_hashes: &'a [TxHash],
@@ -42,7 +39,6 @@ impl<'a> BlockEffects<'a> {
     fn of(number: u64, executed: &'a Executed) -> Self {
         Self {
             head: StateHead { number, hash: executed.hash, root: executed.diff.root },
-            diff: &executed.diff,
             receipts: &executed.receipts,
             senders: &executed.senders,
             transaction_hashes: &executed.transaction_hashes,
@@ -50,24 +46,18 @@ impl<'a> BlockEffects<'a> {
     }
 }
 
-/// What the blocks of a segment add, in order, and what the last of them leave in each key.
-pub(crate) struct SegmentEffects<'a> {
-    pub(crate) blocks: &'a [(Block, Executed)],
-    pub(crate) pending: &'a Pending,
-}
-
 /// How the file is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WriteOptions {
     /// Blocks of history kept; 0 keeps all.
     pub(crate) history_blocks: u64,
-    /// Whether this commit, and with it all before, must survive a crash.
-    pub(crate) durable: bool,
+    /// A commit with a block whose number is a multiple of this survives a crash, and with it all before.
+    pub(crate) durable_every: u64,
 }
 
 /// The state file.
 pub(crate) struct StateStore {
-    pub(super) database: Database,
+    pub(crate) database: Database,
 }
 
 impl StateStore {
@@ -75,7 +65,7 @@ impl StateStore {
         Ok(Self::over(open_file(place, cache_bytes)?)?)
     }
 
-    fn over(database: Database) -> Result<Self, LedgerError> {
+    pub(crate) fn over(database: Database) -> Result<Self, LedgerError> {
         let store = Self { database };
         if !store.has_tables()? {
             store.create_tables()?;
@@ -133,48 +123,34 @@ impl StateStore {
         meta.get(PRUNED)?.map_or(Ok(0), |bytes| be64(bytes.value()))
     }
 
-    /// Moves the state by one block.
-    pub(crate) fn apply(&self, effects: &BlockEffects<'_>, options: WriteOptions) -> Result<(), LedgerError> {
-        let number = effects.head.number;
+    /// Moves the state by the blocks of these layers, at once: their indices and histories, and of each key what the last
+    /// of them leaves in it.
+    pub(crate) fn write(&self, layers: &[Arc<Layer>], options: WriteOptions) -> Result<(), LedgerError> {
+        let Some(head) = layers.last().and_then(|layer| layer.head()) else { return Ok(()) };
+        let blocks = || layers.iter().flat_map(|layer| &layer.blocks);
+        let durable = blocks().any(|(number, _)| number.is_multiple_of(options.durable_every.max(1)));
         let mut write = self.database.begin_write()?;
-        write.set_durability(if options.durable { Durability::Immediate } else { Durability::None })?;
-        write.set_quick_repair(options.durable);
-        write_diff(&write, effects.diff)?;
-        write_block(&write, effects)?;
-        // Block 0 has nothing before it.
-        if number > 0 {
-            history::record(&write, number, effects.diff)?;
-            history::prune(&write, number, options.history_blocks, history::PRUNED_PER_BLOCK)?;
-        }
-        write.open_table(META)?.insert(STATE_HEAD, encode_head(&effects.head).as_slice())?;
-        write.commit()?;
-        Ok(())
-    }
-
-    /// Moves the state by the blocks of a segment: their indices and histories, and what they changed together. It
-    /// survives a crash when this returns.
-    pub(crate) fn apply_segment(
-        &self,
-        effects: &SegmentEffects<'_>,
-        history: u64,
-    ) -> Result<(), LedgerError> {
-        let Some((last, executed)) = effects.blocks.last() else { return Ok(()) };
-        let mut write = self.database.begin_write()?;
-        write.set_durability(Durability::Immediate)?;
-        write.set_quick_repair(true);
-        write_pending(&write, effects.pending)?;
+        write.set_durability(if durable { Durability::Immediate } else { Durability::None })?;
+        write.set_quick_repair(durable);
+        write_pending(&write, &together(layers))?;
         {
             let mut index = Index::open(&write)?;
-            for (block, executed) in effects.blocks {
-                index.add(&BlockEffects::of(block.header.number, executed))?;
+            for (number, executed) in blocks() {
+                index.add(&BlockEffects::of(*number, executed))?;
             }
         }
-        for (block, executed) in effects.blocks {
-            history::record(&write, block.header.number, &executed.diff)?;
+        // Block 0 has nothing before it.
+        let mut count = 0;
+        for (number, executed) in blocks().filter(|(number, _)| *number > 0) {
+            history::record(&write, *number, &executed.diff)?;
+            count += 1;
         }
-        let most = history::PRUNED_PER_BLOCK.saturating_mul(effects.blocks.len() as u64);
-        history::prune(&write, last.header.number, history, most)?;
-        let head = BlockEffects::of(last.header.number, executed).head;
+        history::prune(
+            &write,
+            head.number,
+            options.history_blocks,
+            history::PRUNED_PER_BLOCK.saturating_mul(count),
+        )?;
         write.open_table(META)?.insert(STATE_HEAD, encode_head(&head).as_slice())?;
         write.commit()?;
         Ok(())
@@ -207,50 +183,14 @@ impl StateStore {
     }
 }
 
-fn write_diff(write: &WriteTransaction, diff: &StateDiff) -> Result<(), LedgerError> {
-    let mut accounts = write.open_table(ACCOUNTS)?;
-    for change in &diff.accounts {
-        match &change.next {
-            Some(account) => accounts.insert(&change.account.0, account.encode().as_slice())?,
-            None => accounts.remove(&change.account.0)?,
-        };
+/// What several layers changed together.
+fn together(layers: &[Arc<Layer>]) -> Arc<Pending> {
+    let mut all = layers.iter().map(|layer| &layer.last);
+    let mut together = all.next().map(Arc::clone).unwrap_or_default();
+    for later in all {
+        Arc::make_mut(&mut together).extend(later);
     }
-    let mut storage = write.open_table(STORAGE)?;
-    for (account, slots) in &diff.slots {
-        for (slot, _, next) in slots {
-            let key = slot_key(account, slot);
-            if next.is_zero() {
-                storage.remove(&key)?;
-            } else {
-                storage.insert(&key, encode_slot(*next).as_slice())?;
-            }
-        }
-    }
-    let mut code = write.open_table(CODE)?;
-    for (hash, bytes) in &diff.code {
-        code.insert(&hash.0, bytes.as_ref())?;
-    }
-    write_nodes(write, diff)
-}
-
-fn write_nodes(write: &WriteTransaction, diff: &StateDiff) -> Result<(), LedgerError> {
-    let mut nodes = write.open_table(ACCOUNT_NODES)?;
-    for path in &diff.account_nodes.delete {
-        nodes.remove(&path_key(path))?;
-    }
-    for (path, node) in &diff.account_nodes.put {
-        nodes.insert(&path_key(path), encode_node(node).as_slice())?;
-    }
-    let mut nodes = write.open_table(STORAGE_NODES)?;
-    for (account, delta) in &diff.storage_nodes {
-        for path in &delta.delete {
-            nodes.remove(&storage_path_key(account, &path_key(path)))?;
-        }
-        for (path, node) in &delta.put {
-            nodes.insert(&storage_path_key(account, &path_key(path)), encode_node(node).as_slice())?;
-        }
-    }
-    Ok(())
+    together
 }
 
 /// What the last block of a segment left in each key, in order of key.
@@ -264,11 +204,10 @@ fn write_pending(write: &WriteTransaction, pending: &Pending) -> Result<(), Ledg
     }
     let mut storage = write.open_table(STORAGE)?;
     for (key, value) in &pending.slots {
-        if value.is_zero() {
-            storage.remove(key)?;
-        } else {
-            storage.insert(key, encode_slot(*value).as_slice())?;
-        }
+        match value {
+            Some(value) => storage.insert(key, encode_slot(*value).as_slice())?,
+            None => storage.remove(key)?,
+        };
     }
     let mut code = write.open_table(CODE)?;
     for (hash, bytes) in &pending.code {
@@ -345,4 +284,4 @@ fn be64(bytes: &[u8]) -> Result<u64, LedgerError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

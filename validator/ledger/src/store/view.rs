@@ -1,4 +1,5 @@
-//! State as of one block: a consistent snapshot of the file, looked at through history when the block is not the newest.
+//! State as of one block: a consistent snapshot of the file with the blocks over it that wait to be written, looked at
+//! through history when the block is not the newest.
 
 use super::{
     codec::{
@@ -6,6 +7,7 @@ use super::{
         storage_path_key,
     },
     history::changed_keys,
+    layer::{Layers, changed_by},
     pending::{self, Overlaid, Pending},
     tables::{
         ACCOUNT_HISTORY, ACCOUNT_NODES, ACCOUNTS, AccountHistoryKey, CHANGED, CODE, PathKey, SLOT_HISTORY,
@@ -36,9 +38,13 @@ pub(crate) struct StateView {
     tables: Arc<Tables>,
     /// First block whose changes are looked past; none at the newest.
     before: Option<u64>,
-    /// What lies over the newest state; never together with a look past.
+    /// Blocks that follow those in the tables.
+    waiting: Layers,
+    /// What lies over all that; never together with a look past.
     pending: Option<Arc<Pending>>,
 }
+
+type Range<K> = (Bound<K>, Bound<K>);
 
 impl StateView {
     /// The newest state of a read transaction.
@@ -53,17 +59,54 @@ impl StateView {
             slot_history: read.open_table(SLOT_HISTORY)?,
             changed: read.open_table(CHANGED)?,
         };
-        Ok(Self { tables: Arc::new(tables), before: None, pending: None })
+        Ok(Self { tables: Arc::new(tables), before: None, waiting: Layers::default(), pending: None })
     }
 
     /// The state after `block`, which must be older than this view's and within the history kept.
     pub(crate) fn after(&self, block: u64) -> Self {
-        Self { tables: Arc::clone(&self.tables), before: Some(block.saturating_add(1)), pending: None }
+        Self { before: Some(block.saturating_add(1)), pending: None, ..self.clone() }
     }
 
-    /// The same file with changes laid over it that are not written.
+    /// The same tables with blocks over them that wait to be written, and nothing else.
+    pub(crate) fn below(&self, waiting: Layers) -> Self {
+        Self { tables: Arc::clone(&self.tables), before: None, waiting, pending: None }
+    }
+
+    /// The same state with changes laid over it that nobody else sees.
     pub(crate) fn under(&self, pending: Arc<Pending>) -> Self {
-        Self { tables: Arc::clone(&self.tables), before: None, pending: Some(pending) }
+        Self { before: None, pending: Some(pending), ..self.clone() }
+    }
+
+    /// What lies over the tables, the newest first.
+    fn over(&self) -> impl Iterator<Item = &Pending> {
+        let waiting = self.waiting.iter().rev().map(|layer| layer.last.as_ref());
+        self.pending.as_deref().into_iter().chain(waiting)
+    }
+
+    /// Whether the tables may know of changes from this block on.
+    fn reaches(&self, block: u64) -> bool {
+        self.waiting.first().and_then(|layer| layer.first()).is_none_or(|first| block < first)
+    }
+
+    /// Entries of a table with the overlaid ones in their places, in order of key.
+    fn laid_over<'a, K: Ord + Copy + 'a, V: Clone + 'a>(
+        &'a self,
+        stored: impl Iterator<Item = Result<(K, V), LedgerError>>,
+        part: impl Fn(&'a Pending) -> &'a Overlaid<K, V>,
+        range: Range<K>,
+    ) -> Result<Vec<(K, V)>, LedgerError> {
+        let mut over: Vec<_> = self
+            .over()
+            .map(|over| part(over).range(range))
+            .filter(|over| over.clone().next().is_some())
+            .collect();
+        if over.is_empty() {
+            return stored.collect();
+        }
+        over.reverse();
+        let over: Overlaid<K, V> =
+            over.into_iter().flatten().map(|(key, value)| (*key, value.clone())).collect();
+        pending::merged(stored, &over)
     }
 
     /// Takes the changes back out.
@@ -80,12 +123,16 @@ impl StateView {
         if let Some(block) = self.before {
             let from: AccountHistoryKey = history_key(&account.0, block);
             let to: AccountHistoryKey = history_key(&account.0, u64::MAX);
-            if let Some(entry) = self.tables.account_history.range::<&AccountHistoryKey>(&from..=&to)?.next()
-            {
+            let mut history = self.tables.account_history.range::<&AccountHistoryKey>(&from..=&to)?;
+            if let Some(entry) = history.next().filter(|_| self.reaches(block)) {
                 return decode_optional(entry?.1.value());
             }
+            let mut waiting = self.waiting.iter();
+            if let Some(change) = waiting.find_map(|layer| layer.account_since(account, block)) {
+                return Ok(change.previous);
+            }
         }
-        if let Some(changed) = self.pending.as_ref().and_then(|pending| pending.accounts.get(&account.0)) {
+        if let Some(changed) = self.over().find_map(|over| over.accounts.get(&account.0)) {
             return Ok(*changed);
         }
         let stored = self.tables.accounts.get(&account.0)?;
@@ -97,18 +144,23 @@ impl StateView {
         if let Some(block) = self.before {
             let from: SlotHistoryKey = history_key(&key, block);
             let to: SlotHistoryKey = history_key(&key, u64::MAX);
-            if let Some(entry) = self.tables.slot_history.range::<&SlotHistoryKey>(&from..=&to)?.next() {
+            let mut history = self.tables.slot_history.range::<&SlotHistoryKey>(&from..=&to)?;
+            if let Some(entry) = history.next().filter(|_| self.reaches(block)) {
                 return decode_slot(entry?.1.value());
             }
+            let mut waiting = self.waiting.iter();
+            if let Some(before) = waiting.find_map(|layer| layer.slot_before(account, slot, block)) {
+                return Ok(before);
+            }
         }
-        if let Some(changed) = self.pending.as_ref().and_then(|pending| pending.slots.get(&key)) {
-            return Ok(*changed);
+        if let Some(changed) = self.over().find_map(|over| over.slots.get(&key)) {
+            return Ok(changed.unwrap_or_default());
         }
         self.tables.storage.get(&key)?.map_or(Ok(U256::ZERO), |bytes| decode_slot(bytes.value()))
     }
 
     pub(crate) fn code(&self, hash: &B256) -> Result<Option<Bytes>, LedgerError> {
-        if let Some(code) = self.pending.as_ref().and_then(|pending| pending.code.get(hash)) {
+        if let Some(code) = self.over().find_map(|over| over.code.get(hash)) {
             return Ok(Some(code.clone()));
         }
         Ok(self.tables.code.get(&hash.0)?.map(|bytes| Bytes::copy_from_slice(bytes.value())))
@@ -116,6 +168,9 @@ impl StateView {
 
     /// Accounts and slots that a block changed: `keccak(address)`, `keccak(address) ‖ keccak(slot)`.
     pub(crate) fn changed_by(&self, block: u64) -> Result<(Vec<B256>, Vec<SlotKey>), LedgerError> {
+        if let Some(executed) = self.waiting.iter().find_map(|layer| layer.block(block)) {
+            return Ok(changed_by(&executed.diff));
+        }
         let Some(keys) = self.tables.changed.get(block)? else { return Ok((Vec::new(), Vec::new())) };
         let (accounts, slots) = changed_keys(keys.value())?;
         Ok((accounts.iter().map(|key| B256::from(*key)).collect(), slots.to_vec()))
@@ -129,24 +184,13 @@ impl StateView {
     }
 
     /// Slots that are set, in order of key.
-    fn slot_range(
-        &self,
-        range: (Bound<SlotKey>, Bound<SlotKey>),
-    ) -> Result<Vec<(SlotKey, U256)>, LedgerError> {
+    fn slot_range(&self, range: Range<SlotKey>) -> Result<Vec<(SlotKey, U256)>, LedgerError> {
         let bounds = (range.0.as_ref(), range.1.as_ref());
         let stored = self.tables.storage.range::<&SlotKey>(bounds)?.map(|entry| {
             let (key, value) = entry?;
             Ok((*key.value(), decode_slot(value.value())?))
         });
-        match &self.pending {
-            None => stored.collect(),
-            Some(pending) => {
-                let over = pending.slots.range(range);
-                let over: Overlaid<SlotKey, U256> =
-                    over.map(|(key, value)| (*key, (!value.is_zero()).then_some(*value))).collect();
-                pending::merged(stored, &over, ..)
-            }
-        }
+        self.laid_over(stored, |over| &over.slots, range)
     }
 
     /// The account trie of the newest state.
@@ -175,23 +219,18 @@ impl TrieSource for AccountTrie<'_> {
             let (key, value) = entry?;
             Ok::<_, LedgerError>((*key.value(), SlimAccount::decode(value.value())?))
         });
-        let accounts: Vec<_> = match &self.0.pending {
-            None => stored.collect::<Result<_, _>>()?,
-            Some(pending) => pending::merged(stored, &pending.accounts, range)?,
-        };
+        let accounts = self.0.laid_over(stored, |over| &over.accounts, range)?;
         Ok(accounts.into_iter().map(|(key, account)| (B256::from(key), account.leaf())).collect())
     }
 
     fn first_node(&self, from: &Nibbles) -> Result<Option<(Nibbles, BranchNodeCompact)>, LedgerError> {
         let key = path_key(from);
-        let mut stored = self.0.tables.account_nodes.range::<&PathKey>(&key..)?.map(|entry| {
+        let stored = self.0.tables.account_nodes.range::<&PathKey>(&key..)?.map(|entry| {
             let (key, node) = entry?;
             Ok::<_, LedgerError>((*key.value(), decode_node(node.value())?))
         });
-        let first = match &self.0.pending {
-            None => stored.next().transpose()?,
-            Some(pending) => pending::first(stored, &pending.account_nodes, key..)?,
-        };
+        let over: Vec<_> = self.0.over().map(|over| &over.account_nodes).collect();
+        let first = pending::first(stored, &over, (Bound::Included(key), Bound::Unbounded))?;
         Ok(first.map(|(key, node)| (path_from_key(&key), node)))
     }
 }
@@ -208,15 +247,11 @@ impl StorageTrie<'_> {
         let (from, to) = self.bounds(&[0; 33]);
         let stored = self.view.tables.storage_nodes.range::<&StoragePathKey>(&from..=&to)?;
         let stored = stored.map(|entry| Ok::<_, LedgerError>((*entry?.0.value(), ())));
-        let keys = match &self.view.pending {
-            None => stored.collect::<Result<Vec<_>, _>>()?,
-            Some(pending) => {
-                let over = pending.storage_nodes.range(from..=to);
-                let over: Overlaid<StoragePathKey, ()> =
-                    over.map(|(key, node)| (*key, node.as_ref().map(|_| ()))).collect();
-                pending::merged(stored, &over, ..)?
-            }
-        };
+        let mut over = Overlaid::new();
+        let mut layers: Vec<_> = self.view.over().map(|over| over.storage_nodes.range(from..=to)).collect();
+        layers.reverse();
+        over.extend(layers.into_iter().flatten().map(|(key, node)| (*key, node.as_ref().map(|_| ()))));
+        let keys = pending::merged(stored, &over)?;
         Ok(keys.into_iter().map(|(key, ())| storage_path(&key)).collect())
     }
 
@@ -240,14 +275,12 @@ impl TrieSource for StorageTrie<'_> {
     fn first_node(&self, from: &Nibbles) -> Result<Option<(Nibbles, BranchNodeCompact)>, LedgerError> {
         let (from, to) = self.bounds(&path_key(from));
         let stored = self.view.tables.storage_nodes.range::<&StoragePathKey>(&from..=&to)?;
-        let mut stored = stored.map(|entry| {
+        let stored = stored.map(|entry| {
             let (key, node) = entry?;
             Ok::<_, LedgerError>((*key.value(), decode_node(node.value())?))
         });
-        let first = match &self.view.pending {
-            None => stored.next().transpose()?,
-            Some(pending) => pending::first(stored, &pending.storage_nodes, from..=to)?,
-        };
+        let over: Vec<_> = self.view.over().map(|over| &over.storage_nodes).collect();
+        let first = pending::first(stored, &over, (Bound::Included(from), Bound::Included(to)))?;
         Ok(first.map(|(key, node)| (storage_path(&key), node)))
     }
 }

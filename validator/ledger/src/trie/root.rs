@@ -70,6 +70,10 @@ pub(crate) fn state_diff(
     mut deltas: Vec<AccountDelta>,
     code: Vec<NewCode>,
 ) -> Result<StateDiff, LedgerError> {
+    // Waking the other threads takes longer than an empty block.
+    if deltas.is_empty() {
+        return Ok(StateDiff { root: parent, code, ..StateDiff::default() });
+    }
     deltas.par_sort_unstable_by_key(|delta| delta.account);
     let epoch = tries.epoch();
     let settle = |delta| settle(view, tries, epoch, delta);

@@ -76,8 +76,8 @@ fn what_was_committed_is_found_by_number_hash_and_transaction() {
     assert_eq!((found.sender, found.tx), (bob.address, (*call.tx).clone()));
     assert!(ledger.transaction(B256::repeat_byte(1)).unwrap().is_none());
     assert_eq!(ledger.block(At::Hash(block.hash)).unwrap().unwrap(), block.block);
-    assert_eq!(ledger.receipts(At::Number(2)).unwrap().unwrap(), block.receipts);
-    assert_eq!(ledger.senders(At::Number(2)).unwrap().unwrap(), block.senders);
+    assert_eq!(ledger.receipts(At::Number(2)).unwrap().unwrap(), *block.receipts);
+    assert_eq!(ledger.senders(At::Number(2)).unwrap().unwrap(), *block.senders);
     assert_eq!(ledger.block_hash(At::Number(2)).unwrap(), Some(block.hash));
     assert_eq!(ledger.number(At::Hash(block.hash)).unwrap(), Some(2));
     assert!(ledger.header(At::Number(4)).unwrap().is_none());

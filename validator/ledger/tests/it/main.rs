@@ -1,6 +1,7 @@
 //! The ledger from outside: a chain of blocks built, validated and committed by several ledgers.
 #![allow(missing_docs, reason = "tests")]
 
+mod behind;
 mod calls;
 mod chain_of_blocks;
 mod disk;

@@ -247,7 +247,7 @@ fn the_set_that_a_block_of_the_segment_brings_in_seals_from_the_next_block_on() 
 #[test]
 fn every_block_carries_enough_seals_and_every_thousandth_is_checked() {
     let source = Source::new(Network::by_headers());
-    for _ in 0..1003 {
+    for _ in 0..2003 {
         source.network.next(&source.ledger, vec![]);
     }
     let blocks = all(&source.ledger);
@@ -261,10 +261,13 @@ fn every_block_carries_enough_seals_and_every_thousandth_is_checked() {
         (catch_up(&fresh, &blocks[3..]), fresh.head().number)
     };
     let strangers: Vec<&Key> = strangers.iter().collect();
-    let (outcome, head) = forged(999, &strangers);
-    let error = outcome.unwrap_err();
-    assert!(matches!(error, SegmentError { number: 1000, source: CommitError::ForeignSeal(_) }), "{error}");
-    assert_eq!(head, 999, "its own seals certify block 999");
+    for (index, number) in [(999, 1000), (1999, 2000)] {
+        let (outcome, head) = forged(index, &strangers);
+        let SegmentError { number: refused, source } = outcome.unwrap_err();
+        assert!(refused == number && matches!(source, CommitError::ForeignSeal(_)), "{source}");
+        assert_eq!(head, number - 1, "the seals of the block before certify it");
+    }
+    assert_eq!(forged(1500, &strangers).1, source.ledger.head().number, "later seals vouch for this one");
     let (outcome, _) = forged(500, &strangers[..1]);
     let error = outcome.unwrap_err();
     assert!(
@@ -272,8 +275,9 @@ fn every_block_carries_enough_seals_and_every_thousandth_is_checked() {
         "{error}"
     );
     let dir = tempdir().unwrap();
-    let fresh = open(&source.network, dir.path());
-    assert_eq!(catch_up(&fresh, &blocks).unwrap(), 2, "at most a thousand together");
+    let options = Options { segment_blocks: 1001, ..Options::default() };
+    let fresh = Ledger::open(dir.path(), source.network.genesis.clone(), options).unwrap();
+    assert_eq!(catch_up(&fresh, &blocks).unwrap(), 3, "at most so many together");
     assert_eq!(fresh.head().hash, source.ledger.head().hash);
 }
 

@@ -4,7 +4,7 @@ use crate::network::{COUNTER, Network, SETTER};
 use alloy_primitives::{Address, B256, U256};
 use chain::{Extra, Vote};
 use ledger::{
-    At, BuildAttributes, Ledger, Options,
+    At, BuildAttributes, Files, Ledger, LogFilter, Options,
     snapshot::{FRAME_BYTES, SnapshotError, import},
 };
 use std::{
@@ -133,6 +133,54 @@ fn a_ledger_made_from_a_snapshot_is_the_ledger_it_was_made_of_and_goes_on() {
         assert!(matches!(again, SnapshotError::NotEmpty { .. }), "{again}");
         exported.assert_same(&exported.open());
     }
+}
+
+#[test]
+fn what_is_older_than_the_snapshot_is_said_to_be_pruned_and_not_corrupt_or_unknown() {
+    let exported = Exported::new(Network::by_contract(), 0, FRAME_BYTES);
+    assert_eq!(exported.source.earliest_block(), 0);
+    // More headers than come with a snapshot.
+    for _ in 0..260 {
+        exported.network.next(&exported.source, vec![]);
+    }
+    exported.export(FRAME_BYTES);
+    let head = exported.import().unwrap();
+    let fresh = exported.open();
+    exported.network.next(&exported.source, vec![]);
+    fresh.commit(exported.source.block(At::Head).unwrap().unwrap()).unwrap();
+    assert_eq!(fresh.earliest_block(), head);
+    let pruned = |block| {
+        format!(
+            "pruned history unavailable: block {block} is older than {head}, the first one here; ask an archive node"
+        )
+    };
+    let filter = |from, to| LogFilter { from, to, ..LogFilter::default() };
+    for block in [1, head - 1] {
+        let hash = exported.source.block_hash(At::Number(block)).unwrap().unwrap();
+        let by_hash = (block > head - 256).then_some(At::Hash(hash));
+        for at in by_hash.into_iter().chain([At::Number(block)]) {
+            assert_eq!(fresh.block(at).unwrap_err().to_string(), pruned(block));
+            assert_eq!(fresh.body(at).unwrap_err().to_string(), pruned(block));
+            assert_eq!(fresh.receipts(at).unwrap_err().to_string(), pruned(block));
+            assert_eq!(fresh.senders(at).unwrap_err().to_string(), pruned(block));
+        }
+        assert_eq!(fresh.logs(&filter(block, head)).unwrap_err().to_string(), pruned(block));
+    }
+    assert_eq!(fresh.header(At::Number(1)).unwrap_err().to_string(), pruned(1));
+    assert_eq!(
+        fresh.header(At::Number(head - 1)).unwrap(),
+        exported.source.header(At::Number(head - 1)).unwrap()
+    );
+    assert_eq!(fresh.logs(&filter(0, head)).unwrap_err().to_string(), pruned(1));
+    for at in [At::Number(0), At::Number(head), At::Head] {
+        assert_eq!(fresh.block(at).unwrap(), exported.source.block(at).unwrap());
+        assert_eq!(fresh.receipts(at).unwrap(), exported.source.receipts(at).unwrap());
+    }
+    assert_eq!(fresh.logs(&filter(head, head + 1)).unwrap(), []);
+    assert_eq!(fresh.block(At::Number(head + 2)).unwrap(), None);
+    drop(fresh);
+    let files = Files::open(&exported.fresh(), &exported.network.genesis).unwrap();
+    assert_eq!(files.verify_blocks(0, |_, _| {}).unwrap(), head + 1);
 }
 
 #[test]

@@ -203,7 +203,7 @@ impl RealChain {
     /// The node's process ends and starts on the files it left.
     pub(super) fn restart(&mut self, node: usize) -> Result<(), Fault> {
         let Some((store, ledger)) = self.nodes.get_mut(node) else { return Ok(()) };
-        *ledger = store.reopen(&self.genesis)?;
+        *ledger = store.reopen(ledger, &self.genesis)?;
         Ok(())
     }
 }

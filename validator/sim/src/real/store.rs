@@ -1,7 +1,7 @@
 //! One node's ledger and the directory it lives in.
 
 use chain::genesis::Genesis;
-use ledger::{Ledger, OpenError, Options};
+use ledger::{Ledger, LedgerError, OpenError, Options};
 use std::{fs, io, path::PathBuf};
 use tempfile::TempDir;
 
@@ -43,6 +43,9 @@ pub enum StoreError {
     /// The ledger.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The ledger that was open before.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
 }
 
 impl Store {
@@ -61,8 +64,10 @@ impl Store {
         self.root.path().join(self.life.to_string())
     }
 
-    /// What `kill -9` leaves: the files as they are, opened anew. Whoever still holds the old ledger writes elsewhere.
-    pub(super) fn reopen(&mut self, genesis: &Genesis) -> Result<Ledger, StoreError> {
+    /// What `kill -9` leaves: the files as they are, opened anew. Whoever still holds the old ledger writes elsewhere. A
+    /// copy is not made in one moment, so the old ledger's writer must have nothing to do.
+    pub(super) fn reopen(&mut self, old: &Ledger, genesis: &Genesis) -> Result<Ledger, StoreError> {
+        old.flush()?;
         let before = self.dir();
         self.life += 1;
         let after = self.dir();

@@ -82,6 +82,18 @@ impl Pool {
             };
             batch.iter().zip(&hashes).map(refusal).collect()
         };
+        match &self.shared.threads {
+            Some(threads) => threads.install(|| self.checked(batch, refusals)),
+            None => self.checked(batch, refusals),
+        }
+    }
+
+    /// Decodes and checks what was not refused unseen.
+    fn checked(
+        &self,
+        batch: Vec<Arrival>,
+        refusals: Vec<Option<PoolError>>,
+    ) -> Vec<Result<Arc<Pooled>, PoolError>> {
         let rules = *self.shared.rules.read();
         let read = |(arrival, refusal): (Arrival, Option<PoolError>)| match refusal {
             Some(refusal) => Err(refusal),

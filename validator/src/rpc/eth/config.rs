@@ -112,8 +112,9 @@ struct Window {
 }
 
 impl Kept {
-    fn all() -> Self {
-        Self { disabled: false, oldest_block: U64::ZERO, delete_strategy: None }
+    /// Everything from `oldest` on.
+    fn since(oldest: u64) -> Self {
+        Self { disabled: false, oldest_block: U64::from(oldest), delete_strategy: None }
     }
 
     /// The last `blocks` blocks, back to `oldest`.
@@ -126,15 +127,16 @@ impl Kept {
 fn capabilities(context: &Context, _: &Args) -> Answer {
     let head = context.ledger.head();
     let (oldest, kept) = (context.ledger.oldest_state()?, context.ledger.history_blocks());
+    let earliest = context.ledger.earliest_block();
     let proofs = ledger::PROOF_BLOCKS;
     let proved = oldest.max(head.number.saturating_sub(proofs));
     json(&Capabilities {
         head: Head { number: U64::from(head.number), hash: head.hash },
-        state: if kept == 0 { Kept::all() } else { Kept::window(oldest, kept) },
-        tx: Kept::all(),
-        logs: Kept::all(),
-        receipts: Kept::all(),
-        blocks: Kept::all(),
+        state: if kept == 0 { Kept::since(oldest) } else { Kept::window(oldest, kept) },
+        tx: Kept::since(earliest),
+        logs: Kept::since(earliest),
+        receipts: Kept::since(earliest),
+        blocks: Kept::since(earliest),
         stateproofs: Kept::window(proved, if kept == 0 { proofs } else { proofs.min(kept) }),
     })
 }

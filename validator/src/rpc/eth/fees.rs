@@ -70,7 +70,7 @@ fn fee_history(context: &Context, args: &Args) -> Answer {
     check_percentiles(percentiles.as_deref().unwrap_or_default())?;
     let head = context.ledger.head().number;
     let newest = newest
-        .number(head)
+        .number(context, head)
         .ok_or_else(|| Failure::params("invalid argument 1: a number or a tag is expected"))?;
     if newest > head {
         return Err(Failure::refused(format!("request beyond head block: requested {newest}, head {head}")));

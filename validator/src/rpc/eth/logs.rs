@@ -95,7 +95,7 @@ fn range(context: &Context, criteria: &Criteria) -> Result<(u64, u64), Failure> 
     let head = context.ledger.head().number;
     let number = |id: Option<BlockId>| {
         id.unwrap_or_default()
-            .number(head)
+            .number(context, head)
             .ok_or_else(|| Failure::params("a block number or a tag is expected"))
     };
     let (from, to) = (number(criteria.from_block)?, number(criteria.to_block)?);

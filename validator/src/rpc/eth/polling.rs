@@ -29,9 +29,9 @@ fn new_filter(context: &Context, args: &Args) -> Answer {
         return Err(Failure::params("cannot use blockHash in a filter, use eth_getLogs"));
     }
     let head = context.ledger.head().number;
-    let from = criteria.from_block.and_then(|id| id.number(head)).unwrap_or(head);
+    let from = criteria.from_block.and_then(|id| id.number(context, head)).unwrap_or(head);
     // A tag as the end means "from now on": the head moves.
-    let to = criteria.to_block.and_then(|id| id.number(u64::MAX)).unwrap_or(u64::MAX);
+    let to = criteria.to_block.and_then(|id| id.number(context, u64::MAX)).unwrap_or(u64::MAX);
     if from > to {
         return Err(Failure::params("invalid block range params"));
     }

@@ -198,7 +198,7 @@ fn new_head(committed: &Arc<CommittedBlock>) -> Messages {
 fn logs(filter: &LogFilter, committed: &Arc<CommittedBlock>) -> Messages {
     let mut messages = Vec::new();
     let mut log_index = 0;
-    let rows = committed.receipts.iter().zip(&committed.transaction_hashes).zip(0..);
+    let rows = committed.receipts.iter().zip(committed.transaction_hashes.iter()).zip(0..);
     for ((receipt, hash), index) in rows {
         let place = place(&committed.block.header, committed.hash, index);
         for log in receipt.logs() {
@@ -218,8 +218,12 @@ fn receipts(wanted: &BTreeSet<B256>, committed: &Arc<CommittedBlock>) -> Message
         return Ok(Vec::new());
     }
     let rows = RpcReceipt::of_block(block, *hash, senders, receipts, None);
-    let rows: Vec<_> =
-        rows.iter().zip(transaction_hashes).filter(|(_, hash)| is_wanted(hash)).map(|(row, _)| row).collect();
+    let rows: Vec<_> = rows
+        .iter()
+        .zip(transaction_hashes.iter())
+        .filter(|(_, hash)| is_wanted(hash))
+        .map(|(row, _)| row)
+        .collect();
     one(&rows)
 }
 

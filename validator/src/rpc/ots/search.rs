@@ -1,12 +1,15 @@
-//! Who sent what, who made whom: found by halving the range of blocks whose state is kept, since a nonce only grows and
-//! code only appears. What halving cannot find, every transaction of an address, needs an index that is not kept.
+//! Who sent what, who made whom: from the index where it is kept, else found by halving the range of blocks whose state is
+//! kept, since a nonce only grows and code only appears.
 
-use crate::rpc::{
-    args::Args,
-    context::Context,
-    debug::trace::Clock,
-    dispatch::{Answer, Method, Run, json, method},
-    error::Failure,
+use crate::{
+    ots_index::Appearance,
+    rpc::{
+        args::Args,
+        context::Context,
+        debug::trace::Clock,
+        dispatch::{Answer, Method, Run, json, method},
+        error::Failure,
+    },
 };
 use alloy_consensus::Transaction;
 use alloy_primitives::{Address, TxHash, U64};
@@ -17,8 +20,6 @@ use serde::Serialize;
 pub(super) const METHODS: &[Method] = &[
     method("ots_getTransactionBySenderAndNonce", 2, Run::Read(by_sender_and_nonce)),
     method("ots_getContractCreator", 1, Run::Read(contract_creator)),
-    method("ots_searchTransactionsBefore", 3, Run::Now(search)),
-    method("ots_searchTransactionsAfter", 3, Run::Now(search)),
 ];
 
 #[derive(Serialize)]
@@ -31,6 +32,11 @@ struct Creator {
 fn by_sender_and_nonce(context: &Context, args: &Args) -> Answer {
     let (sender, nonce): (Address, U64) = (args.required(0)?, args.required(1)?);
     let nonce: u64 = nonce.to();
+    if let Some(index) = &context.ots
+        && let Some(place) = index.sent(sender, nonce)?
+    {
+        return json(&hash_at(context, place)?);
+    }
     let sent = |number| Ok(context.ledger.account(sender, At::Number(number))?.nonce > nonce);
     let Some(number) = first_block(context, sent)? else { return json(&None::<()>) };
     let (body, senders) =
@@ -43,6 +49,13 @@ fn by_sender_and_nonce(context: &Context, args: &Args) -> Answer {
 /// Null for an address without code, and for code of the genesis.
 fn contract_creator(context: &Context, args: &Args) -> Answer {
     let contract: Address = args.required(0)?;
+    if let Some(index) = &context.ots
+        && let Some((place, creator)) = index.made(contract)?
+    {
+        let stands = !context.ledger.code(contract, At::Head)?.is_empty();
+        let hash = hash_at(context, place)?.filter(|_| stands);
+        return json(&hash.map(|hash| Creator { hash, creator }));
+    }
     let exists = |number| Ok(!context.ledger.code(contract, At::Number(number))?.is_empty());
     let Some(number) = first_block(context, exists)? else { return json(&None::<()>) };
     // The whole block at once: one transaction after the other would run those before it again and again.
@@ -57,6 +70,11 @@ fn contract_creator(context: &Context, args: &Args) -> Answer {
         })
     })?;
     json(&found)
+}
+
+fn hash_at(context: &Context, place: Appearance) -> Result<Option<TxHash>, Failure> {
+    let body = context.ledger.body(At::Number(place.block))?.unwrap_or_default();
+    Ok(body.transactions.get(place.index as usize).map(|tx| *tx.tx_hash()))
 }
 
 fn creator_in(frame: &CallFrame, contract: Address) -> Option<Address> {
@@ -92,10 +110,4 @@ fn first_block(
         if holds(middle)? { after = middle } else { before = middle }
     }
     Ok(Some(after))
-}
-
-fn search(_: &Context, _: &Args) -> Answer {
-    Err(Failure::refused(
-        "this node keeps no index from addresses to transactions; ask eth_getLogs, or an indexer",
-    ))
 }

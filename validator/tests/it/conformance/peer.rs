@@ -64,6 +64,8 @@ pub(super) struct Story {
     pub(super) eth: EthVersion,
     pub(super) status: Status,
     pub(super) shows: Shown,
+    /// Questions for headers that it leaves unanswered first.
+    pub(super) deaf: u32,
 }
 
 impl Peer {
@@ -92,7 +94,7 @@ impl Peer {
         let (out, queue) = mpsc::unbounded_channel();
         let (tell, heard) = mpsc::unbounded_channel();
         let writer = tokio::spawn(write_all(outgoing, queue));
-        let listener = listen(incoming, shared, out.clone(), story.shows, tell);
+        let listener = listen(incoming, shared, out.clone(), (story.shows, story.deaf), tell);
         // It hangs up when the node says goodbye, as clients do: the node waits a while for that.
         tokio::spawn(async move {
             listener.await;
@@ -201,7 +203,7 @@ async fn listen(
     mut incoming: Incoming<OwnedReadHalf>,
     shared: Shared,
     out: mpsc::UnboundedSender<(u8, Vec<u8>)>,
-    shows: Shown,
+    (shows, mut deaf): (Shown, u32),
     tell: mpsc::UnboundedSender<Heard>,
 ) {
     while let Ok(message) = incoming.read(MAX).await {
@@ -219,7 +221,7 @@ async fn listen(
             Protocol::Eth(id::STATUS) => None,
             Protocol::Eth(id) => {
                 let message = Eth::decode(shared.eth, id, &message.data).expect("the node speaks eth");
-                eth(message, shared, &out, &shows)
+                eth(message, shared, &out, (&shows, &mut deaf))
             }
             _ => None,
         };
@@ -238,7 +240,7 @@ fn eth(
     message: Eth,
     shared: Shared,
     out: &mpsc::UnboundedSender<(u8, Vec<u8>)>,
-    shows: &Shown,
+    (shows, deaf): (&Shown, &mut u32),
 ) -> Option<Heard> {
     let answer = |request: u64, reply: &Reply| {
         let (id, data) = reply.encode(shared.eth, request);
@@ -247,6 +249,10 @@ fn eth(
     match message {
         Eth::NewBlock(block, total) => Some(Heard::NewBlock(block, total)),
         Eth::Reply(request, reply) => Some(Heard::Answer(request, reply)),
+        Eth::Query(_, Query::Headers(query)) if *deaf > 0 => {
+            *deaf -= 1;
+            Some(Heard::Asked(query))
+        }
         Eth::Query(request, Query::Headers(query)) => {
             let headers = headers(&shows.lock(), query);
             answer(request, &Reply::Headers(headers));

@@ -2,7 +2,7 @@
 
 use super::{
     peer::{Heard, Peer},
-    world::{Case, Plan, World, for_every_profile, shown, within},
+    world::{CASES, Case, Plan, World, for_every_profile, shown, within},
 };
 use alloy_consensus::Header;
 use chain::{
@@ -106,6 +106,33 @@ async fn a_peer_whose_chain_no_quorum_sealed_is_dropped_and_nothing_of_it_stays(
         world.end().await;
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_leaves_three_questions_unanswered_is_asked_a_fourth_time_and_never_dropped() {
+    let case = CASES[4];
+    let world = World::make(Plan::new(case, 4)).await;
+    let chain = world.chain(5);
+    let mut late = world.connect_deaf(NodeKey::random(), case.eth, shown(chain.clone()), 3).await;
+    assert_eq!(world.has(&mut late, 5).await, chain[4].header);
+    let asked = late.unread.iter().filter(|heard| matches!(heard, Heard::Asked(_))).count();
+    assert!(asked >= 4, "{asked}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_one_peer_does_not_answer_another_is_asked_and_both_stay() {
+    let case = CASES[4];
+    let world = World::make(Plan::new(case, 4)).await;
+    let chain = world.chain(5);
+    let mut deaf = world.connect_deaf(NodeKey::random(), case.eth, shown(chain.clone()), u32::MAX).await;
+    let asked = |heard: &Heard| matches!(heard, Heard::Asked(_)).then_some(());
+    deaf.wait("a question", asked).await;
+    let mut archive = world.connect_as(NodeKey::random(), case.eth, shown(chain.clone())).await;
+    assert_eq!(world.has(&mut archive, 5).await, chain[4].header);
+    // A peer that is being dropped gets no answers.
+    assert_eq!(ask(&mut deaf, 1, &by(BlockId::Number(5))).await, [chain[4].header.clone()]);
+    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -208,6 +208,11 @@ impl World {
 
     /// Connects somebody who shows this chain.
     pub(super) async fn connect_as(&self, key: NodeKey, eth: EthVersion, shows: Shown) -> Peer {
+        self.connect_deaf(key, eth, shows, 0).await
+    }
+
+    /// The same, and leaves this many questions for headers unanswered first.
+    pub(super) async fn connect_deaf(&self, key: NodeKey, eth: EthVersion, shows: Shown, deaf: u32) -> Peer {
         let last = shows.lock().last().map(|block| block.header.clone());
         let head = last.unwrap_or_else(|| self.genesis.header.clone());
         let hash = block_hash(&head).unwrap();
@@ -225,7 +230,7 @@ impl World {
             ClientProfile::GoQuorum => "Geth/v1.10.3-stable(quorum-v24.4.1)/linux-amd64/go1.19",
             _ => "besu/v26.6.0/linux-x86_64/openjdk-java-21",
         };
-        Peer::connect(&self.node, Story { key, client, eth, status, shows }).await
+        Peer::connect(&self.node, Story { key, client, eth, status, shows, deaf }).await
     }
 
     /// An empty block on `parent`, made by the validator whose turn it is in round 0.
