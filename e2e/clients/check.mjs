@@ -32,7 +32,7 @@ function stepper(client) {
       return result
     } catch (error) {
       row(client, name, 'FAILED', performance.now() - start, '')
-      console.error(`\n${client}, ${name}: ${error.stack ?? error}`)
+      console.error(`\n${client}, ${name}: ${error.stack ?? error}\n${error.stdout ?? ''}`)
       process.exit(1)
     } finally {
       clearTimeout(timer)

@@ -110,13 +110,15 @@ fn add_compact(seeds: &mut Seeds) {
     let block = list(&[list(&[string(500, 9)]), list(&transactions), list(&[]), list(&[])]);
     let signed = list(&[list(&[vec![5], vec![0x80], block.clone(), vec![0x80]]), string(65, 1)]);
     let proposal = list(&[signed, list(&[list(&[]), list(&[])])]);
-    let round_change = list(&[list(&[list(&[vec![5], vec![1]]), string(65, 1)]), block, vec![0x80], list(&[])]);
+    let round_change =
+        list(&[list(&[list(&[vec![5], vec![1]]), string(65, 1)]), block, vec![0x80], list(&[])]);
     let payload = alloy_primitives::Bytes::from(proposal.clone());
     let hash = alloy_primitives::keccak256([&[0x12], &payload[..]].concat());
     let compact = devp2p::own::compact::Compact::of(0x12, hash, &payload).expect("it has transactions");
     let wanted = list(&[alloy_rlp::encode(hash), list(&[vec![1], vec![8]])]);
     let given = list(&[alloy_rlp::encode(hash), list(&transactions[..2])]);
-    let preview = devp2p::own::preview::Preview::of((5, hash), 9, Default::default(), payload.slice(..40), hash);
+    let preview =
+        devp2p::own::preview::Preview::of((5, hash), 9, Default::default(), payload.slice(..40), hash);
     let preview = alloy_rlp::encode(preview.naming(&[hash]));
     let all = [alloy_rlp::encode(&compact), wanted, given, proposal, round_change, preview];
     let numbered = (0..).zip(all).map(|(what, bytes): (u8, _)| [&[what], &bytes[..]].concat());

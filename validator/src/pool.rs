@@ -174,10 +174,15 @@ impl Pool {
         self.shared.core.lock().core.best().map(|pooled| pooled.recovered.clone())
     }
 
-    /// The same after so many arrivals, of senders of whom something came since, and how many came in until now.
-    pub fn best_since(&self, arrivals: u64) -> (impl Iterator<Item = Recovered> + Send + use<>, u64) {
+    /// The same after so many arrivals, of senders of whom something came since, and how many came in until now. Of what was
+    /// submitted here, only what came among the first `settled`.
+    pub fn best_since(
+        &self,
+        arrivals: u64,
+        settled: u64,
+    ) -> (impl Iterator<Item = Recovered> + Send + use<>, u64) {
         let state = self.shared.core.lock();
-        let turns = state.core.best_since(arrivals).map(|pooled| pooled.recovered.clone());
+        let turns = state.core.best_since(arrivals, settled).map(|pooled| pooled.recovered.clone());
         (turns, state.core.arrivals())
     }
 

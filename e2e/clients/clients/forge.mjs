@@ -51,6 +51,9 @@ export async function checkForge({ http, ws, key, step }) {
 /** What the last script sent: the address of the contract, and the hash of the call of set(). */
 function broadcast() {
   const [chain] = readdirSync(artifacts)
-  const { transactions } = JSON.parse(readFileSync(join(artifacts, chain, 'run-latest.json')))
-  return { contract: transactions[0].contractAddress, set: transactions[1].hash }
+  const { receipts } = JSON.parse(readFileSync(join(artifacts, chain, 'run-latest.json')))
+  // Not by `transactions`: forge mixes up their hashes when the node answers the second one first.
+  const creates = ({ contractAddress }) => contractAddress !== null
+  const [created, called] = [receipts.find(creates), receipts.find((receipt) => !creates(receipt))]
+  return { contract: created.contractAddress, set: called.transactionHash }
 }

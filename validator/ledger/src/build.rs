@@ -31,12 +31,36 @@ impl Ledger {
         transactions: impl FnMut() -> Option<Recovered>,
         deadline: impl Fn() -> bool,
     ) -> Result<Built, LedgerError> {
+        self.build_by(attributes, transactions, deadline, false)
+    }
+
+    /// The same for a block that somebody else may propose: half of it is of no use, so it is left when the deadline comes
+    /// before the transactions end.
+    pub fn rehearse(
+        &self,
+        attributes: &BuildAttributes,
+        transactions: impl FnMut() -> Option<Recovered>,
+        deadline: impl Fn() -> bool,
+    ) -> Result<Built, LedgerError> {
+        self.build_by(attributes, transactions, deadline, true)
+    }
+
+    fn build_by(
+        &self,
+        attributes: &BuildAttributes,
+        transactions: impl FnMut() -> Option<Recovered>,
+        deadline: impl Fn() -> bool,
+        is_rehearsal: bool,
+    ) -> Result<Built, LedgerError> {
         let chain = &*self.chain;
         let parent = chain.head();
         let draft = draft(chain, &parent, attributes)?;
         let operations = SystemOperations::of(&chain.genesis, &draft, &BlockBody::default());
         let mut executor = BlockExecutor::new(chain, &parent, &draft, operations)?;
-        let filled = fill(&mut executor, transactions, deadline)?;
+        let filled = fill(&mut executor, transactions, &deadline)?;
+        if is_rehearsal && deadline() {
+            return Err(LedgerError::Attributes("no time left for so many transactions".to_string()));
+        }
         let gas_used = executor.gas_used();
         let Outcome { receipts, diff, .. } = executor.finish().map_err(refusal)?;
         let roots = roots(&filled.transactions, &receipts);

@@ -3,14 +3,16 @@
 
 use crate::{At, Block, Ledger, LedgerError};
 use alloy_primitives::{Address, B256};
+use alloy_rlp::Encodable as _;
 use lru::LruCache;
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// Transactions of all remembered blocks, at about 400 bytes each; one block is always remembered.
-const TRANSACTIONS: usize = 32_768;
-/// What a block counts beside its transactions.
-const BLOCK: usize = 16;
+/// What all remembered blocks take, about: 35 of 880 transfers. One block is always remembered.
+const BYTES: usize = 16 << 20;
+/// What a block, and each transaction in it, takes beside its encoded bytes.
+const BLOCK: usize = 2048;
+const TRANSACTION: usize = 384;
 
 /// A block with its hash and the senders of its transactions.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub struct StoredBlock {
 
 impl StoredBlock {
     fn weight(&self) -> usize {
-        self.block.body.transactions.len() + BLOCK
+        self.block.length() + self.block.body.transactions.len() * TRANSACTION + BLOCK
     }
 }
 
@@ -53,7 +55,7 @@ impl Recent {
         inner.weight += block.weight();
         let known = inner.blocks.put(number, Arc::clone(block));
         inner.weight -= known.map_or(0, |known| known.weight());
-        while inner.weight > TRANSACTIONS && inner.blocks.len() > 1 {
+        while inner.weight > BYTES && inner.blocks.len() > 1 {
             let oldest = inner.blocks.pop_lru();
             inner.weight -= oldest.map_or(0, |(_, oldest)| oldest.weight());
         }
@@ -90,18 +92,21 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_last_is_remembered_up_to_so_many_transactions() {
+    fn what_was_read_last_is_remembered_up_to_so_many_bytes() {
         let recent = Recent::default();
+        // Five of these fit, six do not.
+        let fifth = block(6_500);
+        assert!(5 * fifth.weight() <= BYTES && 6 * fifth.weight() > BYTES, "{}", fifth.weight());
         for number in 0..10 {
-            recent.put(number, &block(5_000));
+            recent.put(number, &fifth);
             // Read again and again, the first one stays.
             assert!(recent.get(0).is_some());
         }
         let kept: Vec<u64> = (0..10).filter(|number| recent.get(*number).is_some()).collect();
-        assert_eq!(kept, [0, 5, 6, 7, 8, 9]);
-        recent.put(9, &block(5_000));
-        assert_eq!(recent.0.lock().weight, 6 * 5_016, "the same block counts once");
-        recent.put(11, &block(40_000));
+        assert_eq!(kept, [0, 6, 7, 8, 9]);
+        recent.put(9, &fifth);
+        assert_eq!(recent.0.lock().weight, 5 * fifth.weight(), "the same block counts once");
+        recent.put(11, &block(60_000));
         assert!(recent.get(11).is_some(), "one block is always remembered");
         assert_eq!(recent.0.lock().blocks.len(), 1);
     }

@@ -175,12 +175,9 @@ impl<'a> Run<'a> {
     ) -> Result<(), SimulateError> {
         let (gas, capped) = self.gas(assembly, call)?;
         let caller = call.from.unwrap_or_default();
-        let nonce = match call.nonce {
-            Some(nonce) => nonce,
-            None => evm.ctx.journaled_state.database.nonce(caller)?,
-        };
+        let next = evm.ctx.journaled_state.database.nonce(caller)?;
+        let nonce = call.nonce.unwrap_or(next);
         if self.wanted.validation {
-            let next = evm.ctx.journaled_state.database.nonce(caller)?;
             check_nonce(nonce, next).map_err(|reason| SimulateError::Invalid {
                 reason,
                 sender: caller,
@@ -190,14 +187,23 @@ impl<'a> Run<'a> {
         let priced = assembly.header().base_fee_per_gas.is_some();
         let unsigned = assemble::transaction(call, evm.ctx.cfg.chain_id, nonce, gas, priced);
         let mut message = env::transaction(&unsigned, caller);
-        if !self.wanted.validation && message.max_fee_per_blob_gas == 0 {
+        let unchecked = !self.wanted.validation;
+        if unchecked && message.max_fee_per_blob_gas == 0 {
             // Not checked, but paid.
             message.max_fee_per_blob_gas = evm.ctx.block.blob_gasprice().unwrap_or_default();
+        }
+        if unchecked && nonce == u64::MAX {
+            // The EVM takes none that is the last, even where it looks at none.
+            message.nonce = 0;
         }
         let ran = evm.inspect_one_tx(message);
         let state = evm.finalize();
         let result = ran.map_err(|error| refused(call_error(error), caller, gas))?;
         evm.ctx.journaled_state.database.commit(state);
+        if unchecked && next == u64::MAX {
+            // After the last comes the first (execution-apis).
+            evm.ctx.journaled_state.database.set_account(caller, None, Some(0), None)?;
+        }
         let used = result.tx_gas_used();
         self.gas_left = self.gas_left.saturating_sub(used);
         let (faults, transfers) = &mut evm.inspector;

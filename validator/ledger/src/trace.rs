@@ -213,7 +213,7 @@ impl<'a, 'b> Replay<'a, 'b> {
                 other => TraceError::Tracer(other.to_string()),
             })?;
         let (before, changed) = (&*database, &result.state);
-        let around = Around { faults, placed: place.is_some(), logs: self.logs, before, changed };
+        let around = Around { faults, logs: self.logs, before, changed };
         let trace = around.shaped(trace)?;
         *faults = Faults::default();
         inspector.fuse().map_err(|error| TraceError::Tracer(error.to_string()))?;

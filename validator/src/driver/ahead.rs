@@ -10,7 +10,7 @@ use alloy_primitives::B256;
 use devp2p::{PeerId, own::preview::Preview};
 use ledger::{At, BuildAttributes, Ledger, Recovered};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -27,7 +27,7 @@ const TRIES: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(10);
 /// Heights for which nobody listens to a peer whose preview was not what came.
 const DISTRUST: u64 = 16;
-/// Peers remembered for that.
+/// Peers remembered for that, and listened to for one height.
 const PEERS: usize = 64;
 
 /// A preview and who sent it.
@@ -66,6 +66,22 @@ pub struct Runner {
     pub ahead: Ahead,
 }
 
+/// Who has sent a preview of a height: each peer's first is looked at.
+#[derive(Default)]
+struct Heard {
+    height: u64,
+    peers: BTreeSet<PeerId>,
+}
+
+impl Heard {
+    fn is_first(&mut self, from: PeerId, height: u64) -> bool {
+        if height > self.height {
+            *self = Self { height, peers: BTreeSet::new() };
+        }
+        height == self.height && self.peers.len() < PEERS && self.peers.insert(from)
+    }
+}
+
 /// The preview that was run last, and the hash of what came out.
 struct Last {
     from: PeerId,
@@ -77,6 +93,7 @@ impl Runner {
     /// Runs previews until told to stop.
     pub async fn run(self, mut offers: mpsc::Receiver<Offer>, stop: CancellationToken) {
         let (mut last, mut wrong): (Option<Last>, BTreeMap<PeerId, u64>) = (None, BTreeMap::new());
+        let mut heard = Heard::default();
         loop {
             let offer = tokio::select! {
                 () = stop.cancelled() => return,
@@ -84,7 +101,8 @@ impl Runner {
             };
             let Some((from, preview)) = offer else { return };
             let height = preview.height;
-            if last.as_ref().is_some_and(|last| last.height >= height) || !self.is_expected(&preview) {
+            let is_run = last.as_ref().is_some_and(|last| last.height >= height);
+            if is_run || !self.is_expected(&preview) || !heard.is_first(from, height) {
                 continue;
             }
             if let Some(last) = last.take().filter(|last| !self.came(last)) {
@@ -162,7 +180,33 @@ fn execute(ledger: &Ledger, preview: &Preview, found: Vec<Recovered>, budget: Du
         gas_limit_target: ledger.parameters().ok()?.gas_limit_target,
     };
     let mut found = found.into_iter();
-    let built = ledger.build(&attributes, || found.next(), || began.elapsed() > budget).ok()?;
-    tracing::debug!(height = preview.height, took = ?began.elapsed(), "preview was run");
-    Some(built.hash)
+    let built = ledger.rehearse(&attributes, || found.next(), || began.elapsed() > budget);
+    let (height, took) = (preview.height, began.elapsed());
+    match built {
+        Ok(built) => {
+            tracing::debug!(height, ?took, "preview was run");
+            Some(built.hash)
+        }
+        Err(reason) => {
+            tracing::debug!(height, ?took, %reason, "preview was not run");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_height_one_preview_of_each_peer_is_looked_at() {
+        let mut heard = Heard::default();
+        let peer = |number: usize| PeerId::left_padding_from(&number.to_be_bytes());
+        let mut first = |number, height| heard.is_first(peer(number), height);
+        assert_eq!(
+            [first(1, 5), first(1, 5), first(2, 5), first(1, 6), first(3, 5)],
+            [true, false, true, true, false]
+        );
+        assert_eq!((0..1000).filter(|number| first(*number, 7)).count(), PEERS);
+    }
 }

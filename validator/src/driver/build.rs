@@ -12,6 +12,7 @@ use chain::{Extra, hash::ProposalRound};
 use devp2p::{Network, own::preview::Preview};
 use ledger::{BuildAttributes, Ledger, LedgerError, Recovered};
 use std::{
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,6 +30,9 @@ const TOLD: usize = 1000;
 const POLL: Duration = Duration::from_millis(5);
 /// The same, when a block with none has been made and may wait.
 const EMPTY_POLL: Duration = Duration::from_millis(20);
+/// What was submitted here less long ago is left to the next block, once so many are in this one that it is told of before it
+/// is proposed: peers may not have it yet. Theirs has been on its way for as long.
+const SETTLING: Duration = Duration::from_millis(60);
 /// Pause before transactions that no block took are tried again.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -173,8 +177,10 @@ struct Source<'a> {
     offered: B256HashSet,
     /// The same, in their order.
     chosen: Vec<B256>,
-    /// How many had come into the pool when it was last looked at.
+    /// Of how many arrivals everything was offered.
     arrivals: u64,
+    /// When the pool was looked at and how many had come in, newest last, the last [`SETTLING`] and one before.
+    looks: VecDeque<(Instant, u64)>,
     /// When the block must be finished.
     end_ms: u64,
     /// Whether there is time to wait for more than the pool holds now.
@@ -195,7 +201,7 @@ impl<'a> Source<'a> {
         let patient = now_ms.saturating_add(millis(finish.reserve(0))) < order.due_ms;
         let end_ms = if patient { order.due_ms } else { now_ms.saturating_add(OVERDUE_MS) };
         let budget = Duration::from_millis(order.period_ms) / BUSY_SHARE;
-        let (ready, arrivals) = pool.best_since(0);
+        let (ready, arrivals) = pool.best_since(0, u64::MAX);
         let offered = B256HashSet::default();
         let busy_since = Instant::now();
         Self {
@@ -205,6 +211,7 @@ impl<'a> Source<'a> {
             offered,
             chosen: Vec::new(),
             arrivals,
+            looks: VecDeque::new(),
             end_ms,
             patient,
             busy_since,
@@ -238,9 +245,25 @@ impl<'a> Source<'a> {
             let idle_since = Instant::now();
             std::thread::sleep(POLL);
             self.busy_since += idle_since.elapsed();
-            let (ready, arrivals) = self.pool.best_since(self.arrivals);
-            (self.ready, self.arrivals) = (Box::new(ready), arrivals);
+            self.look();
         }
+    }
+
+    /// Looks at the pool again.
+    fn look(&mut self) {
+        let now = Instant::now();
+        while self.looks.get(1).is_some_and(|(at, _)| now - *at >= SETTLING) {
+            self.looks.pop_front();
+        }
+        let settled = match self.looks.front() {
+            _ if self.chosen.len() < TOLD => u64::MAX,
+            Some((at, arrivals)) if now - *at >= SETTLING => *arrivals,
+            // What was there at the start has been offered.
+            _ => self.arrivals,
+        };
+        let (ready, arrivals) = self.pool.best_since(self.arrivals, settled);
+        self.looks.push_back((now, arrivals));
+        (self.ready, self.arrivals) = (Box::new(ready), arrivals.min(settled));
     }
 
     fn freeze_ms(&self) -> u64 {

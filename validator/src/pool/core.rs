@@ -194,12 +194,13 @@ impl Core {
 
     /// Executable transactions in the order in which a block should take them; a snapshot.
     pub fn best(&self) -> Turns {
-        Turns::new(self.senders.values())
+        Turns::new(self.senders.values(), u64::MAX)
     }
 
-    /// The same, of senders of whom something came after so many arrivals: what was there before is in it too.
-    pub fn best_since(&self, arrivals: u64) -> Turns {
-        Turns::new(self.senders.values().filter(|queue| queue.newest() > arrivals))
+    /// The same, of senders of whom something came after so many arrivals: what was there before is in it too. What was
+    /// submitted here after `settled` arrivals is left out, with what follows it: peers may not have it yet.
+    pub fn best_since(&self, arrivals: u64, settled: u64) -> Turns {
+        Turns::new(self.senders.values().filter(|queue| queue.newest() > arrivals), settled)
     }
 
     /// How many transactions ever came in.

@@ -1,6 +1,9 @@
 //! A new validator joins from a snapshot file.
 
-use crate::support::network::{BINARY, Node, TestNetwork, finish};
+use crate::support::{
+    network::{BINARY, Node, TestNetwork, finish},
+    wait_for,
+};
 use serde_json::json;
 use std::{
     path::Path,
@@ -16,6 +19,7 @@ fn snapshot(what: &str, config: &Path, rest: &[&str]) -> Output {
 /// What came before the snapshot's block is said to be pruned, with the code that clients know.
 fn assert_pruned_before(node: &Node, block: u64) {
     let number = |number: u64| format!("{number:#x}");
+    let ask = |method: &str, params| wait_for(method, || node.rpc(method, &params));
     let older = json!(number(block - 1));
     for (method, params) in [
         ("eth_getBlockByNumber", json!([older, true])),
@@ -24,16 +28,16 @@ fn assert_pruned_before(node: &Node, block: u64) {
         ("eth_getLogs", json!([{"fromBlock": older, "toBlock": "latest"}])),
         ("debug_getRawBlock", json!([older])),
     ] {
-        let error = node.rpc(method, &params).unwrap();
+        let error = ask(method, params);
         assert_eq!(error["code"], 4444, "{method}: {error}");
         let says = format!("pruned history unavailable: block {} is older than {block}", block - 1);
         assert!(error["message"].as_str().unwrap().starts_with(&says), "{method}: {error}");
     }
-    let header = node.rpc("eth_getHeaderByNumber", &json!([older])).unwrap();
+    let header = ask("eth_getHeaderByNumber", json!([older]));
     assert_eq!(header["number"], older, "headers come with the snapshot");
-    let earliest = node.rpc("eth_getBlockByNumber", &json!(["earliest", false])).unwrap();
+    let earliest = ask("eth_getBlockByNumber", json!(["earliest", false]));
     assert_eq!(earliest["number"], number(block));
-    let logs = node.rpc("eth_getLogs", &json!([{"fromBlock": "earliest"}])).unwrap();
+    let logs = ask("eth_getLogs", json!([{"fromBlock": "earliest"}]));
     assert!(logs.is_array(), "{logs}");
 }
 

@@ -310,3 +310,25 @@ async fn the_gas_of_all_calls_together_is_bounded_and_a_call_without_gas_gets_wh
     );
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nonce_that_nobody_checks_goes_on_with_0_after_the_last_and_one_that_is_checked_ends_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = Chain::open(dir.path());
+    let server = chain.serve().await;
+    let at = server.local_addr();
+    let (alice, bob) = (address(0xa1), address(0xb0));
+    let last = json!({alice.to_string(): {"nonce": "0xffffffffffffffff"}});
+    let call_twice = json!([{"from": alice, "to": bob}, {"from": alice, "to": bob}]);
+    let payload = |validation: bool| {
+        json!({"blockStateCalls": [{"stateOverrides": last, "calls": call_twice}],
+            "validation": validation, "returnFullTransactions": true})
+    };
+    let block = call(at, "eth_simulateV1", json!([payload(false)])).await[0].clone();
+    let nonces: Vec<_> =
+        block["transactions"].as_array().unwrap().iter().map(|tx| tx["nonce"].clone()).collect();
+    assert_eq!(nonces, [json!("0xffffffffffffffff"), json!("0x0")]);
+    let (code, message) = error(at, "eth_simulateV1", json!([payload(true)])).await;
+    assert!(code == -32603 && message.contains("nonce has max value"), "{code} {message}");
+    server.stop().await;
+}

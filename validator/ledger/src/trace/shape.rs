@@ -2,9 +2,7 @@
 
 use crate::{LedgerError, call::faults::Faults};
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY};
-use alloy_rpc_types_trace::geth::{
-    AccountState, CallFrame, DefaultFrame, GethTrace, PreStateFrame, call::FlatCallFrame,
-};
+use alloy_rpc_types_trace::geth::{AccountState, CallFrame, DefaultFrame, GethTrace, PreStateFrame};
 use revm::{
     DatabaseRef,
     state::{AccountInfo, EvmState},
@@ -15,8 +13,6 @@ use serde_json::{Map, Value};
 pub(super) struct Around<'a, DB> {
     /// Failures in go-ethereum's words.
     pub(super) faults: &'a Faults,
-    /// Whether it is a transaction of a block, not a call.
-    pub(super) placed: bool,
     /// Logs of the block before this transaction.
     pub(super) logs: u64,
     /// State before it.
@@ -34,7 +30,6 @@ impl<DB: DatabaseRef<Error = LedgerError>> Around<'_, DB> {
                 self.calls(&mut frame, &mut 0);
                 GethTrace::CallTracer(frame)
             }
-            GethTrace::FlatCallTracer(frames) => GethTrace::JS(flat(&frames, self.placed)),
             GethTrace::PreStateTracer(frame) => GethTrace::JS(self.states(frame)?),
             other => other,
         })
@@ -106,18 +101,6 @@ impl<DB: DatabaseRef<Error = LedgerError>> Around<'_, DB> {
             }
         }
     }
-}
-
-/// What failed has no result, not even null; a call is in no block.
-fn flat(frames: &FlatCallFrame, placed: bool) -> Value {
-    let mut rows = serde_json::to_value(frames).unwrap_or_default();
-    for row in rows.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-        row.retain(|key, value| key != "result" || !value.is_null());
-        if !placed && let Some(number) = row.get_mut("blockNumber") {
-            *number = Value::from(0);
-        }
-    }
-    rows
 }
 
 type Row = (Address, Map<String, Value>, Option<B256>);

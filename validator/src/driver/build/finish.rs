@@ -7,8 +7,8 @@ use std::{
 
 /// Whatever the number of transactions.
 const LEAST: Duration = Duration::from_millis(15);
-/// For every thousand transactions, until a block has shown it: twice what a busy core takes.
-const FIRST_US: u64 = 12_000;
+/// For every thousand transactions, until a block has shown it.
+const FIRST_US: u64 = 8_000;
 /// What is reserved for a thousand stays between these.
 const BOUNDS_US: (u64, u64) = (3_000, 40_000);
 /// Blocks of fewer transactions tell nothing.
@@ -17,7 +17,7 @@ const TELLING: usize = 500;
 /// was closed too early.
 const MARGIN: u64 = 130;
 /// The reserve rises at once and falls by one part in so many of the difference.
-const FALL: u64 = 4;
+const FALL: u64 = 2;
 
 /// Microseconds reserved for a thousand transactions.
 #[derive(Debug)]

@@ -72,6 +72,13 @@ impl Queue {
         self.entries.values().take(self.ready).map(|entry| &entry.pooled)
     }
 
+    /// The ready ones up to the first that was submitted here after so many arrivals.
+    pub(super) fn settled(&self, arrivals: u64) -> impl Iterator<Item = &Arc<Pooled>> {
+        let ready = self.entries.values().take(self.ready);
+        let settled = ready.take_while(move |entry| entry.arrival <= arrivals || !entry.pooled.is_local());
+        settled.map(|entry| &entry.pooled)
+    }
+
     pub(super) fn gapped(&self) -> impl Iterator<Item = &Arc<Pooled>> {
         self.entries.values().skip(self.ready).map(|entry| &entry.pooled)
     }

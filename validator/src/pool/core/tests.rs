@@ -350,11 +350,26 @@ fn offered_many_times_what_it_holds_the_pool_refuses_unseen_and_every_block_is_f
 fn a_second_look_offers_only_senders_of_whom_something_came() {
     let mut core = filled(Limits::default(), &[(1, 0, 1), (2, 1, 1)]);
     let looked = core.arrivals();
-    assert_eq!(core.best_since(looked).count(), 0);
+    assert_eq!(core.best_since(looked, u64::MAX).count(), 0);
     core.insert(transaction(2, 0, 0, peer(1)), RICH, 0).unwrap();
     let offered: Vec<_> =
-        core.best_since(looked).map(|p| (p.recovered.sender[19], p.recovered.tx.nonce())).collect();
+        core.best_since(looked, u64::MAX).map(|p| (p.recovered.sender[19], p.recovered.tx.nonce())).collect();
     assert_eq!(offered, [(2, 0), (2, 1)], "what waited for it too");
+}
+
+#[test]
+fn what_was_submitted_here_a_moment_ago_is_left_out_with_what_follows_it_and_other_senders_are_not() {
+    let mut core = filled(Limits::default(), &[(1, 0, 1), (2, 0, 1)]);
+    core.insert(transaction(4, 0, 0, client(1)), RICH, 0).unwrap();
+    let settled = core.arrivals();
+    for (sender, nonce, origin) in [(3, 0, client(1)), (1, 1, client(1)), (1, 2, peer(1)), (2, 1, peer(1))] {
+        core.insert(transaction(sender, nonce, 0, origin), RICH, 0).unwrap();
+    }
+    let mut offered: Vec<_> =
+        core.best_since(0, settled).map(|p| (p.recovered.sender[19], p.recovered.tx.nonce())).collect();
+    offered.sort_unstable();
+    assert_eq!(offered, [(1, 0), (2, 0), (2, 1), (4, 0)]);
+    assert_eq!(core.best_since(0, u64::MAX).count(), 7);
 }
 
 /// Offers `each` transactions of each of 256 senders, and says how many were taken and of how many bytes.

@@ -16,7 +16,8 @@ pub struct Turns {
 }
 
 impl Turns {
-    pub(super) fn new<'a>(queues: impl Iterator<Item = &'a Queue>) -> Self {
+    /// Of these queues; of what was submitted here, that which came among so many arrivals.
+    pub(super) fn new<'a>(queues: impl Iterator<Item = &'a Queue>, settled: u64) -> Self {
         let mut fronts: Vec<(u64, Source, &Queue)> = queues
             .filter_map(|queue| queue.front().map(|e| (e.arrival, e.pooled.origin.source(), queue)))
             .collect();
@@ -25,12 +26,16 @@ impl Turns {
         let mut order: HashMap<Source, usize> = HashMap::new();
         let mut sources: VecDeque<VecDeque<SenderTurn>> = VecDeque::new();
         for (_, source, queue) in fronts {
+            let turn: SenderTurn = queue.settled(settled).map(Arc::clone).collect();
+            if turn.is_empty() {
+                continue;
+            }
             let at = *order.entry(source).or_insert(sources.len());
             if at == sources.len() {
                 sources.push_back(VecDeque::new());
             }
             if let Some(senders) = sources.get_mut(at) {
-                senders.push_back(queue.ready().map(Arc::clone).collect());
+                senders.push_back(turn);
             }
         }
         Self { sources }
