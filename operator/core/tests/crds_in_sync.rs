@@ -60,9 +60,11 @@ fn no_default_stands_in_a_list_item_and_no_object_is_empty() {
 /// What the node accepts and what the resource offers are one list.
 #[test]
 fn every_namespace_of_the_node_can_be_asked_for_and_nothing_else() {
-    let crd = operator_core::crds::all().into_iter().map(|crd| serde_json::to_value(&crd).expect("serialises"));
+    let crd =
+        operator_core::crds::all().into_iter().map(|crd| serde_json::to_value(&crd).expect("serialises"));
     let path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/rpc/properties/namespaces";
-    let field = crd.into_iter().find_map(|crd| crd.pointer(path).cloned()).expect("rpc.namespaces of Validator");
+    let field =
+        crd.into_iter().find_map(|crd| crd.pointer(path).cloned()).expect("rpc.namespaces of Validator");
     let offered = field["items"]["enum"].as_array().expect("an enumeration");
     let mut offered: Vec<&str> = offered.iter().filter_map(serde_json::Value::as_str).collect();
     offered.sort_unstable();

@@ -49,6 +49,9 @@ pub enum CallError {
     /// Two precompiles are moved to one address.
     #[error("account {0}: multiple movePrecompileToAddress referencing the same address to replace")]
     PrecompileMovedTwice(Address),
+    /// It ran for longer than it may.
+    #[error("execution aborted: it ran for too long")]
+    OutOfTime,
     /// The block asked for, or its state, is not here.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
