@@ -147,8 +147,8 @@ impl Way<'_> {
 }
 
 /// Sends what `messages` makes of each item until the client leaves, falls behind, or the node stops.
-async fn forward<'a, T: Clone, I: Iterator<Item = Message>>(
-    way: Way<'a>,
+async fn forward<T: Clone, I: Iterator<Item = Message>>(
+    way: Way<'_>,
     mut items: broadcast::Receiver<T>,
     messages: impl Fn(&T) -> I,
 ) -> Result<(), SubscriptionError> {
