@@ -37,6 +37,7 @@ fn run() -> io::Result<()> {
     let mut seeds = Seeds::new();
     add_votes(&mut seeds, &votes);
     add_packets(&mut seeds, &node);
+    add_compact(&mut seeds);
     add_files(&mut seeds);
     add_documents(&mut seeds, &node);
     for seed in 0..4u8 {
@@ -92,6 +93,34 @@ fn add_votes(seeds: &mut Seeds, votes: &Value) {
     bytes_in(&votes["extra_data"], &mut extra);
     bytes_in(&votes["extra_data_must_reject"], &mut extra);
     seeds.entry("extra").or_default().extend(extra);
+}
+
+/// A proposal of a few transactions, its cut form and the question and answer about it.
+fn add_compact(seeds: &mut Seeds) {
+    let list = |items: &[Vec<u8>]| {
+        let mut out = Vec::new();
+        alloy_rlp::Header { list: true, payload_length: items.iter().map(Vec::len).sum() }.encode(&mut out);
+        for item in items {
+            out.extend(item);
+        }
+        out
+    };
+    let string = |length: usize, byte: u8| alloy_rlp::encode(vec![byte; length].as_slice());
+    let transactions: Vec<Vec<u8>> = (1..10).map(|seed| string(110, seed)).collect();
+    let block = list(&[list(&[string(500, 9)]), list(&transactions), list(&[]), list(&[])]);
+    let signed = list(&[list(&[vec![5], vec![0x80], block.clone(), vec![0x80]]), string(65, 1)]);
+    let proposal = list(&[signed, list(&[list(&[]), list(&[])])]);
+    let round_change = list(&[list(&[list(&[vec![5], vec![1]]), string(65, 1)]), block, vec![0x80], list(&[])]);
+    let payload = alloy_primitives::Bytes::from(proposal.clone());
+    let hash = alloy_primitives::keccak256([&[0x12], &payload[..]].concat());
+    let compact = devp2p::own::compact::Compact::of(0x12, hash, &payload).expect("it has transactions");
+    let wanted = list(&[alloy_rlp::encode(hash), list(&[vec![1], vec![8]])]);
+    let given = list(&[alloy_rlp::encode(hash), list(&transactions[..2])]);
+    let preview = devp2p::own::preview::Preview::of((5, hash), 9, Default::default(), payload.slice(..40), hash);
+    let preview = alloy_rlp::encode(preview.naming(&[hash]));
+    let all = [alloy_rlp::encode(&compact), wanted, given, proposal, round_change, preview];
+    let numbered = (0..).zip(all).map(|(what, bytes): (u8, _)| [&[what], &bytes[..]].concat());
+    seeds.entry("compact").or_default().extend(numbered);
 }
 
 fn add_packets(seeds: &mut Seeds, node: &Value) {

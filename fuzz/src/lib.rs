@@ -19,7 +19,7 @@ pub use votes::record_of;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     ("step", step::step),
     ("wire", votes::wire),
     ("record", votes::record),
@@ -36,6 +36,7 @@ pub const TARGETS: [Target; 16] = [
     ("hello", peers::hello),
     ("disconnect", peers::disconnect),
     ("eth", peers::eth),
+    ("compact", peers::compact),
 ];
 
 /// The target of a name.

@@ -1,10 +1,14 @@
 //! What a peer sends before, while and after it proves who it is.
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_rlp::Decodable;
 use devp2p::{
     DisconnectReason, NodeKey, PeerId,
     eth::{EthVersion, Message, Status},
+    own::{
+        compact::{Compact, Partial, at, decode_given, decode_wanted},
+        preview::Preview,
+    },
     rlpx::{
         compression::{compress, decompress},
         ecies,
@@ -130,5 +134,42 @@ pub fn eth(data: &[u8]) {
             assert!(Message::decode(version, id, &encoded).is_ok(), "an answer of ours that we refuse");
         }
         Ok(_) | Err(_) => {}
+    }
+}
+
+/// First byte: one of the three messages about payloads without their transactions, a payload to cut, or a preview. What is put together
+/// from hostile pieces is the announced payload or nothing.
+pub fn compact(data: &[u8]) {
+    let Some((what, bytes)) = data.split_first() else { return };
+    match what % 6 {
+        0 => {
+            let Ok(compact) = Compact::decode(bytes) else { return };
+            assert_eq!(Compact::decode(&alloy_rlp::encode(&compact)).as_ref(), Ok(&compact));
+            let mut partial = Partial::new(compact);
+            let pooled: Vec<Bytes> = (0..8_u8).map(|seed| vec![2, seed].into()).collect();
+            partial.search(|each| pooled.iter().for_each(|raw| each(&keccak256(raw), raw)));
+            partial.fill(pooled);
+            let _refused = partial.payload().expect_err("nobody makes a payload of a given hash");
+        }
+        1 => drop(decode_wanted(bytes)),
+        2 => drop(decode_given(bytes)),
+        5 => {
+            let Ok(preview) = Preview::read(bytes) else { return };
+            assert_eq!(Preview::read(&alloy_rlp::encode(&preview)).as_ref(), Ok(&preview));
+            let _found = preview.find(|each| each(&B256::ZERO, &()));
+        }
+        which => cut(0x12 + 3 * (which - 3), &Bytes::copy_from_slice(bytes)),
+    }
+}
+
+/// A payload that is cut and put together again is the same, or is found to be another.
+fn cut(code: u8, payload: &Bytes) {
+    let hash = keccak256([&[code], &payload[..]].concat());
+    let Some(compact) = Compact::of(code, hash, payload) else { return };
+    let mut partial = Partial::new(compact);
+    let given = at(code, payload, &partial.missing()).expect("its own places");
+    partial.fill(given);
+    if let Ok(joined) = partial.payload() {
+        assert_eq!(joined, (code, payload.clone()));
     }
 }

@@ -4,6 +4,7 @@
 //! and votes are written on threads of their own, and whatever they give comes back as an input. The core orders what
 //! belongs together: nothing is signed before its record is durable, nothing is sent before it is signed.
 
+mod ahead;
 mod block;
 mod build;
 mod heard;
@@ -17,6 +18,7 @@ mod verify;
 mod view;
 mod waiting;
 
+pub use ahead::{Ahead, Offer, QUEUE as PREVIEWS, Runner};
 pub use block::ProposedBlock;
 pub use verify::{Inbox, Incoming, Verifier};
 pub use view::{DriverView, JournalView};
@@ -111,6 +113,8 @@ pub struct Parts {
     pub rules: WireRules,
     /// What time it is.
     pub clock: Clock,
+    /// Blocks that are run before they are proposed.
+    pub ahead: Ahead,
 }
 
 /// What others may look at while the driver runs.

@@ -1,7 +1,7 @@
 //! What peers do, handed to whom it concerns. Never waits: a peer must not be able to hold up another one's votes.
 
 use crate::{
-    driver::{Incoming, Verifier},
+    driver::{Incoming, Offer as PreviewOffer, Verifier},
     gossip::{self, Inbound, Offer},
     sync::{Hint, SyncHandle},
 };
@@ -16,6 +16,8 @@ pub struct Routes {
     pub verifier: Verifier,
     /// Blocks and heads.
     pub sync: SyncHandle,
+    /// What will be proposed.
+    pub previews: mpsc::Sender<PreviewOffer>,
     /// Transactions.
     pub gossip: mpsc::Sender<Inbound>,
 }
@@ -48,6 +50,10 @@ pub async fn route(mut events: Events, routes: Routes, stop: CancellationToken) 
             }
             Event::Consensus { from, code, payload } => {
                 routes.verifier.check(Incoming { from, code, payload });
+            }
+            Event::Preview { from, preview } => {
+                // Without room for it the proposal is run when it comes.
+                let _ = routes.previews.try_send((from, preview));
             }
             Event::NewBlock { from, block, .. } => routes.sync.block(from, block),
             Event::NewBlockHashes { .. } => routes.sync.hint(Hint::Peers),

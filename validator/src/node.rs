@@ -3,7 +3,7 @@
 use crate::{
     chain_reader::LedgerReader,
     clock::{Clock, unix_ms},
-    driver::{Driver, DriverHandle, Parts, Verifier, Voter},
+    driver::{Ahead, Driver, DriverHandle, PREVIEWS, Parts, Runner, Verifier, Voter},
     events,
     faults::Faults,
     gossip,
@@ -134,6 +134,7 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
     let votes = PendingVotes::default();
     let rpc = serve_rpc(&setup, &stores, &importer, &network, &metrics, &votes).await?;
     let index_thread = keep_index(stores, &importer, &tasks, &stop)?;
+    let ahead = Ahead::default();
     let parts = Parts {
         ledger: ledger.clone(),
         pool: pool.clone(),
@@ -146,14 +147,18 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
         voter,
         rules: setup.rules,
         clock,
+        ahead: ahead.clone(),
     };
     let (driver, handle) = Driver::start(parts, inbox, tasks.clone()).await?;
     let (gossip_in, inbound) = mpsc::channel(gossip::QUEUE);
+    let (previews, previews_in) = mpsc::channel(PREVIEWS);
+    let runner = Runner { ledger: ledger.clone(), pool: pool.clone(), driver: handle.clone(), ahead };
+    tasks.spawn(runner.run(previews_in, stop.clone()));
     tasks.spawn(driver.run(stop.clone()));
     tasks.spawn(sync.run(stop.clone()));
     tasks.spawn(gossip::send(pool.clone(), network.clone(), stop.clone()));
     tasks.spawn(gossip::receive(pool.clone(), network.clone(), inbound, tasks.clone(), stop.clone()));
-    let routes = events::Routes { verifier, sync: sync_handle, gossip: gossip_in };
+    let routes = events::Routes { verifier, sync: sync_handle, previews, gossip: gossip_in };
     tasks.spawn(events::route(peer_events, routes, stop.clone()));
     let seat_proof = prove_seat(&setup, &ledger, &importer, &handle, &tasks, &stop);
     let health = Arc::new(Health {

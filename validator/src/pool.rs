@@ -40,7 +40,10 @@ use std::{
 };
 pub use submit::Arrival;
 use submit::Intake;
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, broadcast, watch},
+};
 
 /// Where a transaction came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +127,8 @@ struct Shared {
     /// Keys of senders that peers named.
     keys: Keys,
     peer_admissions: Arc<Semaphore>,
+    /// Where submissions are entered: a thread that stands back must not be the one that holds the lock on the core.
+    runtime: Option<Handle>,
     /// Where signatures are looked at.
     threads: Option<rayon::ThreadPool>,
     heads: watch::Sender<u64>,
@@ -152,6 +157,7 @@ impl Pool {
             intake: Arc::new(Intake::new(limits.concurrent_admissions)),
             keys: Keys::default(),
             peer_admissions: Arc::new(Semaphore::new(limits.concurrent_peer_admissions)),
+            runtime: Handle::try_current().ok(),
             threads: threads::admission(),
             heads: watch::Sender::new(head.number),
             started: Instant::now(),

@@ -28,6 +28,8 @@ use turns::{Turn, Turns};
 const TICK: Duration = Duration::from_millis(250);
 /// Hints that may wait; lost ones are made good by the tick.
 const QUEUE: usize = 64;
+/// Between two complaints that nobody has the next block.
+const LAMENT_MS: u64 = 60_000;
 /// Announced blocks that may wait; each can have 10 MiB, and the next one is the only one of use.
 const BLOCKS: usize = 4;
 
@@ -78,6 +80,8 @@ pub struct Sync {
     last_asked_ms: u64,
     turn: usize,
     turns: Turns,
+    /// When it was last said that nobody has the next block.
+    lamented_ms: u64,
     clock: Clock,
 }
 
@@ -124,6 +128,7 @@ impl Sync {
             last_asked_ms,
             turn: 0,
             turns: Turns::default(),
+            lamented_ms: 0,
             clock,
         };
         (sync, handle)
@@ -173,6 +178,7 @@ impl Sync {
             self.turns.keep(&claims.iter().map(|claim| claim.peer).collect::<Vec<_>>());
             let best = claims.iter().map(|c| c.head).max().unwrap_or(0).max(self.heard);
             self.note_lag(head, best, now_ms);
+            self.note_gap(&claims, head, now_ms);
             let waited_ms = self.behind_since.map_or(0, |(since, _)| now_ms.saturating_sub(since));
             let quiet_ms = now_ms.saturating_sub(self.last_asked_ms);
             let rested: Vec<_> =
@@ -233,6 +239,18 @@ impl Sync {
             self.behind_since = None;
         } else if self.behind_since.is_none_or(|(_, at)| at != head) {
             self.behind_since = Some((now_ms, head));
+        }
+    }
+
+    /// Says so when every peer that is ahead began with a later snapshot: waiting will not help.
+    fn note_gap(&mut self, claims: &[Claim], head: u64, now_ms: u64) {
+        if plan::is_cut_off(claims, head) && now_ms.saturating_sub(self.lamented_ms) >= LAMENT_MS {
+            self.lamented_ms = now_ms;
+            let block = head.saturating_add(1);
+            tracing::warn!(
+                block,
+                "no peer has this block any more: import a snapshot, or name a peer that has the whole chain"
+            );
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the network tells its owner.
 
-use crate::{Block, DisconnectReason, PeerId};
+use crate::{Block, DisconnectReason, PeerId, own::preview::Preview};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use std::net::SocketAddr;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -105,6 +105,13 @@ pub enum Event {
         code: u8,
         /// Bytes as received.
         payload: Bytes,
+    },
+    /// What a peer says that it will propose; nothing about it has been checked.
+    Preview {
+        /// Peer that sent it.
+        from: PeerId,
+        /// What it says.
+        preview: Preview,
     },
     /// A block announced in full; nothing about it has been checked.
     NewBlock {

@@ -10,6 +10,7 @@ use crate::{
     istanbul::{CONSENSUS_CODES, MAX_CONSENSUS_PAYLOAD},
     own,
     own::compact::{COMPACT, Compact},
+    own::preview::{PREVIEW, Preview},
     peers::{peer::Peer, seen::consensus_hash},
     rlpx::compression::compress,
     shared::Shared,
@@ -63,6 +64,15 @@ fn without_transactions(shared: &Shared, code: u8, hash: B256, payload: &Bytes) 
     let message = compressed(&alloy_rlp::encode(Compact::of(code, hash, payload)?))?;
     shared.held.lock().keep(hash, code, payload.clone(), message.clone());
     Some(message)
+}
+
+/// Queues what will be proposed for every peer of this program that gets the votes.
+pub(crate) fn preview(shared: &Shared, preview: &Preview) {
+    let Some(data) = compressed(&alloy_rlp::encode(preview)) else { return };
+    let audience = shared.audience.read().clone();
+    for peer in shared.table.all().iter().filter(|peer| audience.includes(&peer.address)) {
+        peer.send_own(PREVIEW, data.clone());
+    }
 }
 
 /// Queues a consensus payload for one peer.

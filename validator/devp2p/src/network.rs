@@ -3,7 +3,8 @@
 use crate::{
     Announced, Audience, Block, BlockBody, BlockId, ChainReader, CounterSnapshot, DisconnectReason,
     DownReason, Events, Misbehaviour, NetworkOptions, PeerId, PeerInfo, RequestError, counters::Count,
-    dial::keep_connected, gossip, identity::public_key, listen::listen, request, shared::Shared,
+    dial::keep_connected, gossip, identity::public_key, listen::listen, own::preview::Preview, request,
+    shared::Shared,
 };
 use alloy_consensus::{Header, ReceiptEnvelope};
 use alloy_primitives::{B256, Bytes, U256};
@@ -84,6 +85,11 @@ impl Network {
     )]
     pub fn send_consensus(&self, peer: PeerId, code: u8, payload: Bytes) -> bool {
         gossip::consensus_to(&self.shared, &peer, code, &payload)
+    }
+
+    /// Tells peers of this program what will be proposed, so that they run it while the block is finished.
+    pub fn preview(&self, preview: &Preview) {
+        gossip::preview(&self.shared, preview);
     }
 
     /// Forgets which consensus payloads were delivered, so that the same bytes are delivered again if a peer sends them

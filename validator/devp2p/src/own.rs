@@ -4,10 +4,13 @@
 //! Message id 0: `[told, [[transaction, sender], …]]`, transactions as byte strings, each with the account that signed it.
 //! The receiver checks each signature; that it is told by whom lets it check many at once. `told` holds the first eight bytes
 //! of the id of every peer that gets the same: those need not be told again.
-//! Ids 1 to 3: consensus payloads without the transactions that the other end holds ([`compact`]).
+//! Ids 1 to 3: consensus payloads without the transactions that the other end holds ([`compact`]). Id 4: what a proposer is
+//! about to propose ([`preview`]).
 
 pub mod compact;
 pub(crate) mod held;
+pub mod preview;
+pub(crate) mod searches;
 
 use crate::PeerId;
 use crate::eth::{

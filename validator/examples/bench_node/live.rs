@@ -22,6 +22,8 @@ use std::{
 /// Transactions of one batch, and of a second: more than a block of one second takes.
 const BATCH: usize = 100;
 const OFFERED: u64 = 1500;
+/// Full blocks that are there before.
+const BEFORE: u64 = 20;
 /// Blocks that fill up before full ones are measured.
 const FILLING: f64 = 3.0;
 
@@ -30,7 +32,7 @@ pub(crate) fn measure(options: &Options, dir: &Path, rows: &mut Vec<Row>) -> any
     let plan = Plan {
         load: Load::Calls,
         seats: 1,
-        blocks: 1,
+        blocks: BEFORE,
         every: 1,
         transactions: None,
         gas_limit: GAS_LIMIT,

@@ -6,6 +6,8 @@
 //! can be off by more. `interval-p999-error-ms` is of the intervals themselves: how far the time between two blocks, as
 //! each node's subscriber hears of them, is from the period.
 
+#[path = "../shared/exposition.rs"]
+mod exposition;
 mod heard;
 mod load;
 #[path = "../shared/sender.rs"]
@@ -23,8 +25,6 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
     sync::mpsc,
     time::{Instant, sleep},
 };
@@ -87,10 +87,10 @@ async fn main() -> anyhow::Result<ExitCode> {
     }
     drop(sender);
     warm_up(&mut heard).await?;
-    let before = counters(&ports).await?;
+    let before = counters(&ports)?;
     let time = Duration::from_secs(options.minutes * 60);
     let (mut nodes, blocks) = watch(&mut heard, NODES, options.block_period * 1000, time).await?;
-    let after = counters(&ports).await?;
+    let after = counters(&ports)?;
     for child in &mut processes.0 {
         anyhow::ensure!(child.try_wait()?.is_none(), "a validator ended during the soak");
     }
@@ -139,20 +139,15 @@ async fn connect(port: u16) -> anyhow::Result<WsClient> {
 }
 
 /// (round changes, blocks above round 0), the highest of all nodes.
-async fn counters(ports: &[Ports]) -> anyhow::Result<(u64, u64)> {
+fn counters(ports: &[Ports]) -> anyhow::Result<(u64, u64)> {
     let mut highest = (0, 0);
-    for ports in ports {
-        let mut stream = TcpStream::connect(("127.0.0.1", ports.metrics)).await?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await?;
+    for port in ports.iter().map(|ports| ports.metrics) {
+        let text = exposition::read(port)?;
         let value = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name));
-            let value = line.and_then(|value| value.trim().parse::<u64>().ok());
-            value.ok_or_else(|| anyhow::anyhow!("metrics port {}: no {name}", ports.metrics))
+            exposition::value(&text, name).ok_or_else(|| anyhow::anyhow!("metrics port {port}: no {name}"))
         };
-        highest.0 = highest.0.max(value("quorate_round_changes_total ")?);
-        highest.1 = highest.1.max(value("quorate_round0_missed_total ")?);
+        highest.0 = highest.0.max(value("quorate_round_changes_total")?);
+        highest.1 = highest.1.max(value("quorate_round0_missed_total")?);
     }
     Ok(highest)
 }

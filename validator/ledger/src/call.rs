@@ -1,6 +1,7 @@
 //! Calls that change nothing: `eth_call`, gas estimates, and consensus reading its contract.
 
 mod access_list;
+pub(crate) mod faults;
 pub(crate) mod overrides;
 pub(crate) mod precompiles;
 pub(crate) mod scene;
@@ -13,7 +14,8 @@ pub use overrides::Overrides;
 use crate::{At, CallError, Ledger, execute::env, ledger::Chain, store::view::StateView};
 use alloy_consensus::Header;
 use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
-use alloy_primitives::{Address, Bytes, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use chain::genesis::Engine;
 use revm::{
     ExecuteEvm,
     context::{
@@ -50,6 +52,10 @@ pub struct CallRequest {
     pub access_list: Option<AccessList>,
     /// EIP-7702 authorizations; a list makes it a type 4 message.
     pub authorizations: Option<Vec<SignedAuthorization>>,
+    /// EIP-4844 blobs, on chains that have them; a list makes it a type 3 message.
+    pub blob_hashes: Option<Vec<B256>>,
+    /// Most wei per gas of a blob.
+    pub max_fee_per_blob_gas: Option<u128>,
 }
 
 /// How a call ended.
@@ -68,6 +74,8 @@ pub enum CallStatus {
 pub struct CallOutcome {
     /// Gas used, refunds taken off.
     pub gas_used: u64,
+    /// The most that it used at any time.
+    pub max_used_gas: u64,
     /// Returned or revert data; the deployed code of a creation.
     pub output: Bytes,
     /// How it ended.
@@ -136,7 +144,7 @@ impl Ledger {
             other => other?,
         };
         match outcome.status {
-            CallStatus::Success => search(outcome.gas_used, highest, run),
+            CallStatus::Success => search(&outcome, highest, run),
             CallStatus::Revert => Err(CallError::Revert { output: outcome.output }),
             CallStatus::Halt(reason) if outcome.gas_used >= highest && reason.starts_with("out of gas") => {
                 Err(CallError::Allowance { allowance: highest })
@@ -145,11 +153,15 @@ impl Ledger {
         }
     }
 
-    /// The gas a call gets: what it asks for, or the cap.
+    /// The gas a call gets: what it asks for, or the cap. Whoever asks for more is told, except by Ethereum's rules, where
+    /// go-ethereum gives him less.
     pub(crate) fn call_gas(&self, request: &CallRequest) -> Result<u64, CallError> {
         let cap = self.chain.options.call_gas_cap;
         match request.gas {
-            Some(got) if got > cap => Err(CallError::GasCap { got, cap }),
+            Some(got) if got > cap => match self.chain.genesis.engine {
+                Engine::Qbft => Err(CallError::GasCap { got, cap }),
+                Engine::Ethereum => Ok(cap),
+            },
             wanted => Ok(wanted.unwrap_or(cap)),
         }
     }
@@ -169,7 +181,7 @@ const TRANSFER_GAS: u64 = 21_000;
 /// Between what was used and what is allowed, the lowest limit that still succeeds. Contracts may need more than they
 /// use: refunds come at the end and a call passes on at most 63/64 of what is left (EIP-150).
 fn search(
-    used: u64,
+    tried: &CallOutcome,
     highest: u64,
     mut run: impl FnMut(u64) -> Result<CallOutcome, CallError>,
 ) -> Result<u64, CallError> {
@@ -178,14 +190,15 @@ fn search(
         Err(CallError::Invalid(reason)) if is_gas(&reason) => Ok(false),
         Err(error) => Err(error),
     };
-    let (mut low, mut high) = (used.saturating_sub(1), highest);
-    let guess = used.saturating_add(used / 63).saturating_add(CALL_STIPEND);
+    let (mut low, mut high) = (tried.gas_used.saturating_sub(1), highest);
+    let guess = tried.max_used_gas.saturating_add(CALL_STIPEND).saturating_mul(64) / 63;
     if guess < high {
         if enough(guess)? { high = guess } else { low = guess }
     }
     // Halving a range of 50 M takes at most 26 steps.
-    while low + 1 < high && (high - low).saturating_mul(1000) > high.saturating_mul(15) {
-        let middle = low + (high - low) / 2;
+    while low + 1 < high && (high - low).saturating_mul(1000) >= high.saturating_mul(15) {
+        // Few need much more than they use.
+        let middle = (low + (high - low) / 2).min(low.saturating_mul(2));
         if enough(middle)? { high = middle } else { low = middle }
     }
     Ok(high)
@@ -226,11 +239,12 @@ fn transaction(
     price: u128,
 ) -> TxEnv {
     let dynamic = request.max_fee_per_gas.is_some() || request.max_priority_fee_per_gas.is_some();
-    let tx_type = match (&request.authorizations, dynamic, &request.access_list) {
-        (Some(_), _, _) => 4,
-        (None, true, _) => 2,
-        (None, false, Some(_)) => 1,
-        (None, false, None) => 0,
+    let tx_type = match (&request.authorizations, &request.blob_hashes, dynamic, &request.access_list) {
+        (Some(_), ..) => 4,
+        (None, Some(_), ..) => 3,
+        (None, None, true, _) => 2,
+        (None, None, false, Some(_)) => 1,
+        (None, None, false, None) => 0,
     };
     let signed = request.authorizations.clone().unwrap_or_default();
     TxEnv {
@@ -245,23 +259,19 @@ fn transaction(
         chain_id: Some(chain_id),
         access_list: request.access_list.clone().unwrap_or_default(),
         gas_priority_fee: (tx_type >= 2).then(|| request.max_priority_fee_per_gas.unwrap_or_default()),
-        blob_hashes: Vec::new(),
-        max_fee_per_blob_gas: 0,
+        blob_hashes: request.blob_hashes.clone().unwrap_or_default(),
+        max_fee_per_blob_gas: request.max_fee_per_blob_gas.unwrap_or_default(),
         authorization_list: signed.into_iter().map(Either::Left).collect(),
     }
 }
 
 pub(crate) fn outcome(result: ExecutionResult) -> CallOutcome {
-    let gas_used = result.tx_gas_used();
-    match result {
-        ExecutionResult::Success { output, .. } => {
-            CallOutcome { gas_used, output: output.into_data(), status: CallStatus::Success }
-        }
-        ExecutionResult::Revert { output, .. } => {
-            CallOutcome { gas_used, output, status: CallStatus::Revert }
-        }
-        ExecutionResult::Halt { reason, .. } => {
-            CallOutcome { gas_used, output: Bytes::new(), status: CallStatus::Halt(wording::halt(&reason)) }
-        }
-    }
+    let (gas, gas_used) = (*result.gas(), result.tx_gas_used());
+    let (output, status) = match result {
+        ExecutionResult::Success { output, .. } => (output.into_data(), CallStatus::Success),
+        ExecutionResult::Revert { output, .. } => (output, CallStatus::Revert),
+        ExecutionResult::Halt { reason, .. } => (Bytes::new(), CallStatus::Halt(wording::halt(&reason))),
+    };
+    // The floor of EIP-7623 is used up in any case.
+    CallOutcome { gas_used, max_used_gas: gas.total_gas_spent().max(gas.floor_gas()), output, status }
 }

@@ -3,6 +3,7 @@
 //! Pure rules over values, named by their EIPs; execution, tries and storage are those of every other chain. Proof of work
 //! itself is not checked: a test that needs it is run without by every client.
 
+pub(crate) mod answers;
 pub(crate) mod blobs;
 pub(crate) mod body;
 pub(crate) mod difficulty;

@@ -5,6 +5,7 @@ use crate::{
     candidates::Candidates,
     consensus::NextHeight,
     execute::block::Executed,
+    recent::Recent,
     spent::Clocks,
     store::{
         Place,
@@ -55,13 +56,14 @@ pub(crate) struct Chain {
     pub(crate) committing: Mutex<()>,
     pub(crate) known_senders: OnceLock<Arc<dyn KnownSenders>>,
     pub(crate) clocks: Arc<Clocks>,
-    pub(crate) tries: Tries,
+    pub(crate) tries: Arc<Tries>,
     /// The first block whose body and receipts are here.
     pub(crate) earliest: u64,
     head: SharedHead,
     /// Ends when the ledger is dropped.
     _writer: Writer,
     code: Mutex<LruCache<B256, Bytecode>>,
+    pub(crate) recent: Recent,
 }
 
 /// The head and the state after it, taken together so that a reader never sees one without the other.
@@ -109,17 +111,20 @@ impl Ledger {
             history_blocks: options.history_blocks,
             durable_every: options.state_durable_every,
         };
-        let writer = Writer::start(&state, Arc::clone(&head), Arc::clone(&clocks), write);
+        let tries = Arc::new(Tries::within(options.trie_bytes));
+        let writer =
+            Writer::start(&state, Arc::clone(&head), (Arc::clone(&clocks), Arc::clone(&tries)), write);
         let chain = Chain {
             candidates: Candidates::on(hash),
             committing: Mutex::new(()),
             known_senders: OnceLock::new(),
             clocks,
-            tries: Tries::within(options.trie_bytes),
+            tries,
             earliest: blocks.earliest()?,
             head,
             _writer: writer.map_err(OpenError::Thread)?,
             code: Mutex::new(LruCache::new(CODE_CACHE)),
+            recent: Recent::default(),
             genesis,
             options,
             blocks,
@@ -182,11 +187,11 @@ impl Chain {
 
     /// Moves the head to an executed block that is durable in the block file; its state is written behind it.
     pub(crate) fn advance(&self, info: HeadInfo, executed: &Arc<Executed>) -> Result<(), LedgerError> {
-        self.tries.adopt(&executed.diff.tries);
+        let retired = self.tries.adopt(&executed.diff.tries);
         let parent = self.head();
         let tally = self.next_tally(&parent, &info)?;
         let next = self.carried(&parent, &info, &executed.diff);
-        let layer = Layer::of_block(info.number, Arc::clone(executed));
+        let layer = Layer::of_block(info.number, Arc::clone(executed), retired);
         self.settle(Head { info, view: parent.view.clone(), next, tally }, layer);
         Ok(())
     }
@@ -272,7 +277,7 @@ fn write_genesis(state: &StateStore, genesis: &Genesis) -> Result<StateHead, Ope
     }
     let (transaction_hashes, senders, receipts) = Default::default();
     let executed = Executed { hash: genesis.hash, transaction_hashes, senders, receipts, diff };
-    let layer = Arc::new(Layer::of_block(0, Arc::new(executed)));
+    let layer = Arc::new(Layer::of_block(0, Arc::new(executed), None));
     state.write(&[layer], WriteOptions { history_blocks: 0, durable_every: 1 })?;
     Ok(head)
 }

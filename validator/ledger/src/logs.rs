@@ -14,6 +14,8 @@ pub struct LogFilter {
     pub addresses: Vec<Address>,
     /// For each position, any of these topics.
     pub topics: [Vec<B256>; 4],
+    /// Topics that a log must have at least: a position that matches everything matches nothing that is not there.
+    pub least_topics: usize,
 }
 
 /// A log and where it stands.
@@ -42,7 +44,8 @@ impl LogFilter {
         let any = |wanted: &[B256], got: Option<&B256>| {
             wanted.is_empty() || got.is_some_and(|topic| wanted.contains(topic))
         };
-        (self.addresses.is_empty() || self.addresses.contains(&log.address))
+        log.topics().len() >= self.least_topics
+            && (self.addresses.is_empty() || self.addresses.contains(&log.address))
             && self.topics.iter().enumerate().all(|(i, wanted)| any(wanted, log.topics().get(i)))
     }
 
@@ -89,13 +92,17 @@ impl Ledger {
         if got > limit {
             return Err(LedgerError::LogRange { got, limit });
         }
-        if filter.from <= to && to > 0 {
+        if filter.from > to {
+            return Ok(Vec::new());
+        }
+        if to > 0 {
             self.kept(filter.from.max(1))?;
         }
         let mut found = Found { logs: Vec::new(), bytes: 0, options: &self.chain.options };
+        let mut headers = self.chain.blocks.headers(filter.from..=to)?;
         for number in filter.from..=to {
-            let header = self.chain.blocks.header(number)?;
-            let (header, hash) = header.ok_or(LedgerError::Corrupt { what: "block header" })?;
+            let next = headers.next().transpose()?.filter(|(header, _)| header.number == number);
+            let (header, hash) = next.ok_or(LedgerError::Corrupt { what: "block header" })?;
             if filter.may_match(&header.logs_bloom) && !header.logs_bloom.is_zero() {
                 self.logs_of(number, hash, header.timestamp, filter, &mut found)?;
             }

@@ -9,6 +9,8 @@ use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, proof::ProofNodes};
 pub struct AccountProof {
     /// As the state holds it; all zero when it does not exist.
     pub account: Account,
+    /// Whether it exists.
+    pub exists: bool,
     /// Nodes from the root down, each in RLP.
     pub nodes: Vec<Bytes>,
     /// Slots, in the order asked for.
@@ -32,7 +34,8 @@ impl Ledger {
         let past = self.past(at)?;
         let hashed = keccak256(address);
         let nodes = way(&past.prove_account(hashed)?, &hashed);
-        let account = Account::from(past.view.account(&hashed)?.unwrap_or_default());
+        let known = past.view.account(&hashed)?;
+        let account = Account::from(known.unwrap_or_default());
         let mut keys: Vec<B256> = slots.iter().map(keccak256).collect();
         keys.sort_unstable();
         keys.dedup();
@@ -47,7 +50,7 @@ impl Ledger {
             Ok(SlotProof { slot: *slot, value: past.view.slot(&hashed, &key)?, nodes })
         };
         let slots = slots.iter().map(one).collect::<Result<_, LedgerError>>()?;
-        Ok(AccountProof { account, nodes, slots })
+        Ok(AccountProof { account, exists: known.is_some(), nodes, slots })
     }
 }
 

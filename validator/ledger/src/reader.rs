@@ -61,7 +61,7 @@ impl Ledger {
     }
 
     /// Height of a block, if it is here with its body and receipts.
-    fn whole(&self, at: At) -> Result<Option<u64>, LedgerError> {
+    pub(crate) fn whole(&self, at: At) -> Result<Option<u64>, LedgerError> {
         let number = self.number(at)?;
         number.map_or(Ok(()), |number| self.kept(number))?;
         Ok(number)
@@ -129,6 +129,11 @@ impl Ledger {
         self.chain.genesis.header.difficulty.saturating_add(U256::from(number))
     }
 
+    /// Base fee per gas of the block after `header`, wei; none before London.
+    pub fn next_base_fee(&self, header: &Header) -> Option<u64> {
+        rules::base_fee(&self.chain.genesis, header)
+    }
+
     /// A transaction by hash, if it was included.
     pub fn transaction(&self, hash: TxHash) -> Result<Option<TransactionLocation>, LedgerError> {
         let Some((number, index)) = self.chain.state.transaction(&hash)? else { return Ok(None) };
@@ -136,15 +141,14 @@ impl Ledger {
             return Ok(None);
         }
         let corrupt = || LedgerError::Corrupt { what: "transaction index" };
-        let (header, block_hash) = self.chain.blocks.header(number)?.ok_or_else(corrupt)?;
-        let body = self.chain.blocks.body(number)?.ok_or_else(corrupt)?;
-        let senders = self.chain.state.senders(number)?.ok_or_else(corrupt)?;
+        let stored = self.stored_block(At::Number(number))?.ok_or_else(corrupt)?;
+        let header = &stored.block.header;
         let position = usize::try_from(index).map_err(|_| corrupt())?;
-        let tx = body.transactions.into_iter().nth(position).ok_or_else(corrupt)?;
-        let sender = *senders.get(position).ok_or_else(corrupt)?;
+        let tx = stored.block.body.transactions.get(position).cloned().ok_or_else(corrupt)?;
+        let sender = *stored.senders.get(position).ok_or_else(corrupt)?;
         Ok(Some(TransactionLocation {
             block_number: number,
-            block_hash,
+            block_hash: stored.hash,
             block_timestamp: header.timestamp,
             base_fee: header.base_fee_per_gas,
             index: u64::from(index),

@@ -179,7 +179,7 @@ impl<'a> Run<'a> {
         let next = self.chain.carried(&self.parent, &info, &executed.diff);
         let tally = self.chain.next_tally(&self.parent, &info)?;
         // Found by root only: those of a segment that fails are never taken for others.
-        self.chain.tries.adopt(&std::mem::take(&mut executed.diff.tries));
+        drop(self.chain.tries.adopt(&std::mem::take(&mut executed.diff.tries)));
         let mut pending = self.parent.view.take_pending().unwrap_or_default();
         Arc::make_mut(&mut pending).absorb(info.number, info.hash, &mut executed.diff);
         Ok(Head { info, view: self.parent.view.under(pending), next, tally })

@@ -11,7 +11,8 @@ mod transfers;
 use crate::{
     At, Block, BlockBody, CallError, CallRequest, CallStatus, Ledger, LedgerError, Overrides, SimulateError,
     call::{
-        overrides,
+        faults::Faults,
+        outcome, overrides,
         precompiles::MovablePrecompiles,
         scene::{CallEvm, Scene, call_error},
     },
@@ -20,9 +21,13 @@ use crate::{
     past::Past,
 };
 use alloy_consensus::Header;
+use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{Address, B256, Bytes, Log};
 use assemble::Assembly;
-use revm::{DatabaseCommit, ExecuteEvm, InspectEvm};
+use revm::{
+    DatabaseCommit, ExecuteEvm, InspectEvm,
+    context::{Block as _, result::InvalidTransaction},
+};
 use sequence::Planned;
 use std::collections::BTreeMap;
 use transfers::Transfers;
@@ -46,6 +51,8 @@ pub struct Simulation {
 pub struct SimulatedBlock {
     /// State before its calls, and header fields.
     pub overrides: Overrides,
+    /// Paid out after its calls, on chains that have withdrawals.
+    pub withdrawals: Vec<Withdrawal>,
     /// In order.
     pub calls: Vec<CallRequest>,
 }
@@ -132,18 +139,20 @@ impl<'a> Run<'a> {
         if (self.out_of_time)() {
             return Err(SimulateError::OutOfTime);
         }
-        let header = assemble::draft(self.chain, parent, planned, self.wanted.validation);
+        let header = assemble::draft(self.chain, parent, planned, self.wanted.validation)?;
         let mut precompiles =
             MovablePrecompiles::new(rules::spec(&self.chain.genesis, header.number, header.timestamp));
         if let Some(block) = planned.wanted {
             overrides::state(&mut overlay, &mut precompiles, &block.overrides.state)?;
         }
-        let operations = SystemOperations::of(&self.chain.genesis, &header, &BlockBody::default());
+        let paid = planned.wanted.map(|block| block.withdrawals.clone()).unwrap_or_default();
+        let body = BlockBody { withdrawals: Some(paid.into()), ..BlockBody::default() };
+        let operations = SystemOperations::of(&self.chain.genesis, &header, &body);
         let overlay = operations.begin(overlay, self.chain, &header)?;
         let mut scene = Scene { precompiles, ..Scene::over(self.chain, overlay, &header) };
         assemble::environment(&mut scene, &header, planned, self.wanted.validation);
-        let mut assembly = Assembly::new(header);
-        let mut evm = scene.evm(Transfers::new(self.wanted.trace_transfers));
+        let mut assembly = Assembly::new(header, body);
+        let mut evm = scene.evm((Faults::default(), Transfers::new(self.wanted.trace_transfers)));
         for call in planned.wanted.map(|block| block.calls.as_slice()).unwrap_or_default() {
             if (self.out_of_time)() {
                 return Err(SimulateError::OutOfTime);
@@ -153,37 +162,58 @@ impl<'a> Run<'a> {
         let overlay = evm.ctx.journaled_state.database;
         let (overlay, requests) =
             operations.gather(overlay, self.chain, assembly.header(), assembly.receipts())?;
+        let overlay = operations.credited(overlay)?;
         let root = self.past.root_after(&overlay.changes().0)?;
         Ok((assembly.finish(root, requests), overlay))
     }
 
     fn call(
         &mut self,
-        evm: &mut CallEvm<'a, Transfers>,
+        evm: &mut CallEvm<'a, (Faults, Transfers)>,
         assembly: &mut Assembly,
         call: &CallRequest,
     ) -> Result<(), SimulateError> {
-        let gas = self.gas(assembly, call)?;
+        let (gas, capped) = self.gas(assembly, call)?;
         let caller = call.from.unwrap_or_default();
         let nonce = match call.nonce {
             Some(nonce) => nonce,
             None => evm.ctx.journaled_state.database.nonce(caller)?,
         };
-        let unsigned = assemble::transaction(call, evm.ctx.cfg.chain_id, nonce, gas);
-        let message = env::transaction(&unsigned, caller);
+        if self.wanted.validation {
+            let next = evm.ctx.journaled_state.database.nonce(caller)?;
+            check_nonce(nonce, next).map_err(|reason| SimulateError::Invalid {
+                reason,
+                sender: caller,
+                gas,
+            })?;
+        }
+        let priced = assembly.header().base_fee_per_gas.is_some();
+        let unsigned = assemble::transaction(call, evm.ctx.cfg.chain_id, nonce, gas, priced);
+        let mut message = env::transaction(&unsigned, caller);
+        if !self.wanted.validation && message.max_fee_per_blob_gas == 0 {
+            // Not checked, but paid.
+            message.max_fee_per_blob_gas = evm.ctx.block.blob_gasprice().unwrap_or_default();
+        }
         let ran = evm.inspect_one_tx(message);
         let state = evm.finalize();
         let result = ran.map_err(|error| refused(call_error(error), caller, gas))?;
         evm.ctx.journaled_state.database.commit(state);
         let used = result.tx_gas_used();
         self.gas_left = self.gas_left.saturating_sub(used);
-        let logs = evm.inspector.take();
-        assembly.add(unsigned, caller, result, logs);
+        let (faults, transfers) = &mut evm.inspector;
+        let (fault, logs) = (faults.take(), transfers.take());
+        let mut ran = outcome(result.clone());
+        if let CallStatus::Halt(reason) = &mut ran.status {
+            *reason = fault.unwrap_or_else(|| std::mem::take(reason));
+            reason.push_str(if capped { CAPPED } else { "" });
+        }
+        assembly.add(unsigned, caller, &result, ran, logs);
         Ok(())
     }
 
-    /// What a call gets: what it asks for, or what is left of its block; and never more than is left for all.
-    fn gas(&self, assembly: &Assembly, call: &CallRequest) -> Result<u64, SimulateError> {
+    /// What a call gets: what it asks for, or what is left of its block; never more than is left for all, and whether
+    /// that made it less.
+    fn gas(&self, assembly: &Assembly, call: &CallRequest) -> Result<(u64, bool), SimulateError> {
         let left = assembly.gas_left();
         let wanted = call.gas.unwrap_or(left);
         if wanted > left {
@@ -192,7 +222,19 @@ impl<'a> Run<'a> {
         if self.gas_left == 0 {
             return Err(SimulateError::GasCap { cap: self.chain.options.call_gas_cap });
         }
-        Ok(wanted.min(self.gas_left))
+        Ok((wanted.min(self.gas_left), wanted > self.gas_left))
+    }
+}
+
+/// What go-ethereum adds to the reason of a call that got less gas than its block has.
+const CAPPED: &str = " (gas limit was capped by the RPC server's global gas cap)";
+
+/// Looked at before all else, as go-ethereum does.
+const fn check_nonce(tx: u64, state: u64) -> Result<(), InvalidTransaction> {
+    match tx {
+        tx if tx < state => Err(InvalidTransaction::NonceTooLow { tx, state }),
+        tx if tx > state => Err(InvalidTransaction::NonceTooHigh { tx, state }),
+        _ => Ok(()),
     }
 }
 

@@ -4,13 +4,17 @@
 //! kept. Bounded in time and in what the tracer may note down.
 
 mod guard;
+mod shape;
 mod touched;
 
 pub use touched::Touched;
 
 use crate::{
     At, Block, CallError, CallRequest, Ledger, Overrides, TraceError, Transaction, TransactionLocation,
-    call::scene::{CallEvm, Scene, call_error},
+    call::{
+        faults::Faults,
+        scene::{CallEvm, Scene, call_error},
+    },
     execute::{env, senders::senders},
     store::view::StateView,
 };
@@ -26,6 +30,7 @@ use revm::{
     },
 };
 use revm_inspectors::tracing::{DebugInspector, DebugInspectorError, TransactionContext};
+use shape::Around;
 use std::sync::Arc;
 
 /// What a trace may cost.
@@ -155,7 +160,9 @@ struct Place {
 
 /// Transactions of one block, one after the other, some of them traced.
 struct Replay<'a, 'b> {
-    evm: CallEvm<'a, (Guard<'b>, DebugInspector)>,
+    evm: CallEvm<'a, (Guard<'b>, (Faults, DebugInspector))>,
+    /// Of the transactions that ran so far.
+    logs: u64,
 }
 
 impl<'a, 'b> Replay<'a, 'b> {
@@ -168,14 +175,16 @@ impl<'a, 'b> Replay<'a, 'b> {
         let mut tracer =
             DebugInspector::new(options).map_err(|error| tracer_error(&error, name.as_deref()))?;
         let guard = Guard::over(&mut tracer, bounds);
-        Ok(Self { evm: scene.evm((guard, tracer)) })
+        Ok(Self { evm: scene.evm((guard, (Faults::default(), tracer))), logs: 0 })
     }
 
     /// Runs a transaction without tracing it.
     fn run(&mut self, tx: TxEnv, index: u64) -> Result<(), TraceError> {
         self.evm.inspector.0.check_time()?;
         let ran = self.evm.transact_commit(tx);
-        ran.map(drop).map_err(|error| TraceError::Transaction { index, reason: error.to_string() })
+        let ran = ran.map_err(|error| TraceError::Transaction { index, reason: error.to_string() })?;
+        self.logs += ran.logs().len() as u64;
+        Ok(())
     }
 
     /// Runs a transaction with the tracer, and keeps what it changed for those that follow.
@@ -183,7 +192,7 @@ impl<'a, 'b> Replay<'a, 'b> {
         self.evm.inspector.0.check_time()?;
         let ran = self.evm.inspect_one_tx(tx.clone());
         let state = self.evm.finalize();
-        self.evm.inspector.0.breach(&self.evm.inspector.1)?;
+        self.evm.inspector.0.breach(&self.evm.inspector.1.1)?;
         let result = ran.map_err(|error| match (error, place) {
             (EVMError::Transaction(reason), Some(place)) => {
                 TraceError::Transaction { index: place.index, reason: reason.to_string() }
@@ -196,14 +205,19 @@ impl<'a, 'b> Replay<'a, 'b> {
             tx_hash: Some(place.hash),
             tx_index: usize::try_from(place.index).ok(),
         });
-        let (inspector, block) = (&mut self.evm.inspector.1, &self.evm.ctx.block);
+        let ((faults, inspector), block) = (&mut self.evm.inspector.1, &self.evm.ctx.block);
         let database = &mut self.evm.ctx.journaled_state.database;
         let trace =
             inspector.get_result(context, tx, block, &result, database).map_err(|error| match error {
                 DebugInspectorError::Database(error) => TraceError::from(error),
                 other => TraceError::Tracer(other.to_string()),
             })?;
+        let (before, changed) = (&*database, &result.state);
+        let around = Around { faults, placed: place.is_some(), logs: self.logs, before, changed };
+        let trace = around.shaped(trace)?;
+        *faults = Faults::default();
         inspector.fuse().map_err(|error| TraceError::Tracer(error.to_string()))?;
+        self.logs += result.result.logs().len() as u64;
         database.commit(result.state);
         Ok(trace)
     }

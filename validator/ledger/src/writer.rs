@@ -11,6 +11,7 @@ use crate::{
         queue::Queue,
         state::{StateStore, WriteOptions},
     },
+    trie::tries::Tries,
 };
 use parking_lot::RwLock;
 use std::{
@@ -33,6 +34,7 @@ struct Work {
     queue: Arc<Queue>,
     head: SharedHead,
     clocks: Arc<Clocks>,
+    tries: Arc<Tries>,
     options: WriteOptions,
 }
 
@@ -40,11 +42,11 @@ impl Writer {
     pub(crate) fn start(
         state: &State,
         head: SharedHead,
-        clocks: Arc<Clocks>,
+        (clocks, tries): (Arc<Clocks>, Arc<Tries>),
         options: WriteOptions,
     ) -> io::Result<Self> {
         let (file, queue) = (Arc::clone(&state.file), Arc::clone(&state.queue));
-        let work = Work { file, queue, head, clocks, options };
+        let work = Work { file, queue, head, clocks, tries, options };
         let thread = Builder::new().name("state-writer".to_string()).spawn(move || work.run())?;
         Ok(Self { queue: Arc::clone(&state.queue), thread: Some(thread) })
     }
@@ -70,6 +72,7 @@ impl Work {
                 self.queue.fail(error.to_string());
                 return;
             }
+            self.tries.trim();
         }
     }
 

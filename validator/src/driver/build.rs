@@ -7,8 +7,9 @@ pub(super) use finish::FinishTime;
 
 use super::block::ProposedBlock;
 use crate::{clock::Clock, pool::Pool, votes::PendingVotes};
-use alloy_primitives::{Address, map::B256HashSet};
+use alloy_primitives::{Address, B256, map::B256HashSet};
 use chain::{Extra, hash::ProposalRound};
+use devp2p::{Network, own::preview::Preview};
 use ledger::{BuildAttributes, Ledger, LedgerError, Recovered};
 use std::{
     sync::Arc,
@@ -21,7 +22,9 @@ const LEAD_MS: u64 = 500;
 const OVERDUE_MS: u64 = 200;
 /// One in so many parts of a period may go into running transactions: the others, perhaps slower or busier, must run them
 /// too before the round is over.
-const BUSY_SHARE: u32 = 5;
+pub(super) const BUSY_SHARE: u32 = 5;
+/// Blocks of fewer transactions are not told of before they are proposed.
+const TOLD: usize = 1000;
 /// How often the pool is looked at for more while there is time.
 const POLL: Duration = Duration::from_millis(5);
 /// The same, when a block with none has been made and may wait.
@@ -64,6 +67,7 @@ pub(super) struct Materials {
     pub(super) votes: PendingVotes,
     pub(super) clock: Clock,
     pub(super) finish: Arc<FinishTime>,
+    pub(super) network: Network,
 }
 
 /// Builds; done shortly before the tick. With nothing to propose it waits for transactions until an empty block is due.
@@ -101,7 +105,7 @@ async fn wait_for_transactions(materials: &Materials, empty_due_ms: u64) {
 }
 
 fn build_now(materials: &Materials, order: Order) -> Result<ProposedBlock, BuildError> {
-    let Materials { ledger, pool, votes, clock, finish } = materials;
+    let Materials { ledger, pool, votes, clock, finish, network } = materials;
     let began = Instant::now();
     let head = ledger.head();
     if head.number.checked_add(1) != Some(order.height) {
@@ -113,9 +117,24 @@ fn build_now(materials: &Materials, order: Order) -> Result<ProposedBlock, Build
         extra_data: extra(ledger, votes, &order)?.to_bytes(),
         gas_limit_target: ledger.parameters()?.gas_limit_target,
     };
+    let place = (order.height, head.hash);
+    let tell = |chosen: &[B256]| {
+        let Order { timestamp, beneficiary, .. } = order;
+        let extra_data = attributes.extra_data.clone();
+        let preview =
+            Preview::of(place, timestamp, beneficiary, extra_data, B256::from(rand::random::<[u8; 32]>()));
+        network.preview(&preview.naming(chosen));
+    };
     let mut source = Source::new(pool, order, clock, finish);
     let end_ms = source.end_ms;
-    let built = ledger.build(&attributes, || source.next(), || clock.unix_ms() >= end_ms)?;
+    let next = || {
+        let next = source.next();
+        if next.is_none() && order.round == 0 && source.chosen.len() >= TOLD {
+            tell(&source.chosen);
+        }
+        next
+    };
+    let built = ledger.build(&attributes, next, || clock.unix_ms() >= end_ms)?;
     for (hash, reason) in &built.skipped {
         if reason.is_permanent() {
             tracing::debug!(%hash, %reason, "transaction can never be included, dropped");
@@ -152,6 +171,8 @@ struct Source<'a> {
     clock: &'a Clock,
     ready: Box<dyn Iterator<Item = Recovered> + Send>,
     offered: B256HashSet,
+    /// The same, in their order.
+    chosen: Vec<B256>,
     /// How many had come into the pool when it was last looked at.
     arrivals: u64,
     /// When the block must be finished.
@@ -182,6 +203,7 @@ impl<'a> Source<'a> {
             clock,
             ready: Box::new(ready),
             offered,
+            chosen: Vec::new(),
             arrivals,
             end_ms,
             patient,
@@ -207,6 +229,7 @@ impl<'a> Source<'a> {
             }
             let offered = &mut self.offered;
             if let Some(next) = self.ready.by_ref().find(|transaction| offered.insert(transaction.hash)) {
+                self.chosen.push(next.hash);
                 return Some(next);
             }
             if !self.patient {

@@ -145,6 +145,7 @@ impl Driver {
             votes: self.parts.votes.clone(),
             clock: self.parts.clock.clone(),
             finish: Arc::clone(&self.finish),
+            network: self.parts.network.clone(),
         };
         let effects = self.effects.clone();
         self.tasks.spawn(async move {
@@ -166,8 +167,9 @@ impl Driver {
 
     fn validate(&self, height: u64, round: u32, digest: B256, block: ProposedBlock) {
         let (ledger, effects) = (self.parts.ledger.clone(), self.effects.clone());
-        let began = Instant::now();
+        let (began, ahead) = (Instant::now(), self.parts.ahead.clone());
         self.tasks.spawn(async move {
+            ahead.proposed(height).await;
             let check = move || match ledger.validate(block.block()) {
                 Ok(()) => {
                     tracing::debug!(height, round, took = ?began.elapsed(), "proposal is valid");

@@ -126,12 +126,13 @@ impl Core {
     /// After a block: what was mined leaves, and each given sender's queue follows its new state.
     pub fn on_new_head(&mut self, mined: &[B256], touched: &[(Address, Sender)]) {
         self.heads += 1;
-        for hash in mined {
-            self.remove(hash);
-        }
         for (address, state) in touched {
             let Some(dropped) = self.change(address, |queue| queue.advance(*state)) else { continue };
             self.settle(*address, &dropped);
+        }
+        // Nothing of a sender that was given is left of them: one by one only what nobody's new state explains.
+        for hash in mined {
+            self.remove(hash);
         }
     }
 
@@ -157,7 +158,8 @@ impl Core {
     /// Drops transactions that waited too long for an earlier nonce.
     pub fn expire(&mut self, now_s: u64) {
         let limits = self.limits;
-        let addresses: Vec<Address> = self.senders.keys().copied().collect();
+        let gapped = self.senders.iter().filter(|(_, queue)| queue.gapped_len() > 0);
+        let addresses: Vec<Address> = gapped.map(|(address, _)| *address).collect();
         for address in addresses {
             let too_old = |entry: &Entry| {
                 let life =

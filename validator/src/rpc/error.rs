@@ -166,15 +166,13 @@ impl From<TraceError> for Failure {
 impl From<SimulateError> for Failure {
     fn from(error: SimulateError) -> Self {
         let code = match &error {
-            SimulateError::Empty => -32602,
+            SimulateError::Empty | SimulateError::Difficulty { .. } => -32602,
             SimulateError::TooManyBlocks { .. } | SimulateError::GasCap { .. } => -38026,
             SimulateError::NumberOrder { .. } => -38020,
             SimulateError::TimeOrder { .. } => -38021,
             SimulateError::BlockGas { .. } => -38015,
             SimulateError::Invalid { reason, .. } => invalid_code(reason),
             SimulateError::OutOfTime => -32016,
-            SimulateError::Call(CallError::PrecompileMovedToItself(_)) => -38022,
-            SimulateError::Call(CallError::PrecompileMovedTwice(_)) => -38023,
             SimulateError::Call(_) => -32000,
         };
         match error {
@@ -190,15 +188,15 @@ fn invalid_code(reason: &InvalidTransaction) -> i32 {
         InvalidTransaction::NonceTooLow { .. } => -38010,
         InvalidTransaction::NonceTooHigh { .. } => -38011,
         InvalidTransaction::GasPriceLessThanBasefee => -38012,
-        InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
-        | InvalidTransaction::GasFloorMoreThanGasLimit { .. } => -38013,
+        InvalidTransaction::CallGasCostMoreThanGasLimit { .. } => -38013,
         InvalidTransaction::LackOfFundForMaxFee { .. } | InvalidTransaction::OverflowPaymentInTransaction => {
             -38014
         }
         InvalidTransaction::CallerGasLimitMoreThanBlock => -38015,
         InvalidTransaction::RejectCallerWithCode => -38024,
         InvalidTransaction::CreateInitCodeSizeLimit => -38025,
-        _ => -32602,
+        InvalidTransaction::PriorityFeeGreaterThanMaxFee => -32602,
+        _ => -32603,
     }
 }
 

@@ -6,7 +6,7 @@ mod receipt;
 mod transaction;
 
 pub(crate) use block::place;
-pub use block::{RpcBlock, RpcHeader, Transactions};
+pub use block::{RpcBlock, RpcHeader, RpcUncle, Transactions};
 pub use log::RpcLog;
 pub(crate) use receipt::Before;
 pub use receipt::RpcReceipt;

@@ -3,6 +3,7 @@
 use super::error::Failure;
 use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
 use alloy_primitives::{Address, B256, Bytes, U64, U128, U256};
+use chain::genesis::{Engine, Genesis};
 use ledger::CallRequest;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -23,6 +24,7 @@ pub(super) struct Message {
     input: Option<Bytes>,
     access_list: Option<AccessList>,
     chain_id: Option<U256>,
+    max_fee_per_blob_gas: Option<U128>,
     blob_versioned_hashes: Option<Vec<B256>>,
     blobs: Option<Box<RawValue>>,
     authorization_list: Option<Vec<SignedAuthorization>>,
@@ -30,8 +32,9 @@ pub(super) struct Message {
 
 impl Message {
     /// The call, checked for what contradicts itself or another chain.
-    pub(super) fn into_request(self, chain_id: u64) -> Result<CallRequest, Failure> {
-        self.check(chain_id)?;
+    pub(super) fn into_request(self, genesis: &Genesis) -> Result<CallRequest, Failure> {
+        self.check(genesis.config.chain_id)?;
+        self.check_blobs(genesis.engine)?;
         let number = |price: Option<U128>| price.map(|price| price.to());
         Ok(CallRequest {
             from: self.from,
@@ -45,7 +48,22 @@ impl Message {
             data: self.input.or(self.data).unwrap_or_default(),
             access_list: self.access_list,
             authorizations: self.authorization_list,
+            blob_hashes: self.blob_versioned_hashes,
+            max_fee_per_blob_gas: number(self.max_fee_per_blob_gas),
         })
+    }
+
+    /// The same with what go-ethereum refuses in calls before it runs them, but leaves to the EVM in simulations.
+    pub(super) fn into_call(self, genesis: &Genesis) -> Result<CallRequest, Failure> {
+        if self.max_fee_per_blob_gas.is_some() && self.blob_versioned_hashes.is_none() {
+            return Err(Failure::refused("maxFeePerBlobGas specified without blobVersionedHashes"));
+        }
+        if let (Some(most), Some(tip)) = (self.max_fee_per_gas, self.max_priority_fee_per_gas)
+            && tip > most
+        {
+            return Err(Failure::refused(format!("maxFeePerGas ({most}) < maxPriorityFeePerGas ({tip})")));
+        }
+        self.into_request(genesis)
     }
 
     fn check(&self, chain_id: u64) -> Result<(), Failure> {
@@ -63,11 +81,6 @@ impl Message {
                 "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified",
             ));
         }
-        if let (Some(most), Some(tip)) = (self.max_fee_per_gas, self.max_priority_fee_per_gas)
-            && tip > most
-        {
-            return Err(Failure::refused(format!("maxFeePerGas ({most}) < maxPriorityFeePerGas ({tip})")));
-        }
         if let Some(got) = self.chain_id
             && got != U256::from(chain_id)
         {
@@ -75,12 +88,25 @@ impl Message {
                 "chainId does not match node's (have={got}, want={chain_id})"
             )));
         }
-        if self.blob_versioned_hashes.is_some() || self.blobs.is_some() {
-            return Err(Failure::refused("transaction type not supported: this chain has no blobs"));
-        }
         if self.authorization_list.as_ref().is_some_and(|list| list.is_empty() || self.to.is_none()) {
             return Err(Failure::refused("authorizationList needs `to` and at least one authorization"));
         }
         Ok(())
+    }
+
+    /// Blobs are named by their hashes, and only where they exist.
+    fn check_blobs(&self, engine: Engine) -> Result<(), Failure> {
+        if self.blobs.is_some() {
+            return Err(Failure::refused("\"blobs\" is not supported for this RPC method"));
+        }
+        match (&self.blob_versioned_hashes, engine) {
+            (Some(_), Engine::Qbft) => {
+                Err(Failure::refused("transaction type not supported: this chain has no blobs"))
+            }
+            (Some(_), Engine::Ethereum) if self.to.is_none() => {
+                Err(Failure::refused("input transaction of type blob transaction has no recipient"))
+            }
+            (None, _) | (Some(_), Engine::Ethereum) => Ok(()),
+        }
     }
 }

@@ -49,14 +49,15 @@ fn content_from(context: &Context, args: &Args) -> Answer {
     json(&Halves { pending: by_nonce(&pending, full), queued: by_nonce(&queued, full) })
 }
 
-fn by_sender<T>(context: &Context, show: fn(&Pooled) -> T) -> Halves<BTreeMap<Address, ByNonce<T>>> {
+/// Senders are named with the checksum in their letters (EIP-55), as go-ethereum names them here.
+fn by_sender<T>(context: &Context, show: fn(&Pooled) -> T) -> Halves<BTreeMap<String, ByNonce<T>>> {
     let mut halves = Halves { pending: BTreeMap::new(), queued: BTreeMap::new() };
     for Content { sender, pending, queued } in context.pool.content() {
         if !pending.is_empty() {
-            halves.pending.insert(sender, by_nonce(&pending, show));
+            halves.pending.insert(sender.to_string(), by_nonce(&pending, show));
         }
         if !queued.is_empty() {
-            halves.queued.insert(sender, by_nonce(&queued, show));
+            halves.queued.insert(sender.to_string(), by_nonce(&queued, show));
         }
     }
     halves

@@ -38,6 +38,12 @@ pub(super) fn askable(claims: &[(Claim, Rest)], head: u64) -> Vec<Claim> {
     of(if use_resting { Rest::Resting } else { Rest::Awake }).map(|(claim, _)| *claim).collect()
 }
 
+/// Whether some are ahead, and none of them has the next block.
+pub(super) fn is_cut_off(claims: &[Claim], head: u64) -> bool {
+    let mut ahead = claims.iter().filter(|claim| claim.head > head).peekable();
+    ahead.peek().is_some() && ahead.all(|claim| claim.earliest > head.saturating_add(1))
+}
+
 /// Decides. `heard` is a height that validators were heard to have passed, `waited_ms` how long our head has been
 /// behind, `quiet_ms` how long ago it last moved or a peer was last asked; `turn` spreads requests over equal peers.
 pub fn plan(head: u64, claims: &[Claim], heard: u64, waited_ms: u64, quiet_ms: u64, turn: usize) -> Plan {
@@ -96,8 +102,12 @@ mod tests {
         let mut claim = claims(&[20])[0];
         claim.earliest = 10;
         assert_eq!(askable(&[(claim, Rest::Awake)], 9), [claim]);
+        assert!(!is_cut_off(&[claim], 9));
         claim.earliest = 11;
         assert_eq!(askable(&[(claim, Rest::Awake)], 9), []);
+        assert!(is_cut_off(&[claim], 9));
+        assert!(!is_cut_off(&[claim, claims(&[10])[0]], 9));
+        assert!(!is_cut_off(&[claim], 20));
     }
 
     #[test]

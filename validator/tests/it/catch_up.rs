@@ -7,6 +7,10 @@ use crate::support::{
 use alloy_primitives::B256;
 use chain::genesis::Genesis;
 use devp2p::{BlockId, ChainReader as _};
+use ledger::{
+    At, Ledger, Options,
+    snapshot::{FRAME_BYTES, import},
+};
 use std::fs;
 use validator::{
     chain_reader::LedgerReader,
@@ -54,4 +58,25 @@ async fn peers_read_headers_by_step_and_direction_and_stop_at_the_ends() {
     let header = reader.headers(BlockId::Number(9), 1, 0, false).remove(0);
     let hash = chain::hash::block_hash(&header).unwrap();
     assert_eq!(reader.bodies(&[B256::ZERO, hash]).len(), 1);
+}
+
+#[tokio::test]
+async fn a_node_made_from_a_snapshot_tells_peers_from_which_block_on_it_serves_and_shows_nothing_older() {
+    let network = TestNetwork::create(2, 1);
+    let dir = network.dir.path();
+    let source =
+        make(&network.nodes[0].data_dir(), genesis(&network), &network.key("node0/identity.key"), 10);
+    let file = dir.join("snapshot");
+    let (head, bytes) = source.export_snapshot(Vec::new(), FRAME_BYTES, |_| {}).unwrap();
+    fs::write(&file, bytes).unwrap();
+    let fresh = network.nodes[1].data_dir().join("chain");
+    fs::create_dir_all(fresh.parent().unwrap()).unwrap();
+    import(&fresh, &genesis(&network), &file, head.hash, |_| {}).unwrap();
+    let ledger = Ledger::open(&fresh, genesis(&network), Options::default()).unwrap();
+    let pool = Pool::open(&dir.join("pool"), ledger.clone(), Limits::default()).unwrap();
+    let reader = LedgerReader { ledger, pool };
+    assert_eq!((reader.status().earliest, reader.status().head_number), (10, 10));
+    let older = source.block_hash(At::Number(9)).unwrap().unwrap();
+    assert_eq!(reader.bodies(&[older, head.hash]).len(), 1);
+    assert_eq!(reader.receipts(&[older, head.hash]).len(), 1);
 }

@@ -139,7 +139,7 @@ async fn values_are_what_free_gas_and_qbft_make_them() {
                 "oldestBlock": "0x1",
                 "baseFeePerGas": ["0x0", "0x0", "0x0"],
                 "baseFeePerBlobGas": ["0x0", "0x0", "0x0"],
-                "blobGasUsedRatio": [0.0, 0.0],
+                "blobGasUsedRatio": [0, 0],
                 "gasUsedRatio": call(at, "eth_feeHistory", json!([2, "latest"])).await["gasUsedRatio"],
                 "reward": [["0x0", "0x0"], ["0x0", "0x0"]],
             }),

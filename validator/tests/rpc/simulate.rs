@@ -3,6 +3,7 @@ use crate::{
     http::{call, error},
 };
 use alloy_primitives::{Address, B256, TxKind, U256, hex};
+use ledger::Options;
 use serde_json::{Value, json};
 
 fn word(value: u64) -> String {
@@ -248,15 +249,16 @@ async fn what_cannot_be_simulated_ends_with_the_code_of_its_reason() {
         (block(json!({"blockOverrides": {"number": "0x200"}})), -38026, "too many blocks: 511, at most 256"),
         (
             block(json!({"stateOverrides": {sha.to_string(): {"movePrecompileToAddress": sha}}})),
-            -38022,
-            "referenced itself",
+            -32000,
+            "is already overridden",
         ),
         (
             block(json!({"stateOverrides": {
-                sha.to_string(): {"movePrecompileToAddress": alice}, ripe.to_string(): {"movePrecompileToAddress": alice},
+                sha.to_string(): {"movePrecompileToAddress": ripe}, alice.to_string(): {"balance": "0x1"},
+                ripe.to_string(): {"balance": "0x1"},
             }})),
-            -38023,
-            "referencing the same address",
+            -32000,
+            "is already overridden",
         ),
         (
             block(json!({"stateOverrides": {alice.to_string(): {"movePrecompileToAddress": sha}}})),
@@ -278,7 +280,9 @@ async fn what_cannot_be_simulated_ends_with_the_code_of_its_reason() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gas_of_all_calls_together_is_bounded_and_a_call_without_gas_gets_what_is_left_of_its_block() {
     let dir = tempfile::tempdir().unwrap();
-    let chain = Chain::open(dir.path());
+    // Small, so that no machine is too slow to use it up in time.
+    let options = Options { call_gas_cap: 500_000, ..Options::default() };
+    let chain = Chain::open_with(dir.path(), options);
     let server = chain.serve().await;
     let at = server.local_addr();
     let (alice, spin) = (address(0xa1), address(0x5e));
@@ -287,21 +291,22 @@ async fn the_gas_of_all_calls_together_is_bounded_and_a_call_without_gas_gets_wh
         Some(gas) => json!({"from": alice, "to": spin, "gas": gas}),
         None => json!({"from": alice, "to": spin}),
     };
-    let payload = json!({"blockStateCalls": [{"stateOverrides": state, "calls": [burn(Some("0x30d40")), burn(None)],
-        "blockOverrides": {"gasLimit": "0x4c4b40"}}]});
+    let payload = json!({"blockStateCalls": [{"stateOverrides": state, "calls": [burn(Some("0x9c40")), burn(None)],
+        "blockOverrides": {"gasLimit": "0x30d40"}}]});
     let block = call(at, "eth_simulateV1", json!([payload])).await[0].clone();
     let second = &block["calls"][1];
     assert_eq!(
         (&second["gasUsed"], &block["gasUsed"]),
-        (&json!(format!("{:#x}", 5_000_000 - 200_000)), &json!("0x4c4b40"))
+        (&json!(format!("{:#x}", 200_000 - 40_000)), &json!("0x30d40"))
     );
     assert_eq!(second["error"], json!({"code": -32015, "message": "out of gas"}));
-    // 30 M in each of two blocks is more than the 50 M that one request may use.
-    let blocks = vec![json!({"stateOverrides": state, "calls": [burn(None)]}); 3];
+    // 200,000 in each of three blocks is more than one request may use, and the fourth gets nothing.
+    let limit = json!({"gasLimit": "0x30d40"});
+    let blocks = vec![json!({"stateOverrides": state, "blockOverrides": limit, "calls": [burn(None)]}); 4];
     let (code, message) = error(at, "eth_simulateV1", json!([{"blockStateCalls": blocks}])).await;
     assert_eq!(
         (code, message.as_str()),
-        (-38026, "gas cap of 50000000 for all calls of a simulation is used up; simulate fewer calls")
+        (-38026, "gas cap of 500000 for all calls of a simulation is used up; simulate fewer calls")
     );
     server.stop().await;
 }

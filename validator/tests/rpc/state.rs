@@ -126,6 +126,7 @@ async fn proofs_and_many_slots_are_answered_as_eip_1186_shapes_them() {
     assert_eq!(hash(&slots[0]["proof"][0]), account.storage_root);
     let nobody = call(at, "eth_getProof", json!([Address::ZERO, [word(0)], "latest"])).await;
     assert_eq!(nobody["storageProof"], json!([{"key": word(0), "value": "0x0", "proof": []}]));
+    assert_eq!((&nobody["codeHash"], &nobody["storageHash"]), (&json!(B256::ZERO), &json!(B256::ZERO)));
     let many: Vec<String> = (0..1025).map(word).collect();
     assert_eq!(
         error(at, "eth_getProof", json!([contract, many])).await,

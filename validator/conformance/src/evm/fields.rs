@@ -40,7 +40,11 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
+/// Numbers that are meant to be too large are written `0x:bigint 0x…`, and are the highest one here.
 fn parse(text: &str) -> Option<U256> {
+    if let Some(large) = text.strip_prefix("0x:bigint ") {
+        return Some(parse(large).unwrap_or(U256::MAX));
+    }
     match text.strip_prefix("0x") {
         Some("") => Some(U256::ZERO),
         Some(digits) => U256::from_str_radix(digits, 16).ok(),
@@ -117,4 +121,22 @@ pub struct Blobs {
     pub max: Number,
     /// How fast the price moves.
     pub base_fee_update_fraction: Number,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_in_every_form_that_the_files_hold_and_too_large_ones_are_the_highest() {
+        let read = |json: &str| serde_json::from_str::<Number>(json).map(|number| number.0).ok();
+        for json in ["7", "\"7\"", "\"0x7\"", "\"0x07\"", "\"0x:bigint 0x07\""] {
+            assert_eq!(read(json), Some(U256::from(7)), "{json}");
+        }
+        for json in ["\"\"", "\"0x\""] {
+            assert_eq!(read(json), Some(U256::ZERO), "{json}");
+        }
+        assert_eq!(read(&format!("\"0x:bigint 0x1{}\"", "0".repeat(64))), Some(U256::MAX));
+        assert_eq!(read("\"0xzz\""), None);
+    }
 }

@@ -5,7 +5,7 @@ use alloy_eips::eip7840::BlobParams;
 use alloy_genesis::ChainConfig;
 
 /// Forks in order, under the names of both generations of tests.
-const FORKS: [&[&str]; 19] = [
+const FORKS: [&[&str]; 22] = [
     &["Frontier"],
     &["Homestead"],
     &["EIP150", "TangerineWhistle"],
@@ -25,6 +25,9 @@ const FORKS: [&[&str]; 19] = [
     &["Osaka"],
     &["BPO1"],
     &["BPO2"],
+    &["BPO3"],
+    &["BPO4"],
+    &["BPO5"],
 ];
 
 /// Where the second fork of a transition begins.
@@ -109,6 +112,9 @@ fn set(rules: &mut ChainConfig, fork: usize, at: u64) {
         "Osaka" => rules.osaka_time = at,
         "BPO1" => rules.bpo1_time = at,
         "BPO2" => rules.bpo2_time = at,
+        "BPO3" => rules.bpo3_time = at,
+        "BPO4" => rules.bpo4_time = at,
+        "BPO5" => rules.bpo5_time = at,
         // Frontier is what is there without any.
         _ => {}
     }
@@ -130,6 +136,8 @@ mod tests {
         assert_eq!((rules.cancun_time, rules.prague_time, rules.osaka_time), (Some(0), Some(15_000), None));
         let rules = named("ArrowGlacierToParisAtDiffC0000");
         assert_eq!((rules.gray_glacier_block, rules.merge_netsplit_block), (None, Some(3)));
+        let rules = named("BPO2ToBPO3AtTime15k");
+        assert_eq!((rules.osaka_time, rules.bpo2_time, rules.bpo3_time), (Some(0), Some(0), Some(15_000)));
         assert_eq!(named("Merge").merge_netsplit_block, Some(0));
     }
 

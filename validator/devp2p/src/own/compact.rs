@@ -31,7 +31,7 @@ const ROUND_CHANGE: u8 = *CONSENSUS_CODES.end();
 /// Shorter payloads go as they are.
 const WORTH_IT: usize = 1024;
 /// Bytes of a short id: of 32,768 pooled transactions one in ten thousand million is taken for another.
-const ID: usize = 6;
+pub(super) const ID: usize = 6;
 /// Transactions in one payload: no signed one is shorter than this many bytes.
 const MAX_TRANSACTIONS: usize = MAX_CONSENSUS_PAYLOAD / 80;
 /// Transactions asked for one by one; who lacks more of them asks for the whole.
@@ -145,15 +145,10 @@ impl Partial {
 
     /// Takes the transactions named from among those that `each` shows: hash and EIP-2718 bytes.
     pub fn search(&mut self, each: impl FnOnce(&mut dyn FnMut(&B256, &Bytes))) {
-        let key = Key::of(&self.compact.hash);
-        let mut places: HashMap<[u8; ID], usize> = HashMap::with_capacity(self.found.len());
-        for (place, id) in self.compact.ids.as_chunks().0.iter().enumerate() {
-            places.entry(*id).or_insert(place);
-        }
+        let places = Places::of(&self.compact.hash, &self.compact.ids);
         let found = &mut self.found;
         each(&mut |hash, raw| {
-            let place = places.get(&key.short(hash));
-            if let Some(slot) = place.and_then(|place| found.get_mut(*place)) {
+            if let Some(slot) = places.of_hash(hash).and_then(|place| found.get_mut(place)) {
                 slot.get_or_insert_with(|| raw.clone());
             }
         });
@@ -247,11 +242,32 @@ fn both(hash: B256, list: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Where transactions stand by their short ids.
+pub(super) struct Places {
+    key: Key,
+    places: HashMap<[u8; ID], usize>,
+}
+
+impl Places {
+    pub(super) fn of(salt: &B256, ids: &[u8]) -> Self {
+        let ids = ids.as_chunks().0;
+        let mut places = HashMap::with_capacity(ids.len());
+        for (place, id) in ids.iter().enumerate() {
+            places.entry(*id).or_insert(place);
+        }
+        Self { key: Key::of(salt), places }
+    }
+
+    pub(super) fn of_hash(&self, hash: &B256) -> Option<usize> {
+        self.places.get(&self.key.short(hash)).copied()
+    }
+}
+
 /// Multilinear hashing (Lemire and Kaser 2014): two hashes that were there before the key meet with a chance of 2^-48.
-struct Key([u128; 4]);
+pub(super) struct Key([u128; 4]);
 
 impl Key {
-    fn of(payload: &B256) -> Self {
+    pub(super) fn of(payload: &B256) -> Self {
         let half = |number: u8| {
             let wide = keccak256([payload.as_slice(), &[number]].concat());
             let (low, high) = wide.split_at(16);
@@ -261,7 +277,7 @@ impl Key {
         Self([a, b, c, d])
     }
 
-    fn short(&self, hash: &B256) -> [u8; ID] {
+    pub(super) fn short(&self, hash: &B256) -> [u8; ID] {
         let words = hash.as_chunks::<8>().0.iter().map(|word| u128::from(u64::from_be_bytes(*word)));
         let sum = self
             .0

@@ -10,7 +10,7 @@ use crate::{
     DownReason, PeerId, PeerInfo, RequestError,
     eth::{Reply, message::Query},
     identity::address,
-    own::compact::Partial,
+    own::{compact::Partial, searches::Searches},
     rlpx::{capability::Shared as Capabilities, compression::compress},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -20,7 +20,7 @@ use std::{
         OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -48,6 +48,8 @@ pub(crate) struct Peer {
     pub(crate) outbound: Outbound,
     /// A consensus payload of which transactions were asked for.
     pub(crate) partial: Mutex<Option<Partial>>,
+    /// Looks over the pool for transactions that it named.
+    searches: Mutex<Searches>,
     /// Payloads that were unlike what it announced.
     unlike: AtomicU32,
     doubted: AtomicBool,
@@ -70,6 +72,7 @@ impl Peer {
             activity: Activity::new(),
             outbound,
             partial: Mutex::default(),
+            searches: Mutex::new(Searches::new(Instant::now())),
             unlike: AtomicU32::new(0),
             doubted: AtomicBool::new(false),
             reason: OnceLock::new(),
@@ -127,6 +130,11 @@ impl Peer {
             self.stop(DownReason::Slow);
         }
         sent
+    }
+
+    /// Whether the pool is searched once more for what it names; counts as done.
+    pub(crate) fn may_search(&self) -> bool {
+        self.searches.lock().take(Instant::now())
     }
 
     /// Counts a payload that was unlike what it announced: how many there were.

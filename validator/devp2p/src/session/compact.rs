@@ -52,6 +52,10 @@ async fn offered(shared: &Shared, peer: &Peer, compact: Compact) -> Result<(), D
         shared.counters.add(Count::ConsensusDuplicate);
         return Ok(());
     }
+    if !peer.may_search() {
+        ask(shared, peer, hash, &[]);
+        return Ok(());
+    }
     let reader = Arc::clone(&shared.reader);
     let search = move || {
         let mut partial = Partial::new(compact);

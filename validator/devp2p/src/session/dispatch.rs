@@ -7,7 +7,7 @@ use crate::{
     eth::{self, BlockRange, message::Query},
     event::Weighed,
     istanbul::CONSENSUS_CODES,
-    own,
+    own::{self, preview},
     peers::{peer::Peer, pending::Settled, seen::consensus_hash},
     rlpx::{capability::Protocol, connection::Message, message_id},
     shared::{EVENT_KIB, Shared},
@@ -57,6 +57,12 @@ pub(crate) async fn dispatch(
             saw_transactions(peer, hashes);
             let event = Event::SignedTransactions { from: peer.id, transactions: signed.transactions };
             room(shared, peer, message.data.len()).await?.send(event);
+            Ok(())
+        }
+        Protocol::Own(preview::PREVIEW) => {
+            let preview = preview::Preview::read(&message.data)
+                .map_err(|error| DownReason::Breach(format!("preview: {error}")))?;
+            room(shared, peer, message.data.len()).await?.send(Event::Preview { from: peer.id, preview });
             Ok(())
         }
         Protocol::Own(id) => compact::message(shared, peer, id, &message.data).await,

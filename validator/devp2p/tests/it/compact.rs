@@ -191,6 +191,25 @@ async fn who_keeps_announcing_what_is_not_so_is_dropped() {
 }
 
 #[tokio::test]
+async fn for_who_names_more_than_its_share_the_pool_is_not_searched_and_the_whole_is_asked_for() {
+    let all = transactions(100);
+    let (node, mut client) = node_and_client(&all[1..]).await;
+    let compact = compact_of(&proposal(&all)).await;
+    let own = client.shared.own_base.unwrap();
+    let mut asked = Vec::new();
+    for number in 0..80_u64 {
+        // Keyed by another hash, the ids fit no transaction: there is always something to ask for.
+        let hash = B256::left_padding_from(&number.to_be_bytes());
+        client.send(own + COMPACT, &bytes(&Compact { hash, ..compact.clone() })).await;
+        let (_, places) = decode_wanted(&client.message(own + WANTED).await.data).unwrap();
+        asked.push(places.is_empty());
+    }
+    assert!(asked[..64].iter().all(|whole| !whole), "{asked:?}");
+    assert!(asked[64..].iter().any(|whole| *whole), "{asked:?}");
+    assert!(node.count("compact_whole") > 0);
+}
+
+#[tokio::test]
 async fn what_does_not_decode_ends_the_session() {
     for id in [COMPACT, WANTED, GIVEN] {
         let (_node, mut client) = node_and_client(&[]).await;

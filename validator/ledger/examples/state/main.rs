@@ -11,18 +11,22 @@
 
 mod network;
 
-use ledger::{Ledger, Options, Recovered, Spent};
+use chain::genesis::Genesis;
+use ledger::{Files, Ledger, Options, Recovered, Spent, TableStats};
 use network::{KEEPERS, Network, payee};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use std::{
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 const SIZES: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 /// Accounts made by one block while growing.
-const GROWTH_BLOCK: u64 = 200_000;
+const GROWTH_BLOCK: u64 = 25_000;
+/// Empty blocks after growing, in which the history of that is forgotten: 2,000 keys each.
+const PRUNING: u64 = 200;
 /// What fits into one transaction.
 const NEW_PER_TRANSACTION: u64 = 400;
 const OLD_PER_TRANSACTION: u64 = 1000;
@@ -109,12 +113,16 @@ fn main() -> anyhow::Result<()> {
     if behind >= limit {
         println!("writing does not keep up with this pace: {limit} blocks waited, and commits for them");
     }
-    let rows: Vec<Value> = rows.iter().map(Row::json).collect();
+    let accounts = last.accounts;
+    let (genesis, rows) = (chain.network.genesis.clone(), rows.iter().map(Row::json).collect::<Vec<Value>>());
+    drop(chain);
+    let tables = tables(dir.path(), &genesis, accounts)?;
     let result = json!({
         "growth": growth,
         "sustained_growth": sustained,
         "behind_max": behind,
         "bytes_per_account": bytes,
+        "tables": tables,
         "sizes": rows,
     });
     std::fs::write(&json, serde_json::to_string_pretty(&result)?)?;
@@ -122,6 +130,24 @@ fn main() -> anyhow::Result<()> {
         "sustained-growth={sustained:.2} behind-max={behind} growth={growth:.2} bytes-per-account={bytes}"
     );
     Ok(())
+}
+
+/// What the state file holds, largest first: bytes of entries and of pages beside them, for each account.
+fn tables(dir: &Path, genesis: &Genesis, accounts: u64) -> anyhow::Result<Vec<Value>> {
+    let stats = Files::open(dir, genesis)?.stats()?;
+    let mut tables: Vec<_> = stats
+        .files
+        .into_iter()
+        .filter(|file| file.path.ends_with("state.redb"))
+        .flat_map(|file| file.tables)
+        .collect();
+    tables.sort_by_key(|table| std::cmp::Reverse(table.stored + table.overhead));
+    println!("{:>18} {:>10} {:>14} {:>16}", "table", "rows", "bytes/account", "beside/account");
+    for TableStats { name, rows, stored, overhead } in &tables {
+        println!("{name:>18} {rows:>10} {:>14} {:>16}", stored / accounts, overhead / accounts);
+    }
+    let json = |table: TableStats| json!({ "name": table.name, "rows": table.rows, "stored": table.stored, "overhead": table.overhead });
+    Ok(tables.into_iter().map(json).collect())
 }
 
 fn arguments() -> anyhow::Result<(u64, PathBuf)> {
@@ -185,12 +211,15 @@ impl Chain {
     }
 
     fn measure(&mut self, file: &Path) -> anyhow::Result<Row> {
+        for _ in 0..PRUNING {
+            self.block(Vec::new())?;
+        }
         self.run(WARM_UP, Some(PACE))?;
         let paced = self.run(BLOCKS, Some(PACE))?;
         let accounts = self.accounts;
         let sustained = self.run(BLOCKS, None)?;
         self.check()?;
-        let state_bytes = std::fs::metadata(file)?.len();
+        let state_bytes = std::fs::metadata(file)?.blocks() * 512;
         Ok(Row { accounts, paced, sustained, state_bytes, rss_bytes: resident()? })
     }
 

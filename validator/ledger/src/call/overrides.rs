@@ -2,7 +2,10 @@
 
 use super::{precompiles::MovablePrecompiles, scene::word};
 use crate::{CallError, execute::overlay::Overlay};
-use alloy_primitives::{Address, U256, map::HashMap};
+use alloy_primitives::{
+    Address, U256,
+    map::{AddressSet, HashMap},
+};
 use alloy_rpc_types_eth::{
     BlockOverrides,
     state::{AccountOverride, StateOverride},
@@ -49,7 +52,7 @@ pub(super) fn block(block: &mut BlockEnv, wanted: &BlockOverrides) -> Result<(),
     Ok(())
 }
 
-/// Lays `wanted` over the state. Precompiles move first, so that what is set afterwards stands where they were.
+/// Lays `wanted` over the state.
 pub(crate) fn state(
     overlay: &mut Overlay<'_>,
     precompiles: &mut MovablePrecompiles,
@@ -64,20 +67,24 @@ pub(crate) fn state(
             "{size} accounts and slots, at most {MAX_OVERRIDES} are allowed"
         )));
     }
-    let mut targets = Vec::new();
-    for (address, account) in wanted {
-        if let Some(to) = account.move_precompile_to {
-            move_precompile(precompiles, wanted, *address, to)?;
-            targets.push(to);
+    // In the order of their addresses, as go-ethereum: what is moved twice ends where it was moved last.
+    let mut addresses: Vec<_> = wanted.keys().copied().collect();
+    addresses.sort_unstable();
+    let mut targets = AddressSet::default();
+    for address in addresses {
+        let Some(account) = wanted.get(&address) else { continue };
+        if targets.contains(&address) {
+            return Err(CallError::Override(format!(
+                "account {address} has already been overridden by a precompile"
+            )));
         }
-    }
-    if let Some(twice) = first_duplicate(&mut targets) {
-        return Err(CallError::PrecompileMovedTwice(twice));
-    }
-    for (address, account) in wanted {
-        // An account that a caller sets is what he set, no precompile (as go-ethereum).
-        precompiles.remove(*address);
-        one(overlay, *address, account)?;
+        if let Some(to) = account.move_precompile_to {
+            move_precompile(precompiles, wanted, address, to)?;
+            targets.insert(to);
+        }
+        // An account that a caller sets is what he set, no precompile.
+        precompiles.remove(address);
+        one(overlay, address, account)?;
     }
     Ok(())
 }
@@ -88,36 +95,35 @@ fn move_precompile(
     from: Address,
     to: Address,
 ) -> Result<(), CallError> {
-    if from == to {
-        return Err(CallError::PrecompileMovedToItself(from));
+    if !precompiles.contains(&from) {
+        return Err(CallError::Override(format!("account {from} is not a precompile")));
     }
     if wanted.contains_key(&to) {
         return Err(CallError::Override(format!("account {to} is already overridden")));
     }
-    if precompiles.relocate(from, to) {
-        Ok(())
-    } else {
-        Err(CallError::Override(format!("account {from} is not a precompile")))
-    }
-}
-
-fn first_duplicate(addresses: &mut [Address]) -> Option<Address> {
-    addresses.sort_unstable();
-    addresses.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    precompiles.relocate(from, to);
+    Ok(())
 }
 
 fn one(overlay: &mut Overlay<'_>, address: Address, account: &AccountOverride) -> Result<(), CallError> {
     if account.state.is_some() && account.state_diff.is_some() {
         return Err(CallError::Override(format!("account {address} has both 'state' and 'stateDiff'")));
     }
-    overlay.set_account(address, account.balance, account.nonce, account.code.as_ref())?;
-    if let Some(slots) = &account.state {
+    let AccountOverride { balance, nonce, code, state, state_diff, .. } = account;
+    // What is only moved away does not come to be.
+    let sets =
+        balance.is_some() || nonce.is_some() || code.is_some() || state.is_some() || state_diff.is_some();
+    if !sets {
+        return Ok(());
+    }
+    overlay.set_account(address, *balance, *nonce, code.as_ref())?;
+    if let Some(slots) = state {
         overlay.replace_storage(address)?;
         for (slot, value) in slots {
             overlay.set_slot(address, (*slot).into(), (*value).into())?;
         }
     }
-    for (slot, value) in account.state_diff.iter().flatten() {
+    for (slot, value) in state_diff.iter().flatten() {
         overlay.set_slot(address, (*slot).into(), (*value).into())?;
     }
     Ok(())

@@ -24,14 +24,17 @@ impl MovablePrecompiles {
         Self { inner, moved: AddressMap::default(), addresses }
     }
 
+    /// Whether there is one at this address.
+    pub(crate) fn contains(&self, address: &Address) -> bool {
+        self.addresses.contains(address)
+    }
+
     /// Moves the precompile at `from`, if there is one.
-    pub(crate) fn relocate(&mut self, from: Address, to: Address) -> bool {
-        let Some(own) = self.own(&from) else { return false };
-        self.addresses.remove(&from);
-        self.moved.remove(&from);
+    pub(crate) fn relocate(&mut self, from: Address, to: Address) {
+        let Some(own) = self.own(&from) else { return };
+        self.remove(from);
         self.addresses.insert(to);
         self.moved.insert(to, own);
-        true
     }
 
     /// Nothing is precompiled at `address` any more.

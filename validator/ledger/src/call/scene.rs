@@ -93,6 +93,12 @@ impl<'a> Scene<'a> {
             self.config.disable_base_fee = true;
             self.block.basefee = 0;
         }
+        if request.max_fee_per_blob_gas.unwrap_or_default() == 0
+            && let Some(blobs) =
+                self.block.blob_excess_gas_and_price.as_mut().filter(|_| request.blob_hashes.is_some())
+        {
+            blobs.blob_gasprice = 0;
+        }
         Ok(super::transaction(request, self.config.chain_id, caller, nonce, gas, price))
     }
 

@@ -43,12 +43,6 @@ pub enum CallError {
     /// An override of state or block that makes no sense.
     #[error("{0}")]
     Override(String),
-    /// `movePrecompileToAddress` names the precompile's own address.
-    #[error("account {0}: movePrecompileToAddress referenced itself in replacement")]
-    PrecompileMovedToItself(Address),
-    /// Two precompiles are moved to one address.
-    #[error("account {0}: multiple movePrecompileToAddress referencing the same address to replace")]
-    PrecompileMovedTwice(Address),
     /// It ran for longer than it may.
     #[error("execution aborted: it ran for too long")]
     OutOfTime,
@@ -86,6 +80,12 @@ pub enum SimulateError {
         got: u64,
         /// Of the one before.
         previous: u64,
+    },
+    /// Difficulty is zero since the merge.
+    #[error("block {number}: difficulty override is not allowed after the merge")]
+    Difficulty {
+        /// Of the block.
+        number: u64,
     },
     /// A call wants more gas than is left in its block.
     #[error("block gas limit reached: remaining: {remaining}, required: {required}")]

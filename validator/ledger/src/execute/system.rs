@@ -65,6 +65,14 @@ impl SystemOperations {
 }
 
 impl SystemOperations {
+    /// Withdrawals and rewards paid.
+    pub(crate) fn credited<'a>(&self, mut overlay: Overlay<'a>) -> Result<Overlay<'a>, LedgerError> {
+        for credit in &self.credits {
+            overlay.credit(credit.to, credit.wei, self.clears_empty)?;
+        }
+        Ok(overlay)
+    }
+
     /// Gathers the requests of a block that nobody will check: a contract without code has none, and a deposit that
     /// cannot be read is none. Gives the state afterwards and their hash (EIP-7685).
     pub(crate) fn gather<'a>(

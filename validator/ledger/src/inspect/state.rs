@@ -5,7 +5,7 @@ use super::{Files, InspectError};
 use crate::{
     LedgerError,
     store::{codec::SlimAccount, state::StateHead, view::StateView},
-    trie::walk::{LeafChange, TrieSource, joined, lowest, next, walk},
+    trie::walk::{LeafChange, TrieSource, is_listed, joined, lowest, next, walk},
 };
 use alloy_primitives::{B256, KECCAK256_EMPTY, keccak256};
 use alloy_trie::{BranchNodeCompact, HashBuilder, Nibbles};
@@ -103,7 +103,8 @@ fn check_trie<S: TrieSource>(
             builder.add_leaf(Nibbles::unpack(key), value);
         }
         builder.root();
-        let follow = builder.split().1.into_iter().filter(|(path, _)| path.len() >= part.len());
+        let is_below = |path: &Nibbles| path.len() >= part.len();
+        let follow = builder.split().1.into_iter().filter(|(path, node)| is_below(path) && is_listed(node));
         right(compare(&stored_below(source, part)?, &follow.collect()))?;
         index += 1;
         each(index, &leaves)?;

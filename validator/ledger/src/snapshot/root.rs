@@ -8,7 +8,7 @@ use crate::{
         codec::{SlimAccount, encode_slot},
         state::StateStore,
     },
-    trie::walk::TrieDelta,
+    trie::walk::{TrieDelta, is_listed},
 };
 use alloy_primitives::{B256, KECCAK256_EMPTY, U256};
 use alloy_trie::{BranchNodeCompact, EMPTY_ROOT_HASH, HashBuilder, Nibbles};
@@ -118,7 +118,7 @@ impl Builder {
 }
 
 fn delta(nodes: impl IntoIterator<Item = (Nibbles, BranchNodeCompact)>) -> TrieDelta {
-    let mut put: Vec<_> = nodes.into_iter().collect();
+    let mut put: Vec<_> = nodes.into_iter().filter(|(_, node)| is_listed(node)).collect();
     put.sort_unstable_by_key(|(path, _)| *path);
     TrieDelta { put, ..TrieDelta::default() }
 }

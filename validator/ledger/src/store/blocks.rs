@@ -10,6 +10,7 @@ use alloy_primitives::B256;
 use alloy_rlp::{Decodable, Encodable};
 use chain::genesis::Genesis;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable};
+use std::ops::RangeInclusive;
 
 /// The block file.
 pub(crate) struct BlockStore {
@@ -137,10 +138,16 @@ impl BlockStore {
     pub(crate) fn header(&self, number: u64) -> Result<Option<(Header, B256)>, LedgerError> {
         let headers = self.database.begin_read()?.open_table(HEADERS)?;
         let Some(record) = headers.get(number)? else { return Ok(None) };
-        let corrupt = LedgerError::Corrupt { what: "block header" };
-        let Some((hash, mut rlp)) = record.value().split_at_checked(32) else { return Err(corrupt) };
-        let header = Header::decode(&mut rlp).map_err(|_| corrupt)?;
-        Ok(Some((header, B256::from_slice(hash))))
+        decode(record.value()).map(Some)
+    }
+
+    /// Headers and on-chain hashes of the blocks of a range that are here, ascending, as they are at this moment.
+    pub(crate) fn headers(
+        &self,
+        numbers: RangeInclusive<u64>,
+    ) -> Result<impl Iterator<Item = Result<(Header, B256), LedgerError>> + use<>, LedgerError> {
+        let headers = self.database.begin_read()?.open_table(HEADERS)?;
+        Ok(headers.range(numbers)?.map(|entry| decode(entry?.1.value())))
     }
 
     /// Body of a block.
@@ -150,6 +157,13 @@ impl BlockStore {
         let body = BlockBody::decode(&mut record.value());
         body.map(Some).map_err(|_| LedgerError::Corrupt { what: "block body" })
     }
+}
+
+fn decode(record: &[u8]) -> Result<(Header, B256), LedgerError> {
+    let corrupt = LedgerError::Corrupt { what: "block header" };
+    let Some((hash, mut rlp)) = record.split_at_checked(32) else { return Err(corrupt) };
+    let header = Header::decode(&mut rlp).map_err(|_| corrupt)?;
+    Ok((header, B256::from_slice(hash)))
 }
 
 /// On-chain hash, then the header.

@@ -1,11 +1,14 @@
 //! Blocks that are durable in the block file and wait to be written into the state file, with all that will be read from
 //! there: what they changed, what was there before, receipts, senders and where their transactions are.
 
-use super::{pending::Pending, state::StateHead, tables::SlotKey};
+use super::{codec::SlimAccount, pending::Pending, state::StateHead, tables::SlotKey};
 use crate::{
     Receipt,
     execute::block::Executed,
-    trie::root::{AccountChange, StateDiff},
+    trie::{
+        resident::Trie,
+        root::{AccountChange, StateDiff},
+    },
 };
 use alloy_primitives::{B256, TxHash, U256, map::B256Map};
 use std::sync::{Arc, OnceLock};
@@ -23,10 +26,45 @@ pub(crate) struct Layer {
     pub(crate) blocks: Vec<(u64, Arc<Executed>)>,
     /// What the last of them leaves in each key.
     pub(crate) last: Arc<Pending>,
+    /// Accounts and slots that may be among those.
+    filter: Filter,
     /// What it takes in memory, roughly.
     pub(crate) bytes: usize,
     /// Block and index of each transaction, once somebody asked.
     places: OnceLock<B256Map<(u64, u32)>>,
+    /// What is let go of together with the layer, by the writer.
+    _retired: Option<Trie>,
+}
+
+/// Says of most keys at once that they are not there: one bit for each of the first 19 of a hash. A read of what did not
+/// change lately passes every layer, so each must cost next to nothing.
+struct Filter(Box<[u64]>);
+
+impl Filter {
+    const BITS: u32 = 19;
+
+    fn of(last: &Pending) -> Self {
+        let mut bits = vec![0; 1 << (Self::BITS - 6)].into_boxed_slice();
+        let slots = last.slots.keys().map(|key| B256::from_slice(&key[32..]));
+        for key in last.accounts.keys().map(B256::from).chain(slots) {
+            let (word, bit) = Self::place(&key);
+            if let Some(word) = bits.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        Self(bits)
+    }
+
+    fn may_have(&self, key: &B256) -> bool {
+        let (word, bit) = Self::place(key);
+        self.0.get(word).is_none_or(|word| word & bit != 0)
+    }
+
+    fn place(key: &B256) -> (usize, u64) {
+        let [a, b, c, ..] = key.0;
+        let place = u32::from_be_bytes([a, b, c, 0]) >> (32 - Self::BITS);
+        (usize::try_from(place >> 6).unwrap_or(usize::MAX), 1 << (place & 63))
+    }
 }
 
 /// Layers from the oldest to the newest.
@@ -34,16 +72,27 @@ pub(crate) type Layers = Arc<[Arc<Layer>]>;
 
 impl Layer {
     /// One block.
-    pub(crate) fn of_block(number: u64, executed: Arc<Executed>) -> Self {
+    pub(crate) fn of_block(number: u64, executed: Arc<Executed>, retired: Option<Trie>) -> Self {
         let last = Pending::of(number, executed.hash, &executed.diff);
-        Self::of_segment(vec![(number, executed)], Arc::new(last))
+        Self { _retired: retired, ..Self::of_segment(vec![(number, executed)], Arc::new(last)) }
     }
 
     /// Several, and what they changed together.
     pub(crate) fn of_segment(blocks: Vec<(u64, Arc<Executed>)>, last: Arc<Pending>) -> Self {
         let bytes =
             blocks.iter().map(|(_, executed)| bytes_of(executed)).sum::<usize>() + bytes_of_nodes(&last);
-        Self { blocks, last, bytes, places: OnceLock::new() }
+        let filter = Filter::of(&last);
+        Self { blocks, last, filter, bytes, places: OnceLock::new(), _retired: None }
+    }
+
+    /// What these blocks leave in an account, if they changed it.
+    pub(crate) fn account(&self, account: &B256) -> Option<&Option<SlimAccount>> {
+        self.filter.may_have(account).then(|| self.last.accounts.get(&account.0)).flatten()
+    }
+
+    /// The same of a slot.
+    pub(crate) fn slot(&self, slot: &B256, key: &SlotKey) -> Option<&Option<U256>> {
+        self.filter.may_have(slot).then(|| self.last.slots.get(key)).flatten()
     }
 
     /// Height of the first block.

@@ -9,8 +9,8 @@ use super::{
     open_file,
     pending::Pending,
     tables::{
-        ACCOUNT_HISTORY, ACCOUNT_NODES, ACCOUNTS, CHANGED, CODE, META, PRUNED, RECEIPTS, SENDERS,
-        SLOT_HISTORY, STATE_HEAD, STORAGE, STORAGE_NODES, TRANSACTIONS,
+        ACCOUNT_HISTORY, ACCOUNT_NODES, ACCOUNTS, CHANGED, CHANGED_MORE, CODE, META, PRUNED, RECEIPTS,
+        SENDERS, SLOT_HISTORY, STATE_HEAD, STORAGE, STORAGE_NODES, TRANSACTIONS,
     },
     view::StateView,
 };
@@ -74,7 +74,8 @@ impl StateStore {
     }
 
     fn has_tables(&self) -> Result<bool, LedgerError> {
-        match self.database.begin_read()?.open_table(META) {
+        // The youngest of them: files of older versions get it when they are opened.
+        match self.database.begin_read()?.open_table(CHANGED_MORE) {
             Ok(_) => Ok(true),
             Err(redb::TableError::TableDoesNotExist(_)) => Ok(false),
             Err(error) => Err(error.into()),
@@ -94,6 +95,7 @@ impl StateStore {
         write.open_table(ACCOUNT_HISTORY)?;
         write.open_table(SLOT_HISTORY)?;
         write.open_table(CHANGED)?;
+        write.open_table(CHANGED_MORE)?;
         write.open_table(RECEIPTS)?;
         write.open_table(SENDERS)?;
         write.open_table(TRANSACTIONS)?;
@@ -140,17 +142,11 @@ impl StateStore {
             }
         }
         // Block 0 has nothing before it.
-        let mut count = 0;
+        let mut keys = 0;
         for (number, executed) in blocks().filter(|(number, _)| *number > 0) {
-            history::record(&write, *number, &executed.diff)?;
-            count += 1;
+            keys += history::record(&write, *number, &executed.diff)?;
         }
-        history::prune(
-            &write,
-            head.number,
-            options.history_blocks,
-            history::PRUNED_PER_BLOCK.saturating_mul(count),
-        )?;
+        history::prune(&write, head.number, options.history_blocks, (blocks().count(), keys))?;
         write.open_table(META)?.insert(STATE_HEAD, encode_head(&head).as_slice())?;
         write.commit()?;
         Ok(())

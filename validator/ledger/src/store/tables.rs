@@ -42,6 +42,8 @@ pub(crate) const ACCOUNT_HISTORY: TableDefinition<&AccountHistoryKey, &[u8]> =
 pub(crate) const SLOT_HISTORY: TableDefinition<&SlotHistoryKey, &[u8]> = TableDefinition::new("slot_history");
 /// state: block → keys it changed, for pruning.
 pub(crate) const CHANGED: TableDefinition<u64, &[u8]> = TableDefinition::new("changed");
+/// state: block and part → more of these keys, where a block changed many.
+pub(crate) const CHANGED_MORE: TableDefinition<(u64, u32), &[u8]> = TableDefinition::new("changed_more");
 /// state: block → receipts without blooms.
 pub(crate) const RECEIPTS: TableDefinition<u64, &[u8]> = TableDefinition::new("receipts");
 /// state: block → 20 bytes per sender.

@@ -10,11 +10,14 @@ use super::{
     layer::{Layers, changed_by},
     pending::{self, Overlaid, Pending},
     tables::{
-        ACCOUNT_HISTORY, ACCOUNT_NODES, ACCOUNTS, AccountHistoryKey, CHANGED, CODE, PathKey, SLOT_HISTORY,
-        STORAGE, STORAGE_NODES, SlotHistoryKey, SlotKey, StoragePathKey,
+        ACCOUNT_HISTORY, ACCOUNT_NODES, ACCOUNTS, AccountHistoryKey, CHANGED, CHANGED_MORE, CODE, PathKey,
+        SLOT_HISTORY, STORAGE, STORAGE_NODES, SlotHistoryKey, SlotKey, StoragePathKey,
     },
 };
-use crate::{LedgerError, trie::walk::TrieSource};
+use crate::{
+    LedgerError,
+    trie::walk::{TrieSource, is_listed},
+};
 use alloy_primitives::{B256, Bytes, U256};
 use alloy_trie::{BranchNodeCompact, Nibbles};
 use redb::{ReadOnlyTable, ReadTransaction};
@@ -30,6 +33,7 @@ struct Tables {
     account_history: ReadOnlyTable<&'static AccountHistoryKey, &'static [u8]>,
     slot_history: ReadOnlyTable<&'static SlotHistoryKey, &'static [u8]>,
     changed: ReadOnlyTable<u64, &'static [u8]>,
+    changed_more: ReadOnlyTable<(u64, u32), &'static [u8]>,
 }
 
 /// State after one block.
@@ -58,6 +62,7 @@ impl StateView {
             account_history: read.open_table(ACCOUNT_HISTORY)?,
             slot_history: read.open_table(SLOT_HISTORY)?,
             changed: read.open_table(CHANGED)?,
+            changed_more: read.open_table(CHANGED_MORE)?,
         };
         Ok(Self { tables: Arc::new(tables), before: None, waiting: Layers::default(), pending: None })
     }
@@ -132,7 +137,9 @@ impl StateView {
                 return Ok(change.previous);
             }
         }
-        if let Some(changed) = self.over().find_map(|over| over.accounts.get(&account.0)) {
+        let own = self.pending.as_ref().and_then(|pending| pending.accounts.get(&account.0));
+        let waiting = || self.waiting.iter().rev().find_map(|layer| layer.account(account));
+        if let Some(changed) = own.or_else(waiting) {
             return Ok(*changed);
         }
         let stored = self.tables.accounts.get(&account.0)?;
@@ -153,7 +160,9 @@ impl StateView {
                 return Ok(before);
             }
         }
-        if let Some(changed) = self.over().find_map(|over| over.slots.get(&key)) {
+        let own = self.pending.as_ref().and_then(|pending| pending.slots.get(&key));
+        let waiting = || self.waiting.iter().rev().find_map(|layer| layer.slot(slot, &key));
+        if let Some(changed) = own.or_else(waiting) {
             return Ok(changed.unwrap_or_default());
         }
         self.tables.storage.get(&key)?.map_or(Ok(U256::ZERO), |bytes| decode_slot(bytes.value()))
@@ -172,8 +181,18 @@ impl StateView {
             return Ok(changed_by(&executed.diff));
         }
         let Some(keys) = self.tables.changed.get(block)? else { return Ok((Vec::new(), Vec::new())) };
-        let (accounts, slots) = changed_keys(keys.value())?;
-        Ok((accounts.iter().map(|key| B256::from(*key)).collect(), slots.to_vec()))
+        let (mut accounts, mut slots) = (Vec::new(), Vec::new());
+        let mut take = |row: &[u8]| {
+            let (some_accounts, some_slots) = changed_keys(row)?;
+            accounts.extend(some_accounts.iter().map(|key| B256::from(*key)));
+            slots.extend_from_slice(some_slots);
+            Ok::<_, LedgerError>(())
+        };
+        take(keys.value())?;
+        for part in self.tables.changed_more.range((block, 0)..=(block, u32::MAX))? {
+            take(part?.1.value())?;
+        }
+        Ok((accounts, slots))
     }
 
     /// Every slot of an account, in order of its hash.
@@ -230,8 +249,18 @@ impl TrieSource for AccountTrie<'_> {
             Ok::<_, LedgerError>((*key.value(), decode_node(node.value())?))
         });
         let over: Vec<_> = self.0.over().map(|over| &over.account_nodes).collect();
-        let first = pending::first(stored, &over, (Bound::Included(key), Bound::Unbounded))?;
+        let first =
+            pending::first(stored.filter(is_current), &over, (Bound::Included(key), Bound::Unbounded))?;
         Ok(first.map(|(key, node)| (path_from_key(&key), node)))
+    }
+
+    fn node(&self, path: &Nibbles) -> Result<Option<BranchNodeCompact>, LedgerError> {
+        let key = path_key(path);
+        if let Some(changed) = self.0.over().find_map(|over| over.account_nodes.get(&key)) {
+            return Ok(changed.clone());
+        }
+        let stored = self.0.tables.account_nodes.get(&key)?.map(|node| decode_node(node.value()));
+        Ok(stored.transpose()?.filter(is_listed))
     }
 }
 
@@ -280,9 +309,24 @@ impl TrieSource for StorageTrie<'_> {
             Ok::<_, LedgerError>((*key.value(), decode_node(node.value())?))
         });
         let over: Vec<_> = self.view.over().map(|over| &over.storage_nodes).collect();
-        let first = pending::first(stored, &over, (Bound::Included(from), Bound::Included(to)))?;
+        let range = (Bound::Included(from), Bound::Included(to));
+        let first = pending::first(stored.filter(is_current), &over, range)?;
         Ok(first.map(|(key, node)| (storage_path(&key), node)))
     }
+
+    fn node(&self, path: &Nibbles) -> Result<Option<BranchNodeCompact>, LedgerError> {
+        let key = storage_path_key(&self.account, &path_key(path));
+        if let Some(changed) = self.view.over().find_map(|over| over.storage_nodes.get(&key)) {
+            return Ok(changed.clone());
+        }
+        let stored = self.view.tables.storage_nodes.get(&key)?.map(|node| decode_node(node.value()));
+        Ok(stored.transpose()?.filter(is_listed))
+    }
+}
+
+/// Older versions stored branches of the second lowest level too; those are not kept up.
+fn is_current<K>(entry: &Result<(K, BranchNodeCompact), LedgerError>) -> bool {
+    entry.as_ref().map_or(true, |(_, node)| is_listed(node))
 }
 
 fn storage_path(key: &StoragePathKey) -> Nibbles {

@@ -47,12 +47,26 @@ enum Top {
 #[derive(Clone, Debug)]
 enum Child {
     Leaf(RlpNode),
-    /// A branch in exactly this place that is not in memory, and whether the tables hold a branch at or below it.
+    /// A branch in exactly this place that is not in memory, and whether it has branches below (`node-facts` D.2).
     Cold {
         reference: RlpNode,
         stored: bool,
     },
-    Branch(Arc<Branch>),
+    Branch(Link),
+}
+
+/// A branch, and beside it what its parent asks of it: making a branch anew must not read all its children from memory.
+#[derive(Clone, Debug)]
+struct Link {
+    branch: Arc<Branch>,
+    /// Of the branch alone, without an extension above it.
+    reference: RlpNode,
+    /// Bytes of it and all that is in memory below.
+    weight: u32,
+    /// Nibbles of its path.
+    depth: u8,
+    /// Whether it has branches below; the tables hold those that have such below.
+    stored: bool,
 }
 
 #[derive(Debug)]
@@ -60,14 +74,8 @@ struct Branch {
     path: Nibbles,
     state: TrieMask,
     children: Box<[Child]>,
-    /// Of the branch alone, without an extension above it.
-    reference: RlpNode,
-    /// Whether the tables hold it (`node-facts` D.2).
-    stored: bool,
     /// When it was made or read.
     epoch: u64,
-    /// Bytes of it and all that is in memory below.
-    weight: usize,
 }
 
 impl Trie {
@@ -111,10 +119,10 @@ impl Child {
     fn reference(&self, depth: usize) -> RlpNode {
         match self {
             Self::Leaf(reference) | Self::Cold { reference, .. } => reference.clone(),
-            Self::Branch(branch) if branch.path.len() == depth => branch.reference.clone(),
-            Self::Branch(branch) => {
-                let extension = branch.path.slice(depth..);
-                ExtensionNodeRef::new(&extension, &branch.reference).rlp(&mut Vec::with_capacity(72))
+            Self::Branch(link) if usize::from(link.depth) == depth => link.reference.clone(),
+            Self::Branch(link) => {
+                let extension = link.branch.path.slice(depth..);
+                ExtensionNodeRef::new(&extension, &link.reference).rlp(&mut Vec::with_capacity(72))
             }
         }
     }
@@ -123,7 +131,7 @@ impl Child {
     fn branch_hash(&self, depth: usize) -> Option<B256> {
         match self {
             Self::Cold { reference, .. } => reference.as_hash(),
-            Self::Branch(branch) if branch.path.len() == depth => branch.reference.as_hash(),
+            Self::Branch(link) if usize::from(link.depth) == depth => link.reference.as_hash(),
             Self::Leaf(_) | Self::Branch(_) => None,
         }
     }
@@ -132,18 +140,24 @@ impl Child {
         match self {
             Self::Leaf(_) => false,
             Self::Cold { stored, .. } => *stored,
-            Self::Branch(branch) => branch.stored,
+            Self::Branch(link) => link.stored,
         }
     }
 
     fn weight(&self) -> usize {
-        if let Self::Branch(branch) = self { branch.weight } else { 0 }
+        // Beyond four gigabytes it is given up in any case.
+        if let Self::Branch(link) = self { usize::try_from(link.weight).unwrap_or(usize::MAX) } else { 0 }
     }
 }
 
 impl Branch {
+    /// Whether the tables hold it.
+    fn is_listed(&self) -> bool {
+        self.children.iter().any(Child::is_stored)
+    }
+
     /// A branch of two children or more, each with its nibble, in order; and the record of it if the tables hold one.
-    fn of(path: Nibbles, children: Vec<(u8, Child)>, epoch: u64) -> (Self, Option<BranchNodeCompact>) {
+    fn of(path: Nibbles, children: Vec<(u8, Child)>, epoch: u64) -> (Link, Option<BranchNodeCompact>) {
         let depth = path.len() + 1;
         let [mut state, mut tree, mut hash] = [0_u16; 3];
         let (mut references, mut hashes) = (Vec::with_capacity(children.len()), Vec::new());
@@ -162,11 +176,17 @@ impl Branch {
         let state = TrieMask::new(state);
         let reference = BranchNodeRef::new(&references, state).rlp(&mut Vec::with_capacity(544));
         let stored = tree | hash != 0;
-        let record = stored
+        let record = (tree != 0)
             .then(|| BranchNodeCompact::new(state, TrieMask::new(tree), TrieMask::new(hash), hashes, None));
         let children: Box<[Child]> = children.into_iter().map(|(_, child)| child).collect();
-        let weight = budget::weight(&children);
-        (Self { path, state, children, reference, stored, epoch, weight }, record)
+        (Self { path, state, children, epoch }.linked(reference, stored), record)
+    }
+
+    fn linked(self, reference: RlpNode, stored: bool) -> Link {
+        let weight = u32::try_from(budget::weight(&self.children)).unwrap_or(u32::MAX);
+        // A path is at most 64 nibbles, which its type guarantees.
+        let depth = u8::try_from(self.path.len()).unwrap_or(u8::MAX);
+        Link { branch: Arc::new(self), reference, weight, depth, stored }
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct NewTries {
 }
 
 impl Tries {
-    /// Nothing in memory yet, and at most `bytes` later, nearly.
+    /// Nothing in memory yet, and at most `bytes` later, nearly; twice that between a block and the next trim.
     pub(crate) fn within(bytes: usize) -> Self {
         let inner = Inner { epoch: 0, accounts: None, storage: LruCache::unbounded(), weight: 0 };
         Self { bytes: bytes / 2, inner: Mutex::new(inner) }
@@ -56,18 +56,35 @@ impl Tries {
         known.filter(|trie| trie.root() == root).unwrap_or_else(|| Trie::unread(root))
     }
 
-    /// Takes over the tries of a committed block.
-    pub(crate) fn adopt(&self, new: &NewTries) {
+    /// Takes over the tries of a committed block. What they took the place of is handed back: letting go of it takes as long
+    /// as making it, so that is left to who has the time.
+    pub(crate) fn adopt(&self, new: &NewTries) -> Option<Trie> {
         let mut inner = self.inner.lock();
         inner.epoch += 1;
+        let mut retired = None;
         if let Some(accounts) = &new.accounts {
-            inner.accounts = Some(accounts.clone().within(self.bytes));
+            // Above the bound it is thinned by [`Self::trim`]; far above, here.
+            let accounts = accounts.clone().within(self.bytes.saturating_mul(2));
+            retired = inner.accounts.replace(accounts);
         }
         for (account, trie) in &new.storage {
             let trie = trie.clone().map(|trie| trie.within(self.bytes));
             inner.put(*account, trie);
         }
         inner.shrink(self.bytes);
+        retired
+    }
+
+    /// Brings the account trie back within its bound, if it is above and no block comes between.
+    pub(crate) fn trim(&self) {
+        let known = self.inner.lock().accounts.clone();
+        let Some(trie) = known.filter(|trie| trie.weight() > self.bytes) else { return };
+        let thin = trie.clone().within(self.bytes);
+        let mut inner = self.inner.lock();
+        if inner.accounts.as_ref().is_some_and(|now| now.root() == trie.root()) {
+            let _fat = inner.accounts.replace(thin);
+            drop(inner);
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! One trie: its new root from sorted changes, the flat leaves and the stored branches (`node-facts` D.3).
 //!
-//! Only subtrees that hold a changed key are opened; every other child stands in by the hash its parent stores. The
-//! lowest branches are never stored, so their leaves are read again.
+//! Only subtrees that hold a changed key are opened; every other child stands in by the hash its parent stores. A branch
+//! is in the tables if it has branches two levels below it: of the two lowest levels the leaves are read again, which
+//! stand side by side and are few.
 
 use crate::LedgerError;
 use alloy_primitives::B256;
@@ -16,6 +17,13 @@ pub(crate) trait TrieSource {
     fn leaves(&self, from: &B256, to: Option<&B256>) -> Result<Vec<(B256, Vec<u8>)>, LedgerError>;
     /// The first stored branch at or after `from`.
     fn first_node(&self, from: &Nibbles) -> Result<Option<(Nibbles, BranchNodeCompact)>, LedgerError>;
+    /// The stored branch in exactly this place.
+    fn node(&self, path: &Nibbles) -> Result<Option<BranchNodeCompact>, LedgerError>;
+}
+
+/// Whether a branch is in the tables: below at least one of its children is a branch that has branches.
+pub(crate) fn is_listed(node: &BranchNodeCompact) -> bool {
+    !node.tree_mask.is_empty()
 }
 
 /// A trie without leaves: what a new or wiped trie starts from.
@@ -27,6 +35,10 @@ impl TrieSource for EmptyTrie {
     }
 
     fn first_node(&self, _: &Nibbles) -> Result<Option<(Nibbles, BranchNodeCompact)>, LedgerError> {
+        Ok(None)
+    }
+
+    fn node(&self, _: &Nibbles) -> Result<Option<BranchNodeCompact>, LedgerError> {
         Ok(None)
     }
 }
@@ -48,7 +60,8 @@ pub(crate) struct TrieDelta {
 pub(crate) fn walk(source: &impl TrieSource, changes: &[LeafChange]) -> Result<TrieDelta, LedgerError> {
     let (mut builder, visited) = rebuild(source, changes, HashBuilder::default().with_updates(true))?;
     let root = builder.root();
-    let (_, updates) = builder.split();
+    let (_, mut updates) = builder.split();
+    updates.retain(|_, node| is_listed(node));
     let delete = visited.into_iter().filter(|path| !updates.contains_key(path)).collect();
     let mut put: Vec<_> = updates.into_iter().collect();
     put.sort_unstable_by_key(|(path, _)| *path);

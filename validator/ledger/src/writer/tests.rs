@@ -30,7 +30,8 @@ impl Node {
         let state = State::over(disk.store().unwrap(), BOUNDS).unwrap();
         let head = head_of(0, state.view());
         let head = Arc::new(RwLock::new(Arc::new(head)));
-        let writer = Writer::start(&state, Arc::clone(&head), Arc::default(), OPTIONS).unwrap();
+        let tries = Arc::new(Tries::within(0));
+        let writer = Writer::start(&state, Arc::clone(&head), (Arc::default(), tries), OPTIONS).unwrap();
         Self { state, head, writer, root: EMPTY_ROOT_HASH }
     }
 

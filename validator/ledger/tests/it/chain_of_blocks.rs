@@ -84,7 +84,7 @@ fn what_was_committed_is_found_by_number_hash_and_transaction() {
     assert_eq!(ledger.total_difficulty(3), U256::from(4));
 
     let topics = [vec![B256::with_last_byte(0xaa)], vec![], vec![], vec![]];
-    let filter = LogFilter { from: 0, to: 100, addresses: vec![counter], topics };
+    let filter = LogFilter { from: 0, to: 100, addresses: vec![counter], topics, least_topics: 0 };
     let logs = ledger.logs(&filter).unwrap();
     assert_eq!(logs.len(), 1);
     assert_eq!((logs[0].block_number, logs[0].transaction_hash), (2, call.hash));

@@ -7,7 +7,7 @@ use redb::{Database, ReadableTable, TableDefinition};
 use std::{fs, path::Path};
 
 const BLOCKS: u64 = 5;
-const RECIPIENTS: u64 = 700;
+const RECIPIENTS: u64 = 1600;
 
 type Hashes = TableDefinition<'static, &'static [u8; 32], &'static [u8]>;
 type Numbered = TableDefinition<'static, u64, &'static [u8]>;
@@ -18,7 +18,7 @@ fn recipient(number: u64) -> Address {
     Address::from_word(keccak256(number.to_be_bytes()))
 }
 
-/// A chain with enough accounts for stored branches on two levels, a contract with storage, and code.
+/// A chain with enough accounts for stored branches on three levels, a contract with storage, and code.
 fn grown(network: &Network, dir: &Path) {
     let ledger = network.open(dir);
     let alice = &network.users[0];
@@ -68,7 +68,7 @@ fn sound_files_are_found_right_and_everything_in_them_is_counted() {
     assert_eq!(rows("accounts"), state.accounts);
     assert_eq!(rows("storage"), state.slots);
     assert!(state.accounts > RECIPIENTS && state.slots >= 80, "{state:?}");
-    assert!(rows("account_nodes") > 16, "branches on two levels, so that parts and top are compared");
+    assert!(rows("account_nodes") > 16, "branches on three levels, so that parts and top are compared");
 }
 
 /// Damages one file of a fresh chain with `damage`, which gets its database, and gives what verification says.

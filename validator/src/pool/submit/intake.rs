@@ -65,7 +65,8 @@ impl Pool {
         let intake = Arc::clone(&self.shared.intake);
         if intake.push(Waiting { raw, origin, answer }) {
             let pool = Arc::downgrade(&self.shared);
-            tokio::task::spawn_blocking(move || work(&intake, &pool));
+            let runtime = self.shared.runtime.clone().unwrap_or_else(Handle::current);
+            runtime.spawn_blocking(move || work(&intake, &pool));
         }
         outcome.await.unwrap_or(Err(PoolError::Stopping))
     }

@@ -34,7 +34,7 @@ fn transaction(context: &Context, args: &Args) -> Answer {
 }
 
 fn call(context: &Context, args: &Args) -> Answer {
-    let request = args.required::<Message>(0)?.into_request(context.chain_id())?;
+    let request = args.required::<Message>(0)?.into_request(context.ledger.genesis())?;
     let at = state_at(context, args.optional(1)?)?;
     let options = args.optional::<GethDebugTracingCallOptions>(2)?.unwrap_or_default();
     let overrides = Overrides {

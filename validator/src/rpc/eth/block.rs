@@ -6,10 +6,12 @@ use crate::rpc::{
     context::Context,
     dispatch::{Answer, Method, Run, json, method},
     error::Failure,
-    format::{RpcBlock, RpcHeader, RpcReceipt},
+    format::{RpcBlock, RpcHeader, RpcReceipt, RpcUncle},
 };
-use alloy_primitives::{Address, B256, U64};
-use ledger::{At, Block};
+use alloy_primitives::{U64, U256};
+use chain::genesis::Engine;
+use ledger::{At, StoredBlock};
+use std::sync::Arc;
 
 pub(in crate::rpc) const METHODS: &[Method] = &[
     method("eth_getBlockByNumber", 2, Run::Read(by_number)),
@@ -21,24 +23,13 @@ pub(in crate::rpc) const METHODS: &[Method] = &[
     method("eth_getBlockReceipts", 1, Run::Read(receipts)),
     method("eth_getUncleCountByBlockNumber", 1, Run::Read(uncle_count_by_number)),
     method("eth_getUncleCountByBlockHash", 1, Run::Read(uncle_count_by_hash)),
-    method("eth_getUncleByBlockNumberAndIndex", 2, Run::Now(no_uncle)),
-    method("eth_getUncleByBlockHashAndIndex", 2, Run::Now(no_uncle)),
+    method("eth_getUncleByBlockNumberAndIndex", 2, Run::Read(uncle_by_number)),
+    method("eth_getUncleByBlockHashAndIndex", 2, Run::Read(uncle_by_hash)),
 ];
 
-/// A block with its hash and, when asked for, the senders of its transactions.
-pub(in crate::rpc) struct Found {
-    pub(in crate::rpc) block: Block,
-    pub(in crate::rpc) hash: B256,
-    pub(in crate::rpc) senders: Vec<Address>,
-}
-
 /// Looks a block up; `None` when it is not here.
-pub(in crate::rpc) fn find(context: &Context, at: At) -> Result<Option<Found>, Failure> {
-    let Some(number) = context.ledger.number(at)? else { return Ok(None) };
-    let at = At::Number(number);
-    let (block, hash) = (context.ledger.block(at)?, context.ledger.block_hash(at)?);
-    let senders = context.ledger.senders(at)?.unwrap_or_default();
-    Ok(block.zip(hash).map(|(block, hash)| Found { block, hash, senders }))
+pub(in crate::rpc) fn find(context: &Context, at: At) -> Result<Option<Arc<StoredBlock>>, Failure> {
+    Ok(context.ledger.stored_block(at)?)
 }
 
 fn by_number(context: &Context, args: &Args) -> Answer {
@@ -51,11 +42,17 @@ fn by_hash(context: &Context, args: &Args) -> Answer {
 
 fn block(context: &Context, at: At, full: Option<bool>) -> Answer {
     let found = find(context, at)?.map(|found| {
-        let difficulty = Some(context.ledger.total_difficulty(found.block.header.number));
+        let difficulty = total_difficulty(context, found.block.header.number);
         let senders = full.unwrap_or(false).then_some(found.senders.as_slice());
         RpcBlock::new(&found.block, found.hash, difficulty, senders)
     });
     json(&found)
+}
+
+/// What clients of QBFT networks still send and older libraries read; Ethereum's have dropped it.
+pub(in crate::rpc) fn total_difficulty(context: &Context, number: u64) -> Option<U256> {
+    let is_qbft = context.ledger.genesis().engine == Engine::Qbft;
+    is_qbft.then(|| context.ledger.total_difficulty(number))
 }
 
 fn header_by_number(context: &Context, args: &Args) -> Answer {
@@ -86,7 +83,8 @@ fn receipts(context: &Context, args: &Args) -> Answer {
     let at = args.required::<BlockId>(0)?.at(context);
     let Some(found) = find(context, at)? else { return json(&None::<()>) };
     let receipts = context.ledger.receipts(At::Number(found.block.header.number))?.unwrap_or_default();
-    json(&RpcReceipt::of_block(&found.block, found.hash, &found.senders, &receipts))
+    let blob_price = context.ledger.blob_fees(&found.block.header).map(|fees| fees.price);
+    json(&RpcReceipt::of_block(&found.block, found.hash, &found.senders, &receipts, blob_price))
 }
 
 fn uncle_count_by_number(context: &Context, args: &Args) -> Answer {
@@ -97,11 +95,22 @@ fn uncle_count_by_hash(context: &Context, args: &Args) -> Answer {
     uncle_count(context, At::Hash(args.required(0)?))
 }
 
-/// Always none, null for an unknown block.
+/// Null for an unknown block.
 fn uncle_count(context: &Context, at: At) -> Answer {
-    json(&context.ledger.number(at)?.map(|_| U64::ZERO))
+    json(&context.ledger.body(at)?.map(|body| U64::from(body.ommers.len())))
 }
 
-fn no_uncle(_: &Context, _: &Args) -> Answer {
-    json(&None::<()>)
+fn uncle_by_number(context: &Context, args: &Args) -> Answer {
+    uncle(context, args.required::<BlockId>(0)?.at(context), args.required(1)?)
+}
+
+fn uncle_by_hash(context: &Context, args: &Args) -> Answer {
+    uncle(context, At::Hash(args.required(0)?), args.required(1)?)
+}
+
+/// Only chains that began by proof of work have any.
+fn uncle(context: &Context, at: At, index: U64) -> Answer {
+    let ommers = context.ledger.body(at)?.map(|body| body.ommers).unwrap_or_default();
+    let position = usize::try_from(index.to::<u64>()).unwrap_or(usize::MAX);
+    json(&ommers.get(position).map(RpcUncle::new))
 }

@@ -74,7 +74,7 @@ fn in_time<T>(
 
 /// Message, block, state overrides, block overrides.
 fn arguments(context: &Context, args: &Args) -> Result<(CallRequest, At, Overrides), Failure> {
-    let request = args.required::<Message>(0)?.into_request(context.chain_id())?;
+    let request = args.required::<Message>(0)?.into_call(context.ledger.genesis())?;
     let at = state_at(context, args.optional(1)?)?;
     let (state, block) = (args.optional(2)?, args.optional(3)?);
     Ok((request, at, Overrides { state: state.unwrap_or_default(), block: block.unwrap_or_default() }))

@@ -25,13 +25,21 @@ struct Config {
 #[serde(rename_all = "camelCase")]
 struct Rules {
     activation_time: u64,
-    /// There are no blobs.
-    blob_schedule: Option<()>,
+    /// None where there are no blobs.
+    blob_schedule: Option<BlobSchedule>,
     chain_id: U64,
     fork_id: FixedBytes<4>,
     precompiles: BTreeMap<String, Address>,
-    /// No block calls one on its own.
-    system_contracts: BTreeMap<String, Address>,
+    /// No block of a chain of ours calls one on its own.
+    system_contracts: BTreeMap<&'static str, Address>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BlobSchedule {
+    target: u64,
+    max: u64,
+    base_fee_update_fraction: u128,
 }
 
 fn config(context: &Context, _: &Args) -> Answer {
@@ -47,11 +55,15 @@ fn config(context: &Context, _: &Args) -> Answer {
     let genesis_time = schedule.genesis_time;
     let fork = |time: u64| Rules {
         activation_time: if time <= genesis_time { 0 } else { time },
-        blob_schedule: None,
+        blob_schedule: context.ledger.blob_params(header.number, time).map(|params| BlobSchedule {
+            target: params.target_blob_count,
+            max: params.max_blob_count,
+            base_fee_update_fraction: params.update_fraction,
+        }),
         chain_id: U64::from(context.chain_id()),
         fork_id: FixedBytes(schedule.current(header.number, time.max(genesis_time)).hash.0),
         precompiles: context.ledger.precompiles(header.number, time),
-        system_contracts: BTreeMap::new(),
+        system_contracts: context.ledger.system_contracts(header.number, time),
     };
     let passed = schedule.times.iter().rev().find(|time| **time <= header.timestamp);
     let mut coming = schedule.times.iter().filter(|time| **time > header.timestamp);

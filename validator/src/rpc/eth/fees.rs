@@ -39,17 +39,15 @@ fn max_priority_fee(_: &Context, _: &Args) -> Answer {
     json(&U64::ZERO)
 }
 
-/// There are no blobs.
-fn blob_base_fee(_: &Context, _: &Args) -> Answer {
-    json(&U64::ZERO)
+/// Zero where there are no blobs.
+fn blob_base_fee(context: &Context, _: &Args) -> Answer {
+    let fees = context.ledger.blob_fees(&context.ledger.head().header);
+    json(&U128::from(fees.map_or(0, |fees| fees.price)))
 }
 
 /// Zero for ever, or what EIP-1559 makes of the block.
 fn next_base_fee(context: &Context, header: &Header) -> u64 {
-    if context.ledger.genesis().zero_base_fee {
-        return 0;
-    }
-    header.next_block_base_fee(alloy_eips::eip1559::BaseFeeParams::ethereum()).unwrap_or(0)
+    context.ledger.next_base_fee(header).unwrap_or(0)
 }
 
 #[derive(Default, Serialize)]
@@ -57,9 +55,9 @@ fn next_base_fee(context: &Context, header: &Header) -> u64 {
 struct FeeHistory {
     oldest_block: U64,
     base_fee_per_gas: Vec<U64>,
-    gas_used_ratio: Vec<f64>,
-    base_fee_per_blob_gas: Vec<U64>,
-    blob_gas_used_ratio: Vec<f64>,
+    gas_used_ratio: Vec<Ratio>,
+    base_fee_per_blob_gas: Vec<U128>,
+    blob_gas_used_ratio: Vec<Ratio>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reward: Option<Vec<Vec<U128>>>,
 }
@@ -92,20 +90,23 @@ fn history(
 ) -> Result<FeeHistory, Failure> {
     let mut fees = FeeHistory { oldest_block: U64::from(oldest), ..FeeHistory::default() };
     fees.reward = percentiles.map(|_| Vec::new());
-    let mut next = 0;
+    let (mut next, mut next_blob_price) = (0, 0);
     for number in oldest..=newest {
         let header = context.ledger.header(At::Number(number))?.ok_or_else(Failure::unknown_block)?;
         fees.base_fee_per_gas.push(U64::from(header.base_fee_per_gas.unwrap_or(0)));
-        fees.gas_used_ratio.push(ratio(header.gas_used, header.gas_limit));
-        fees.base_fee_per_blob_gas.push(U64::ZERO);
-        fees.blob_gas_used_ratio.push(0.0);
+        fees.gas_used_ratio.push(Ratio(ratio(header.gas_used, header.gas_limit)));
+        let blobs = context.ledger.blob_fees(&header);
+        let most = blobs.map_or(0, |blobs| blobs.most_gas);
+        fees.base_fee_per_blob_gas.push(U128::from(blobs.map_or(0, |blobs| blobs.price)));
+        fees.blob_gas_used_ratio.push(Ratio(ratio(header.blob_gas_used.unwrap_or(0), most)));
+        next_blob_price = blobs.map_or(0, |blobs| blobs.next_price);
         if let (Some(rewards), Some(percentiles)) = (&mut fees.reward, percentiles) {
             rewards.push(tips(context, &header, percentiles)?);
         }
         next = next_base_fee(context, &header);
     }
     fees.base_fee_per_gas.push(U64::from(next));
-    fees.base_fee_per_blob_gas.push(U64::ZERO);
+    fees.base_fee_per_blob_gas.push(U128::from(next_blob_price));
     Ok(fees)
 }
 
@@ -128,38 +129,65 @@ fn tips(context: &Context, header: &Header, percentiles: &[f64]) -> Result<Vec<U
             (tx.effective_tip_per_gas(base_fee).unwrap_or(0), gas)
         })
         .collect();
-    rows.sort_unstable();
+    rows.sort_by_key(|(tip, _)| *tip);
     Ok(if rows.is_empty() { none } else { at_percentiles(&rows, header.gas_used, percentiles) })
 }
 
+/// The tip of the transaction with which each share of the block's gas is reached.
 fn at_percentiles(rows: &[(u128, u64)], gas_used: u64, percentiles: &[f64]) -> Vec<U128> {
     let tip_at = |percentile: &f64| {
-        let mut sum = 0_u64;
+        let (wanted, mut sum) = (share(gas_used, *percentile), 0_u64);
         let reached = rows.iter().find(|(_, gas)| {
             sum = sum.saturating_add(*gas);
-            ratio(sum, gas_used) * 100.0 >= *percentile
+            sum >= wanted
         });
         U128::from(reached.or(rows.last()).map_or(0, |(tip, _)| *tip))
     };
     percentiles.iter().map(tip_at).collect()
 }
 
+/// In go-ethereum's words.
 fn check_percentiles(percentiles: &[f64]) -> Result<(), Failure> {
+    let refuse = |what: String| Err(Failure::refused(format!("invalid reward percentile: {what}")));
     if percentiles.len() > MAX_PERCENTILES {
-        return Err(Failure::params(format!(
-            "invalid argument 2: {} percentiles, at most {MAX_PERCENTILES} are allowed",
-            percentiles.len()
-        )));
+        return refuse(format!("over the query limit {MAX_PERCENTILES}"));
     }
-    let in_range = percentiles.iter().all(|value| (0.0..=100.0).contains(value));
-    if in_range && percentiles.is_sorted() {
-        Ok(())
-    } else {
-        Err(Failure::params("invalid argument 2: percentiles must ascend from 0 to 100"))
+    if let Some(beyond) = percentiles.iter().find(|value| !(0.0..=100.0).contains(*value)) {
+        return refuse(format!("{beyond:.6}"));
+    }
+    for (index, pair) in percentiles.windows(2).enumerate() {
+        if pair[1] <= pair[0] {
+            return refuse(format!("#{index}:{:.6} >= #{}:{:.6}", pair[0], index + 1, pair[1]));
+        }
+    }
+    Ok(())
+}
+
+/// A number that is written without a fraction where it has none, as Go writes it.
+#[derive(Clone, Copy)]
+struct Ratio(f64);
+
+impl Serialize for Ratio {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            0.0 => serializer.serialize_u64(0),
+            1.0 => serializer.serialize_u64(1),
+            between => serializer.serialize_f64(between),
+        }
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio for display; gas is far below 2^52")]
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "rounded down as go-ethereum does; gas is far below 2^52 and a percentile at most 100"
+)]
+fn share(whole: u64, percentile: f64) -> u64 {
+    (whole as f64 * percentile / 100.0) as u64
 }

@@ -53,6 +53,7 @@ impl Criteria {
         if positions.len() > MAX_TOPICS {
             return Err(Failure::params("exceed max topics"));
         }
+        let least_topics = positions.len();
         let mut topics: [Vec<B256>; MAX_TOPICS] = Default::default();
         for (slot, position) in topics.iter_mut().zip(positions) {
             let alternatives = position.map(OneOrMany::into_vec).unwrap_or_default();
@@ -64,7 +65,7 @@ impl Criteria {
                 "exceed max addresses or topics per search position: {MAX_ALTERNATIVES}"
             )));
         }
-        Ok(LogFilter { from: 0, to: u64::MAX, addresses, topics })
+        Ok(LogFilter { from: 0, to: u64::MAX, addresses, topics, least_topics })
     }
 }
 

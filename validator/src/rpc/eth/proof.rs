@@ -45,15 +45,17 @@ fn proof(context: &Context, args: &Args) -> Answer {
     check_count(keys.len())?;
     let slots = keys.iter().map(|key| slot(key)).collect::<Result<Vec<_>, _>>()?;
     let at = state_at(context, args.optional(2)?)?;
-    let AccountProof { account, nodes, slots } = context.ledger.proof(address, &slots, at)?;
+    let AccountProof { account, exists, nodes, slots } = context.ledger.proof(address, &slots, at)?;
+    // What is not there has no hashes, not those of nothing (as go-ethereum).
+    let hash = |hash: B256| if exists { hash } else { B256::ZERO };
     let storage_proof = keys.iter().zip(slots).map(|(key, slot)| slot_proof(key, slot)).collect();
     json(&RpcProof {
         address,
         account_proof: nodes,
         balance: account.balance,
-        code_hash: account.code_hash,
+        code_hash: hash(account.code_hash),
         nonce: U64::from(account.nonce),
-        storage_hash: account.storage_root,
+        storage_hash: hash(account.storage_root),
         storage_proof,
     })
 }

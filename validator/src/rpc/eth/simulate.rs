@@ -10,10 +10,13 @@ use crate::rpc::{
     message::Message,
     revert,
 };
+use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{Bytes, U64};
 use alloy_rpc_types_eth::{BlockOverrides, state::StateOverride};
+use chain::genesis::Genesis;
 use ledger::{CallStatus, Overrides, SimulatedBlock, Simulation, SimulationBlock, SimulationCall};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::time::{Duration, Instant};
 
 pub(super) const METHODS: &[Method] = &[method("eth_simulateV1", 2, Run::Read(simulate))];
@@ -37,9 +40,52 @@ struct Payload {
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
 struct Wanted {
-    block_overrides: Option<BlockOverrides>,
+    block_overrides: Option<HeaderOverrides>,
     state_overrides: Option<StateOverride>,
     calls: Option<Vec<Message>>,
+}
+
+/// What may differ in a simulated block; keys that mean nothing are refused, as go-ethereum does.
+#[derive(Default, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
+struct HeaderOverrides {
+    block: BlockOverrides,
+    withdrawals: Option<Vec<Withdrawal>>,
+}
+
+const HEADER_OVERRIDES: [&str; 16] = [
+    "number",
+    "difficulty",
+    "time",
+    "gasLimit",
+    "feeRecipient",
+    "coinbase",
+    "prevRandao",
+    "random",
+    "baseFeePerGas",
+    "baseFee",
+    "blobBaseFee",
+    "beaconRoot",
+    "withdrawals",
+    "blockHash",
+    "gas_limit",
+    "base_fee",
+];
+
+impl TryFrom<Map<String, Value>> for HeaderOverrides {
+    type Error = String;
+
+    fn try_from(mut fields: Map<String, Value>) -> Result<Self, String> {
+        if let Some(unknown) = fields.keys().find(|key| !HEADER_OVERRIDES.contains(&key.as_str())) {
+            return Err(format!("unknown field {unknown:?} in block override"));
+        }
+        let withdrawals = fields.remove("withdrawals").unwrap_or_default();
+        let read = |error: serde_json::Error| error.to_string();
+        Ok(Self {
+            block: serde_json::from_value(Value::Object(fields)).map_err(read)?,
+            withdrawals: serde_json::from_value(withdrawals).map_err(read)?,
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -88,7 +134,7 @@ fn simulate(context: &Context, args: &Args) -> Answer {
         blocks: payload
             .block_state_calls
             .into_iter()
-            .map(|block| block.described(context.chain_id()))
+            .map(|block| block.described(context.ledger.genesis()))
             .collect::<Result<_, _>>()?,
     };
     let started = Instant::now();
@@ -97,11 +143,14 @@ fn simulate(context: &Context, args: &Args) -> Answer {
 }
 
 impl Wanted {
-    fn described(self, chain_id: u64) -> Result<SimulatedBlock, Failure> {
-        let calls = self.calls.unwrap_or_default().into_iter().map(|call| call.into_request(chain_id));
-        let (state, block) =
-            (self.state_overrides.unwrap_or_default(), self.block_overrides.unwrap_or_default());
-        Ok(SimulatedBlock { overrides: Overrides { state, block }, calls: calls.collect::<Result<_, _>>()? })
+    fn described(self, genesis: &Genesis) -> Result<SimulatedBlock, Failure> {
+        let calls = self.calls.unwrap_or_default().into_iter().map(|call| call.into_request(genesis));
+        let HeaderOverrides { block, withdrawals } = self.block_overrides.unwrap_or_default();
+        Ok(SimulatedBlock {
+            overrides: Overrides { state: self.state_overrides.unwrap_or_default(), block },
+            withdrawals: withdrawals.unwrap_or_default(),
+            calls: calls.collect::<Result<_, _>>()?,
+        })
     }
 }
 

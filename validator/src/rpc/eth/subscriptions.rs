@@ -242,7 +242,7 @@ fn receipts(wanted: &BTreeSet<B256>, committed: &Arc<CommittedBlock>) -> Option<
     if !transaction_hashes.iter().any(is_wanted) {
         return None;
     }
-    let rows = RpcReceipt::of_block(block, *hash, senders, receipts);
+    let rows = RpcReceipt::of_block(block, *hash, senders, receipts, None);
     let rows: Vec<_> = rows
         .iter()
         .zip(transaction_hashes.iter())

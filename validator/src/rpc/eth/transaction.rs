@@ -62,11 +62,21 @@ fn by_index(context: &Context, at: At, index: U64) -> Answer {
 /// Null, never an error, for a transaction that is not mined.
 fn receipt(context: &Context, args: &Args) -> Answer {
     let Some(found) = context.ledger.transaction(args.required(0)?)? else { return json(&None::<()>) };
-    let receipts = context.ledger.receipts(At::Number(found.block_number))?.unwrap_or_default();
+    let at = At::Number(found.block_number);
+    let receipts = context.ledger.receipts(at)?.unwrap_or_default();
+    let header = if found.tx.is_eip4844() { context.ledger.header(at)? } else { None };
+    let blobs = header.and_then(|header| context.ledger.blob_fees(&header));
     let position = usize::try_from(found.index).unwrap_or(usize::MAX);
     let receipt = receipts.get(position).map(|receipt| {
         let before = Before::after(receipts.get(..position).unwrap_or_default());
-        RpcReceipt::new(&found.tx, found.sender, &place_of(&found), receipt, before)
+        RpcReceipt::new(
+            &found.tx,
+            found.sender,
+            &place_of(&found),
+            receipt,
+            before,
+            blobs.map(|fees| fees.price),
+        )
     });
     json(&receipt)
 }

@@ -5,7 +5,7 @@ use alloy_consensus::Header;
 use alloy_eips::eip4895::Withdrawal;
 use alloy_primitives::{Address, B64, B256, Bloom, Bytes, U64, U256};
 use alloy_rlp::Encodable;
-use ledger::Block;
+use ledger::{Block, BlockBody};
 use serde::Serialize;
 
 /// Header fields, as `eth_subscribe` sends them.
@@ -94,7 +94,7 @@ pub struct RpcBlock {
     total_difficulty: Option<U256>,
     size: U64,
     transactions: Transactions,
-    uncles: [B256; 0],
+    uncles: Vec<B256>,
     #[serde(skip_serializing_if = "Option::is_none")]
     withdrawals: Option<Vec<Withdrawal>>,
 }
@@ -122,8 +122,29 @@ impl RpcBlock {
             total_difficulty,
             size: U64::from(block.length()),
             transactions,
-            uncles: [],
+            uncles: block.body.ommers.iter().map(Header::hash_slow).collect(),
             withdrawals: block.body.withdrawals.as_ref().map(|list| list.0.clone()),
+        }
+    }
+}
+
+/// An ommer: a header, and what a block without a body is.
+#[derive(Clone, Debug, Serialize)]
+pub struct RpcUncle {
+    #[serde(flatten)]
+    header: RpcHeader,
+    size: U64,
+    uncles: [B256; 0],
+}
+
+impl RpcUncle {
+    /// Of proof of work: hashed as it is.
+    pub fn new(header: &Header) -> Self {
+        let empty: Block = Block { header: header.clone(), body: BlockBody::default() };
+        Self {
+            header: RpcHeader::new(header, header.hash_slow()),
+            size: U64::from(empty.length()),
+            uncles: [],
         }
     }
 }

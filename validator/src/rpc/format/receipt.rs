@@ -1,7 +1,7 @@
 //! Receipts.
 
 use super::{Place, RpcLog, block::place};
-use alloy_consensus::{Transaction, TxEnvelope, TxReceipt, Typed2718};
+use alloy_consensus::{Eip658Value, Transaction, TxEnvelope, TxReceipt, Typed2718};
 use alloy_primitives::{Address, B256, Bloom, U64, U128};
 use ledger::{Block, Receipt};
 use serde::Serialize;
@@ -24,7 +24,15 @@ pub struct RpcReceipt {
     #[serde(rename = "type")]
     kind: U64,
     effective_gas_price: U128,
-    status: U64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<U64>,
+    /// Before Byzantium, instead of a status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<B256>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blob_gas_used: Option<U64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blob_gas_price: Option<U128>,
 }
 
 /// What the receipts before one in its block add up to.
@@ -49,7 +57,13 @@ impl RpcReceipt {
         place: &Place,
         receipt: &Receipt,
         before: Before,
+        blob_price: Option<u128>,
     ) -> Self {
+        let blob_gas = tx.blob_gas_used();
+        let (status, root) = match receipt.status_or_post_state() {
+            Eip658Value::Eip658(succeeded) => (Some(U64::from(u64::from(succeeded))), None),
+            Eip658Value::PostState(root) => (None, Some(root)),
+        };
         let logs = receipt.logs().iter().zip(before.logs..);
         Self {
             transaction_hash: *tx.tx_hash(),
@@ -65,16 +79,26 @@ impl RpcReceipt {
             logs_bloom: *receipt.logs_bloom(),
             kind: U64::from(tx.ty()),
             effective_gas_price: U128::from(tx.effective_gas_price(place.base_fee)),
-            status: U64::from(u64::from(receipt.status())),
+            status,
+            root,
+            blob_gas_used: blob_gas.map(U64::from),
+            blob_gas_price: blob_gas.and(blob_price).map(U128::from),
         }
     }
 
-    /// All receipts of a block, in order.
-    pub fn of_block(block: &Block, hash: B256, senders: &[Address], receipts: &[Receipt]) -> Vec<Self> {
+    /// All receipts of a block, in order; `blob_price` where blobs exist.
+    pub fn of_block(
+        block: &Block,
+        hash: B256,
+        senders: &[Address],
+        receipts: &[Receipt],
+        blob_price: Option<u128>,
+    ) -> Vec<Self> {
         let mut before = Before::default();
         let rows = block.body.transactions.iter().zip(senders).zip(receipts).zip(0..);
         let row = |(((tx, sender), receipt), index): (((&TxEnvelope, &Address), &Receipt), u64)| {
-            let row = Self::new(tx, *sender, &place(&block.header, hash, index), receipt, before);
+            let place = place(&block.header, hash, index);
+            let row = Self::new(tx, *sender, &place, receipt, before, blob_price);
             before.gas = receipt.cumulative_gas_used();
             before.logs += receipt.logs().len() as u64;
             row

@@ -38,6 +38,10 @@ pub struct RpcTransaction {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_priority_fee_per_gas: Option<U128>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    max_fee_per_blob_gas: Option<U128>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blob_versioned_hashes: Option<Vec<B256>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     authorization_list: Option<Vec<SignedAuthorization>>,
 }
 
@@ -69,6 +73,8 @@ impl RpcTransaction {
             access_list: tx.access_list().cloned(),
             max_fee_per_gas: dynamic.then(|| U128::from(tx.max_fee_per_gas())),
             max_priority_fee_per_gas: tx.max_priority_fee_per_gas().map(U128::from),
+            max_fee_per_blob_gas: tx.max_fee_per_blob_gas().map(U128::from),
+            blob_versioned_hashes: tx.blob_versioned_hashes().map(<[B256]>::to_vec),
             authorization_list: tx.authorization_list().map(<[SignedAuthorization]>::to_vec),
         }
     }

@@ -6,12 +6,12 @@ use crate::rpc::{
     context::Context,
     dispatch::{Answer, Method, Run, json, method},
     error::Failure,
-    eth::block::{Found, find},
+    eth::block::{find, total_difficulty},
     format::{RpcBlock, RpcReceipt},
 };
 use alloy_consensus::Transaction;
 use alloy_primitives::{U64, U256};
-use ledger::At;
+use ledger::{At, StoredBlock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json as value};
 
@@ -79,7 +79,7 @@ fn details(context: &Context, at: At) -> Answer {
     })
 }
 
-fn fees(context: &Context, found: &Found) -> Result<U256, Failure> {
+fn fees(context: &Context, found: &StoredBlock) -> Result<U256, Failure> {
     let header = &found.block.header;
     let receipts = context.ledger.receipts(At::Number(header.number))?.unwrap_or_default();
     let mut before = 0;
@@ -111,7 +111,7 @@ fn transactions(context: &Context, args: &Args) -> Answer {
         *rows = rows.drain(range.clone()).map(short_input).collect();
     }
     let receipts = context.ledger.receipts(At::Number(found.block.header.number))?.unwrap_or_default();
-    let receipts = RpcReceipt::of_block(&found.block, found.hash, &found.senders, &receipts);
+    let receipts = RpcReceipt::of_block(&found.block, found.hash, &found.senders, &receipts, None);
     let timestamp = U64::from(found.block.header.timestamp);
     let row = |receipt: &RpcReceipt| {
         let mut row = object(receipt)?;
@@ -132,8 +132,8 @@ fn short_input(mut row: Value) -> Value {
     row
 }
 
-fn shown(context: &Context, found: &Found, full: bool) -> RpcBlock {
-    let difficulty = Some(context.ledger.total_difficulty(found.block.header.number));
+fn shown(context: &Context, found: &StoredBlock, full: bool) -> RpcBlock {
+    let difficulty = total_difficulty(context, found.block.header.number);
     RpcBlock::new(&found.block, found.hash, difficulty, full.then_some(found.senders.as_slice()))
 }
 

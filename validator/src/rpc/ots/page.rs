@@ -7,12 +7,12 @@ use crate::{
         context::Context,
         dispatch::{Answer, Method, Run, json, method},
         error::Failure,
-        eth::block::{Found, find},
+        eth::block::find,
         format::{Before, RpcReceipt, RpcTransaction, place},
     },
 };
 use alloy_primitives::{Address, U64};
-use ledger::{At, Receipt};
+use ledger::{At, Receipt, StoredBlock};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use std::time::Duration;
@@ -123,8 +123,9 @@ fn show(context: &Context, found: &[Appearance], (first_page, last_page): (bool,
         let at = At::Number(*block);
         let Some(block) = find(context, at)? else { continue };
         let receipts = context.ledger.receipts(at)?.unwrap_or_default();
+        let blob_price = context.ledger.blob_fees(&block.block.header).map(|fees| fees.price);
         for place in places.iter().take(MAX_OF_BLOCK) {
-            shown.add(&block, &receipts, place.index as usize)?;
+            shown.add(&block, &receipts, place.index as usize, blob_price)?;
             if shown.bytes > most {
                 return Err(Failure::TooLarge { most });
             }
@@ -134,7 +135,13 @@ fn show(context: &Context, found: &[Appearance], (first_page, last_page): (bool,
 }
 
 impl Shown {
-    fn add(&mut self, found: &Found, receipts: &[Receipt], position: usize) -> Result<(), Failure> {
+    fn add(
+        &mut self,
+        found: &StoredBlock,
+        receipts: &[Receipt],
+        position: usize,
+        blob_price: Option<u128>,
+    ) -> Result<(), Failure> {
         let rows = (
             found.block.body.transactions.get(position),
             found.senders.get(position),
@@ -152,7 +159,7 @@ impl Shown {
         let before = Before::after(receipts.get(..position).unwrap_or_default());
         let shown = to_raw_value(&RpcTransaction::new(tx, *sender, Some(&place)))?;
         let receipt = to_raw_value(&TimedReceipt {
-            receipt: RpcReceipt::new(tx, *sender, &place, receipt, before),
+            receipt: RpcReceipt::new(tx, *sender, &place, receipt, before, blob_price),
             timestamp: U64::from(found.block.header.timestamp),
         })?;
         self.bytes = self.bytes.saturating_add(shown.get().len() + receipt.get().len());

@@ -84,7 +84,7 @@ pub(crate) fn layer(view: &StateView, block: u64, parent: B256) -> Result<Layer,
         receipts: Arc::new(vec![receipt]),
         diff,
     };
-    Ok(Layer::of_block(block, Arc::new(executed)))
+    Ok(Layer::of_block(block, Arc::new(executed), None))
 }
 
 /// Goes on to the last block, so many at a time; the last that was made durable.

@@ -1,6 +1,6 @@
 //! Changes applied: the subtrees that hold a changed key are made anew, in parallel where many keys changed.
 
-use super::{Branch, Change, Child, Top, Trie, leaf_reference, root_of};
+use super::{Branch, Change, Child, Link, Top, Trie, leaf_reference, root_of};
 use crate::{
     LedgerError,
     trie::walk::{TrieDelta, TrieSource, joined, lowest, next},
@@ -24,7 +24,7 @@ pub(super) struct Effects {
 /// What a subtree is made of.
 pub(super) enum Item {
     Leaf(B256, Vec<u8>),
-    Branch(Arc<Branch>),
+    Branch(Link),
 }
 
 /// One pass over one trie.
@@ -85,8 +85,8 @@ impl<S: TrieSource + Sync> Pass<'_, S> {
                 }
                 self.build(at, &items, effects)
             }
-            Some(Child::Cold { .. }) => {
-                let branch = self.read_branch(at)?;
+            Some(Child::Cold { reference, stored }) => {
+                let branch = self.read_branch(at, &reference, stored)?;
                 self.below(at, &branch, range, effects)
             }
             Some(Child::Branch(branch)) => self.below(at, &branch, range, effects),
@@ -97,24 +97,27 @@ impl<S: TrieSource + Sync> Pass<'_, S> {
     fn below(
         &self,
         at: &Nibbles,
-        branch: &Arc<Branch>,
+        link: &Link,
         range: Range<usize>,
         effects: &mut Effects,
     ) -> Result<Option<Child>, LedgerError> {
+        let branch = &link.branch;
         let inside = self.within(&branch.path, range.clone());
         let outside = |range: Range<usize>| set_in(self.changes.get(range).unwrap_or_default());
         let (mut items, after) = (outside(range.start..inside.start), outside(inside.end..range.end));
         if items.is_empty() && after.is_empty() {
-            return self.branch(at, branch, inside, effects);
+            return self.branch(at, link, inside, effects);
         }
-        match self.branch(&branch.path, branch, inside, effects)? {
+        match self.branch(&branch.path, link, inside, effects)? {
             None => {}
-            Some(Child::Branch(branch)) => items.push(Item::Branch(branch)),
+            Some(Child::Branch(link)) => items.push(Item::Branch(link)),
             Some(Child::Leaf(_)) => {
                 let (key, value) = self.only_leaf(&branch.path)?;
                 items.push(Item::Leaf(key, value));
             }
-            Some(Child::Cold { .. }) => items.push(Item::Branch(self.read_branch(&branch.path)?)),
+            Some(Child::Cold { reference, stored }) => {
+                items.push(Item::Branch(self.read_branch(&branch.path, &reference, stored)?));
+            }
         }
         items.extend(after);
         self.build(at, &items, effects)
@@ -124,14 +127,15 @@ impl<S: TrieSource + Sync> Pass<'_, S> {
     fn branch(
         &self,
         at: &Nibbles,
-        branch: &Arc<Branch>,
+        link: &Link,
         range: Range<usize>,
         effects: &mut Effects,
     ) -> Result<Option<Child>, LedgerError> {
         if range.is_empty() {
-            return Ok(Some(Child::Branch(Arc::clone(branch))));
+            return Ok(Some(Child::Branch(link.clone())));
         }
-        if branch.stored {
+        let branch = &link.branch;
+        if branch.is_listed() {
             effects.opened.push(branch.path);
         }
         let mut children = self.children(branch, range, effects)?;
@@ -142,7 +146,7 @@ impl<S: TrieSource + Sync> Pass<'_, S> {
         let place = joined(&branch.path, nibble);
         Ok(Some(match last {
             Child::Branch(_) => last,
-            Child::Cold { .. } => Child::Branch(self.read_branch(&place)?),
+            Child::Cold { reference, stored } => Child::Branch(self.read_branch(&place, &reference, stored)?),
             Child::Leaf(_) => {
                 let (key, value) = self.only_leaf(&place)?;
                 Child::Leaf(leaf_reference(&key, at.len(), &value))
@@ -158,21 +162,29 @@ impl<S: TrieSource + Sync> Pass<'_, S> {
         effects: &mut Effects,
     ) -> Result<Vec<(u8, Child)>, LedgerError> {
         let many = range.len() >= PARALLEL;
+        warm(&branch.children);
         let mut old = branch.children.iter();
-        let mut slots = Vec::with_capacity(16);
+        let (mut children, mut touched) = (Vec::with_capacity(16), Vec::new());
+        let mut start = range.start;
         for nibble in 0..16 {
             let child = branch.state.is_bit_set(nibble).then(|| old.next().cloned()).flatten();
-            let place = joined(&branch.path, nibble);
-            let changed = self.within(&place, range.clone());
-            if child.is_some() || !changed.is_empty() {
-                slots.push((nibble, place, child, changed));
+            let rest = self.changes.get(start..range.end).unwrap_or_default();
+            let is_below = |change: &&Change| nibble_of(&change.key, branch.path.len()) == nibble;
+            let changed = start..start + rest.iter().take_while(is_below).count();
+            start = changed.end;
+            if changed.is_empty() {
+                children.extend(child.map(|child| (nibble, child)));
+            } else if many {
+                touched.push((nibble, child, changed));
+            } else {
+                let child = self.slot(&joined(&branch.path, nibble), child, changed, effects)?;
+                children.extend(child.map(|child| (nibble, child)));
             }
         }
-        let mut children = Vec::with_capacity(16);
-        if many {
-            let done = slots.into_par_iter().map(|(nibble, place, child, changed)| {
+        if !touched.is_empty() {
+            let done = touched.into_par_iter().map(|(nibble, child, changed)| {
                 let mut effects = Effects::default();
-                let child = self.slot(&place, child, changed, &mut effects)?;
+                let child = self.slot(&joined(&branch.path, nibble), child, changed, &mut effects)?;
                 Ok((nibble, child, effects))
             });
             for (nibble, child, mut part) in done.collect::<Result<Vec<_>, LedgerError>>()? {
@@ -180,11 +192,7 @@ impl<S: TrieSource + Sync> Pass<'_, S> {
                 effects.opened.append(&mut part.opened);
                 children.extend(child.map(|child| (nibble, child)));
             }
-        } else {
-            for (nibble, place, child, changed) in slots {
-                let child = self.slot(&place, child, changed, effects)?;
-                children.extend(child.map(|child| (nibble, child)));
-            }
+            children.sort_unstable_by_key(|(nibble, _)| *nibble);
         }
         Ok(children)
     }
@@ -200,7 +208,7 @@ impl<S: TrieSource + Sync> Pass<'_, S> {
         if items.len() == 1 {
             return Ok(Some(match first {
                 Item::Leaf(key, value) => Child::Leaf(leaf_reference(key, at.len(), value)),
-                Item::Branch(branch) => Child::Branch(Arc::clone(branch)),
+                Item::Branch(link) => Child::Branch(link.clone()),
             }));
         }
         let path = first.path();
@@ -217,9 +225,9 @@ impl<S: TrieSource + Sync> Pass<'_, S> {
     }
 
     fn make(&self, path: Nibbles, children: Vec<(u8, Child)>, effects: &mut Effects) -> Child {
-        let (branch, record) = Branch::of(path, children, self.epoch);
+        let (link, record) = Branch::of(path, children, self.epoch);
         effects.put.extend(record.map(|record| (path, record)));
-        Child::Branch(Arc::new(branch))
+        Child::Branch(link)
     }
 
     /// Key and value of the leaf that alone is left below a place.
@@ -254,6 +262,21 @@ impl<S: TrieSource + Sync> Pass<'_, S> {
     }
 }
 
+/// Reads the counters of branches that are about to be shared: these reads wait for memory together, raising the counters
+/// would wait for one after the other.
+fn warm(children: &[Child]) {
+    let counters = children.iter().map(|child| match child {
+        Child::Branch(link) => Arc::strong_count(&link.branch),
+        _ => 0,
+    });
+    std::hint::black_box(counters.sum::<usize>());
+}
+
+fn nibble_of(key: &B256, depth: usize) -> u8 {
+    let byte = key.0.get(depth / 2).copied().unwrap_or_default();
+    if depth.is_multiple_of(2) { byte >> 4 } else { byte & 15 }
+}
+
 /// The leaves that changes set.
 fn set_in(changes: &[Change]) -> Vec<Item> {
     changes.iter().filter_map(|c| c.value.clone().map(|value| Item::Leaf(c.key, value))).collect()
@@ -263,7 +286,7 @@ impl Item {
     pub(super) fn path(&self) -> Nibbles {
         match self {
             Self::Leaf(key, _) => Nibbles::unpack(key),
-            Self::Branch(branch) => branch.path,
+            Self::Branch(link) => link.branch.path,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Memory: what was not touched for longest is given up for its hash.
 
-use super::{Branch, Child, Top, Trie};
-use std::{collections::BTreeMap, sync::Arc};
+use super::{Branch, Child, Link, Top, Trie};
+use std::collections::BTreeMap;
 
 /// What an allocation with two counters takes beside its content.
 const SHARED: usize = 16;
@@ -40,9 +40,10 @@ impl Trie {
 }
 
 /// Bytes by epoch.
-fn weigh(branch: &Branch, ages: &mut BTreeMap<u64, usize>) {
+fn weigh(link: &Link, ages: &mut BTreeMap<u64, usize>) {
+    let branch = &link.branch;
     let below: usize = branch.children.iter().map(Child::weight).sum();
-    *ages.entry(branch.epoch).or_default() += branch.weight - below;
+    *ages.entry(branch.epoch).or_default() += weight(&branch.children) - below;
     for child in &branch.children {
         if let Child::Branch(child) = child {
             weigh(child, ages);
@@ -51,20 +52,20 @@ fn weigh(branch: &Branch, ages: &mut BTreeMap<u64, usize>) {
 }
 
 /// The branch without what was last touched before `from`. A branch is as new as the newest below it.
-fn thinned(branch: &Arc<Branch>, from: u64) -> Arc<Branch> {
+fn thinned(link: &Link, from: u64) -> Link {
+    let branch = &link.branch;
     let depth = branch.path.len() + 1;
     let children: Box<[Child]> = branch
         .children
         .iter()
         .map(|child| match child {
-            Child::Branch(below) if below.epoch >= from => Child::Branch(thinned(below, from)),
-            Child::Branch(below) if below.path.len() == depth && below.reference.is_hash() => {
+            Child::Branch(below) if below.branch.epoch >= from => Child::Branch(thinned(below, from)),
+            Child::Branch(below) if usize::from(below.depth) == depth && below.reference.is_hash() => {
                 Child::Cold { reference: below.reference.clone(), stored: below.stored }
             }
             other => other.clone(),
         })
         .collect();
-    let weight = weight(&children);
-    let Branch { path, state, ref reference, stored, epoch, .. } = **branch;
-    Arc::new(Branch { path, state, children, reference: reference.clone(), stored, epoch, weight })
+    let Branch { path, state, epoch, .. } = **branch;
+    Branch { path, state, children, epoch }.linked(link.reference.clone(), link.stored)
 }

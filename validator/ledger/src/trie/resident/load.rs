@@ -1,7 +1,7 @@
 //! Subtrees read from the tables: stored branches by path, and leaves where no branch is stored.
 
 use super::{
-    Branch, Child,
+    Branch, Child, Link,
     apply::{Effects, Item, Pass},
 };
 use crate::{
@@ -9,13 +9,24 @@ use crate::{
     trie::walk::{TrieSource, joined, lowest, next},
 };
 use alloy_trie::{BranchNodeCompact, Nibbles, nodes::RlpNode};
-use std::sync::Arc;
 
 impl<S: TrieSource + Sync> Pass<'_, S> {
-    /// The branch in exactly this place.
-    pub(super) fn read_branch(&self, path: &Nibbles) -> Result<Arc<Branch>, LedgerError> {
-        match self.read_subtree(path)? {
-            Some(Child::Branch(branch)) if branch.path == *path => Ok(branch),
+    /// The branch in exactly this place, which its parent knows by this reference.
+    pub(super) fn read_branch(
+        &self,
+        path: &Nibbles,
+        reference: &RlpNode,
+        stored: bool,
+    ) -> Result<Link, LedgerError> {
+        let node = if stored { self.source.node(path)? } else { None };
+        let branch = match node {
+            Some(node) => Some(Child::Branch(self.stored(*path, &node)?)),
+            None => self.read_leaves(path)?,
+        };
+        match branch {
+            Some(Child::Branch(link)) if link.branch.path == *path && link.reference == *reference => {
+                Ok(link)
+            }
             _ => Err(LedgerError::Corrupt { what: "trie: a branch that its table does not hold" }),
         }
     }
@@ -23,14 +34,19 @@ impl<S: TrieSource + Sync> Pass<'_, S> {
     /// Whatever hangs at a path. The topmost stored branch below it is its topmost branch: one above would be stored too.
     pub(super) fn read_subtree(&self, at: &Nibbles) -> Result<Option<Child>, LedgerError> {
         if let Some((path, node)) = self.source.first_node(at)?.filter(|(path, _)| path.starts_with(at)) {
-            return Ok(Some(Child::Branch(Arc::new(self.stored(path, &node)?))));
+            return Ok(Some(Child::Branch(self.stored(path, &node)?)));
         }
+        self.read_leaves(at)
+    }
+
+    /// The same where no branch is stored.
+    fn read_leaves(&self, at: &Nibbles) -> Result<Option<Child>, LedgerError> {
         let leaves = self.source.leaves(&lowest(at), next(at).as_ref())?;
         let leaves: Vec<Item> = leaves.into_iter().map(|(key, value)| Item::Leaf(key, value)).collect();
         self.build(at, &leaves, &mut Effects::default())
     }
 
-    fn stored(&self, path: Nibbles, node: &BranchNodeCompact) -> Result<Branch, LedgerError> {
+    fn stored(&self, path: Nibbles, node: &BranchNodeCompact) -> Result<Link, LedgerError> {
         let mut children = Vec::with_capacity(16);
         let mut nibble = 0;
         while nibble < 16 {

@@ -18,6 +18,10 @@ impl TrieSource for Memory {
     fn first_node(&self, from: &Nibbles) -> Result<Option<(Nibbles, BranchNodeCompact)>, LedgerError> {
         Ok(self.nodes.range::<Nibbles, _>(from..).next().map(|(path, node)| (*path, node.clone())))
     }
+
+    fn node(&self, path: &Nibbles) -> Result<Option<BranchNodeCompact>, LedgerError> {
+        Ok(self.nodes.get(path).cloned())
+    }
 }
 
 impl Memory {
@@ -48,7 +52,7 @@ impl Memory {
             builder.add_leaf(Nibbles::unpack(key), value);
         }
         let root = builder.root();
-        (root, builder.split().1.into_iter().collect())
+        (root, builder.split().1.into_iter().filter(|(_, node)| is_listed(node)).collect())
     }
 }
 
