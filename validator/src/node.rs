@@ -189,6 +189,7 @@ async fn open_stores(setup: &Setup, data_dir: PathBuf) -> Result<Stores, NodeErr
         call_gas_cap: limits.call_gas,
         log_range_blocks: limits.log_blocks,
         log_results: limits.logs as usize,
+        log_bytes: limits.response_bytes as usize,
         ..Options::default()
     };
     let open = move || {

@@ -10,6 +10,7 @@
 
 mod args;
 mod block_id;
+mod budget;
 mod calls;
 mod context;
 mod debug;

@@ -5,6 +5,7 @@ pub(crate) mod faults;
 pub(crate) mod overrides;
 pub(crate) mod precompiles;
 pub(crate) mod scene;
+mod timer;
 pub(crate) mod wording;
 
 pub use access_list::AccessListOutcome;
@@ -24,6 +25,7 @@ use revm::{
     },
 };
 use scene::{Scene, call_error};
+use timer::{Timer, timed};
 
 /// A message to run on a state. Absent fields take what makes the call succeed: no price, no nonce check, the gas cap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,34 +85,36 @@ pub struct CallOutcome {
 impl Ledger {
     /// Runs a message on the state of a block, in the environment of that block.
     pub fn call(&self, request: &CallRequest, at: At) -> Result<CallOutcome, CallError> {
-        self.call_with(request, at, &Overrides::default())
+        self.call_with(request, at, &Overrides::default(), &|| false)
     }
 
-    /// The same on a state and in a block that differ by `overrides`.
+    /// The same on a state and in a block that differ by `overrides`. `out_of_time` is asked every thousand instructions or so.
     pub fn call_with(
         &self,
         request: &CallRequest,
         at: At,
         overrides: &Overrides,
+        out_of_time: &dyn Fn() -> bool,
     ) -> Result<CallOutcome, CallError> {
         let (view, header) = self.state(at)?;
         let gas = self.call_gas(request)?;
         let mut scene = Scene::new(&self.chain, &view, &header).overridden(overrides)?.lenient();
         let message = scene.message(request, gas)?;
-        Ok(outcome(scene.evm(()).transact_one(message).map_err(call_error)?))
+        Ok(outcome(timed(&mut scene.evm(Timer::new(out_of_time)), message)?))
     }
 
     /// The lowest gas limit with which the message succeeds, within 1.5 %.
     pub fn estimate_gas(&self, request: &CallRequest, at: At) -> Result<u64, CallError> {
-        self.estimate_gas_with(request, at, &Overrides::default())
+        self.estimate_gas_with(request, at, &Overrides::default(), &|| false)
     }
 
-    /// The same on a state and in a block that differ by `overrides`.
+    /// The same on a state and in a block that differ by `overrides`, in the time that there is for all tries together.
     pub fn estimate_gas_with(
         &self,
         request: &CallRequest,
         at: At,
         overrides: &Overrides,
+        out_of_time: &dyn Fn() -> bool,
     ) -> Result<u64, CallError> {
         let (view, header) = self.state(at)?;
         let highest = self.highest_gas(request, &header)?;
@@ -118,11 +122,12 @@ impl Ledger {
         let message = scene.message(request, highest)?;
         // Whoever offers a price gets no more gas than he can pay.
         let highest = highest.min(scene.affordable(&message)?);
-        let mut evm = scene.evm(());
+        let mut evm = scene.evm(Timer::new(out_of_time));
         // What one try read stays read for the next, what it changed does not.
         let mut run = |gas| {
-            let ran = evm.transact(TxEnv { gas_limit: gas, ..message.clone() });
-            Ok(outcome(ran.map_err(call_error)?.result))
+            let ran = timed(&mut evm, TxEnv { gas_limit: gas, ..message.clone() });
+            evm.finalize();
+            Ok(outcome(ran?))
         };
         // Plain transfers are most of what is asked, and their cost is known.
         if request.data.is_empty()

@@ -109,6 +109,12 @@ pub enum LedgerError {
         /// Allowed.
         limit: usize,
     },
+    /// A log query whose results are too long.
+    #[error("logs take more than {limit} bytes; narrow the range or the filter")]
+    LogBytes {
+        /// Allowed.
+        limit: usize,
+    },
     /// The EVM stopped for a reason that is not the transaction's.
     #[error("execution engine: {0}")]
     Engine(String),

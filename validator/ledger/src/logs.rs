@@ -1,6 +1,6 @@
 //! Log queries: header blooms decide which blocks are looked into.
 
-use crate::{BlockBody, Ledger, LedgerError};
+use crate::{BlockBody, Ledger, LedgerError, Options};
 use alloy_primitives::{Address, B256, Bloom, BloomInput, Log, TxHash};
 
 /// Which logs are wanted. Empty lists match everything.
@@ -60,6 +60,30 @@ impl LogFilter {
     }
 }
 
+/// Logs found so far: refused as soon as they are too many or too long, not once all are in memory.
+struct Found<'a> {
+    logs: Vec<LogEntry>,
+    bytes: usize,
+    options: &'a Options,
+}
+
+impl Found<'_> {
+    fn add(&mut self, entry: LogEntry) -> Result<(), LedgerError> {
+        let Options { log_results, log_bytes, .. } = *self.options;
+        // As they are answered: two digits a byte.
+        let digits = 2 * (entry.log.data.data.len() + 32 * entry.log.topics().len());
+        self.bytes = self.bytes.saturating_add(digits);
+        if self.bytes > log_bytes {
+            return Err(LedgerError::LogBytes { limit: log_bytes });
+        }
+        if self.logs.len() >= log_results {
+            return Err(LedgerError::LogResults { limit: log_results });
+        }
+        self.logs.push(entry);
+        Ok(())
+    }
+}
+
 impl Ledger {
     /// The logs of a range that match, in order. Bounded in blocks and results by [`crate::Options`].
     pub fn logs(&self, filter: &LogFilter) -> Result<Vec<LogEntry>, LedgerError> {
@@ -74,7 +98,7 @@ impl Ledger {
         if to > 0 {
             self.kept(filter.from.max(1))?;
         }
-        let mut found = Vec::new();
+        let mut found = Found { logs: Vec::new(), bytes: 0, options: &self.chain.options };
         let mut headers = self.chain.blocks.headers(filter.from..=to)?;
         for number in filter.from..=to {
             let next = headers.next().transpose()?.filter(|(header, _)| header.number == number);
@@ -82,12 +106,8 @@ impl Ledger {
             if filter.may_match(&header.logs_bloom) && !header.logs_bloom.is_zero() {
                 self.logs_of(number, hash, header.timestamp, filter, &mut found)?;
             }
-            let limit = self.chain.options.log_results;
-            if found.len() > limit {
-                return Err(LedgerError::LogResults { limit });
-            }
         }
-        Ok(found)
+        Ok(found.logs)
     }
 
     fn logs_of(
@@ -96,7 +116,7 @@ impl Ledger {
         block_hash: B256,
         block_timestamp: u64,
         filter: &LogFilter,
-        found: &mut Vec<LogEntry>,
+        found: &mut Found<'_>,
     ) -> Result<(), LedgerError> {
         let receipts = self.chain.state.receipts(number)?.ok_or(LedgerError::Corrupt { what: "receipts" })?;
         let mut body = None;
@@ -115,7 +135,7 @@ impl Ledger {
                 };
                 let tx =
                     body.transactions.get(position).ok_or(LedgerError::Corrupt { what: "block body" })?;
-                found.push(LogEntry {
+                found.add(LogEntry {
                     log: log.clone(),
                     block_number: number,
                     block_hash,
@@ -123,7 +143,7 @@ impl Ledger {
                     transaction_hash: *tx.tx_hash(),
                     transaction_index: position as u64,
                     log_index: index,
-                });
+                })?;
             }
         }
         Ok(())

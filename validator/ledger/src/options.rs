@@ -28,6 +28,8 @@ pub struct Options {
     pub log_range_blocks: u64,
     /// Logs that one log query may return. Default 20,000.
     pub log_results: usize,
+    /// Bytes that their topics and data may take as hexadecimal digits. Default 25 MiB.
+    pub log_bytes: usize,
 }
 
 impl Default for Options {
@@ -44,6 +46,7 @@ impl Default for Options {
             call_gas_cap: 50_000_000,
             log_range_blocks: 10_000,
             log_results: 20_000,
+            log_bytes: 25 << 20,
         }
     }
 }

@@ -7,11 +7,12 @@ mod shape;
 
 use super::{
     RpcLimits,
+    budget::{Budget, Encoded},
     context::turn,
     dispatch::Methods,
     error::{Failure, invalid_request},
     memory::{Held, Memory},
-    push::{self, Hoard, Push},
+    push::{self, Backlog, Hoard, Push},
     server::Client,
 };
 use envelope::{Call, NO_ID, Refused};
@@ -64,18 +65,30 @@ impl Calls {
         Self { methods, limits, memory, slots, hoard }
     }
 
+    /// The backlog of one more WebSocket.
+    pub(super) fn backlog(&self) -> Backlog {
+        self.hoard.backlog(&self.limits)
+    }
+
     /// Answers a message; nothing when all of it was notifications.
     pub(super) async fn answer(&self, message: &[u8], caller: Caller<'_>) -> Option<Answered> {
         let (text, _parsing) = match self.admit(message) {
             Ok(admitted) => admitted,
             Err(error) => return Some(Answered::refusal(&error)),
         };
-        let text = if text.starts_with('[') {
-            self.batch(text, caller).await
+        let (one, batch) = (self.limits.response_bytes as usize, self.limits.batch_response_bytes as usize);
+        let is_batch = text.starts_with('[');
+        let total = if is_batch { batch } else { one };
+        let budget = match Budget::new(one.min(total), total, self.memory.clone()) {
+            Ok(budget) => Arc::new(budget),
+            Err(failure) => return Some(Answered::refusal(&failure.into())),
+        };
+        let reply = if is_batch {
+            self.batch(text, caller, &budget).await
         } else {
-            let most = self.limits.response_bytes as usize;
-            self.one(text, most, caller).await
-        }?;
+            self.one(text, caller, &budget).await
+        };
+        let text = reply?;
         match self.memory.hold(text.len()) {
             Ok(held) => Some(Answered { text, held: Some(held), last: false }),
             Err(exhausted) => Some(Answered::refusal(&Failure::from(exhausted).into())),
@@ -102,7 +115,7 @@ impl Calls {
         Ok((text.trim_start_matches([' ', '\t', '\r', '\n']), held))
     }
 
-    async fn batch(&self, text: &str, caller: Caller<'_>) -> Reply {
+    async fn batch(&self, text: &str, caller: Caller<'_>, budget: &Arc<Budget>) -> Reply {
         let most = self.limits.batch as usize;
         let messages = match serde_json::from_str::<Vec<&RawValue>>(text) {
             Ok(messages) if messages.is_empty() => {
@@ -117,8 +130,7 @@ impl Calls {
             Err(_) => return Some(failed(NO_ID, &Failure::Parse.into())),
         };
         let at_once = self.limits.calls_per_connection.max(1) as usize;
-        let bytes = self.limits.response_bytes.min(self.limits.batch_response_bytes) as usize;
-        let calls: Vec<_> = messages.iter().map(|message| self.one(message.get(), bytes, caller)).collect();
+        let calls: Vec<_> = messages.iter().map(|message| self.one(message.get(), caller, budget)).collect();
         let mut replies = futures::stream::iter(calls).buffered(at_once).enumerate();
         let mut whole = String::from("[");
         while let Some((index, reply)) = replies.next().await {
@@ -136,7 +148,7 @@ impl Calls {
     }
 
     /// One message, alone or of a batch.
-    async fn one(&self, text: &str, most: usize, caller: Caller<'_>) -> Reply {
+    async fn one(&self, text: &str, caller: Caller<'_>, budget: &Arc<Budget>) -> Reply {
         let call = match Call::read(text) {
             Ok(call) => call,
             Err(Refused { id, error }) => return Some(failed(id, &error)),
@@ -147,20 +159,25 @@ impl Calls {
             let outcome = push::run(pushed, id, call.params, caller, &self.limits, &self.hoard).await;
             return outcome.unwrap_or_else(|error| Some(failed(id, &error)));
         }
-        match self.run(&call, caller.client).await {
-            Ok(result) if result.get().len() > most => Some(failed(id, &Failure::TooLarge { most }.into())),
-            Ok(result) => Some(succeeded(id, &result)),
+        match self.run(&call, caller.client, budget).await {
+            Ok(result) => Some(succeeded(id, result.get())),
             Err(error) => Some(failed(id, &error)),
         }
     }
 
-    async fn run(&self, call: &Call<'_>, client: &Client) -> Result<Box<RawValue>, ErrorObjectOwned> {
+    async fn run(
+        &self,
+        call: &Call<'_>,
+        client: &Client,
+        budget: &Arc<Budget>,
+    ) -> Result<Encoded, ErrorObjectOwned> {
         let wait = Duration::from_secs(self.limits.read_wait_s);
         let Some(_slot) = turn(&self.slots, wait).await else {
             return Err(Failure::busy("calls", self.limits.calls as usize).into());
         };
         let limit = Duration::from_secs(self.limits.request_s);
-        match tokio::time::timeout(limit, self.methods.call(&call.method, call.params, client)).await {
+        match tokio::time::timeout(limit, self.methods.call(&call.method, call.params, client, budget)).await
+        {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::TimedOut.into()),
         }
@@ -204,9 +221,9 @@ fn too_large(whole: &mut String, left: &[&RawValue]) {
     }
 }
 
-fn succeeded(id: &str, result: &RawValue) -> String {
-    let mut text = String::with_capacity(id.len() + result.get().len() + 40);
-    for part in [r#"{"jsonrpc":"2.0","id":"#, id, r#","result":"#, result.get(), "}"] {
+fn succeeded(id: &str, result: &str) -> String {
+    let mut text = String::with_capacity(id.len() + result.len() + 40);
+    for part in [r#"{"jsonrpc":"2.0","id":"#, id, r#","result":"#, result, "}"] {
         text.push_str(part);
     }
     text

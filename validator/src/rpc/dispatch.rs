@@ -3,6 +3,7 @@
 use super::{
     NAMESPACES, RpcError,
     args::Args,
+    budget::{Budget, Encoded, encode},
     check_namespaces,
     context::{Context, Weight},
     debug, discover,
@@ -17,7 +18,7 @@ use jsonrpsee::{
     types::{ErrorObjectOwned, Params},
 };
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, Ipv4Addr},
@@ -26,11 +27,11 @@ use std::{
 };
 
 /// An encoded result.
-pub(super) type Answer = Result<Box<RawValue>, Failure>;
+pub(super) type Answer = Result<Encoded, Failure>;
 
 /// Encodes a result.
 pub(super) fn json(value: &impl Serialize) -> Answer {
-    Ok(to_raw_value(value)?)
+    encode(value)
 }
 
 /// A method: its name, how many arguments it knows, and what answers it.
@@ -148,28 +149,33 @@ impl Methods {
         name: &str,
         params: Option<&str>,
         client: &Client,
-    ) -> Result<Box<RawValue>, ErrorObjectOwned> {
+        budget: &Arc<Budget>,
+    ) -> Result<Encoded, ErrorObjectOwned> {
         match name {
             MODULES => return Ok(self.modules(client)?),
-            DISCOVER => return Ok(self.document.clone()),
+            DISCOVER => return Ok(budget.pays(|| encode(&self.document))?),
             _ => {}
         }
         let method = self.rows.get(name).filter(|_| client.may(name));
         let method = method.ok_or_else(|| method_not_found(name))?;
         let begun = Instant::now();
         let outcome = match Args::new(&Params::new(params), method.args, client.address) {
-            Ok(args) => self.run(method, args).await,
+            Ok(args) => self.run(method, args, budget).await,
             Err(failure) => Err(failure),
         };
         self.context.node.count_call(method.name, outcome.is_ok(), begun.elapsed());
         Ok(outcome?)
     }
 
-    async fn run(&self, method: &'static Method, args: Args) -> Answer {
+    async fn run(&self, method: &'static Method, args: Args, budget: &Arc<Budget>) -> Answer {
         let context = &self.context;
         match method.run {
-            Run::Now(run) => run(context, &args),
-            Run::Read(run) => context.read(weight(method.name), move |context| run(context, &args)).await,
+            Run::Now(run) => budget.pays(|| run(context, &args)),
+            Run::Read(run) => {
+                let budget = Arc::clone(budget);
+                let read = move |context: &Context| budget.pays(|| run(context, &args));
+                context.read(weight(method.name), read).await
+            }
             Run::Wait(run) => run(Arc::clone(context), args).await,
         }
     }

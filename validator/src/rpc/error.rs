@@ -133,6 +133,7 @@ impl From<LedgerError> for Failure {
             }
             LedgerError::TriePruned { .. } => Self::refused(error.to_string()),
             LedgerError::LogRange { .. } | LedgerError::LogResults { .. } => Self::Limit(error.to_string()),
+            LedgerError::LogBytes { limit } => Self::TooLarge { most: limit },
             other => {
                 tracing::error!(error = %other, "rpc: ledger read failed");
                 Self::Internal

@@ -1,5 +1,9 @@
 //! Calls that start or end a subscription, answered through the WebSocket's own queue.
 
+mod backlog;
+
+pub(super) use backlog::{Backlog, Backlogs};
+
 use super::{
     RpcLimits,
     calls::Caller,
@@ -22,6 +26,7 @@ pub(super) struct Push {
     pub(super) sink: MethodSink,
     pub(super) connection: ConnectionId,
     pub(super) bounded: BoundedSubscriptions,
+    pub(super) backlog: Arc<Backlog>,
 }
 
 /// What all connections together may subscribe to.
@@ -29,6 +34,7 @@ pub(super) struct Push {
 pub(super) struct Hoard {
     count: Arc<Semaphore>,
     criteria: Memory,
+    backlogs: Backlogs,
 }
 
 impl Hoard {
@@ -36,7 +42,13 @@ impl Hoard {
         Self {
             count: Arc::new(Semaphore::new(limits.subscriptions_total as usize)),
             criteria: Memory::new(limits.filter_bytes.into()),
+            backlogs: Backlogs::new(limits.pushed_total_bytes),
         }
+    }
+
+    /// The backlog of one more connection.
+    pub(super) fn backlog(&self, limits: &RpcLimits) -> Backlog {
+        Backlog::new(limits.pushed_bytes, self.backlogs.clone())
     }
 }
 
@@ -54,6 +66,7 @@ pub(super) async fn run(
     let id: Id<'_> = serde_json::from_str(id).map_err(Failure::from)?;
     let mut extensions = Extensions::new();
     extensions.insert(caller.client.clone());
+    extensions.insert(Arc::clone(&push.backlog));
     let response = match method {
         MethodCallback::Subscription(subscribe) => {
             let most = |what: &str, most: u32| {

@@ -1,6 +1,7 @@
 //! Pool and JSON-RPC over a real ledger; the tests themselves build, seal and commit the blocks.
 
 mod ahead;
+mod bounds;
 mod chain_of_one;
 mod contract;
 mod explorer;

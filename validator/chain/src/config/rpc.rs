@@ -163,6 +163,12 @@ pub struct RpcLimits {
     pub subscriptions_total: u32,
     /// Messages that wait for a slow WebSocket client.
     pub messages: u32,
+    /// Bytes of notifications that wait for one WebSocket client.
+    pub pushed_bytes: u32,
+    /// Bytes of notifications that wait for all of them.
+    pub pushed_total_bytes: u32,
+    /// Seconds that a notification waits for a client that does not read, before the client is disconnected.
+    pub push_s: u64,
     /// Filters, of all clients together.
     pub filters: u32,
     /// Bytes of addresses and topics that all filters hold, and again that all subscriptions hold.
@@ -179,6 +185,14 @@ pub struct RpcLimits {
     pub read_wait_s: u64,
     /// Gas of a call or an estimate.
     pub call_gas: u64,
+    /// Seconds that a call, an estimate or an access list may take in the EVM; 0 is without end.
+    pub evm_timeout_s: u64,
+    /// Seconds that a trace may take when the client does not say.
+    pub trace_s: u64,
+    /// Seconds that a trace may take whatever the client says.
+    pub trace_most_s: u64,
+    /// Bytes that a tracer may note down for one trace.
+    pub trace_bytes: u32,
     /// Blocks that a log query may span.
     pub log_blocks: u64,
     /// Logs that a log query may return.
@@ -212,6 +226,9 @@ impl RpcLimits {
             subscriptions: 128,
             subscriptions_total: 4096,
             messages: 256,
+            pushed_bytes: 4 << 20,
+            pushed_total_bytes: 64 << 20,
+            push_s: 10,
             filters: 1000,
             filter_bytes: 16 << 20,
             filter_idle_s: 300,
@@ -220,6 +237,10 @@ impl RpcLimits {
             heavy_reads: 0,
             read_wait_s: 10,
             call_gas: 50_000_000,
+            evm_timeout_s: 5,
+            trace_s: 5,
+            trace_most_s: 30,
+            trace_bytes: 32 << 20,
             log_blocks: 10_000,
             logs: 20_000,
             request_s: 60,

@@ -3,6 +3,7 @@
 use super::{
     CallRequest, CallStatus, Overrides, outcome,
     scene::{Scene, call_error},
+    timer::Timer,
 };
 use crate::{At, CallError, Ledger};
 use alloy_eips::eip2930::AccessList;
@@ -24,12 +25,13 @@ pub struct AccessListOutcome {
 }
 
 impl Ledger {
-    /// Runs a message with the list of what it touched before, until nothing is missing.
+    /// Runs a message with the list of what it touched before, until nothing is missing or time is up.
     pub fn create_access_list(
         &self,
         request: &CallRequest,
         at: At,
         overrides: &Overrides,
+        out_of_time: &dyn Fn() -> bool,
     ) -> Result<AccessListOutcome, CallError> {
         let (view, header) = self.state(at)?;
         let gas = self.call_gas(request)?;
@@ -39,9 +41,15 @@ impl Ledger {
             let mut scene = Scene::new(&self.chain, &view, &header).overridden(overrides)?.lenient();
             let request = CallRequest { access_list: Some(list.clone()), ..request.clone() };
             let message = scene.message(&request, gas)?;
-            let mut evm = scene.evm(AccessListInspector::new(list.clone()));
-            let ran = outcome(evm.inspect_one_tx(message).map_err(call_error)?);
-            let touched = evm.into_inspector().into_access_list();
+            let timer = Timer::new(out_of_time);
+            timer.check()?;
+            let mut evm = scene.evm((timer, AccessListInspector::new(list.clone())));
+            let ran = evm.inspect_one_tx(message);
+            let (timer, inspector) = evm.into_inspector();
+            if timer.is_up() {
+                return Err(CallError::OutOfTime);
+            }
+            let (ran, touched) = (outcome(ran.map_err(call_error)?), inspector.into_access_list());
             runs += 1;
             if touched == list || runs == MAX_RUNS {
                 return Ok(AccessListOutcome { list: touched, gas_used: ran.gas_used, status: ran.status });

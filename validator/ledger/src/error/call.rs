@@ -43,6 +43,9 @@ pub enum CallError {
     /// An override of state or block that makes no sense.
     #[error("{0}")]
     Override(String),
+    /// It ran for longer than it may.
+    #[error("execution aborted: it ran for too long")]
+    OutOfTime,
     /// The block asked for, or its state, is not here.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

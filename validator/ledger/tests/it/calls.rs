@@ -1,7 +1,8 @@
 use crate::network::{COUNTER, Network, REVERTER, init_code};
 use alloy_primitives::{Address, U256};
 use chain::genesis::QBFT_MIX_HASH;
-use ledger::{At, CallError, CallRequest, CallStatus, Ledger};
+use ledger::{At, CallError, CallRequest, CallStatus, Ledger, Overrides};
+use std::cell::Cell;
 
 fn ledger() -> (Network, Ledger, tempfile::TempDir) {
     let network = Network::by_headers();
@@ -83,4 +84,33 @@ fn an_estimate_is_enough_for_the_transaction_and_not_much_more() {
     assert!(gas >= used && gas <= used + used / 20 + 2400, "estimated {gas}, used {used}");
     let reverts = ledger.estimate_gas(&request(Some(alice.address.create(1)), vec![]), At::Head);
     assert!(matches!(reverts, Err(CallError::Revert { .. })));
+}
+
+#[test]
+fn a_call_an_estimate_and_an_access_list_end_soon_after_their_time_is_up() {
+    let network = Network::by_headers();
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = network.open(dir.path());
+    // A loop of three cheap instructions that would take all gas.
+    let spin = CallRequest { data: vec![0x5b, 0x5f, 0x56].into(), ..CallRequest::default() };
+    let looks = Cell::new(0);
+    let out_of_time = || {
+        looks.set(looks.get() + 1);
+        looks.get() > 3
+    };
+    let none = Overrides::default();
+    let called = ledger.call_with(&spin, At::Head, &none, &out_of_time);
+    assert!(matches!(called, Err(CallError::OutOfTime)), "{called:?}");
+    assert_eq!(looks.take(), 4, "not asked again once time was up");
+    let estimated = ledger.estimate_gas_with(&spin, At::Head, &none, &out_of_time);
+    assert!(matches!(estimated, Err(CallError::OutOfTime)), "{estimated:?}");
+    assert_eq!(looks.take(), 4);
+    let listed = ledger.create_access_list(&spin, At::Head, &none, &out_of_time);
+    assert!(matches!(listed, Err(CallError::OutOfTime)), "{listed:?}");
+    assert_eq!(looks.take(), 4);
+    // Tries of an estimate that are short one by one have one time together.
+    let deploy = CallRequest { data: init_code(&COUNTER).into(), ..CallRequest::default() };
+    let estimated = ledger.estimate_gas_with(&deploy, At::Head, &none, &out_of_time);
+    assert!(matches!(estimated, Err(CallError::OutOfTime)), "{estimated:?}");
+    assert!(ledger.estimate_gas_with(&deploy, At::Head, &none, &|| false).is_ok());
 }

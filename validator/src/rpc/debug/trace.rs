@@ -1,6 +1,7 @@
 //! `debug_trace*`: struct logs by default, or one of go-ethereum's built-in tracers.
 
 use crate::rpc::{
+    RpcLimits,
     args::Args,
     block_id::{BlockId, state_at},
     context::Context,
@@ -25,17 +26,10 @@ pub(in crate::rpc) const METHODS: &[Method] = &[
     method("debug_traceBlockByHash", 2, Run::Read(block_by_hash)),
 ];
 
-/// What go-ethereum gives a trace when the client does not say.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The most that a trace may take, whatever the client says.
-const MAX_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes that a tracer may note down for one call.
-const MAX_RECORDED: usize = 32 << 20;
-
 fn transaction(context: &Context, args: &Args) -> Answer {
     let hash: TxHash = args.required(0)?;
     let options = args.optional::<GethDebugTracingOptions>(1)?.unwrap_or_default();
-    let clock = Clock::start(options.timeout.as_deref())?;
+    let clock = Clock::start(&context.limits, options.timeout.as_deref())?;
     json(&clock.bounded(|bounds| context.ledger.trace_transaction(hash, options, bounds))?)
 }
 
@@ -48,7 +42,7 @@ fn call(context: &Context, args: &Args) -> Answer {
         block: options.block_overrides.unwrap_or_default(),
     };
     let (index, options) = (options.tx_index, options.tracing_options);
-    let clock = Clock::start(options.timeout.as_deref())?;
+    let clock = Clock::start(&context.limits, options.timeout.as_deref())?;
     json(
         &clock.bounded(|bounds| {
             context.ledger.trace_call(&request, (at, index), &overrides, options, bounds)
@@ -89,7 +83,7 @@ fn block(
     run: impl FnOnce(GethDebugTracingOptions, &TraceBounds<'_>, &mut TraceSink<'_>) -> Result<(), TraceError>,
 ) -> Answer {
     let options = args.optional::<GethDebugTracingOptions>(1)?.unwrap_or_default();
-    let clock = Clock::start(options.timeout.as_deref())?;
+    let clock = Clock::start(&context.limits, options.timeout.as_deref())?;
     // Each trace is encoded and dropped before the next begins: the answer's bytes are all that adds up.
     let most = context.limits.response_bytes as usize;
     let mut rows = Rows { encoded: Vec::new(), left: most, most };
@@ -118,13 +112,18 @@ impl Rows {
 pub(in crate::rpc) struct Clock {
     started: Instant,
     limit: Duration,
+    recorded_bytes: usize,
 }
 
 impl Clock {
     /// `timeout` as the client wrote it.
-    pub(in crate::rpc) fn start(timeout: Option<&str>) -> Result<Self, Failure> {
-        let wanted = timeout.map_or(Ok(DEFAULT_TIMEOUT), go_duration)?;
-        Ok(Self { started: Instant::now(), limit: wanted.min(MAX_TIMEOUT) })
+    pub(in crate::rpc) fn start(limits: &RpcLimits, timeout: Option<&str>) -> Result<Self, Failure> {
+        let wanted = timeout.map_or(Ok(Duration::from_secs(limits.trace_s)), go_duration)?;
+        Ok(Self {
+            started: Instant::now(),
+            limit: wanted.min(Duration::from_secs(limits.trace_most_s)),
+            recorded_bytes: limits.trace_bytes as usize,
+        })
     }
 
     /// Runs within the time and bytes that a trace may take.
@@ -133,7 +132,7 @@ impl Clock {
         run: impl FnOnce(&TraceBounds<'_>) -> Result<T, TraceError>,
     ) -> Result<T, Failure> {
         let out_of_time = || self.started.elapsed() >= self.limit;
-        let bounds = TraceBounds { recorded_bytes: MAX_RECORDED, out_of_time: &out_of_time };
+        let bounds = TraceBounds { recorded_bytes: self.recorded_bytes, out_of_time: &out_of_time };
         run(&bounds).map_err(Failure::from)
     }
 }

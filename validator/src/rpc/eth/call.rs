@@ -11,8 +11,9 @@ use crate::rpc::{
 };
 use alloy_eips::eip2930::AccessList;
 use alloy_primitives::U64;
-use ledger::{AccessListOutcome, At, CallRequest, CallStatus, Overrides};
+use ledger::{AccessListOutcome, At, CallError, CallRequest, CallStatus, Overrides};
 use serde::Serialize;
+use std::time::Instant;
 
 pub(super) const METHODS: &[Method] = &[
     method("eth_call", 4, Run::Read(call)),
@@ -31,7 +32,7 @@ struct RpcAccessList {
 
 fn call(context: &Context, args: &Args) -> Answer {
     let (request, at, overrides) = arguments(context, args)?;
-    let outcome = context.ledger.call_with(&request, at, &overrides)?;
+    let outcome = in_time(context, |out| context.ledger.call_with(&request, at, &overrides, out))?;
     match outcome.status {
         CallStatus::Success => json(&outcome.output),
         CallStatus::Revert => Err(revert::failure(outcome.output)),
@@ -41,20 +42,34 @@ fn call(context: &Context, args: &Args) -> Answer {
 
 fn estimate_gas(context: &Context, args: &Args) -> Answer {
     let (request, at, overrides) = arguments(context, args)?;
-    json(&U64::from(context.ledger.estimate_gas_with(&request, at, &overrides)?))
+    let gas = in_time(context, |out| context.ledger.estimate_gas_with(&request, at, &overrides, out))?;
+    json(&U64::from(gas))
 }
 
 /// A message that fails still has a list; why it failed stands beside it.
 fn create_access_list(context: &Context, args: &Args) -> Answer {
     let (request, at, overrides) = arguments(context, args)?;
     let AccessListOutcome { list, gas_used, status } =
-        context.ledger.create_access_list(&request, at, &overrides)?;
+        in_time(context, |out| context.ledger.create_access_list(&request, at, &overrides, out))?;
     let error = match status {
         CallStatus::Success => None,
         CallStatus::Revert => Some("execution reverted".to_string()),
         CallStatus::Halt(reason) => Some(reason),
     };
     json(&RpcAccessList { access_list: list, error, gas_used: U64::from(gas_used) })
+}
+
+/// Runs a message as long as `evmTimeoutS` says, like go-ethereum's `rpc.evmtimeout`; without end when that is 0.
+fn in_time<T>(
+    context: &Context,
+    run: impl FnOnce(&dyn Fn() -> bool) -> Result<T, CallError>,
+) -> Result<T, Failure> {
+    let (started, limit) = (Instant::now(), context.limits.evm_timeout_s);
+    let out_of_time = || limit > 0 && started.elapsed().as_secs() >= limit;
+    run(&out_of_time).map_err(|error| match error {
+        CallError::OutOfTime => Failure::refused(format!("execution aborted (timeout = {limit}s)")),
+        error => error.into(),
+    })
 }
 
 /// Message, block, state overrides, block overrides.

@@ -11,6 +11,7 @@ use crate::{
         dispatch::client,
         error::Failure,
         format::{RpcHeader, RpcLog, RpcReceipt, RpcTransaction, place},
+        push::Backlog,
         server::Client,
     },
 };
@@ -26,10 +27,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// How long one message may wait for a client that reads nothing.
-const SEND_PATIENCE: Duration = Duration::from_secs(10);
-
-type Messages = Result<Vec<Box<RawValue>>, serde_json::Error>;
+/// Made one by one, as they are sent: those of a full block are too many to hold for every client.
+type Message = Result<Box<RawValue>, serde_json::Error>;
 
 /// What a client subscribed to.
 enum Kind {
@@ -89,13 +88,15 @@ async fn subscribe(
     };
     // Subscribed before the client learns its id, so that no block falls in between.
     let (heads, accepted) = (context.heads(), context.pool.subscribe_accepted());
+    let Some(backlog) = extensions.get::<Arc<Backlog>>() else { return Err("no connection".into()) };
     let Ok(sink) = pending.accept().await else { return Ok(()) };
+    let way = Way { sink: &sink, backlog, patience: Duration::from_secs(context.limits.push_s) };
     let ended = match kind {
-        Kind::NewHeads => forward(&sink, heads, new_head).await,
-        Kind::Logs(filter) => forward(&sink, heads, |block| logs(&filter, block)).await,
-        Kind::Pending { full } => forward(&sink, accepted, |tx| pending_transaction(tx, full)).await,
-        Kind::Receipts(wanted) => forward(&sink, heads, |block| receipts(&wanted, block)).await,
-        Kind::Syncing => forward_progress(&sink, &context).await,
+        Kind::NewHeads => forward(way, heads, |block| one(new_head(block))).await,
+        Kind::Logs(filter) => forward(way, heads, |block| logs(&filter, block)).await,
+        Kind::Pending { full } => forward(way, accepted, |tx| one(pending_transaction(tx, full))).await,
+        Kind::Receipts(wanted) => forward(way, heads, |block| receipts(&wanted, block).into_iter()).await,
+        Kind::Syncing => forward_progress(way, &context).await,
     };
     if ended.is_err()
         && let Some(client) = extensions.get::<Client>()
@@ -122,26 +123,45 @@ fn kind(args: &Args) -> Result<Kind, Failure> {
     }
 }
 
+/// How notifications reach a client.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    sink: &'a SubscriptionSink,
+    backlog: &'a Backlog,
+    patience: Duration,
+}
+
+impl Way<'_> {
+    /// Sends one; false when the client has left, an error when it does not keep up.
+    async fn send(&self, message: Box<RawValue>) -> Result<bool, SubscriptionError> {
+        let slow = tokio::select! {
+            () = self.sink.closed() => return Ok(false),
+            counted = self.backlog.add(message.get().len(), self.patience) => counted,
+        };
+        slow.map_err(|slow| slow.to_string())?;
+        if self.sink.send_timeout(SubscriptionMessage::from(message), self.patience).await.is_ok() {
+            return Ok(true);
+        }
+        if self.sink.is_closed() { Ok(false) } else { Err("client reads too slowly, subscribe again".into()) }
+    }
+}
+
 /// Sends what `messages` makes of each item until the client leaves, falls behind, or the node stops.
-async fn forward<T: Clone>(
-    sink: &SubscriptionSink,
+async fn forward<T: Clone, I: Iterator<Item = Message>>(
+    way: Way<'_>,
     mut items: broadcast::Receiver<T>,
-    messages: impl Fn(&T) -> Messages,
+    messages: impl Fn(&T) -> I,
 ) -> Result<(), SubscriptionError> {
     loop {
         let item = tokio::select! {
-            () = sink.closed() => return Ok(()),
+            () = way.sink.closed() => return Ok(()),
             item = items.recv() => item,
         };
         match item {
             Ok(item) => {
-                for message in messages(&item)? {
-                    if sink.send_timeout(SubscriptionMessage::from(message), SEND_PATIENCE).await.is_err() {
-                        return if sink.is_closed() {
-                            Ok(())
-                        } else {
-                            Err("client reads too slowly, subscribe again".into())
-                        };
+                for message in messages(&item) {
+                    if !way.send(message?).await? {
+                        return Ok(());
                     }
                 }
             }
@@ -154,12 +174,12 @@ async fn forward<T: Clone>(
 }
 
 /// Sends where the node stands, now and whenever that changes: progress while it is behind, then `false`.
-async fn forward_progress(sink: &SubscriptionSink, context: &Context) -> Result<(), SubscriptionError> {
+async fn forward_progress(way: Way<'_>, context: &Context) -> Result<(), SubscriptionError> {
     let mut told = None;
     let mut looks = tokio::time::interval(PROGRESS_EVERY);
     loop {
         tokio::select! {
-            () = sink.closed() => return Ok(()),
+            () = way.sink.closed() => return Ok(()),
             _ = looks.tick() => {}
         }
         let now = context.node.syncing();
@@ -171,12 +191,8 @@ async fn forward_progress(sink: &SubscriptionSink, context: &Context) -> Result<
             None => to_raw_value(&false)?,
             Some(progress) => to_raw_value(&SyncStatus { syncing: true, status: progress.into() })?,
         };
-        if sink.send_timeout(SubscriptionMessage::from(message), SEND_PATIENCE).await.is_err() {
-            return if sink.is_closed() {
-                Ok(())
-            } else {
-                Err("client reads too slowly, subscribe again".into())
-            };
+        if !way.send(message).await? {
+            return Ok(());
         }
     }
 }
@@ -187,35 +203,44 @@ struct SyncStatus {
     status: Progress,
 }
 
-fn one(value: &impl Serialize) -> Messages {
-    Ok(vec![to_raw_value(value)?])
+fn one(message: Message) -> std::iter::Once<Message> {
+    std::iter::once(message)
 }
 
-fn new_head(committed: &Arc<CommittedBlock>) -> Messages {
-    one(&RpcHeader::new(&committed.block.header, committed.hash))
+fn new_head(committed: &Arc<CommittedBlock>) -> Message {
+    to_raw_value(&RpcHeader::new(&committed.block.header, committed.hash))
 }
 
-fn logs(filter: &LogFilter, committed: &Arc<CommittedBlock>) -> Messages {
-    let mut messages = Vec::new();
-    let mut log_index = 0;
-    let rows = committed.receipts.iter().zip(committed.transaction_hashes.iter()).zip(0..);
-    for ((receipt, hash), index) in rows {
-        let place = place(&committed.block.header, committed.hash, index);
-        for log in receipt.logs() {
+fn logs<'a>(
+    filter: &'a LogFilter,
+    committed: &Arc<CommittedBlock>,
+) -> impl Iterator<Item = Message> + use<'a> {
+    let committed = Arc::clone(committed);
+    let (mut transaction, mut in_transaction, mut in_block) = (0, 0, 0);
+    std::iter::from_fn(move || {
+        loop {
+            let receipt = committed.receipts.get(transaction)?;
+            let Some(log) = receipt.logs().get(in_transaction) else {
+                (transaction, in_transaction) = (transaction + 1, 0);
+                continue;
+            };
+            let index = in_block;
+            (in_transaction, in_block) = (in_transaction + 1, in_block + 1);
             if filter.matches(log) {
-                messages.push(to_raw_value(&RpcLog::new(log, &place, *hash, log_index))?);
+                let hash = committed.transaction_hashes.get(transaction)?;
+                let place = place(&committed.block.header, committed.hash, transaction as u64);
+                return Some(to_raw_value(&RpcLog::new(log, &place, *hash, index)));
             }
-            log_index += 1;
         }
-    }
-    Ok(messages)
+    })
 }
 
-fn receipts(wanted: &BTreeSet<B256>, committed: &Arc<CommittedBlock>) -> Messages {
+/// One message, if any of the receipts is wanted.
+fn receipts(wanted: &BTreeSet<B256>, committed: &Arc<CommittedBlock>) -> Option<Message> {
     let CommittedBlock { block, hash, transaction_hashes, senders, receipts } = committed.as_ref();
     let is_wanted = |hash: &B256| wanted.is_empty() || wanted.contains(hash);
     if !transaction_hashes.iter().any(is_wanted) {
-        return Ok(Vec::new());
+        return None;
     }
     let rows = RpcReceipt::of_block(block, *hash, senders, receipts, None);
     let rows: Vec<_> = rows
@@ -224,10 +249,14 @@ fn receipts(wanted: &BTreeSet<B256>, committed: &Arc<CommittedBlock>) -> Message
         .filter(|(_, hash)| is_wanted(hash))
         .map(|(row, _)| row)
         .collect();
-    one(&rows)
+    Some(to_raw_value(&rows))
 }
 
-fn pending_transaction(accepted: &Accepted, full: bool) -> Messages {
+fn pending_transaction(accepted: &Accepted, full: bool) -> Message {
     let recovered = &accepted.recovered;
-    if full { one(&RpcTransaction::new(&recovered.tx, recovered.sender, None)) } else { one(&recovered.hash) }
+    if full {
+        to_raw_value(&RpcTransaction::new(&recovered.tx, recovered.sender, None))
+    } else {
+        to_raw_value(&recovered.hash)
+    }
 }

@@ -39,6 +39,9 @@ struct Shown {
     receipts: Vec<Box<RawValue>>,
     first_page: bool,
     last_page: bool,
+    /// Of transactions and receipts.
+    #[serde(skip)]
+    bytes: usize,
 }
 
 #[derive(Serialize)]
@@ -113,7 +116,8 @@ fn index(context: &Context) -> Result<&OtsIndex, Failure> {
 }
 
 fn show(context: &Context, found: &[Appearance], (first_page, last_page): (bool, bool)) -> Answer {
-    let mut shown = Shown { txs: Vec::new(), receipts: Vec::new(), first_page, last_page };
+    let most = context.limits.response_bytes as usize;
+    let mut shown = Shown { txs: Vec::new(), receipts: Vec::new(), first_page, last_page, bytes: 0 };
     for places in found.chunk_by(|one, next| one.block == next.block) {
         let Some(Appearance { block, .. }) = places.first() else { continue };
         let at = At::Number(*block);
@@ -122,6 +126,9 @@ fn show(context: &Context, found: &[Appearance], (first_page, last_page): (bool,
         let blob_price = context.ledger.blob_fees(&block.block.header).map(|fees| fees.price);
         for place in places.iter().take(MAX_OF_BLOCK) {
             shown.add(&block, &receipts, place.index as usize, blob_price)?;
+            if shown.bytes > most {
+                return Err(Failure::TooLarge { most });
+            }
         }
     }
     json(&shown)
@@ -150,11 +157,14 @@ impl Shown {
         };
         let place = place(&found.block.header, found.hash, position as u64);
         let before = Before::after(receipts.get(..position).unwrap_or_default());
-        self.txs.push(to_raw_value(&RpcTransaction::new(tx, *sender, Some(&place)))?);
-        self.receipts.push(to_raw_value(&TimedReceipt {
+        let shown = to_raw_value(&RpcTransaction::new(tx, *sender, Some(&place)))?;
+        let receipt = to_raw_value(&TimedReceipt {
             receipt: RpcReceipt::new(tx, *sender, &place, receipt, before, blob_price),
             timestamp: U64::from(found.block.header.timestamp),
-        })?);
+        })?;
+        self.bytes = self.bytes.saturating_add(shown.get().len() + receipt.get().len());
+        self.txs.push(shown);
+        self.receipts.push(receipt);
         Ok(())
     }
 }

@@ -61,7 +61,7 @@ fn contract_creator(context: &Context, args: &Args) -> Answer {
     // The whole block at once: one transaction after the other would run those before it again and again.
     let mut found = None;
     let options = GethDebugTracingOptions::call_tracer(CallConfig::default());
-    Clock::start(None)?.bounded(|bounds| {
+    Clock::start(&context.limits, None)?.bounded(|bounds| {
         context.ledger.trace_block(At::Number(number), options, bounds, &mut |hash, trace| {
             if let (None, GethTrace::CallTracer(frame)) = (&found, &trace) {
                 found = creator_in(frame, contract).map(|creator| Creator { hash, creator });

@@ -43,7 +43,7 @@ struct Operation {
 /// The frames of a transaction as a tree.
 fn frames(context: &Context, hash: TxHash) -> Result<CallFrame, Failure> {
     let options = GethDebugTracingOptions::call_tracer(CallConfig::default());
-    let clock = Clock::start(None)?;
+    let clock = Clock::start(&context.limits, None)?;
     match clock.bounded(|bounds| context.ledger.trace_transaction(hash, options, bounds))? {
         GethTrace::CallTracer(frame) => Ok(frame),
         other => {

@@ -6,7 +6,7 @@
 use super::{Client, Peer, Place, Port, http, patient::Doing};
 use crate::rpc::{
     calls::{Answered, Caller},
-    push::Push,
+    push::{Backlog, Push},
 };
 use ::http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,
@@ -41,14 +41,21 @@ use tokio_tungstenite::{
     tungstenite::{
         Error, Message,
         handshake::derive_accept_key,
-        protocol::{Role, WebSocketConfig},
+        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
     },
 };
+use tokio_util::sync::CancellationToken;
 
 /// How often a client is asked whether it is there.
 const PING: Duration = Duration::from_secs(30);
 /// How long nothing whole, not even an answer to a ping, may arrive; also the time for one message.
 const SILENCE: Duration = Duration::from_secs(90);
+
+/// How long a session that is told to close has for saying so.
+const PARTING: Duration = Duration::from_secs(1);
+/// Why it is closed.
+const GOING: (CloseCode, &str) = (CloseCode::Away, "node stops");
+const SLOW: (CloseCode, &str) = (CloseCode::Policy, "client reads too slowly, subscribe again");
 
 /// Bytes read and written at once.
 const BUFFER: usize = 8 << 10;
@@ -119,22 +126,30 @@ async fn serve(port: Arc<Port>, upgraded: Upgraded, client: Client, doing: Arc<D
     let (pushed, notifications) = mpsc::channel(port.limits.messages.max(1) as usize);
     let (replies, answers) = mpsc::channel(1);
     let (address, closed) = (client.address, client.closer.clone());
+    let (backlog, stop) = (Arc::new(port.calls.backlog()), port.stop.clone());
     let push = Push {
         sink: MethodSink::new_with_limit(pushed, port.limits.response_bytes),
         connection: ConnectionId(CONNECTIONS.fetch_add(1, Ordering::Relaxed)),
         bounded: BoundedSubscriptions::new(port.limits.subscriptions),
+        backlog: Arc::clone(&backlog),
     };
     let session = Arc::new(Session { port, client, push, doing });
     let outcome = tokio::select! {
-        () = closed.cancelled() => Ok(()),
+        () = cut(&closed) => Ok(()),
         outcome = read(session, receiver, replies) => outcome,
-        outcome = write(sender, answers, notifications) => outcome,
+        outcome = write(sender, answers, (notifications, &backlog), (&closed, &stop)) => outcome,
     };
     // Ends the session's subscriptions: their queue has no reader any more.
     closed.cancel();
     if let Err(error) = outcome {
         tracing::debug!(remote = %address, %error, "rpc: WebSocket ended");
     }
+}
+
+/// Ends a session that was told to close; one whose client reads nothing does not hear why.
+async fn cut(closed: &CancellationToken) {
+    closed.cancelled().await;
+    tokio::time::sleep(PARTING).await;
 }
 
 /// Takes messages over until the client leaves or goes silent. Calls that are not answered by then are given up.
@@ -175,11 +190,12 @@ async fn read(
     }
 }
 
-/// Sends answers and notifications, and asks now and then whether the client is there.
+/// Sends answers and notifications, asks now and then whether the client is there, and says why it is closed.
 async fn write(
     mut sender: SplitSink<Stream, Message>,
     mut answers: mpsc::Receiver<Answered>,
-    mut notifications: mpsc::Receiver<Box<RawValue>>,
+    (mut notifications, backlog): (mpsc::Receiver<Box<RawValue>>, &Backlog),
+    (closed, stop): (&CancellationToken, &CancellationToken),
 ) -> Result<(), Error> {
     let mut ping = interval(PING);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -194,7 +210,13 @@ async fn write(
                 }
             }
             Some(notification) = notifications.recv() => {
+                let bytes = notification.get().len();
                 sender.send(Message::text(String::from(Box::<str>::from(notification)))).await?;
+                backlog.wrote(bytes);
+            }
+            () = closed.cancelled() => {
+                let (code, reason) = if stop.is_cancelled() { GOING } else { SLOW };
+                return sender.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
             }
             _ = ping.tick() => sender.send(Message::Ping(Bytes::new())).await?,
         }
