@@ -121,22 +121,11 @@ impl Writer {
 
     /// The first block from `next` on that is here: a node that began with a snapshot has none before that.
     fn first(&self, next: u64) -> Result<u64, IndexError> {
-        let is_here = |block| {
-            let header = self.ledger.header(At::Number(block));
-            header
-                .map(|header| header.is_some())
-                .map_err(|error: LedgerError| IndexError::Chain { block, reason: error.to_string() })
-        };
-        let head = self.ledger.head().number;
-        if next > head || is_here(next)? {
-            return Ok(next);
+        match self.ledger.body(At::Number(next)) {
+            Ok(_) => Ok(next),
+            Err(LedgerError::HistoryPruned { earliest, .. }) => Ok(earliest.max(next)),
+            Err(error) => Err(IndexError::Chain { block: next, reason: error.to_string() }),
         }
-        let (mut missing, mut here) = (next, head);
-        while here - missing > 1 {
-            let middle = missing + (here - missing) / 2;
-            if is_here(middle)? { here = middle } else { missing = middle }
-        }
-        Ok(here)
     }
 }
 
