@@ -14,7 +14,7 @@ pub struct Options {
     pub unwritten_blocks: usize,
     /// Memory of what waits to be written in bytes, nearly. Default 64 MiB.
     pub unwritten_bytes: usize,
-    /// Page cache of the state file in bytes. Default 128 MiB.
+    /// Page cache of the state file in bytes. Default 64 MiB.
     pub state_cache_bytes: usize,
     /// Memory for state tries in bytes; what was touched lately stays. Default 192 MiB.
     pub trie_bytes: usize,
@@ -39,7 +39,7 @@ impl Default for Options {
             state_durable_every: 8,
             unwritten_blocks: 16,
             unwritten_bytes: 64 << 20,
-            state_cache_bytes: 128 << 20,
+            state_cache_bytes: 64 << 20,
             trie_bytes: 192 << 20,
             block_cache_bytes: 16 << 20,
             segment_blocks: SEGMENT_BLOCKS,

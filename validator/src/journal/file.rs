@@ -18,7 +18,7 @@ const MAGIC: &[u8; 8] = b"QRTVOTE2";
 const HEADER: usize = 8 + 32 + 32 + 1 + 8 + 4;
 /// With records up to here the file is rewritten without its decided heights. Until then they go where zeros were written
 /// before, so that making one durable moves nothing but its bytes: no new blocks, no journal of the file system.
-const ROTATE_AT: u64 = 1024 * 1024;
+const ROTATE_AT: u64 = 4 * 1024 * 1024;
 
 /// How a new journal begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -199,11 +199,11 @@ fn a_long_file_is_rewritten_without_decided_heights() {
     let mut journal = fresh(dir.path());
     let id = journal.id();
     for height in 1..=3 {
-        let payload = Bytes::from(vec![7; 400_000]);
+        let payload = Bytes::from(vec![7; 1_500_000]);
         journal.insert(Record { payload, ..vote(height, 0, 1) }).unwrap();
     }
     journal.prune(2).unwrap();
-    assert!(journal.length() < 500_000);
+    assert!(journal.length() < 2_000_000);
     assert_eq!(journal.insert(vote(4, 0, 1)), Ok(Inserted::New));
     drop(journal);
     let mut journal = reopen(dir.path());
@@ -336,7 +336,7 @@ fn records_go_into_room_that_was_made_before_and_beyond_it_when_it_is_used_up() 
     let room = fs::metadata(file(dir.path())).unwrap().len();
     journal.insert(vote(1, 0, 1)).unwrap();
     assert_eq!(fs::metadata(file(dir.path())).unwrap().len(), room);
-    let long = Record { payload: Bytes::from(vec![7; 2_000_000]), ..vote(2, 0, 2) };
+    let long = Record { payload: Bytes::from(vec![7; 5_000_000]), ..vote(2, 0, 2) };
     journal.insert(long.clone()).unwrap();
     journal.insert(vote(2, 1, 3)).unwrap();
     assert!(fs::metadata(file(dir.path())).unwrap().len() > room);
