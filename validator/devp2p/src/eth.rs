@@ -7,7 +7,7 @@ pub mod range;
 mod receipt;
 pub(crate) mod reply;
 pub mod status;
-mod transaction;
+pub(crate) mod transaction;
 
 pub use list::DecodeError;
 pub use message::{HeadersQuery, Message};

@@ -15,7 +15,7 @@ pub(crate) mod searches;
 use crate::PeerId;
 use crate::eth::{
     limits::MAX_TRANSACTIONS,
-    list::{DecodeError, list_with},
+    list::{DecodeError, list_with, whole},
 };
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_rlp::{BufMut, Decodable, Encodable, Header};
@@ -89,30 +89,26 @@ pub(crate) fn encode(told: &[PeerId], transactions: &[&Announced]) -> Vec<u8> {
 }
 
 /// Reads the message.
-pub fn decode(mut data: &[u8]) -> Result<Signed, DecodeError> {
-    let mut body = Header::decode_bytes(&mut data, true)?;
-    let names = Header::decode_bytes(&mut body, false)?.as_chunks();
-    if !names.1.is_empty() {
-        return Err(alloy_rlp::Error::UnexpectedLength.into());
-    }
-    if names.0.len() > MAX_TOLD {
-        return Err(DecodeError::TooMany { max: MAX_TOLD });
-    }
-    let transactions = list_with(&mut body, MAX_TRANSACTIONS, |buf| {
-        let mut body = Header::decode_bytes(buf, true)?;
-        let raw = Header::decode_bytes(&mut body, false)?;
-        let sender = Address::decode(&mut body)?;
-        if !body.is_empty() {
-            return Err(DecodeError::Trailing(body.len()));
+pub fn decode(data: &[u8]) -> Result<Signed, DecodeError> {
+    whole(data, |body| {
+        let names = Header::decode_bytes(body, false)?.as_chunks();
+        if !names.1.is_empty() {
+            return Err(alloy_rlp::Error::UnexpectedLength.into());
         }
-        Ok((Bytes::copy_from_slice(raw), sender))
-    })?;
-    let rest = body.len() + data.len();
-    if rest == 0 {
+        if names.0.len() > MAX_TOLD {
+            return Err(DecodeError::TooMany { max: MAX_TOLD });
+        }
+        let transactions = list_with(body, MAX_TRANSACTIONS, |buf| {
+            let mut body = Header::decode_bytes(buf, true)?;
+            let raw = Header::decode_bytes(&mut body, false)?;
+            let sender = Address::decode(&mut body)?;
+            if !body.is_empty() {
+                return Err(DecodeError::Trailing(body.len()));
+            }
+            Ok((Bytes::copy_from_slice(raw), sender))
+        })?;
         Ok(Signed { transactions, told: names.0.to_vec() })
-    } else {
-        Err(DecodeError::Trailing(rest))
-    }
+    })
 }
 
 #[cfg(test)]

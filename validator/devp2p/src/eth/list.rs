@@ -68,6 +68,19 @@ pub(crate) fn list<T: Decodable>(buf: &mut &[u8], max: usize) -> Result<Vec<T>, 
     list_with(buf, max, |b| Ok(T::decode(b)?))
 }
 
+/// Reads a message that is one list; bytes left in it or behind it are refused.
+pub(crate) fn whole<'a, T>(
+    mut data: &'a [u8],
+    read: impl FnOnce(&mut &'a [u8]) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    let mut body = Header::decode_bytes(&mut data, true)?;
+    let message = read(&mut body)?;
+    match body.len() + data.len() {
+        0 => Ok(message),
+        rest => Err(DecodeError::Trailing(rest)),
+    }
+}
+
 /// The next item with its RLP header, left undecoded.
 pub(crate) fn raw_item<'a>(buf: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
     let start = *buf;

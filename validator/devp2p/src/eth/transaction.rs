@@ -2,7 +2,7 @@
 
 use super::list::{DecodeError, raw_item};
 use alloy_primitives::Bytes;
-use alloy_rlp::{Encodable, Header};
+use alloy_rlp::{EMPTY_LIST_CODE, Encodable, Header};
 
 /// Highest transaction type known (EIP-7702).
 const LAST_TYPE: u8 = 0x04;
@@ -24,7 +24,7 @@ pub(crate) fn decode(buf: &mut &[u8]) -> Result<Bytes, DecodeError> {
 
 /// Appends one from its EIP-2718 bytes.
 pub(crate) fn encode(raw: &[u8], out: &mut Vec<u8>) {
-    if raw.first().is_some_and(|first| *first >= 0xc0) {
+    if is_legacy(raw) {
         out.extend_from_slice(raw);
     } else {
         raw.encode(out);
@@ -33,5 +33,10 @@ pub(crate) fn encode(raw: &[u8], out: &mut Vec<u8>) {
 
 /// Type byte of EIP-2718 bytes; 0 for legacy.
 pub(crate) fn kind(raw: &[u8]) -> u8 {
-    raw.first().copied().filter(|first| *first < 0xc0).unwrap_or(0)
+    raw.first().copied().filter(|_| !is_legacy(raw)).unwrap_or(0)
+}
+
+/// Whether these EIP-2718 bytes are a list, and so framed as they are.
+pub(crate) fn is_legacy(raw: &[u8]) -> bool {
+    raw.first().is_some_and(|first| *first >= EMPTY_LIST_CODE)
 }

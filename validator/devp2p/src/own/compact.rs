@@ -10,7 +10,10 @@
 //! beforehand. What is put together counts only if it has the payload's hash.
 
 use crate::{
-    eth::list::{DecodeError, list, list_with, raw_item},
+    eth::{
+        list::{DecodeError, list, list_with, raw_item, whole},
+        transaction::{encode, is_legacy},
+    },
     istanbul::{CONSENSUS_CODES, MAX_CONSENSUS_PAYLOAD},
     peers::seen::consensus_hash,
 };
@@ -88,26 +91,17 @@ impl Compact {
     }
 
     /// Reads the message.
-    pub fn decode(mut data: &[u8]) -> Result<Self, DecodeError> {
-        let mut body = Header::decode_bytes(&mut data, true)?;
-        let (code, hash) = (u8::decode(&mut body)?, B256::decode(&mut body)?);
-        let mut bytes =
-            || Ok::<_, DecodeError>(Bytes::copy_from_slice(Header::decode_bytes(&mut body, false)?));
-        let (before, after, ids) = (bytes()?, bytes()?, bytes()?);
-        let rest = body.len() + data.len();
-        if rest > 0 {
-            return Err(DecodeError::Trailing(rest));
+    pub fn decode(data: &[u8]) -> Result<Self, DecodeError> {
+        let compact = whole(data, |body| {
+            let (code, hash) = (u8::decode(body)?, B256::decode(body)?);
+            let (before, after, ids) = (byte_string(body)?, byte_string(body)?, byte_string(body)?);
+            Ok(Self { code, hash, before, after, ids })
+        })?;
+        if ![PROPOSAL, ROUND_CHANGE].contains(&compact.code) {
+            return Err(DecodeError::Id(compact.code));
         }
-        if ![PROPOSAL, ROUND_CHANGE].contains(&code) {
-            return Err(DecodeError::Id(code));
-        }
-        if ids.len() % ID != 0 {
-            return Err(alloy_rlp::Error::UnexpectedLength.into());
-        }
-        if ids.len() / ID > MAX_TRANSACTIONS {
-            return Err(DecodeError::TooMany { max: MAX_TRANSACTIONS });
-        }
-        Ok(Self { code, hash, before, after, ids })
+        check_ids(&compact.ids, MAX_TRANSACTIONS)?;
+        Ok(compact)
     }
 }
 
@@ -182,16 +176,11 @@ impl Partial {
         let mut payload = Vec::with_capacity(length);
         payload.extend_from_slice(before);
         for raw in transactions {
-            put(raw, &mut payload);
+            encode(raw, &mut payload);
         }
         payload.extend_from_slice(after);
         let got = consensus_hash(*code, &payload);
         if got == *hash { Ok((*code, payload.into())) } else { Err(Unlike::Hash { got, want: *hash }) }
-    }
-
-    /// The message it is made of.
-    pub fn into_compact(self) -> Compact {
-        self.compact
     }
 }
 
@@ -210,11 +199,8 @@ pub(crate) fn encode_wanted(hash: B256, places: &[u32]) -> Vec<u8> {
 }
 
 /// Reads the question: which payload, and which of its transactions.
-pub fn decode_wanted(mut data: &[u8]) -> Result<(B256, Vec<u32>), DecodeError> {
-    let mut body = Header::decode_bytes(&mut data, true)?;
-    let both = (B256::decode(&mut body)?, list(&mut body, MAX_WANTED)?);
-    let rest = body.len() + data.len();
-    if rest == 0 { Ok(both) } else { Err(DecodeError::Trailing(rest)) }
+pub fn decode_wanted(data: &[u8]) -> Result<(B256, Vec<u32>), DecodeError> {
+    whole(data, |body| Ok((B256::decode(body)?, list(body, MAX_WANTED)?)))
 }
 
 /// Data of the answer.
@@ -225,13 +211,20 @@ pub(crate) fn encode_given(hash: B256, transactions: &[Bytes]) -> Vec<u8> {
 }
 
 /// Reads the answer: of which payload, and EIP-2718 bytes.
-pub fn decode_given(mut data: &[u8]) -> Result<(B256, Vec<Bytes>), DecodeError> {
-    let mut body = Header::decode_bytes(&mut data, true)?;
-    let hash = B256::decode(&mut body)?;
-    let raw = |buf: &mut &[u8]| Ok(Bytes::copy_from_slice(Header::decode_bytes(buf, false)?));
-    let both = (hash, list_with(&mut body, MAX_WANTED, raw)?);
-    let rest = body.len() + data.len();
-    if rest == 0 { Ok(both) } else { Err(DecodeError::Trailing(rest)) }
+pub fn decode_given(data: &[u8]) -> Result<(B256, Vec<Bytes>), DecodeError> {
+    whole(data, |body| Ok((B256::decode(body)?, list_with(body, MAX_WANTED, byte_string)?)))
+}
+
+fn byte_string(buf: &mut &[u8]) -> Result<Bytes, DecodeError> {
+    Ok(Bytes::copy_from_slice(Header::decode_bytes(buf, false)?))
+}
+
+/// Short ids are whole, and at most so many.
+pub(super) fn check_ids(ids: &[u8], max: usize) -> Result<(), DecodeError> {
+    if !ids.len().is_multiple_of(ID) {
+        return Err(alloy_rlp::Error::UnexpectedLength.into());
+    }
+    if ids.len() / ID > max { Err(DecodeError::TooMany { max }) } else { Ok(()) }
 }
 
 fn both(hash: B256, list: &[u8]) -> Vec<u8> {
@@ -291,15 +284,6 @@ impl Key {
 /// Length of a transaction in a block's list.
 fn length(raw: &Bytes) -> usize {
     if is_legacy(raw) { raw.len() } else { raw.length() }
-}
-
-/// A legacy transaction is a list and stands there as it is, another one as a byte string.
-fn put(raw: &Bytes, out: &mut Vec<u8>) {
-    if is_legacy(raw) { out.extend_from_slice(raw) } else { raw.encode(out) }
-}
-
-fn is_legacy(raw: &[u8]) -> bool {
-    raw.first().is_some_and(|first| *first >= alloy_rlp::EMPTY_LIST_CODE)
 }
 
 /// EIP-2718 bytes of a block's transactions.

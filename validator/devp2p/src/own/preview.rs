@@ -4,7 +4,7 @@
 //! `[height, parent, timestamp, beneficiary, extra data, salt, short ids]`, id 4. Nothing follows from it but that a block is
 //! run that may come; short ids as in [`super::compact`], keyed by the salt.
 
-use super::compact::{ID, Key, Places};
+use super::compact::{ID, Key, Places, check_ids};
 use crate::eth::list::DecodeError;
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_rlp::{Decodable, RlpDecodable, RlpEncodable};
@@ -71,12 +71,7 @@ impl Preview {
         if !data.is_empty() {
             return Err(DecodeError::Trailing(data.len()));
         }
-        if preview.ids.len() % ID != 0 {
-            return Err(alloy_rlp::Error::UnexpectedLength.into());
-        }
-        if preview.ids.len() / ID > MAX_TRANSACTIONS {
-            return Err(DecodeError::TooMany { max: MAX_TRANSACTIONS });
-        }
+        check_ids(&preview.ids, MAX_TRANSACTIONS)?;
         Ok(preview)
     }
 }

@@ -8,6 +8,7 @@ use crate::rpc::{
     error::Failure,
     format::{RpcBlock, RpcHeader, RpcReceipt, RpcUncle},
 };
+use alloy_consensus::Header;
 use alloy_primitives::{U64, U256};
 use chain::genesis::Engine;
 use ledger::{At, StoredBlock};
@@ -55,6 +56,11 @@ pub(in crate::rpc) fn total_difficulty(context: &Context, number: u64) -> Option
     is_qbft.then(|| context.ledger.total_difficulty(number))
 }
 
+/// What a unit of blob gas cost in the block; none where there are no blobs.
+pub(in crate::rpc) fn blob_price(context: &Context, header: &Header) -> Option<u128> {
+    context.ledger.blob_fees(header).map(|fees| fees.price)
+}
+
 fn header_by_number(context: &Context, args: &Args) -> Answer {
     header(context, args.required::<BlockId>(0)?.at(context))
 }
@@ -83,7 +89,7 @@ fn receipts(context: &Context, args: &Args) -> Answer {
     let at = args.required::<BlockId>(0)?.at(context);
     let Some(found) = find(context, at)? else { return json(&None::<()>) };
     let receipts = context.ledger.receipts(At::Number(found.block.header.number))?.unwrap_or_default();
-    let blob_price = context.ledger.blob_fees(&found.block.header).map(|fees| fees.price);
+    let blob_price = blob_price(context, &found.block.header);
     json(&RpcReceipt::of_block(&found.block, found.hash, &found.senders, &receipts, blob_price))
 }
 

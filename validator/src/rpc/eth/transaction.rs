@@ -65,18 +65,11 @@ fn receipt(context: &Context, args: &Args) -> Answer {
     let at = At::Number(found.block_number);
     let receipts = context.ledger.receipts(at)?.unwrap_or_default();
     let header = if found.tx.is_eip4844() { context.ledger.header(at)? } else { None };
-    let blobs = header.and_then(|header| context.ledger.blob_fees(&header));
+    let blob_price = header.and_then(|header| block::blob_price(context, &header));
     let position = usize::try_from(found.index).unwrap_or(usize::MAX);
     let receipt = receipts.get(position).map(|receipt| {
         let before = Before::after(receipts.get(..position).unwrap_or_default());
-        RpcReceipt::new(
-            &found.tx,
-            found.sender,
-            &place_of(&found),
-            receipt,
-            before,
-            blobs.map(|fees| fees.price),
-        )
+        RpcReceipt::new(&found.tx, found.sender, &place_of(&found), receipt, before, blob_price)
     });
     json(&receipt)
 }

@@ -6,7 +6,7 @@ use crate::rpc::{
     context::Context,
     dispatch::{Answer, Method, Run, json, method},
     error::Failure,
-    eth::block::{find, total_difficulty},
+    eth::block::{blob_price, find, total_difficulty},
     format::{RpcBlock, RpcReceipt},
 };
 use alloy_consensus::Transaction;
@@ -111,7 +111,8 @@ fn transactions(context: &Context, args: &Args) -> Answer {
         *rows = rows.drain(range.clone()).map(short_input).collect();
     }
     let receipts = context.ledger.receipts(At::Number(found.block.header.number))?.unwrap_or_default();
-    let receipts = RpcReceipt::of_block(&found.block, found.hash, &found.senders, &receipts, None);
+    let price = blob_price(context, &found.block.header);
+    let receipts = RpcReceipt::of_block(&found.block, found.hash, &found.senders, &receipts, price);
     let timestamp = U64::from(found.block.header.timestamp);
     let row = |receipt: &RpcReceipt| {
         let mut row = object(receipt)?;

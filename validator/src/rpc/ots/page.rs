@@ -7,7 +7,7 @@ use crate::{
         context::Context,
         dispatch::{Answer, Method, Run, json, method},
         error::Failure,
-        eth::block::find,
+        eth::block::{blob_price, find},
         format::{Before, RpcReceipt, RpcTransaction, place},
     },
 };
@@ -123,7 +123,7 @@ fn show(context: &Context, found: &[Appearance], (first_page, last_page): (bool,
         let at = At::Number(*block);
         let Some(block) = find(context, at)? else { continue };
         let receipts = context.ledger.receipts(at)?.unwrap_or_default();
-        let blob_price = context.ledger.blob_fees(&block.block.header).map(|fees| fees.price);
+        let blob_price = blob_price(context, &block.block.header);
         for place in places.iter().take(MAX_OF_BLOCK) {
             shown.add(&block, &receipts, place.index as usize, blob_price)?;
             if shown.bytes > most {
