@@ -5,6 +5,7 @@ use crate::{
     context::Context,
     endpoints::{self, Listed},
     metrics::Metrics,
+    node_pool::Served,
     nodes::Nodes,
     reconcile::{consortium, fleet, on_error},
 };
@@ -60,6 +61,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         node_image: args.node_image.clone(),
         access: args.network_access(),
         listed: Listed::awaited(args.namespaces.len().max(1)),
+        agent_pools: Served::default(),
         metrics: Metrics::new(),
         client: client.clone(),
     });

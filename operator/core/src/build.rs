@@ -4,6 +4,7 @@ mod config;
 mod genesis;
 mod network_info;
 mod network_policy;
+mod placement;
 mod pod;
 mod pod_disruption_budget;
 mod secret;
