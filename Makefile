@@ -102,9 +102,10 @@ model: ## every state of 4 seats, 2 rounds, 1 liar, 1 crash, by the real core (F
 	@cargo run --quiet --locked --release -p qbft-sim --bin model -- $(if $(FULL),--full)
 fuzz: ## the protocol step and every decoder of bytes from outside (list: fuzz/src/lib.rs), SECONDS=5 each (TARGET=… for one)
 	@build/fuzz $(SECONDS) $(TARGET)
-operator-test: ## operator against a real API server
+operator-test: ## operator against a real API server, with the rights of the chart; ends with granted= unused=0 refused=0
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
-	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
+	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored && \
+	  build/rbac-audit target/api-operator/audit*.log
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 clients: ## ethers, viem, cast, forge, web3.py, ethclient and alloy against live nodes (CLIENTS="node python go rust" for some)

@@ -6,6 +6,7 @@ mod crash;
 mod deletion;
 mod objects;
 mod readiness;
+mod rights;
 mod seats;
 
 use operator_trials::world::World;

@@ -10,4 +10,5 @@
 
 pub mod fake_network;
 pub mod proxy;
+pub mod rights;
 pub mod world;
