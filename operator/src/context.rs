@@ -1,6 +1,6 @@
 //! What every pass needs.
 
-use crate::{endpoints::Listed, metrics::Metrics, nodes::Nodes};
+use crate::{endpoints::Listed, metrics::Metrics, node_pool::Served, nodes::Nodes};
 use kube::{
     Api, Client, Resource,
     core::NamespaceResourceScope,
@@ -20,6 +20,8 @@ pub(crate) struct Context {
     pub(crate) node_image: String,
     /// What has been listed, for `/readyz`.
     pub(crate) listed: Listed,
+    /// Versions of Azure Service Operator's kind.
+    pub(crate) agent_pools: Served,
     /// Counters.
     pub(crate) metrics: Metrics,
 }

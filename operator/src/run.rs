@@ -5,6 +5,7 @@ use crate::{
     context::Context,
     endpoints::{self, Listed},
     metrics::Metrics,
+    node_pool::Served,
     nodes::Nodes,
     reconcile::{consortium, fleet, on_error},
 };
@@ -58,6 +59,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         nodes: Nodes::new().context("HTTP client")?,
         node_image: args.node_image.clone(),
         listed: Listed::default(),
+        agent_pools: Served::default(),
         metrics: Metrics::new(),
         client: client.clone(),
     });

@@ -3,6 +3,7 @@
 mod config;
 mod genesis;
 mod network_info;
+mod placement;
 mod pod;
 mod pod_disruption_budget;
 mod secret;

@@ -9,6 +9,7 @@ use operator_core::{
     genesis::{self, StoredGenesis},
     keys::Key,
     names::NodeName,
+    node_pool,
     observed::{FleetObserved, NodeObserved, PeerNode, SecretState, StoredKey},
     plan,
     validate::{self, ValidFleet},
@@ -109,6 +110,28 @@ fn the_example_fleet_becomes_exactly_these_objects() {
 fn a_fleet_with_every_field_set_becomes_exactly_these_objects() {
     let fleet = fleet("tests/golden/full.input.yaml");
     assert_golden("full.yaml", &fleet_objects(&fleet, &observed(&fleet, true)));
+}
+
+#[test]
+fn a_fleet_that_requires_hosts_of_its_own_and_makes_its_pool_becomes_exactly_these_objects() {
+    let fleet = fleet("tests/golden/pool.input.yaml");
+    let pool = fleet.node_pool.clone().expect("a pool");
+    let served = ["v1api20250801".to_owned(), "v20260501".to_owned(), "v20260501storage".to_owned()];
+    let around = node_pool::Surroundings {
+        served: Some(&served),
+        found: None,
+        neighbours: &[],
+        pods: fleet.replicas,
+        running: false,
+        may_shrink: false,
+    };
+    let planned = node_pool::plan(&fleet, &pool, pool.made().expect("made"), &around);
+    let set = fleet_objects(&fleet, &observed(&fleet, false)).pop().expect("a StatefulSet");
+    let scheduling = ["nodeSelector", "tolerations", "affinity", "topologySpreadConstraints"];
+    let pod = &set["spec"]["template"]["spec"];
+    let scheduling: serde_json::Map<_, _> =
+        scheduling.map(|field| (field.to_owned(), pod[field].clone())).into_iter().collect();
+    assert_golden("pool.yaml", &[planned.apply.expect("an object"), value(&scheduling)]);
 }
 
 #[test]
