@@ -1,4 +1,4 @@
-use crate::world::World;
+use crate::world;
 use kube::api::{Patch, PatchParams};
 use operator_core::api::{Consortium, Validator};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn validator(change: impl FnOnce(&mut Value)) -> Value {
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
 async fn a_bad_manifest_is_refused_at_admission_with_its_field_named() {
-    let world = World::new("bad").await;
+    let world = world("bad").await;
     let join = json!({ "networkInfo": { "configMapRef": { "name": "x" } }, "genesisHash": format!("0x{}", "0".repeat(64)) });
     let table: Vec<(Value, &[&str])> = vec![
         (consortium(|m| m["spec"]["create"]["blockTime"] = json!("2s")), &["spec.create.blockTime"]),
@@ -85,7 +85,7 @@ async fn a_bad_manifest_is_refused_at_admission_with_its_field_named() {
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
 async fn an_immutable_field_is_not_edited_added_or_removed_but_a_pin_may_be_set_once() {
-    let world = World::new("immutable").await;
+    let world = world("immutable").await;
     world.example("consortium.yaml").await;
     world.example("validator.yaml").await;
     let pin =

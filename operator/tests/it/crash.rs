@@ -1,4 +1,4 @@
-use crate::{proxy::Proxy, world::World};
+use crate::world;
 use futures::StreamExt;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
@@ -6,6 +6,7 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 use kube::{Resource, ResourceExt, api::ListParams, core::NamespaceResourceScope};
+use operator_trials::{proxy::Proxy, world::World};
 use std::{collections::BTreeSet, fmt::Debug};
 
 /// Operators that run at once.
@@ -58,7 +59,7 @@ async fn examples(world: &World) {
 }
 
 async fn dies_after(k: usize, whole: &Objects) {
-    let mut world = World::new(&format!("crash{k}")).await;
+    let mut world = world(&format!("crash{k}")).await;
     let (proxy, kubeconfig) = Proxy::start(&world, k).await;
     world.start_through(&kubeconfig);
     examples(&world).await;
@@ -83,7 +84,7 @@ async fn dies_after(k: usize, whole: &Objects) {
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
 async fn an_operator_that_dies_behind_any_write_of_the_creation_ends_with_the_same_objects_and_keys() {
-    let mut world = World::new("crash0").await;
+    let mut world = world("crash0").await;
     let (proxy, kubeconfig) = Proxy::start(&world, usize::MAX).await;
     world.start_through(&kubeconfig);
     examples(&world).await;

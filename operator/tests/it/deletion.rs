@@ -1,4 +1,4 @@
-use crate::world::{World, delete_and_wait};
+use crate::world;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{PersistentVolumeClaim, Secret},
@@ -8,10 +8,11 @@ use operator_core::{
     api::{Consortium, Validator},
     names::SKIP_UNSEAT,
 };
+use operator_trials::world::{World, delete_and_wait};
 use serde_json::json;
 
 async fn running(test: &str) -> World {
-    let mut world = World::new(test).await;
+    let mut world = world(test).await;
     world.start();
     world.example("consortium.yaml").await;
     world.example("validator.yaml").await;

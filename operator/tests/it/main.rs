@@ -4,9 +4,13 @@
 mod bad_manifests;
 mod crash;
 mod deletion;
-mod fake_network;
 mod objects;
-mod proxy;
 mod readiness;
 mod seats;
-mod world;
+
+use operator_trials::world::World;
+
+/// A fresh namespace with this package's operator, not yet started.
+async fn world(test: &str) -> World {
+    World::new(test, env!("CARGO_BIN_EXE_quorate-operator")).await
+}

@@ -1,4 +1,4 @@
-use crate::world::World;
+use crate::world;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount},
@@ -8,10 +8,11 @@ use kube::{
     ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams},
 };
+use operator_trials::world::World;
 use serde_json::json;
 
 async fn applied(test: &str) -> World {
-    let mut world = World::new(test).await;
+    let mut world = world(test).await;
     world.start();
     world.example("consortium.yaml").await;
     world.example("validator.yaml").await;

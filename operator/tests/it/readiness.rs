@@ -1,4 +1,5 @@
-use crate::{proxy, world::World};
+use crate::world;
+use operator_trials::proxy;
 use reqwest::StatusCode;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -6,7 +7,7 @@ use tokio::net::TcpStream;
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
 async fn an_operator_is_ready_only_once_it_has_listed_what_it_is_for() {
-    let mut world = World::new("readiness").await;
+    let mut world = world("readiness").await;
     // Port 1 answers nobody: the operator lives and lists nothing.
     let nowhere = proxy::kubeconfig(&world, "http://127.0.0.1:1");
     world.start_through(&nowhere);
@@ -20,7 +21,7 @@ async fn an_operator_is_ready_only_once_it_has_listed_what_it_is_for() {
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
 async fn silent_connections_are_closed_and_do_not_keep_the_probes_out() {
-    let mut world = World::new("silent").await;
+    let mut world = world("silent").await;
     world.start();
     world.until("livez", || async { (world.probe("livez").await? == StatusCode::OK).then_some(()) }).await;
     let silent: Vec<TcpStream> = futures::future::try_join_all((0..40).map(|_| world.connect()))

@@ -1,13 +1,14 @@
-use crate::{
-    fake_network::FakeNetwork,
-    world::{World, delete_and_wait},
-};
+use crate::world;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{ConfigMap, PersistentVolumeClaim, Secret},
 };
 use kube::{ResourceExt, api::ListParams};
 use operator_core::api::{Validator, conditions::ConditionStatus, validator::Phase};
+use operator_trials::{
+    fake_network::FakeNetwork,
+    world::{World, delete_and_wait},
+};
 
 async fn validating(world: &World, count: usize) {
     world
@@ -22,7 +23,7 @@ async fn validating(world: &World, count: usize) {
 }
 
 async fn live(test: &str, net: u8) -> (World, FakeNetwork) {
-    let mut world = World::new(test).await;
+    let mut world = world(test).await;
     world.start();
     world.example("consortium.yaml").await;
     world.example("validator.yaml").await;

@@ -1,5 +1,4 @@
-//! A namespace of its own with an operator process of its own, on the API server that `QUORATE_API_KUBECONFIG` names or
-//! that `e2e/cluster/api-up` starts.
+//! A namespace of its own with an operator process of its own.
 
 use k8s_openapi::{
     api::core::v1::{ConfigMap, Namespace, Secret},
@@ -19,6 +18,7 @@ use std::{
     sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
+use tempfile::TempDir;
 
 /// A test that needs it all is broken, not slow.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -26,17 +26,24 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Every operator of this process listens on a port of its own.
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
-pub(crate) struct World {
-    pub(crate) client: Client,
-    pub(crate) namespace: String,
-    pub(crate) http: reqwest::Client,
+/// A namespace, and the operator that works in it alone.
+pub struct World {
+    /// The API server.
+    pub client: Client,
+    /// Name of the namespace.
+    pub namespace: String,
+    /// Client for the operator's own endpoints.
+    pub http: reqwest::Client,
+    /// Files that live as long as the world.
+    pub(crate) scratch: TempDir,
+    program: PathBuf,
     listen: String,
     kubeconfig: PathBuf,
     operator: Option<Child>,
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 fn kubeconfig() -> PathBuf {
@@ -53,8 +60,8 @@ fn kubeconfig() -> PathBuf {
 }
 
 impl World {
-    /// A fresh namespace and the CRDs; no operator yet.
-    pub(crate) async fn new(test: &str) -> Self {
+    /// A fresh namespace and the CRDs; no operator yet. `program` is the operator's binary.
+    pub async fn new(test: &str, program: impl Into<PathBuf>) -> Self {
         let kubeconfig = kubeconfig();
         let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
         let config =
@@ -69,6 +76,8 @@ impl World {
             client,
             namespace,
             http: reqwest::Client::builder().timeout(PATIENCE).build().expect("a client"),
+            scratch: tempfile::tempdir().expect("a folder"),
+            program: program.into(),
             listen: format!("127.0.0.1:{port}"),
             kubeconfig,
             operator: None,
@@ -97,13 +106,13 @@ impl World {
     }
 
     /// Starts the operator for this namespace only.
-    pub(crate) fn start(&mut self) {
+    pub fn start(&mut self) {
         self.start_through(&self.kubeconfig.clone());
     }
 
     /// The same, by way of another kubeconfig.
-    pub(crate) fn start_through(&mut self, kubeconfig: &Path) {
-        let child = Command::new(env!("CARGO_BIN_EXE_quorate-operator"))
+    pub fn start_through(&mut self, kubeconfig: &Path) {
+        let child = Command::new(&self.program)
             .env("KUBECONFIG", kubeconfig)
             .args([
                 "--namespace",
@@ -119,7 +128,7 @@ impl World {
     }
 
     /// SIGKILL: nothing is said to anybody.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(mut operator) = self.operator.take() {
             operator.kill().expect("killed");
             operator.wait().expect("ended");
@@ -127,16 +136,17 @@ impl World {
     }
 
     /// What one of the operator's own endpoints answers.
-    pub(crate) async fn probe(&self, endpoint: &str) -> Option<reqwest::StatusCode> {
+    pub async fn probe(&self, endpoint: &str) -> Option<reqwest::StatusCode> {
         Some(self.http.get(format!("http://{}/{endpoint}", self.listen)).send().await.ok()?.status())
     }
 
     /// A connection to the operator over which nothing is said yet.
-    pub(crate) async fn connect(&self) -> std::io::Result<tokio::net::TcpStream> {
+    pub async fn connect(&self) -> std::io::Result<tokio::net::TcpStream> {
         tokio::net::TcpStream::connect(&self.listen).await
     }
 
-    pub(crate) fn api<K>(&self) -> Api<K>
+    /// Objects of one kind in this namespace.
+    pub fn api<K>(&self) -> Api<K>
     where
         K: kube::Resource<Scope = NamespaceResourceScope>,
         K::DynamicType: Default,
@@ -145,7 +155,7 @@ impl World {
     }
 
     /// Waits until `found` says something.
-    pub(crate) async fn until<T, F>(&self, what: &str, mut found: impl FnMut() -> F) -> T
+    pub async fn until<T, F>(&self, what: &str, mut found: impl FnMut() -> F) -> T
     where
         F: Future<Output = Option<T>>,
     {
@@ -160,7 +170,7 @@ impl World {
     }
 
     /// Applies an example manifest in this namespace.
-    pub(crate) async fn example(&self, file: &str) {
+    pub async fn example(&self, file: &str) {
         let text = std::fs::read_to_string(root().join("examples").join(file)).expect("the example");
         let mut manifest: Value = serde_saphyr::from_str(&text).expect("YAML");
         manifest["metadata"]["namespace"] = json!(self.namespace);
@@ -168,7 +178,7 @@ impl World {
     }
 
     /// Applies a manifest as `kubectl apply --server-side` does, unknown fields refused.
-    pub(crate) async fn apply(&self, manifest: &Value) -> Result<(), kube::Error> {
+    pub async fn apply(&self, manifest: &Value) -> Result<(), kube::Error> {
         let params = PatchParams::apply("user").validation_strict();
         let name = manifest["metadata"]["name"].as_str().expect("a name");
         match manifest["kind"].as_str() {
@@ -179,22 +189,25 @@ impl World {
         }
     }
 
-    pub(crate) async fn replicas(&self, replicas: i32) {
+    /// Scales the example's fleet by its scale subresource.
+    pub async fn replicas(&self, replicas: i32) {
         let patch = json!({ "spec": { "replicas": replicas } });
         let api = self.api::<Validator>();
         api.patch_scale("bank-a", &PatchParams::default(), &Patch::Merge(&patch)).await.expect("scaled");
     }
 
-    pub(crate) async fn fleet(&self) -> Validator {
+    /// The example's fleet.
+    pub async fn fleet(&self) -> Validator {
         self.api::<Validator>().get("bank-a").await.expect("the Validator")
     }
 
-    pub(crate) async fn consortium(&self) -> Consortium {
+    /// The example's network.
+    pub async fn consortium(&self) -> Consortium {
         self.api::<Consortium>().get("trade-finance").await.expect("the Consortium")
     }
 
     /// Names and data of all Secrets, and the genesis.
-    pub(crate) async fn treasure(&self) -> (Vec<(String, Value)>, Option<Value>) {
+    pub async fn treasure(&self) -> (Vec<(String, Value)>, Option<Value>) {
         let secrets = self.api::<Secret>().list(&kube::api::ListParams::default()).await.expect("Secrets");
         let secrets = secrets.items.iter().map(|secret| (secret.name_any(), json!(secret.data))).collect();
         let genesis = self.api::<ConfigMap>().get_opt("trade-finance-genesis").await.expect("read");
@@ -202,7 +215,7 @@ impl World {
     }
 
     /// The operator's own counter.
-    pub(crate) async fn counter(&self, line: &str) -> Option<u64> {
+    pub async fn counter(&self, line: &str) -> Option<u64> {
         let text =
             self.http.get(format!("http://{}/metrics", self.listen)).send().await.ok()?.text().await.ok()?;
         let sum = text
@@ -213,7 +226,7 @@ impl World {
     }
 
     /// Touches both objects twice, and waits each time until both have been passed over.
-    pub(crate) async fn two_more_passes(&self) {
+    pub async fn two_more_passes(&self) {
         for touch in ["once", "twice"] {
             for kind in ["Consortium", "Validator"] {
                 let line = format!("quorate_operator_reconciles_total{{kind=\"{kind}\"");
@@ -243,7 +256,7 @@ impl Drop for World {
 }
 
 /// Deletes an object and waits until it is gone.
-pub(crate) async fn delete_and_wait<K>(world: &World, name: &str)
+pub async fn delete_and_wait<K>(world: &World, name: &str)
 where
     K: kube::Resource<Scope = NamespaceResourceScope> + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
     K::DynamicType: Default,

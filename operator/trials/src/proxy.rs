@@ -12,7 +12,7 @@ use axum::{
 use kube::Client;
 use serde_json::json;
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -23,17 +23,18 @@ use tokio::sync::Notify;
 /// No object of the operator comes near it.
 const LARGEST: usize = 4 << 20;
 
-pub(crate) struct Proxy {
+/// Between one operator and the API server.
+pub struct Proxy {
     client: Client,
     allowed: usize,
     seen: AtomicUsize,
     /// Told once the last write that is let through has been made.
-    pub(crate) over: Notify,
+    pub over: Notify,
 }
 
 impl Proxy {
     /// Serves on a free port; returns the kubeconfig that leads there.
-    pub(crate) async fn start(world: &World, allowed: usize) -> (Arc<Self>, PathBuf) {
+    pub async fn start(world: &World, allowed: usize) -> (Arc<Self>, PathBuf) {
         let client = world.client.clone();
         let proxy = Arc::new(Self { client, allowed, seen: AtomicUsize::new(0), over: Notify::new() });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -44,7 +45,7 @@ impl Proxy {
     }
 
     /// Writes asked for so far.
-    pub(crate) fn writes(&self) -> usize {
+    pub fn writes(&self) -> usize {
         self.seen.load(Ordering::SeqCst)
     }
 
@@ -84,14 +85,14 @@ fn refuse(status: StatusCode, why: &str) -> Response {
 }
 
 /// A kubeconfig of its own: no credentials, since the proxy has them.
-pub(crate) fn kubeconfig(world: &World, server: &str) -> PathBuf {
+pub fn kubeconfig(world: &World, server: &str) -> PathBuf {
     let text = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "proxy",
         "clusters": [{ "name": "proxy", "cluster": { "server": server } }],
         "users": [{ "name": "proxy", "user": {} }],
         "contexts": [{ "name": "proxy", "context": { "cluster": "proxy", "user": "proxy" } }],
     });
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.kubeconfig", world.namespace));
+    let path = world.scratch.path().join("proxy.kubeconfig");
     std::fs::write(&path, text.to_string()).expect("written");
     path
 }

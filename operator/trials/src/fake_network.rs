@@ -29,20 +29,26 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+/// The chain that all nodes show.
 #[derive(Default)]
-pub(crate) struct State {
-    pub(crate) seats: Vec<Address>,
-    pub(crate) most_seats: usize,
-    pub(crate) least_seats: usize,
-    genesis_hash: B256,
-    admin: Address,
-    operator: Address,
+pub struct State {
+    /// Identities in the validator set.
+    pub seats: Vec<Address>,
+    /// Most of them that there have been.
+    pub most_seats: usize,
+    /// Fewest of them after a transaction.
+    pub least_seats: usize,
+    pub(crate) genesis_hash: B256,
+    pub(crate) admin: Address,
+    pub(crate) operator: Address,
     nonce: u64,
-    height: u64,
+    pub(crate) height: u64,
 }
 
-pub(crate) struct FakeNetwork {
-    pub(crate) state: Arc<Mutex<State>>,
+/// Nodes of one namespace.
+pub struct FakeNetwork {
+    /// What they answer from.
+    pub state: Arc<Mutex<State>>,
     /// Third part of every address, so that tests do not meet.
     net: u8,
     started: BTreeMap<String, u8>,
@@ -58,7 +64,8 @@ fn annotation<T: std::str::FromStr>(secret: &Secret, key: &str) -> T {
 }
 
 impl FakeNetwork {
-    pub(crate) async fn new(world: &World, net: u8) -> Self {
+    /// Waits for the genesis; no node yet. They answer on 127.1.`net`.1 and following.
+    pub async fn new(world: &World, net: u8) -> Self {
         let status = world
             .until("a genesis", || async {
                 world.consortium().await.status.filter(|status| status.genesis_hash.is_some())
@@ -77,7 +84,7 @@ impl FakeNetwork {
     }
 
     /// Plays the kubelet once: a ready pod for every StatefulSet, none without one.
-    pub(crate) async fn kubelet(&mut self, world: &World, first_seats: bool) {
+    pub async fn kubelet(&mut self, world: &World, first_seats: bool) {
         let sets = world.api::<StatefulSet>().list(&ListParams::default()).await.expect("StatefulSets");
         let pods = world.api::<Pod>();
         for set in &sets.items {
@@ -128,7 +135,7 @@ impl FakeNetwork {
     }
 }
 
-fn document(state: &Mutex<State>, address: Address) -> NodeStatus {
+pub(crate) fn document(state: &Mutex<State>, address: Address) -> NodeStatus {
     let state = state.lock().expect("lock");
     let (now_ms, number) = (now_ms(), state.height);
     let seated = state.seats.contains(&address);
@@ -165,7 +172,7 @@ fn document(state: &Mutex<State>, address: Address) -> NodeStatus {
     }
 }
 
-fn answer(state: &Mutex<State>, request: &Value) -> Value {
+pub(crate) fn answer(state: &Mutex<State>, request: &Value) -> Value {
     let mut state = state.lock().expect("lock");
     let result = match request["method"].as_str() {
         Some("eth_getTransactionCount") => json!(format!("{:#x}", state.nonce)),
