@@ -133,6 +133,12 @@ impl World {
         client(&self.kubeconfig).await
     }
 
+    /// The kubeconfig of its API server, with the operator's own credentials.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// Starts the operator for this namespace only.
     pub fn start(&mut self) {
         self.start_through(&self.kubeconfig.clone());
