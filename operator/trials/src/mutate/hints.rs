@@ -52,8 +52,9 @@ const TABLE: &[(&str, Hint)] = &[
 ];
 
 /// What is known about a field, in the table's order.
-pub fn of(field: &Field) -> impl Iterator<Item = Hint> {
-    at(&field.name())
+#[must_use]
+pub fn of(field: &Field) -> Vec<Hint> {
+    at(&field.name()).collect()
 }
 
 /// The same, by name.

@@ -11,7 +11,7 @@ use super::{
     report,
     stage::Arena,
     tap::{Plant, Tap},
-    trial::{Ready, Tried, TrialError},
+    trial::{Ready, Tried},
 };
 use crate::world::World;
 use serde_json::Value;

@@ -147,7 +147,7 @@ impl Ready {
         if different.is_empty() {
             return Ok(true);
         }
-        let one_way = hints::of(&mutation.field).any(|hint| matches!(hint, Hint::OneWay(_)));
+        let one_way = hints::of(&mutation.field).iter().any(|hint| matches!(hint, Hint::OneWay(_)));
         if !one_way {
             let some = different.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
             self.wrong(tried, &format!("undone, {} differences remain: {some}", different.len()));
@@ -175,7 +175,7 @@ impl Ready {
             return Ok(false);
         }
         let after = self.stage.object(kind).await?;
-        let kept = hints::of(&mutation.field).any(|hint| hint == Hint::Kept);
+        let kept = hints::of(&mutation.field).contains(&Hint::Kept);
         if !kept && timeless(&before["status"]) != timeless(&after["status"]) {
             let found = mutation.field.path.get(&after).cloned().unwrap_or_default();
             self.wrong(tried, &format!("what somebody wrote into the status stays: {found}"));
@@ -200,7 +200,7 @@ async fn created(
     mutation: &Mutation,
     fresh: &str,
 ) -> Result<Option<Verdict>, TrialError> {
-    if hints::of(&mutation.field).any(|hint| hint == Hint::NotAtCreation) {
+    if hints::of(&mutation.field).contains(&Hint::NotAtCreation) {
         return Ok(None);
     }
     let mut manifests = stage.manifests.clone();
