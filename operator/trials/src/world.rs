@@ -62,7 +62,11 @@ fn kubeconfig() -> PathBuf {
 impl World {
     /// A fresh namespace and the CRDs; no operator yet. `program` is the operator's binary.
     pub async fn new(test: &str, program: impl Into<PathBuf>) -> Self {
-        let kubeconfig = kubeconfig();
+        Self::at(kubeconfig(), test, program).await
+    }
+
+    /// The same on an API server of the caller's own, for trials of what is there or not for the whole cluster.
+    pub async fn at(kubeconfig: PathBuf, test: &str, program: impl Into<PathBuf>) -> Self {
         let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
         let config =
             Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a config");
@@ -131,6 +135,18 @@ impl World {
             .spawn()
             .expect("the operator starts");
         self.operator = Some(child);
+    }
+
+    /// Starts the operator with the rights of this user, whom the caller has given some.
+    pub fn start_as(&mut self, user: &str) {
+        let mut config = Kubeconfig::read_from(&self.kubeconfig).expect("a kubeconfig");
+        for named in &mut config.auth_infos {
+            named.auth_info.get_or_insert_default().impersonate = Some(user.to_owned());
+        }
+        let path = self.scratch.path().join(format!("{user}.kubeconfig"));
+        let text = serde_json::to_string(&config).expect("a kubeconfig serialises");
+        std::fs::write(&path, text).expect("written");
+        self.start_through(&path);
     }
 
     /// SIGKILL: nothing is said to anybody.
