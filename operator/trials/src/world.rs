@@ -88,7 +88,11 @@ async fn client(kubeconfig: &Path) -> Client {
 impl World {
     /// A fresh namespace and the CRDs; no operator yet. `program` is the operator's binary.
     pub async fn new(test: &str, program: impl Into<PathBuf>) -> Self {
-        let kubeconfig = kubeconfig();
+        Self::at(kubeconfig(), test, program).await
+    }
+
+    /// The same on an API server of the caller's own, for trials of what is there or not for the whole cluster.
+    pub async fn at(kubeconfig: PathBuf, test: &str, program: impl Into<PathBuf>) -> Self {
         let client = client(&kubeconfig).await;
         // Below the ports that the kernel lends to outgoing connections.
         let port = 20_000
@@ -163,6 +167,18 @@ impl World {
             .spawn()
             .expect("the operator starts");
         self.operator = Some(child);
+    }
+
+    /// Starts the operator with the rights of this user, whom the caller has given some.
+    pub fn start_as(&mut self, user: &str) {
+        let mut config = Kubeconfig::read_from(&self.kubeconfig).expect("a kubeconfig");
+        for named in &mut config.auth_infos {
+            named.auth_info.get_or_insert_default().impersonate = Some(user.to_owned());
+        }
+        let path = self.scratch.path().join(format!("{user}.kubeconfig"));
+        let text = serde_json::to_string(&config).expect("a kubeconfig serialises");
+        std::fs::write(&path, text).expect("written");
+        self.start_through(&path);
     }
 
     /// SIGKILL: nothing is said to anybody.
