@@ -7,7 +7,30 @@
 //! is about by the path of the program: `env!("CARGO_BIN_EXE_quorate-operator")` in tests of package `operator`.
 //!
 //! A failure of the surroundings (no API server, no free port) panics with what was tried: it is no outcome of a trial.
+//!
+//! Feature `real` adds fault injection, `make operator-faults`: a [`plan::Plan`] is a user's [`scenario::Scenario`] and one
+//! fault at one write; [`trial`] runs it against an operator process behind a [`front::Front`], with the cluster's
+//! [`controllers`] and the [`network`]'s nodes played honestly, and judges it by the [`oracle`].
 
 pub mod fake_network;
 pub mod proxy;
 pub mod world;
+
+#[cfg(feature = "real")]
+pub mod controllers;
+#[cfg(feature = "real")]
+pub mod front;
+#[cfg(feature = "real")]
+pub mod history;
+#[cfg(feature = "real")]
+pub mod network;
+#[cfg(feature = "real")]
+pub mod oracle;
+#[cfg(feature = "real")]
+pub mod plan;
+#[cfg(feature = "real")]
+pub mod report;
+#[cfg(feature = "real")]
+pub mod scenario;
+#[cfg(feature = "real")]
+pub mod trial;

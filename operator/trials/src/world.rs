@@ -59,14 +59,53 @@ fn kubeconfig() -> PathBuf {
     String::from_utf8(up.stdout).expect("a path").trim().into()
 }
 
+/// A client of the API server, and the kubeconfig that leads to it.
+async fn connect() -> (Client, PathBuf) {
+    let kubeconfig = kubeconfig();
+    let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
+    let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a config");
+    (Client::try_from(config).expect("a client"), kubeconfig)
+}
+
+/// A client of the API server of trials, which is started if there is none.
+pub async fn client() -> Client {
+    connect().await.0
+}
+
+/// Applies the CRDs and waits until they are served.
+pub async fn establish_crds(client: &Client) {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for crd in operator_core::crds::all() {
+        let name = crd.name_any();
+        api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(&crd)).await.expect("the CRD");
+        until(&format!("{name} served"), || async {
+            let crd = api.get(&name).await.ok()?;
+            let conditions = crd.status?.conditions?;
+            conditions.iter().any(|c| c.type_ == "Established" && c.status == "True").then_some(())
+        })
+        .await;
+    }
+}
+
+/// Waits until `found` says something.
+async fn until<T, F>(what: &str, mut found: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let start = Instant::now();
+    loop {
+        if let Some(value) = found().await {
+            return value;
+        }
+        assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 impl World {
     /// A fresh namespace and the CRDs; no operator yet. `program` is the operator's binary.
     pub async fn new(test: &str, program: impl Into<PathBuf>) -> Self {
-        let kubeconfig = kubeconfig();
-        let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
-        let config =
-            Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a config");
-        let client = Client::try_from(config).expect("a client");
+        let (client, kubeconfig) = connect().await;
         // Below the ports that the kernel lends to outgoing connections.
         let port = 20_000
             + u16::try_from(std::process::id() % 12_000).expect("small")
@@ -82,27 +121,11 @@ impl World {
             kubeconfig,
             operator: None,
         };
-        world.crds().await;
+        establish_crds(&world.client).await;
         let metadata = ObjectMeta { name: Some(world.namespace.clone()), ..ObjectMeta::default() };
         let namespace = Namespace { metadata, ..Namespace::default() };
         Api::all(world.client.clone()).create(&PostParams::default(), &namespace).await.expect("a namespace");
         world
-    }
-
-    async fn crds(&self) {
-        let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
-        for crd in operator_core::crds::all() {
-            let name = crd.name_any();
-            api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(&crd))
-                .await
-                .expect("the CRD");
-            self.until(&format!("{name} served"), || async {
-                let crd = api.get(&name).await.ok()?;
-                let conditions = crd.status?.conditions?;
-                conditions.iter().any(|c| c.type_ == "Established" && c.status == "True").then_some(())
-            })
-            .await;
-        }
     }
 
     /// Starts the operator for this namespace only.
@@ -155,18 +178,11 @@ impl World {
     }
 
     /// Waits until `found` says something.
-    pub async fn until<T, F>(&self, what: &str, mut found: impl FnMut() -> F) -> T
+    pub async fn until<T, F>(&self, what: &str, found: impl FnMut() -> F) -> T
     where
         F: Future<Output = Option<T>>,
     {
-        let start = Instant::now();
-        loop {
-            if let Some(value) = found().await {
-                return value;
-            }
-            assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        until(what, found).await
     }
 
     /// Applies an example manifest in this namespace.
