@@ -16,8 +16,9 @@ make_credentials() {
     done
     make_cert "$pki" coredns /CN=quorate:coredns
     make_cert "$pki" addons /CN=quorate:addons
+    make_cert "$pki" policies /CN=quorate:policies
     for_nodes node_certificate
-    for name in admin kube-controller-manager kube-scheduler kube-proxy coredns addons; do
+    for name in admin kube-controller-manager kube-scheduler kube-proxy coredns addons policies; do
         make_kubeconfig "$pki" "$name" "$server" "$pki/$name.conf"
     done
     make_kubeconfig "$pki" admin "$server" "$STATE/kubeconfig"
@@ -35,6 +36,8 @@ start_api_server() {
     start cp kube-apiserver --etcd-servers http://127.0.0.1:2379 --advertise-address "$CP_IP" --secure-port 6443 \
         --service-cluster-ip-range "$SERVICE_RANGE" --authorization-mode Node,RBAC \
         --enable-admission-plugins NodeRestriction --allow-privileged=true \
+        --admission-control-config-file /run/q/state/cp/etc/admission.yaml \
+        --audit-policy-file /run/q/state/cp/etc/audit.yaml --audit-log-path /run/q/state/cp/logs/audit.log \
         --client-ca-file $PKI/ca.crt --tls-cert-file $PKI/apiserver.crt --tls-private-key-file $PKI/apiserver.key \
         --kubelet-client-certificate $PKI/kubelet-client.crt --kubelet-client-key $PKI/kubelet-client.key \
         --kubelet-preferred-address-types InternalIP \

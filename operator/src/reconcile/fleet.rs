@@ -6,7 +6,7 @@ use crate::{
     calls::call,
     context::{Context, again},
     error::Error,
-    events, keygen, observe, write,
+    events, keygen, node_pool, observe, write,
 };
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
@@ -51,22 +51,18 @@ async fn pass(object: &Validator, context: &Context) -> Result<Action, Error> {
         write::finalizer(context, object, true).await?;
     }
     let observed = observe::fleet(context, object, &valid).await?;
-    let plan = plan::fleet(&valid, &observed, &context.node_image);
+    let mut plan = plan::fleet(&valid, &observed, &context.node_image);
     if let Some(release) = &plan.release {
-        events::publish(
-            context,
-            &object.object_ref(&()),
-            EventType::Normal,
-            release.reason,
-            &release.message,
-        )
-        .await;
+        let stays = operator_core::node_pool::left_behind(&valid).map(|stays| format!("; {stays}"));
+        let note = format!("{}{}", release.message, stays.unwrap_or_default());
+        events::publish(context, &object.object_ref(&()), EventType::Normal, release.reason, &note).await;
         write::finalizer(context, object, false).await?;
         return Ok(Action::await_change());
     }
     // What was just written to Secrets is read back before anything is built on it.
     let made_keys = make_keys(context, &valid, &plan).await? || !plan.journals.is_empty();
     let applied = carry_out(context, &valid, &plan).await?;
+    plan.node_pool = node_pool::pass(context, &valid, &observed, &plan).await?;
     let settled = report(object, context, &valid, &observed, &plan, applied.as_ref()).await?;
     Ok(match (made_keys, settled) {
         (true, _) => Action::requeue(Duration::from_millis(50)),
@@ -101,6 +97,10 @@ async fn carry_out(
 ) -> Result<Option<FleetResources<Applied>>, Error> {
     for (secret, id) in &plan.journals {
         write::journal(context, &valid.namespace, secret, *id).await?;
+    }
+    // Before the pods: none of them ever runs without it.
+    if let (Some(access), Some(_)) = (&context.access, &plan.objects) {
+        apply::apply(context, build::network_policy(valid, access)).await?;
     }
     let applied = match &plan.objects {
         Some(inputs) => Some(Box::pin(apply::fleet(context, build::fleet(valid, inputs)?)).await?),

@@ -38,11 +38,11 @@ pub struct State {
     pub most_seats: usize,
     /// Fewest of them after a transaction.
     pub least_seats: usize,
-    genesis_hash: B256,
-    admin: Address,
-    operator: Address,
+    pub(crate) genesis_hash: B256,
+    pub(crate) admin: Address,
+    pub(crate) operator: Address,
     nonce: u64,
-    height: u64,
+    pub(crate) height: u64,
 }
 
 /// Nodes of one namespace.
@@ -135,7 +135,7 @@ impl FakeNetwork {
     }
 }
 
-fn document(state: &Mutex<State>, address: Address) -> NodeStatus {
+pub(crate) fn document(state: &Mutex<State>, address: Address) -> NodeStatus {
     let state = state.lock().expect("lock");
     let (now_ms, number) = (now_ms(), state.height);
     let seated = state.seats.contains(&address);
@@ -172,7 +172,7 @@ fn document(state: &Mutex<State>, address: Address) -> NodeStatus {
     }
 }
 
-fn answer(state: &Mutex<State>, request: &Value) -> Value {
+pub(crate) fn answer(state: &Mutex<State>, request: &Value) -> Value {
     let mut state = state.lock().expect("lock");
     let result = match request["method"].as_str() {
         Some("eth_getTransactionCount") => json!(format!("{:#x}", state.nonce)),

@@ -8,29 +8,12 @@
 //!
 //! A failure of the surroundings (no API server, no free port) panics with what was tried: it is no outcome of a trial.
 //!
-//! Feature `real` adds fault injection, `make operator-faults`: a [`plan::Plan`] is a user's [`scenario::Scenario`] and one
-//! fault at one write; [`trial`] runs it against an operator process behind a [`front::Front`], with the cluster's
-//! [`controllers`] and the [`network`]'s nodes played honestly, and judges it by the [`oracle`].
+//! Feature `real` adds [`faults`], which stands on the real ledger.
 
 pub mod fake_network;
+pub mod mutate;
 pub mod proxy;
 pub mod world;
 
 #[cfg(feature = "real")]
-pub mod controllers;
-#[cfg(feature = "real")]
-pub mod front;
-#[cfg(feature = "real")]
-pub mod history;
-#[cfg(feature = "real")]
-pub mod network;
-#[cfg(feature = "real")]
-pub mod oracle;
-#[cfg(feature = "real")]
-pub mod plan;
-#[cfg(feature = "real")]
-pub mod report;
-#[cfg(feature = "real")]
-pub mod scenario;
-#[cfg(feature = "real")]
-pub mod trial;
+pub mod faults;

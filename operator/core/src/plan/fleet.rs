@@ -10,6 +10,7 @@ use crate::{
     genesis::StoredGenesis,
     liveness::Hearing,
     names::{NodeName, SKIP_UNSEAT},
+    node_pool::PoolState,
     observed::{FleetObserved, NodeObserved, SecretState},
     policy::{Restarting, may_restart},
     validate::ValidFleet,
@@ -35,6 +36,8 @@ pub struct FleetPlan {
     pub restart: Option<NodeName>,
     /// The finalizer may go.
     pub release: Option<Release>,
+    /// How the node pool stands that the operator makes for the fleet.
+    pub node_pool: Option<PoolState>,
     /// Where every node stands.
     pub nodes: Vec<NodeState>,
     /// What is not as wanted.

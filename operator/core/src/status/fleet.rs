@@ -4,11 +4,12 @@ use super::Conditions;
 use crate::{
     api::{
         ValidatorStatus,
-        conditions::{ConditionStatus, DEGRADED, reasons},
+        conditions::{ConditionStatus, DEGRADED, NODE_POOL_READY, reasons},
         validator::{Phase, Role, RpcAddress},
     },
     build::{Applied, FleetResources},
     names::FLEET,
+    node_pool::PoolState,
     observed::FleetObserved,
     plan::{FleetPlan, Wait},
     validate::ValidFleet,
@@ -37,11 +38,15 @@ pub fn fleet(
     applied: Option<&FleetResources<Applied>>,
 ) -> ValidatorStatus {
     let mut waits = plan.waits.clone();
+    waits.extend(plan.node_pool.as_ref().and_then(PoolState::wait));
     waits.extend(node_waits(plan));
     let mut conditions = Conditions::new(&context.before.conditions, context.generation, context.now);
     conditions.progress(&waits, "all nodes are where the spec wants them");
     let (status, reason, message) = degraded(plan);
     conditions.set(DEGRADED, status, reason, &message);
+    if let Some(pool) = &plan.node_pool {
+        conditions.set(NODE_POOL_READY, pool.status, pool.reason, &pool.message);
+    }
     let running = observed.nodes.values().filter(|node| node.statefulset.is_some()).count();
     let ready = observed.nodes.values().filter(|node| node.pod.as_ref().is_some_and(|pod| pod.ready)).count();
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);

@@ -4,10 +4,12 @@ use anyhow::Context as _;
 use clap::Parser;
 use futures::StreamExt;
 use operator_trials::{
-    plan::{Fault, Plan},
-    report::{Report, draw, plans},
-    scenario::Scenario,
-    trial::{self, Reference, Surroundings},
+    faults::{
+        plan::{Fault, Plan},
+        report::{self, Report, draw, plans},
+        scenario::Scenario,
+        trial::{self, Reference, Surroundings},
+    },
     world,
 };
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
@@ -72,13 +74,32 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         report.add(plan, outcome);
     }
+    let found = if args.plan.is_none() && args.only.is_none() { planted(&around, &references).await? } else { 0 };
     println!("{}", report.table());
     if let Some(folder) = args.json.parent() {
         std::fs::create_dir_all(folder)?;
     }
     std::fs::write(&args.json, format!("{:#}\n", report.json(start.elapsed()))).context("the result")?;
-    println!("{}", report.summary(start.elapsed()));
+    println!("planted-found={found} {}", report.summary(start.elapsed()));
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs what must not end well; an oracle that lets one of them pass is none.
+async fn planted(around: &Surroundings, references: &BTreeMap<Scenario, Reference>) -> anyhow::Result<usize> {
+    let mut found = 0;
+    for plan in Plan::PLANTED {
+        let reference = references.get(&plan.scenario).context("an undisturbed run")?;
+        let verdict = trial::disturbed(around, plan, reference).await?;
+        let named = match plan.fault {
+            Fault::LieKey => &verdict.keys_lost,
+            Fault::LieTwo => &verdict.quorum_broken,
+            _ => &verdict.diverged,
+        };
+        let first = named.first().with_context(|| format!("{plan} was planted, and nobody saw it"))?;
+        println!("{plan} was planted and found: {first}");
+        found += 1;
+    }
+    Ok(found)
 }
 
 /// The undisturbed runs of every scenario that is asked for.
@@ -104,7 +125,7 @@ async fn references(around: &Surroundings, args: &Args) -> anyhow::Result<BTreeM
         anyhow::ensure!(
             run.verdict.is_clean(),
             "nothing was disturbed, and yet: {}",
-            operator_trials::report::complaint(&run.verdict)
+            report::complaint(&run.verdict)
         );
         println!(
             "{scenario}: {} writes, {} transactions, {} objects, {:.1} s",

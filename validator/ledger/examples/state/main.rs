@@ -22,6 +22,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The allocator of the node.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const SIZES: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 /// Accounts made by one block while growing.
 const GROWTH_BLOCK: u64 = 25_000;
