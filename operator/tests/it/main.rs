@@ -7,6 +7,7 @@ mod deletion;
 mod node_pool;
 mod objects;
 mod readiness;
+mod rights;
 mod seats;
 
 use operator_trials::world::World;

@@ -12,4 +12,5 @@ pub mod azure_service_operator;
 pub mod fake_network;
 pub mod mutate;
 pub mod proxy;
+pub mod rights;
 pub mod world;
