@@ -61,4 +61,10 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
   resources: [networkpolicies]
   verbs: [get, list, watch, create, patch]
 {{- end }}
+{{- if .Values.nodePools.aso.enabled }}
+# Node pools of fleets with nodePool.manage ASO: made and sized, read to see how they stand. Never deleted.
+- apiGroups: [containerservice.azure.com]
+  resources: [managedclustersagentpools]
+  verbs: [get, create, patch]
+{{- end }}
 {{- end }}
