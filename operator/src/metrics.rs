@@ -1,5 +1,8 @@
 //! The operator's own metrics.
 
+#[cfg(test)]
+mod shipped;
+
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
