@@ -59,7 +59,7 @@ pub fn judge(mutation: &Mutation, outcome: &Outcome) -> Verdict {
 fn refused(mutation: &Mutation, message: &str) -> Verdict {
     let said = |words: &str| !words.is_empty() && message.contains(words);
     let unavailable =
-        hints::of(&mutation.field).any(|hint| matches!(hint, Hint::Unavailable(words) if said(words)));
+        hints::of(&mutation.field).iter().any(|hint| matches!(hint, Hint::Unavailable(words) if said(words)));
     if unavailable {
         return Verdict::ByRule;
     }

@@ -127,7 +127,8 @@ impl Ready {
         tried.changed = changed_kinds(&self.children, &self.stage.children().await?);
         if let Err(error) = self.stage.apply(&base).await {
             let message = message(error)?;
-            let one_way = mutation.field.rules.iter().any(|rule| rule.transition && message.contains(&rule.message));
+            let one_way =
+                mutation.field.rules.iter().any(|rule| rule.transition && message.contains(&rule.message));
             if !one_way {
                 self.wrong(tried, &format!("the edit is taken, but not taken back: {message}"));
             }
@@ -147,7 +148,7 @@ impl Ready {
         if different.is_empty() {
             return Ok(true);
         }
-        let one_way = hints::of(&mutation.field).any(|hint| matches!(hint, Hint::OneWay(_)));
+        let one_way = hints::of(&mutation.field).iter().any(|hint| matches!(hint, Hint::OneWay(_)));
         if !one_way {
             let some = different.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
             self.wrong(tried, &format!("undone, {} differences remain: {some}", different.len()));
@@ -175,7 +176,7 @@ impl Ready {
             return Ok(false);
         }
         let after = self.stage.object(kind).await?;
-        let kept = hints::of(&mutation.field).any(|hint| hint == Hint::Kept);
+        let kept = hints::of(&mutation.field).contains(&Hint::Kept);
         if !kept && timeless(&before["status"]) != timeless(&after["status"]) {
             let found = mutation.field.path.get(&after).cloned().unwrap_or_default();
             self.wrong(tried, &format!("what somebody wrote into the status stays: {found}"));
@@ -200,7 +201,7 @@ async fn created(
     mutation: &Mutation,
     fresh: &str,
 ) -> Result<Option<Verdict>, TrialError> {
-    if hints::of(&mutation.field).any(|hint| hint == Hint::NotAtCreation) {
+    if hints::of(&mutation.field).contains(&Hint::NotAtCreation) {
         return Ok(None);
     }
     let mut manifests = stage.manifests.clone();
@@ -210,7 +211,8 @@ async fn created(
     for hint in hints::of(&mutation.field) {
         if let (Hint::Same(kind, path), Some(value)) = (hint, mutation.field.path.get(&wanted)) {
             let other = manifests.entry(kind.to_owned()).or_default();
-            *Path::from(path).place(other, &mut |_| Ok::<_, super::values::NoValue>(Value::Null))? = value.clone();
+            *Path::from(path).place(other, &mut |_| Ok::<_, super::values::NoValue>(Value::Null))? =
+                value.clone();
         }
     }
     let outcome = match Stage::new(&stage.arena, fresh, &manifests).await {
@@ -227,7 +229,9 @@ async fn created(
 /// What the API server said; what is not its answer is an error.
 fn message(error: kube::Error) -> Result<String, kube::Error> {
     match error {
-        kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => Ok(status.message.clone()),
+        kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => {
+            Ok(status.message.clone())
+        }
         other => Err(other),
     }
 }
