@@ -6,6 +6,7 @@ use kube::{
     core::NamespaceResourceScope,
     runtime::{controller::Action, events::Recorder},
 };
+use operator_core::build::NetworkAccess;
 use std::time::Duration;
 
 /// Shared by all passes.
@@ -18,6 +19,8 @@ pub(crate) struct Context {
     pub(crate) recorder: Recorder,
     /// Image of nodes whose spec names none.
     pub(crate) node_image: String,
+    /// Who reaches every node, when fleets get network policies.
+    pub(crate) access: Option<NetworkAccess>,
     /// What has been listed, for `/readyz`.
     pub(crate) listed: Listed,
     /// Versions of Azure Service Operator's kind.

@@ -67,7 +67,8 @@ impl Error {
             return self;
         }
         let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
-        let causes: Vec<_> = causes.iter().map(|cause| (cause.field.clone(), cause.message.clone())).collect();
+        let causes: Vec<_> =
+            causes.iter().map(|cause| (cause.field.clone(), cause.message.clone())).collect();
         Self::Child(validate::refused_child(kind, name, &causes, &status.message))
     }
 

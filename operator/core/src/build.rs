@@ -3,6 +3,7 @@
 mod config;
 mod genesis;
 mod network_info;
+mod network_policy;
 mod placement;
 mod pod;
 mod pod_disruption_budget;
@@ -15,6 +16,7 @@ mod volume;
 pub use config::{ConfigInputs, node_config};
 pub use genesis::genesis;
 pub use network_info::{network_info, unsigned_network_info};
+pub use network_policy::{NetworkAccess, network_policy};
 pub use secret::{account_secret, identity_secret, p2p_secret};
 pub use statefulset::StatefulSetInputs;
 

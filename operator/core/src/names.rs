@@ -17,6 +17,8 @@ pub const FLEET: &str = "quorate.dev/fleet";
 pub const NODE: &str = "quorate.dev/node";
 /// Label: `validator` or `observer`.
 pub const ROLE: &str = "quorate.dev/role";
+/// Label of every node's pod, by which the headless Service and the network policies select them.
+pub const NODES: &str = "quorate.dev/nodes";
 /// Label by which the operator finds its objects.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 

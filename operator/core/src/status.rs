@@ -20,8 +20,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 /// Conditions that the operator writes; others are others'.
-const OURS: [&str; 7] =
-    [READY, RECONCILING, STALLED, JOINED, QUORUM_HEALTHY, DEGRADED, NODE_POOL_READY];
+const OURS: [&str; 7] = [READY, RECONCILING, STALLED, JOINED, QUORUM_HEALTHY, DEGRADED, NODE_POOL_READY];
 /// As many as the schema allows.
 const MOST_CONDITIONS: usize = 16;
 /// Longest message of a condition.

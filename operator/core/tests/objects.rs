@@ -1,11 +1,16 @@
 //! Whole objects from the example manifests: a manifest goes through the real validation, plan and builders, and every
 //! object is compared with its golden file. `UPDATE_GOLDEN=1` rewrites them for review.
 
+#[path = "objects/node_pool.rs"]
+mod pools;
+#[path = "objects/profiles.rs"]
+mod profiles;
+
 use alloy_primitives::B256;
 use k256::ecdsa::SigningKey;
 use operator_core::{
     api::{Consortium, Validator, validator::Role},
-    build,
+    build::{self, NetworkAccess},
     genesis::{self, StoredGenesis},
     keys::Key,
     names::NodeName,
@@ -68,6 +73,13 @@ fn observed(fleet: &ValidFleet, journals: bool) -> FleetObserved {
     }
 }
 
+fn access() -> NetworkAccess {
+    NetworkAccess {
+        operator_namespace: "quorate-system".to_owned(),
+        monitoring_namespaces: vec!["monitoring".to_owned(), "kube-system".to_owned()],
+    }
+}
+
 #[track_caller]
 fn assert_golden(name: &str, objects: &[serde_json::Value]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -92,6 +104,7 @@ fn fleet_objects(fleet: &ValidFleet, observed: &FleetObserved) -> Vec<serde_json
     let mut objects = vec![value(&resources.service_account), value(&resources.nodes_service)];
     objects.extend(resources.rpc_service.iter().map(value));
     objects.extend(resources.disruption_budget.iter().map(value));
+    objects.push(value(&build::network_policy(fleet, &access())));
     // One node is enough to read; the others differ by name and peers.
     objects.extend(resources.volumes.iter().take(1).map(value));
     objects.extend(resources.configs.iter().take(1).map(value));
@@ -143,6 +156,32 @@ fn observers_hold_no_seat_and_so_have_no_disruption_budget() {
         .filter(|o| o["kind"] == "PodDisruptionBudget")
         .count();
     assert_eq!(budgets, 0);
+}
+
+#[test]
+fn only_a_load_balancer_opens_json_rpc_to_addresses_outside_the_cluster() {
+    let mut fleet = fleet("../../examples/validator.yaml");
+    let clients = |fleet: &ValidFleet| {
+        let policy = value(&build::network_policy(fleet, &access()));
+        let rules = policy["spec"]["ingress"].as_array().expect("rules").clone();
+        let others = rules.into_iter().skip(2).filter(|rule| rule["ports"][0]["port"] == 8545);
+        others.map(|rule| rule["from"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(clients(&fleet), [serde_json::Value::Null], "everybody");
+    fleet.rpc.as_mut().expect("the example has one").load_balancer = false;
+    assert_eq!(clients(&fleet), [serde_json::json!([{ "namespaceSelector": {} }])], "pods");
+    fleet.rpc = None;
+    assert!(clients(&fleet).is_empty(), "nobody but the operator");
+}
+
+#[test]
+fn without_monitoring_namespaces_only_the_operator_reads_metrics() {
+    let fleet = fleet("../../examples/validator.yaml");
+    let access = NetworkAccess { monitoring_namespaces: Vec::new(), ..access() };
+    let policy = build::network_policy(&fleet, &access);
+    let rules = policy.spec.and_then(|spec| spec.ingress).expect("rules");
+    let open = rules.iter().filter(|rule| value(&rule.ports).to_string().contains("9545"));
+    assert_eq!(open.map(|rule| rule.from.as_ref().map(Vec::len)).collect::<Vec<_>>(), [Some(1)]);
 }
 
 #[test]

@@ -101,6 +101,10 @@ async fn carry_out(
     for (secret, id) in &plan.journals {
         write::journal(context, &valid.namespace, secret, *id).await?;
     }
+    // Before the pods: none of them ever runs without it.
+    if let (Some(access), Some(_)) = (&context.access, &plan.objects) {
+        apply::apply(context, build::network_policy(valid, access)).await?;
+    }
     let applied = match &plan.objects {
         Some(inputs) => Some(Box::pin(apply::fleet(context, build::fleet(valid, inputs)?)).await?),
         None => None,

@@ -4,7 +4,7 @@
 use super::{owned, pod::pod_spec};
 use crate::{
     api::validator::Role,
-    names::{CONFIG, FLEET, NETWORK, NODE, NodeName, ROLE, labels},
+    names::{CONFIG, FLEET, NETWORK, NODE, NODES, NodeName, ROLE, labels},
     validate::ValidFleet,
 };
 use k8s_openapi::{
@@ -35,7 +35,7 @@ pub(super) fn statefulset(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Sta
     let mut pod_labels = fleet.pod.labels.clone();
     pod_labels.extend(own.clone());
     // The two Services select by these: their selectors must differ.
-    pod_labels.insert("quorate.dev/nodes".to_owned(), "true".to_owned());
+    pod_labels.insert(NODES.to_owned(), "true".to_owned());
     pod_labels.insert("quorate.dev/rpc".to_owned(), "true".to_owned());
     StatefulSet {
         metadata: owned(fleet, name.clone(), own),

@@ -69,7 +69,8 @@ fn what_is_no_longer_said_goes_and_conditions_of_others_stay_behind_ours() {
         last_transition_time: String::new(),
     };
     let before: Vec<_> = ["Audited", READY, "Degraded"].map(condition).into();
-    let kinds: Vec<_> = super::with_others(&before, vec![condition(READY)]).into_iter().map(|c| c.kind).collect();
+    let kinds: Vec<_> =
+        super::with_others(&before, vec![condition(READY)]).into_iter().map(|c| c.kind).collect();
     assert_eq!(kinds, [READY, "Audited"], "ours that are no longer made go");
 }
 

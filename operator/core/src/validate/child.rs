@@ -42,9 +42,12 @@ fn origin(kind: &str, field: &str) -> Option<String> {
         if !(rest.is_empty() || rest.starts_with(['.', '['])) {
             return None;
         }
-        let rest = if *ours == "spec.resources" { rest.replace('[', ".").replace(']', "") } else { rest.to_owned() };
+        let rest =
+            if *ours == "spec.resources" { rest.replace('[', ".").replace(']', "") } else { rest.to_owned() };
         match (kind, rest.as_str()) {
-            ("PersistentVolumeClaim", "[storage]" | ".requests[storage]") => Some("spec.storage.size".to_owned()),
+            ("PersistentVolumeClaim", "[storage]" | ".requests[storage]") => {
+                Some("spec.storage.size".to_owned())
+            }
             _ => Some(format!("{ours}{rest}")),
         }
     })
@@ -57,12 +60,24 @@ mod tests {
     #[test]
     fn a_refusal_of_a_child_names_the_field_of_the_spec_behind_it() {
         let table = [
-            ("StatefulSet", "spec.template.spec.affinity.nodeAffinity.x[0].weight", "spec.pod.affinity.nodeAffinity.x[0].weight: bad"),
-            ("StatefulSet", "spec.template.spec.containers[0].resources.requests[cpu]", "spec.resources.requests.cpu: bad"),
+            (
+                "StatefulSet",
+                "spec.template.spec.affinity.nodeAffinity.x[0].weight",
+                "spec.pod.affinity.nodeAffinity.x[0].weight: bad",
+            ),
+            (
+                "StatefulSet",
+                "spec.template.spec.containers[0].resources.requests[cpu]",
+                "spec.resources.requests.cpu: bad",
+            ),
             ("StatefulSet", "spec.template.labels", "spec.pod.labels: bad"),
             ("Service", "spec.LoadBalancerSourceRanges[0]", "spec.rpc.sourceRanges[0]: bad"),
             ("PersistentVolumeClaim", "spec.resources[storage]", "spec.storage.size: bad"),
-            ("StatefulSet", "spec.template.spec.affinityOfAnother", "the API server refuses StatefulSet a-0: spec.template.spec.affinityOfAnother: bad"),
+            (
+                "StatefulSet",
+                "spec.template.spec.affinityOfAnother",
+                "the API server refuses StatefulSet a-0: spec.template.spec.affinityOfAnother: bad",
+            ),
         ];
         for (kind, field, want) in table {
             let said = refused(kind, "a-0", &[(field.to_owned(), "bad".to_owned())], "");

@@ -151,7 +151,9 @@ fn pair(
     match (request, limit) {
         (Some(request), Some(limit)) if above(&request, &limit) => Err(InvalidField::new(
             &format!("spec.resources.requests.{what}"),
-            format!("is {request}, above spec.resources.limits.{what} {limit}; it must not be more than the limit"),
+            format!(
+                "is {request}, above spec.resources.limits.{what} {limit}; it must not be more than the limit"
+            ),
         )),
         (Some(request), Some(limit)) => Ok((request, limit)),
         (Some(request), None) => Ok((request.clone(), request)),
@@ -220,7 +222,8 @@ mod tests {
         assert_eq!(low.requests.cpu.as_deref(), Some("250m"), "of what was not lowered it stays");
         let raised = with(json!({ "requests": { "cpu": "4" } })).expect("carried out");
         assert_eq!(raised.limits.cpu.as_deref(), Some("4"));
-        let refused = with(json!({ "requests": { "cpu": "2" }, "limits": { "cpu": "500m" } })).expect_err("refused");
+        let refused =
+            with(json!({ "requests": { "cpu": "2" }, "limits": { "cpu": "500m" } })).expect_err("refused");
         assert_eq!(refused.field, "spec.resources.requests.cpu");
     }
 

@@ -27,7 +27,10 @@ async fn sets(world: &World, count: usize) {
 
 async fn untracked<K>(world: &World)
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + serde::de::DeserializeOwned + Debug,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + serde::de::DeserializeOwned
+        + Debug,
 {
     for child in world.api::<K>().list_metadata(&ListParams::default()).await.expect("listed").items {
         let tracked = child.annotations().contains_key(TRACKING) || child.labels().contains_key(INSTANCE);
@@ -49,7 +52,12 @@ async fn no_child_is_tracked(world: &World) {
 fn tracked(manifests: &mut [Value; 2], world: &World) {
     for manifest in manifests {
         let (kind, name) = (manifest["kind"].clone(), manifest["metadata"]["name"].clone());
-        let id = format!("bank-a:quorate.dev/{}:{}/{}", kind.as_str().expect("kind"), world.namespace, name.as_str().expect("name"));
+        let id = format!(
+            "bank-a:quorate.dev/{}:{}/{}",
+            kind.as_str().expect("kind"),
+            world.namespace,
+            name.as_str().expect("name")
+        );
         manifest["metadata"]["annotations"] = json!({ TRACKING: id });
         manifest["metadata"]["labels"] = json!({ INSTANCE: "bank-a" });
     }
@@ -57,10 +65,15 @@ fn tracked(manifests: &mut [Value; 2], world: &World) {
 
 async fn is_gone<K>(world: &World, name: &str)
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + serde::de::DeserializeOwned + Debug,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + serde::de::DeserializeOwned
+        + Debug,
 {
     let api = world.api::<K>();
-    world.until(&format!("{name} gone"), || async { api.get_opt(name).await.ok()?.is_none().then_some(()) }).await;
+    world
+        .until(&format!("{name} gone"), || async { api.get_opt(name).await.ok()?.is_none().then_some(()) })
+        .await;
 }
 
 #[tokio::test]
@@ -70,7 +83,11 @@ async fn argo_cd_adopts_no_child_and_its_prune_in_the_foreground_ends_with_the_k
     world.start();
     let mut manifests = examples(&world);
     tracked(&mut manifests, &world);
-    kubectl_well(&world, &["apply", "--server-side", "--field-manager=argocd-controller", "--force-conflicts"], &manifests);
+    kubectl_well(
+        &world,
+        &["apply", "--server-side", "--field-manager=argocd-controller", "--force-conflicts"],
+        &manifests,
+    );
     sets(&world, 4).await;
     no_child_is_tracked(&world).await;
     let before = world.treasure().await;
@@ -78,7 +95,8 @@ async fn argo_cd_adopts_no_child_and_its_prune_in_the_foreground_ends_with_the_k
     let skip = json!({ "metadata": { "annotations": { operator_core::names::SKIP_UNSEAT: "true" } } });
     let fleets = world.api::<Validator>();
     fleets.patch("bank-a", &PatchParams::default(), &Patch::Merge(&skip)).await.expect("annotated");
-    let foreground = DeleteParams { propagation_policy: Some(PropagationPolicy::Foreground), ..DeleteParams::default() };
+    let foreground =
+        DeleteParams { propagation_policy: Some(PropagationPolicy::Foreground), ..DeleteParams::default() };
     fleets.delete("bank-a", &foreground).await.expect("asked");
     world
         .until("our finalizer gone, the garbage collector's left", || async {
@@ -98,7 +116,11 @@ async fn argo_cd_adopts_no_child_and_its_prune_in_the_foreground_ends_with_the_k
     is_gone::<Consortium>(&world, "trade-finance").await;
     assert_eq!(world.treasure().await, before, "keys and genesis stay");
     // The same Git again finds them.
-    kubectl_well(&world, &["apply", "--server-side", "--field-manager=argocd-controller", "--force-conflicts"], &manifests);
+    kubectl_well(
+        &world,
+        &["apply", "--server-side", "--field-manager=argocd-controller", "--force-conflicts"],
+        &manifests,
+    );
     sets(&world, 4).await;
     assert_eq!(world.treasure().await, before);
 }
@@ -147,12 +169,21 @@ async fn kubectl_prunes_by_label_what_is_no_longer_applied() {
     sets(&world, 4).await;
     let before = world.treasure().await;
     let prune = [
-        "apply", "--prune", "-l", "app.kubernetes.io/instance=bank-a",
-        "--prune-allowlist=quorate.dev/v1alpha1/Validator", "--prune-allowlist=quorate.dev/v1alpha1/Consortium",
-        "--prune-allowlist=core/v1/Secret", "--prune-allowlist=core/v1/ConfigMap", "--prune-allowlist=apps/v1/StatefulSet",
+        "apply",
+        "--prune",
+        "-l",
+        "app.kubernetes.io/instance=bank-a",
+        "--prune-allowlist=quorate.dev/v1alpha1/Validator",
+        "--prune-allowlist=quorate.dev/v1alpha1/Consortium",
+        "--prune-allowlist=core/v1/Secret",
+        "--prune-allowlist=core/v1/ConfigMap",
+        "--prune-allowlist=apps/v1/StatefulSet",
     ];
     let said = kubectl_well(&world, &prune, &manifests[..1]);
-    assert!(said.contains("validator.quorate.dev/bank-a pruned") && said.matches("pruned").count() == 1, "{said}");
+    assert!(
+        said.contains("validator.quorate.dev/bank-a pruned") && said.matches("pruned").count() == 1,
+        "{said}"
+    );
     is_gone::<Validator>(&world, "bank-a").await;
     assert_eq!(world.treasure().await, before, "keys and genesis are nobody's to prune");
 }

@@ -14,7 +14,8 @@ fn without_replicas(world: &World) -> [Value; 2] {
 /// A HorizontalPodAutoscaler writes through the scale subresource under a field manager of its own.
 async fn scale(world: &World, replicas: i32) {
     let patch = json!({ "spec": { "replicas": replicas } });
-    let params = PatchParams { field_manager: Some("kube-controller-manager".to_owned()), ..PatchParams::default() };
+    let params =
+        PatchParams { field_manager: Some("kube-controller-manager".to_owned()), ..PatchParams::default() };
     world.api::<Validator>().patch_scale("bank-a", &params, &Patch::Merge(&patch)).await.expect("scaled");
 }
 
@@ -22,7 +23,8 @@ async fn replicas(world: &World) -> i32 {
     world.fleet().await.spec.replicas
 }
 
-const SERVER_SIDE: [&str; 4] = ["apply", "--server-side", "--field-manager=kustomize-controller", "--force-conflicts"];
+const SERVER_SIDE: [&str; 4] =
+    ["apply", "--server-side", "--field-manager=kustomize-controller", "--force-conflicts"];
 
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
@@ -56,7 +58,11 @@ async fn replicas_leave_git_without_a_change_once_whoever_scales_has_written_the
     // Git says otherwise again: without force it is told whose field it is.
     let refused = kubectl(&world, &SERVER_SIDE[..3], &examples(&world));
     assert_ne!(refused.code, 0);
-    assert!(refused.err.contains(".spec.replicas") && refused.err.contains("kube-controller-manager"), "{}", refused.err);
+    assert!(
+        refused.err.contains(".spec.replicas") && refused.err.contains("kube-controller-manager"),
+        "{}",
+        refused.err
+    );
 }
 
 #[tokio::test]

@@ -37,7 +37,11 @@ fn run(command: &mut Command, input: &str) -> Ended {
 pub(crate) fn kubectl(world: &World, args: &[&str], manifests: &[Value]) -> Ended {
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": manifests }).to_string();
     let mut command = Command::new(root().join("e2e/cluster/kubectl"));
-    command.env("KUBECONFIG", world.kubeconfig()).args(["--namespace", &world.namespace]).args(args).args(["-f", "-"]);
+    command
+        .env("KUBECONFIG", world.kubeconfig())
+        .args(["--namespace", &world.namespace])
+        .args(args)
+        .args(["-f", "-"]);
     run(&mut command, &list)
 }
 
@@ -83,7 +87,8 @@ pub(crate) async fn seen(world: &World) {
         .until("both objects seen by the operator", || async {
             let (consortium, fleet) = (world.consortium().await, world.fleet().await);
             let finalizer = fleet.metadata.finalizers.is_some_and(|all| !all.is_empty());
-            let observed = |status: Option<i64>, generation: Option<i64>| status.is_some() && status == generation;
+            let observed =
+                |status: Option<i64>, generation: Option<i64>| status.is_some() && status == generation;
             (finalizer
                 && observed(consortium.status?.observed_generation, consortium.metadata.generation)
                 && observed(fleet.status?.observed_generation, fleet.metadata.generation))
