@@ -92,7 +92,9 @@ where
         return Ok(live);
     }
     let params = PatchParams::apply(MANAGER).force();
-    let applied = call("apply object", api.patch(&name, &params, &Patch::Apply(&wanted))).await?;
+    let applied = call("apply object", api.patch(&name, &params, &Patch::Apply(&wanted)))
+        .await
+        .map_err(|error| error.of_child(&K::kind(&()), &name))?;
     tracing::info!(kind = %K::kind(&()), namespace, name, "applied");
     context.metrics.wrote("child");
     Ok(applied)
@@ -110,7 +112,9 @@ where
         return Ok(live);
     }
     let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-    let created = call("create object", api.create(&params, &desired)).await?;
+    let created = call("create object", api.create(&params, &desired))
+        .await
+        .map_err(|error| error.of_child(&K::kind(&()), &name))?;
     tracing::info!(kind = %K::kind(&()), namespace, name, "created");
     context.metrics.wrote("child");
     Ok(created)

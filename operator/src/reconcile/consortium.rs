@@ -49,8 +49,15 @@ async fn pass(object: &Consortium, context: &Context) -> Result<Action, Error> {
     let observation = observe::consortium(context, &valid).await?;
     let observed = observation.observed;
     let mut plan = plan::consortium(&valid, &observed);
-    make(context, &valid, &plan).await?;
-    let network_info = publish(context, &valid, &observed, &plan).await?;
+    let made = make(context, &valid, &plan).await;
+    let published = match made {
+        Ok(()) => publish(context, &valid, &observed, &plan).await,
+        Err(error) => Err(error),
+    };
+    let network_info = match published {
+        Err(Error::Child(message)) => return refused(object, context, &message).await,
+        published => published?,
+    };
     if let (Some(ip), true) = (&observation.entry, plan.seat_move.is_some())
         && let Err(error) = move_seat(context, ip, &observed, &plan).await
     {
@@ -155,7 +162,7 @@ async fn store(
     before: &ConsortiumStatus,
     after: ConsortiumStatus,
 ) -> Result<(), Error> {
-    write::status(context, object, "Consortium", &after).await?;
+    write::status(context, object, before, &after).await?;
     events::changes(context, &object.object_ref(&()), &before.conditions, &after.conditions).await;
     Ok(())
 }

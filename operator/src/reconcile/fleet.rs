@@ -61,7 +61,10 @@ async fn pass(object: &Validator, context: &Context) -> Result<Action, Error> {
     }
     // What was just written to Secrets is read back before anything is built on it.
     let made_keys = make_keys(context, &valid, &plan).await? || !plan.journals.is_empty();
-    let applied = carry_out(context, &valid, &plan).await?;
+    let applied = match carry_out(context, &valid, &plan).await {
+        Err(Error::Child(message)) => return refused(object, context, &message).await,
+        carried_out => carried_out?,
+    };
     plan.node_pool = node_pool::pass(context, &valid, &observed, &plan).await?;
     let settled = report(object, context, &valid, &observed, &plan, applied.as_ref()).await?;
     Ok(match (made_keys, settled) {
@@ -163,7 +166,7 @@ async fn store(
     if *before == after {
         return Ok(());
     }
-    write::status(context, object, "Validator", &after).await?;
+    write::status(context, object, before, &after).await?;
     events::changes(context, &object.object_ref(&()), &before.conditions, &after.conditions).await;
     Ok(())
 }
