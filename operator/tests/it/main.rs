@@ -4,6 +4,7 @@
 mod bad_manifests;
 mod crash;
 mod deletion;
+mod leader;
 mod objects;
 mod readiness;
 mod seats;

@@ -11,4 +11,5 @@
 pub mod fake_network;
 pub mod mutate;
 pub mod proxy;
+pub mod scale;
 pub mod world;

@@ -133,6 +133,16 @@ impl World {
         self.operator = Some(child);
     }
 
+    /// Another operator beside the first, with arguments of its own; whoever asked for it ends it.
+    pub fn beside(&self, listen: &str, arguments: &[&str]) -> Child {
+        Command::new(&self.program)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .args(["--namespace", &self.namespace, "--node-image", "default.example/node:1", "--listen", listen])
+            .args(arguments)
+            .spawn()
+            .expect("the operator starts")
+    }
+
     /// SIGKILL: nothing is said to anybody.
     pub fn kill(&mut self) {
         if let Some(mut operator) = self.operator.take() {
