@@ -17,7 +17,8 @@ fn number<T: FromStr>(name: &str) -> Result<Option<T>, String> {
 }
 
 fn options() -> Result<Options, String> {
-    let operator = set("OPERATOR").ok_or("OPERATOR= is the path of quorate-operator; make operator-mutate gives it")?;
+    let operator =
+        set("OPERATOR").ok_or("OPERATOR= is the path of quorate-operator; make operator-mutate gives it")?;
     let plant = match set("PLANT").as_deref() {
         None => None,
         Some("lost-edit") => Some(Plant::LostEdit),
@@ -53,7 +54,8 @@ async fn main() -> ExitCode {
 }
 
 async fn mutate(options: &Options) -> Result<bool, String> {
-    std::fs::create_dir_all(&options.folder).map_err(|error| format!("{}: {error}", options.folder.display()))?;
+    std::fs::create_dir_all(&options.folder)
+        .map_err(|error| format!("{}: {error}", options.folder.display()))?;
     let outcome = run(options).await.map_err(|error| error.to_string())?;
     let violations = outcome.violations();
     println!("{}", report::table(&outcome.tried));

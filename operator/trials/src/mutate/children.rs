@@ -72,7 +72,9 @@ pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<String> {
         }
     }
     let added = after.iter().filter(|(key, _)| !before.contains_key(*key));
-    lines.extend(added.filter(|(_, object)| !is_kept(object)).map(|((kind, name), _)| format!("{kind} {name} is new")));
+    lines.extend(
+        added.filter(|(_, object)| !is_kept(object)).map(|((kind, name), _)| format!("{kind} {name} is new")),
+    );
     lines
 }
 
@@ -151,20 +153,36 @@ mod tests {
 
     #[test]
     fn times_and_versions_are_no_difference_but_everything_else_is() {
-        let before = snapshot(&[("Service", json!({ "metadata": { "uid": "1", "resourceVersion": "5" }, "spec": { "type": "ClusterIP", "clusterIP": "10.0.0.1" } }))]);
-        let later = snapshot(&[("Service", json!({ "metadata": { "uid": "1", "resourceVersion": "9" }, "spec": { "type": "ClusterIP", "clusterIP": "10.0.0.1" } }))]);
+        let before = snapshot(&[(
+            "Service",
+            json!({ "metadata": { "uid": "1", "resourceVersion": "5" }, "spec": { "type": "ClusterIP", "clusterIP": "10.0.0.1" } }),
+        )]);
+        let later = snapshot(&[(
+            "Service",
+            json!({ "metadata": { "uid": "1", "resourceVersion": "9" }, "spec": { "type": "ClusterIP", "clusterIP": "10.0.0.1" } }),
+        )]);
         assert_eq!(differences(&before, &later), Vec::<String>::new());
-        let remade = snapshot(&[("Service", json!({ "metadata": { "uid": "2" }, "spec": { "type": "ClusterIP", "clusterIP": "10.0.0.7" } }))]);
+        let remade = snapshot(&[(
+            "Service",
+            json!({ "metadata": { "uid": "2" }, "spec": { "type": "ClusterIP", "clusterIP": "10.0.0.7" } }),
+        )]);
         assert_eq!(differences(&before, &remade), Vec::<String>::new());
-        let other = snapshot(&[("Service", json!({ "metadata": { "uid": "1" }, "spec": { "type": "LoadBalancer", "clusterIP": "10.0.0.1" } }))]);
-        assert_eq!(differences(&before, &other), ["Service a/spec/type: was \"ClusterIP\", is \"LoadBalancer\""]);
+        let other = snapshot(&[(
+            "Service",
+            json!({ "metadata": { "uid": "1" }, "spec": { "type": "LoadBalancer", "clusterIP": "10.0.0.1" } }),
+        )]);
+        assert_eq!(
+            differences(&before, &other),
+            ["Service a/spec/type: was \"ClusterIP\", is \"LoadBalancer\""]
+        );
         assert_eq!(differences(&before, &Snapshot::new()), ["Service a is gone"]);
     }
 
     #[test]
     fn only_keys_and_disks_may_be_left_over() {
         let owned = json!({ "metadata": { "ownerReferences": [{}] } });
-        let left = snapshot(&[("Secret", json!({ "metadata": {} })), ("ConfigMap", json!({ "metadata": {} }))]);
+        let left =
+            snapshot(&[("Secret", json!({ "metadata": {} })), ("ConfigMap", json!({ "metadata": {} }))]);
         assert_eq!(differences(&Snapshot::new(), &left), ["ConfigMap a is new"]);
         assert_eq!(differences(&Snapshot::new(), &snapshot(&[("Secret", owned)])), ["Secret a is new"]);
     }

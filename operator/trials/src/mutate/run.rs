@@ -13,7 +13,7 @@ use super::{
     tap::{Plant, Tap},
     trial::{Ready, Tried},
 };
-use crate::world::World;
+use crate::{azure_service_operator, world::World};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -91,13 +91,19 @@ pub async fn run(options: &Options) -> Result<Outcome, RunError> {
     let (schemas, base) = (Schemas::ours()?, manifests::base()?);
     let (all, untried) = schemas.mutations(&base, options.seed);
     let wanted = options.leaf.as_deref().unwrap_or_default();
-    let chosen: Vec<Mutation> = all.into_iter().filter(|mutation| mutation.field.name().starts_with(wanted)).collect();
+    let chosen: Vec<Mutation> =
+        all.into_iter().filter(|mutation| mutation.field.name().starts_with(wanted)).collect();
     if chosen.is_empty() {
         return Err(RunError::NoLeaf(wanted.to_owned()));
     }
     let whole = options.mutations.is_none_or(|count| count >= chosen.len());
     let chosen = slice(chosen, options.mutations.unwrap_or(usize::MAX), options.seed);
-    let leaves = chosen.iter().filter(|m| m.field.is_leaf()).map(|m| m.field.name()).collect::<std::collections::BTreeSet<_>>().len();
+    let leaves = chosen
+        .iter()
+        .filter(|m| m.field.is_leaf())
+        .map(|m| m.field.name())
+        .collect::<std::collections::BTreeSet<_>>()
+        .len();
     let mutations = chosen.len();
     let (arena, operator) = arena(options).await?;
     println!("{mutations} edits of {leaves} leaves over {} namespaces", options.namespaces.min(mutations));
@@ -139,6 +145,7 @@ fn unavailable(name: &str) -> bool {
 async fn arena(options: &Options) -> Result<(Arena, Operator), RunError> {
     // For the CRDs and the way to the API server; its namespace stays empty.
     let world = World::new("mutate", &options.operator).await;
+    azure_service_operator::install(&world, &[azure_service_operator::NEWEST]).await;
     let client = world.client.clone();
     let (tap, kubeconfig) = Tap::start(client.clone(), options.plant, &options.folder).await;
     let kinds = Arc::new(Kinds::discover(&client).await?);
@@ -223,19 +230,30 @@ impl Work {
         let mut all = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         all.push(tried);
         if all.len().is_multiple_of(100) {
-            println!("  {} done, {} left, {:.0} s", all.len(), self.queue.lock().unwrap_or_else(PoisonError::into_inner).len(), self.start.elapsed().as_secs_f64());
+            println!(
+                "  {} done, {} left, {:.0} s",
+                all.len(),
+                self.queue.lock().unwrap_or_else(PoisonError::into_inner).len(),
+                self.start.elapsed().as_secs_f64()
+            );
         }
     }
 
     /// Whoever is at rest stays silent for longer than any pause of the operator's.
     async fn silence(&self, stages: &[Ready], length: Duration) {
-        let count = || -> Vec<usize> { stages.iter().map(|ready| self.arena.tap.writes(&ready.stage.namespace).count).collect() };
+        let count = || -> Vec<usize> {
+            stages.iter().map(|ready| self.arena.tap.writes(&ready.stage.namespace).count).collect()
+        };
         let before = count();
         tokio::time::sleep(length).await;
         for ((ready, before), after) in stages.iter().zip(before).zip(count()) {
             if after != before {
                 let last = self.arena.tap.writes(&ready.stage.namespace).last;
-                self.complain(format!("{}: {} writes while at rest, the last {last:?}", ready.stage.namespace, after - before));
+                self.complain(format!(
+                    "{}: {} writes while at rest, the last {last:?}",
+                    ready.stage.namespace,
+                    after - before
+                ));
             }
         }
         if let Some(trouble) = self.operator.trouble() {

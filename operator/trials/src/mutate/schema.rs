@@ -137,7 +137,10 @@ mod tests {
         } } });
         let found = fields("Thing", &root);
         let names: Vec<String> = found.iter().map(|field| field.path.to_string()).collect();
-        assert_eq!(names, ["spec.list", "spec.list[]", "spec.list[].a", "spec.map", "spec.map{}", "spec.name"]);
+        assert_eq!(
+            names,
+            ["spec.list", "spec.list[]", "spec.list[].a", "spec.map", "spec.map{}", "spec.name"]
+        );
         let leaves: Vec<_> = found.iter().filter(|field| field.is_leaf()).map(super::Field::name).collect();
         assert_eq!(leaves, ["Thing.spec.list[].a", "Thing.spec.map{}", "Thing.spec.name"]);
         let inner = &found[2];

@@ -113,7 +113,8 @@ mod tests {
         ] {
             let compiled = regex::Regex::new(pattern).expect("a pattern");
             for choice in [Choice::Short, Choice::Long, Choice::Random] {
-                let text = matching(pattern, 1..=most, choice, &mut random).unwrap_or_else(|| panic!("{pattern} {choice:?}"));
+                let text = matching(pattern, 1..=most, choice, &mut random)
+                    .unwrap_or_else(|| panic!("{pattern} {choice:?}"));
                 assert!(compiled.is_match(&text) && text.len() <= most, "{pattern}: {text:?}");
             }
         }

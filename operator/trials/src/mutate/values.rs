@@ -33,7 +33,9 @@ pub struct Candidate {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoValue {
     /// A type that the generators do not know.
-    #[error("no generator for a schema of type {0:?} (known: string, integer, boolean, array, object, int-or-string)")]
+    #[error(
+        "no generator for a schema of type {0:?} (known: string, integer, boolean, array, object, int-or-string)"
+    )]
     Type(String),
     /// A pattern that gives no string.
     #[error("no string of {least} to {most} characters was found for the pattern {pattern}")]
@@ -150,8 +152,11 @@ fn string(schema: &Value, choice: Choice, random: &mut impl Rng) -> Result<Strin
         };
     };
     let (least, most) = (*lengths.start(), *lengths.end());
-    matching(pattern, lengths, choice, random)
-        .ok_or_else(|| NoValue::Pattern { pattern: pattern.to_owned(), least, most })
+    matching(pattern, lengths, choice, random).ok_or_else(|| NoValue::Pattern {
+        pattern: pattern.to_owned(),
+        least,
+        most,
+    })
 }
 
 fn strings(schema: &Value, random: &mut impl Rng, add: &mut Add<'_>) -> Result<(), NoValue> {
@@ -185,7 +190,10 @@ fn strings(schema: &Value, random: &mut impl Rng, add: &mut Add<'_>) -> Result<(
 fn bounds(schema: &Value) -> (i64, i64) {
     let bound = |key: &str| {
         schema[key].as_f64().map(|bound| {
-            #[expect(clippy::cast_possible_truncation, reason = "a JSON schema's bounds are floats; these are whole")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a JSON schema's bounds are floats; these are whole"
+            )]
             let whole = bound as i64;
             whole
         })
@@ -223,7 +231,10 @@ fn integers(schema: &Value, add: &mut Add<'_>) {
 fn lists(schema: &Value, random: &mut impl Rng, add: &mut Add<'_>) -> Result<(), NoValue> {
     let (least, most) = (count(schema, "minItems", 0), count(schema, "maxItems", 3));
     let items = |count: usize, random: &mut _| -> Result<Value, NoValue> {
-        (0..count).map(|index| distinct(&schema["items"], index, random)).collect::<Result<_, _>>().map(Value::Array)
+        (0..count)
+            .map(|index| distinct(&schema["items"], index, random))
+            .collect::<Result<_, _>>()
+            .map(Value::Array)
     };
     let words = schema["items"]["enum"].as_array().map_or(usize::MAX, Vec::len);
     for count in [least, 1, 2, most.min(words)] {
@@ -375,7 +386,8 @@ mod tests {
     fn what_no_generator_knows_is_an_error_that_says_so() {
         let unknown = plain(&json!({ "type": "number" }), &mut StdRng::seed_from_u64(1));
         assert_eq!(unknown, Err(NoValue::Type("number".to_owned())));
-        let format = candidates(&json!({ "type": "string", "format": "ipv6" }), &mut StdRng::seed_from_u64(1));
+        let format =
+            candidates(&json!({ "type": "string", "format": "ipv6" }), &mut StdRng::seed_from_u64(1));
         assert_eq!(format, Err(NoValue::Format("ipv6".to_owned())));
         let none = json!({ "type": "string", "pattern": "^x{9}$", "maxLength": 3 });
         assert!(matches!(plain(&none, &mut StdRng::seed_from_u64(1)), Err(NoValue::Pattern { .. })));
