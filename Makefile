@@ -165,6 +165,11 @@ bench-chain: ## four nodes under load (TRANSACTIONS=1000000 KINDS=erc20,storage,
 	cargo build --locked --release -p validator --bin quorate-validator --example bench_chain
 	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_chain --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
 
+.PHONY: bench-operator
+bench-operator: ## OBJECTS=10000 objects and their children on a real API server, IDLE_MINUTES=10; ends with rss-mb= bytes-per-object= … bulk-1000-seconds=
+	cargo build --locked --release -p operator -p operator-trials --bin quorate-operator --bin bench_operator
+	@build/bench-operator $${CARGO_TARGET_DIR:-target}/release/quorate-operator $${CARGO_TARGET_DIR:-target}/release/bench_operator
+
 .PHONY: recovery dead-proposer faults
 recovery: ## first block after a quorum is back: virtual time, then real processes (needs root); fails above 6 s; ends with worst-recovery-seconds=
 	@build/recovery

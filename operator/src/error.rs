@@ -1,7 +1,6 @@
 //! What can go wrong in one pass; every class is tried again, sooner or later.
 
 use operator_core::validate::{self, InvalidField};
-use std::time::Duration;
 
 /// Why a pass ended early.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +39,9 @@ pub(crate) enum Error {
     /// The object has no namespace, which the API server never lets happen.
     #[error("object has no {0}")]
     Incomplete(&'static str),
+    /// Another operator leads, or may.
+    #[error("another operator leads, or may: nothing is sent until this one has the lease")]
+    NotLeading,
     /// The spec is refused; shown in the status, never returned from a pass.
     #[error(transparent)]
     Invalid(#[from] InvalidField),
@@ -50,11 +52,13 @@ impl Error {
     pub(crate) fn class(&self) -> &'static str {
         match self {
             Self::Kubernetes { .. } if self.is_conflict() => "conflict",
+            Self::Kubernetes { .. } if self.is_not_leading() => "not-leading",
             Self::Kubernetes { .. } => "kubernetes",
             Self::Deadline { .. } => "deadline",
             Self::Json(_) | Self::Config(_) | Self::Incomplete(_) => "render",
             Self::Chain(_) => "chain",
             Self::Sign(_) => "sign",
+            Self::NotLeading => "not-leading",
             Self::Invalid(_) | Self::Child(_) => "invalid",
         }
     }
@@ -91,8 +95,14 @@ impl Error {
         }
     }
 
-    /// When to try again.
-    pub(crate) fn retry(&self) -> Duration {
-        if self.is_conflict() { Duration::from_millis(200) } else { Duration::from_secs(3) }
+    /// The write was held back here: this process does not lead.
+    pub(crate) fn is_not_leading(&self) -> bool {
+        match self {
+            Self::Kubernetes { source, .. } => {
+                matches!(&**source, kube::Error::Service(inner) if inner.is::<crate::client::NotLeading>())
+            }
+            Self::NotLeading => true,
+            _ => false,
+        }
     }
 }

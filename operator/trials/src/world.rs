@@ -188,6 +188,16 @@ impl World {
         self.operator = Some(child);
     }
 
+    /// Another operator beside the first, with arguments of its own; whoever asked for it ends it.
+    pub fn beside(&self, listen: &str, arguments: &[&str]) -> Child {
+        Command::new(&self.program)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .args(["--namespace", &self.namespace, "--node-image", "default.example/node:1", "--listen", listen])
+            .args(arguments)
+            .spawn()
+            .expect("the operator starts")
+    }
+
     /// Starts the operator with the rights of this user, whom the caller has given some.
     pub fn start_as(&mut self, user: &str) {
         let mut config = Kubeconfig::read_from(&self.kubeconfig).expect("a kubeconfig");
