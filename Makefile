@@ -105,6 +105,12 @@ fuzz: ## the protocol step and every decoder of bytes from outside (list: fuzz/s
 operator-test: ## operator against a real API server
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
+# Debug builds from the tests' artifacts: faults, not speed.
+operator-faults: ## a fault at every write of an operator on a real API server (PLANS=60 SEED=1 for a slice, PLAN="…" replays one); ends with plans= diverged= keys-lost= quorum-broken=
+	@cargo build --quiet --locked --workspace --bin operator-faults --bin quorate-operator --features operator-trials/real
+	@kubeconfig=$$($(CLUSTER)/api-up target/api-faults) && trap '$(CLUSTER)/api-down target/api-faults' EXIT && \
+	  QUORATE_API_KUBECONFIG=$$kubeconfig $${CARGO_TARGET_DIR:-target}/debug/operator-faults --operator $${CARGO_TARGET_DIR:-target}/debug/quorate-operator \
+	  $(if $(PLAN),--plan "$(PLAN)") $(if $(PLANS),--plans $(PLANS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)") $(if $(JOBS),--jobs $(JOBS))
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=
