@@ -4,8 +4,10 @@
 mod bad_manifests;
 mod crash;
 mod deletion;
+mod node_pool;
 mod objects;
 mod readiness;
+mod rights;
 mod seats;
 
 use operator_trials::world::World;

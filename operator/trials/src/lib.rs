@@ -10,9 +10,11 @@
 //!
 //! Feature `real` adds [`faults`], which stands on the real ledger.
 
+pub mod azure_service_operator;
 pub mod fake_network;
 pub mod mutate;
 pub mod proxy;
+pub mod rights;
 pub mod world;
 
 #[cfg(feature = "real")]
