@@ -108,7 +108,7 @@ fuzz: ## the protocol step and every decoder of bytes from outside (list: fuzz/s
 operator-test: ## operator against a real API server, with the rights of the chart; ends with granted= unused=0 refused=0
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored && \
-	  build/rbac-audit target/api-operator/audit*.log
+	  VALUES="--set nodePools.aso.enabled=true" build/rbac-audit target/api-operator/audit*.log
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=
