@@ -201,7 +201,7 @@ async fn a_pool_object_of_somebody_else_is_never_written() {
     world.apply(&fleet(|_| {})).await.expect("accepted");
     stalled(&world, "NodePoolForeign").await;
     world.two_more_passes().await;
-    let left = pool.get().await.expect("the pool");
+    let left = Pool::of(&world).get().await.expect("the pool");
     assert_eq!(left.resource_version(), made.resource_version());
 }
 
