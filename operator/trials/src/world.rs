@@ -71,8 +71,9 @@ fn credentials(admin: &Path) -> PathBuf {
     let make = || {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("operator.kubeconfig");
-        let made =
-            Command::new(root().join("charts/credentials")).arg(&path).env("KUBECONFIG", admin).status();
+        // Every feature that has rights of its own is tried.
+        let (script, every) = (root().join("charts/credentials"), ["--set", "nodePools.aso.enabled=true"]);
+        let made = Command::new(script).arg(&path).args(every).env("KUBECONFIG", admin).status();
         assert!(made.is_ok_and(|status| status.success()), "charts/credentials failed");
         (folder, path)
     };
