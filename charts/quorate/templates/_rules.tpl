@@ -54,7 +54,7 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
 # Tells what changed.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- if .Values.networkPolicies.enabled }}
 # Who may connect to the nodes.
 - apiGroups: [networking.k8s.io]

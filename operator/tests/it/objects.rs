@@ -5,8 +5,9 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 use kube::{
-    ResourceExt,
+    Resource, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams},
+    core::NamespaceResourceScope,
 };
 use operator_trials::world::World;
 use serde_json::json;
@@ -75,4 +76,54 @@ async fn an_edited_child_is_put_back_and_a_deleted_one_returns() {
         .await;
     services.delete("bank-a-rpc", &DeleteParams::default()).await.expect("deleted");
     world.until("the Service back", || async { services.get_opt("bank-a-rpc").await.ok()? }).await;
+}
+
+/// Somebody else's annotation on a child of ours.
+async fn annotate<K>(world: &World, name: &str)
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + serde::de::DeserializeOwned
+        + std::fmt::Debug,
+{
+    let note = json!({ "metadata": { "annotations": { "policy.example/seen": "yes" } } });
+    let params = PatchParams { field_manager: Some("policy".to_owned()), ..PatchParams::default() };
+    world.api::<K>().patch_metadata(name, &params, &Patch::Merge(&note)).await.expect("annotated");
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn what_others_add_to_a_child_is_read_once_and_left_alone() {
+    let world = applied("foreign").await;
+    world.two_more_passes().await;
+    let before = world.counter("quorate_operator_writes_total").await;
+    let reads = || world.counter("quorate_operator_api_requests_total{verb=\"get\"");
+    let read_before = reads().await.expect("metrics");
+    annotate::<Service>(&world, "bank-a-rpc").await;
+    annotate::<ServiceAccount>(&world, "bank-a").await;
+    annotate::<PodDisruptionBudget>(&world, "bank-a").await;
+    annotate::<ConfigMap>(&world, "bank-a-0-config").await;
+    annotate::<StatefulSet>(&world, "bank-a-0").await;
+    world.until("five reads", || async { (reads().await? >= read_before + 5).then_some(()) }).await;
+    let read = reads().await.expect("metrics");
+    world.two_more_passes().await;
+    assert_eq!(reads().await, Some(read), "looked at once");
+    assert_eq!(world.counter("quorate_operator_writes_total").await, before);
+    let kept = world.api::<Service>().get("bank-a-rpc").await.expect("the Service");
+    assert!(kept.annotations().contains_key("policy.example/seen"));
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn a_field_of_ours_that_is_removed_comes_back_though_nobody_owns_its_absence() {
+    let world = applied("removed").await;
+    let services = world.api::<Service>();
+    let removal = json!({ "metadata": { "labels": { "quorate.dev/network": null } } });
+    services.patch("bank-a-nodes", &PatchParams::default(), &Patch::Merge(&removal)).await.expect("removed");
+    world
+        .until("the label back", || async {
+            let service = services.get("bank-a-nodes").await.ok()?;
+            service.labels().contains_key("quorate.dev/network").then_some(())
+        })
+        .await;
 }

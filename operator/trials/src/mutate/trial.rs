@@ -127,8 +127,7 @@ impl Ready {
         tried.changed = changed_kinds(&self.children, &self.stage.children().await?);
         if let Err(error) = self.stage.apply(&base).await {
             let message = message(error)?;
-            let one_way =
-                mutation.field.rules.iter().any(|rule| rule.transition && message.contains(&rule.message));
+            let one_way = mutation.field.rules.iter().any(|rule| rule.transition && message.contains(&rule.message));
             if !one_way {
                 self.wrong(tried, &format!("the edit is taken, but not taken back: {message}"));
             }
@@ -166,7 +165,7 @@ impl Ready {
         let kind = &mutation.field.kind;
         let before = self.stage.object(kind).await?;
         let edited = schemas.edited(mutation, &before)?;
-        if let Err(error) = self.stage.write_status(kind, &edited["status"]).await {
+        if let Err(error) = self.stage.write_status(kind, &before["status"], &edited["status"]).await {
             tried.verdict = judge(mutation, &Outcome::Refused(message(error)?));
             return Ok(true);
         }
@@ -211,8 +210,7 @@ async fn created(
     for hint in hints::of(&mutation.field) {
         if let (Hint::Same(kind, path), Some(value)) = (hint, mutation.field.path.get(&wanted)) {
             let other = manifests.entry(kind.to_owned()).or_default();
-            *Path::from(path).place(other, &mut |_| Ok::<_, super::values::NoValue>(Value::Null))? =
-                value.clone();
+            *Path::from(path).place(other, &mut |_| Ok::<_, super::values::NoValue>(Value::Null))? = value.clone();
         }
     }
     let outcome = match Stage::new(&stage.arena, fresh, &manifests).await {
@@ -226,14 +224,17 @@ async fn created(
     Ok(Some(judge(mutation, &outcome)))
 }
 
-/// What the API server said; what is not its answer is an error.
+/// What the API server refused an edit for; what is no such answer is an error.
 fn message(error: kube::Error) -> Result<String, kube::Error> {
     match error {
-        kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => {
-            Ok(status.message.clone())
-        }
+        kube::Error::Api(status) if is_refusal(status.code, &status.message) => Ok(status.message.clone()),
         other => Err(other),
     }
+}
+
+/// A value of another type than the schema's is answered 500 under server-side apply, which it is not.
+fn is_refusal(code: u16, message: &str) -> bool {
+    ((400..500).contains(&code) && code != 429) || message.contains("failed to create typed patch object")
 }
 
 /// Without the times, which move when the rest is put right.
