@@ -120,7 +120,9 @@ where
         return Ok((live, intent));
     }
     let params = PatchParams::apply(MANAGER).force();
-    let applied = call("apply object", api.patch(&name, &params, &Patch::Apply(&wanted))).await?;
+    let applied = call("apply object", api.patch(&name, &params, &Patch::Apply(&wanted)))
+        .await
+        .map_err(|error| error.of_child(&K::kind(&()), &name))?;
     context.learn_written(&applied);
     tracing::info!(kind = %K::kind(&()), namespace, name, "applied");
     context.metrics.wrote("child");
@@ -142,7 +144,7 @@ where
         Ok(created) => created,
         // Somebody has made it, perhaps without the label by which it would be known.
         Err(error) if error.is_conflict() => return call("read object", api.get(&name)).await,
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.of_child(&K::kind(&()), &name)),
     };
     context.learn_written(&created);
     tracing::info!(kind = %K::kind(&()), namespace, name, "created");

@@ -1,6 +1,6 @@
 //! What can go wrong in one pass; every class is tried again, sooner or later.
 
-use operator_core::validate::InvalidField;
+use operator_core::validate::{self, InvalidField};
 
 /// Why a pass ended early.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,9 @@ pub(crate) enum Error {
         /// Why.
         source: Box<kube::Error>,
     },
+    /// The API server refused an object of ours for what is in it: trying again changes nothing until the spec does.
+    #[error("{0}")]
+    Child(String),
     /// The API server did not answer in time.
     #[error("{what}: no answer within {seconds} s")]
     Deadline {
@@ -56,8 +59,21 @@ impl Error {
             Self::Chain(_) => "chain",
             Self::Sign(_) => "sign",
             Self::NotLeading => "not-leading",
-            Self::Invalid(_) => "invalid",
+            Self::Invalid(_) | Self::Child(_) => "invalid",
         }
+    }
+
+    /// The same of a child's write: what its fields are refused for is said in the words of the spec.
+    pub(crate) fn of_child(self, kind: &str, name: &str) -> Self {
+        let Self::Kubernetes { source, .. } = &self else { return self };
+        let kube::Error::Api(status) = &**source else { return self };
+        if !matches!(status.code, 400 | 422) {
+            return self;
+        }
+        let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+        let causes: Vec<_> =
+            causes.iter().map(|cause| (cause.field.clone(), cause.message.clone())).collect();
+        Self::Child(validate::refused_child(kind, name, &causes, &status.message))
     }
 
     /// Somebody else wrote first: reading again settles it.

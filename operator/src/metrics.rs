@@ -1,6 +1,8 @@
 //! The operator's own metrics, registered under the names of `metrics::names` and nothing else.
 
 pub(crate) mod names;
+#[cfg(test)]
+mod shipped;
 
 use names::{Metric, PREFIX};
 use prometheus_client::{

@@ -129,7 +129,8 @@ async fn watch_all(client: Client, args: Args, context: Arc<Context>) {
         named => named.iter().cloned().map(Some).collect(),
     };
     let watches = namespaces.into_iter().flat_map(|namespace| {
-        let watch = Watch { client: client.clone(), namespace, streaming, policies: args.network_access().is_some() };
+        let watch =
+            Watch { client: client.clone(), namespace, streaming, policies: args.network_access().is_some() };
         watch.all(&context)
     });
     // Tasks of their own: what one decodes does not keep the others waiting.

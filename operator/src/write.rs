@@ -14,8 +14,9 @@ use kube::{
     core::NamespaceResourceScope,
 };
 use operator_core::{
-    api::{GROUP, VERSION, Validator},
+    api::Validator,
     names::{FINALIZER, JOURNAL_ID, MANAGER},
+    status,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -23,13 +24,8 @@ use serde_json::json;
 /// Field manager of the status: apart from that of the children.
 const STATUS_MANAGER: &str = "quorate-status";
 
-/// Applies a status.
-pub(crate) async fn status<K, S>(
-    context: &Context,
-    object: &K,
-    kind: &'static str,
-    status: &S,
-) -> Result<(), Error>
+/// Writes a status in place of the one before.
+pub(crate) async fn status<K, S>(context: &Context, object: &K, before: &S, after: &S) -> Result<(), Error>
 where
     K: Own + Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
     K::DynamicType: Default,
@@ -37,11 +33,12 @@ where
 {
     let namespace = object.namespace().ok_or(Error::Incomplete("namespace"))?;
     let name = object.name_any();
-    let patch = json!({ "apiVersion": format!("{GROUP}/{VERSION}"), "kind": kind, "status": status });
-    let params = PatchParams::apply(STATUS_MANAGER).force();
+    let status = status::replacing(&serde_json::to_value(before)?, &serde_json::to_value(after)?);
+    let patch = json!({ "status": status });
+    let params = PatchParams { field_manager: Some(STATUS_MANAGER.to_owned()), ..PatchParams::default() };
     let written = call(
         "write status",
-        context.api::<K>(&namespace).patch_status(&name, &params, &Patch::Apply(&patch)),
+        context.api::<K>(&namespace).patch_status(&name, &params, &Patch::Merge(&patch)),
     )
     .await?;
     watches::put(context, written);

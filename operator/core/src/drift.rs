@@ -51,7 +51,8 @@ fn same_quantity(left: &str, right: &str) -> bool {
     }
 }
 
-fn quantity(text: &str) -> Option<f64> {
+/// A Kubernetes quantity as a number.
+pub(crate) fn quantity(text: &str) -> Option<f64> {
     const UNITS: [(&str, f64); 11] = [
         ("Ki", 1024.0),
         ("Mi", 1_048_576.0),

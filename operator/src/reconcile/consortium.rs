@@ -70,8 +70,15 @@ async fn decided(
     if plan.seat_move.is_some() && !looked_closely {
         return Ok(None);
     }
-    make(context, &valid, &plan).await?;
-    let network_info = publish(context, &valid, &observed, &plan).await?;
+    let made = make(context, &valid, &plan).await;
+    let published = match made {
+        Ok(()) => publish(context, &valid, &observed, &plan).await,
+        Err(error) => Err(error),
+    };
+    let network_info = match published {
+        Err(Error::Child(message)) => return refused(object, context, &message).await.map(Some),
+        published => published?,
+    };
     if let (Some(ip), true) = (&observation.entry, plan.seat_move.is_some())
         && let Err(error) = move_seat(context, &valid, ip, &observed, &plan).await
     {
@@ -203,7 +210,7 @@ async fn store(
     before: &ConsortiumStatus,
     after: ConsortiumStatus,
 ) -> Result<(), Error> {
-    write::status(context, object, "Consortium", &after).await?;
+    write::status(context, object, before, &after).await?;
     events::changes(context, &object.object_ref(&()), &before.conditions, &after.conditions).await;
     Ok(())
 }

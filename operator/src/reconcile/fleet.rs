@@ -95,7 +95,10 @@ async fn decided(
     }
     // What was just written to Secrets is read back before anything is built on it.
     let made_keys = make_keys(context, &valid, &plan).await? || !plan.journals.is_empty();
-    let applied = carry_out(context, &valid, &plan).await?;
+    let applied = match carry_out(context, &valid, &plan).await {
+        Err(Error::Child(message)) => return refused(object, context, &message).await.map(Decided::Done),
+        carried_out => carried_out?,
+    };
     plan.node_pool = node_pool::pass(context, &valid, &observed, &plan).await?;
     steps.done("apply");
     let settled = report(object, context, &valid, &observed, &plan, applied.as_ref()).await?;
@@ -206,7 +209,7 @@ async fn store(
     if *before == after {
         return Ok(());
     }
-    write::status(context, object, "Validator", &after).await?;
+    write::status(context, object, before, &after).await?;
     events::changes(context, &object.object_ref(&()), &before.conditions, &after.conditions).await;
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod bad_manifests;
 mod crash;
 mod deletion;
+mod gitops;
 mod leader;
 mod node_pool;
 mod objects;

@@ -222,6 +222,19 @@ async fn what_azure_or_the_schema_refuses_is_told_to_the_user() {
     assert!(refused.message.contains("osSKU"), "{}", refused.message);
 }
 
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn every_profile_is_accepted_and_asks_for_its_machines() {
+    for (profile, nodes, machines) in [("small", 2, 2), ("medium", 7, 9), ("large", 15, 15)] {
+        let mut world = world(profile).await;
+        install(&world, &[OLD, NEWEST]).await;
+        world.start();
+        world.example(&format!("profiles/{profile}.yaml")).await;
+        Pool::of(&world).until("count", machines).await;
+        sets(&world, nodes).await;
+    }
+}
+
 /// A Role in the namespace for a user of that name.
 async fn grant(world: &World, name: &str, user: &str, rules: Value) {
     let metadata = json!({ "name": name, "namespace": world.namespace });

@@ -192,7 +192,14 @@ impl World {
     pub fn beside(&self, listen: &str, arguments: &[&str]) -> Child {
         Command::new(&self.program)
             .env("KUBECONFIG", &self.kubeconfig)
-            .args(["--namespace", &self.namespace, "--node-image", "default.example/node:1", "--listen", listen])
+            .args([
+                "--namespace",
+                &self.namespace,
+                "--node-image",
+                "default.example/node:1",
+                "--listen",
+                listen,
+            ])
             .args(arguments)
             .spawn()
             .expect("the operator starts")
@@ -245,12 +252,14 @@ impl World {
         until(what, found).await
     }
 
-    /// Applies an example manifest in this namespace.
+    /// Applies the manifests of an example in this namespace.
     pub async fn example(&self, file: &str) {
         let text = std::fs::read_to_string(root().join("examples").join(file)).expect("the example");
-        let mut manifest: Value = serde_saphyr::from_str(&text).expect("YAML");
-        manifest["metadata"]["namespace"] = json!(self.namespace);
-        self.apply(&manifest).await.expect("accepted");
+        for document in text.split("\n---\n") {
+            let mut manifest: Value = serde_saphyr::from_str(document).expect("YAML");
+            manifest["metadata"]["namespace"] = json!(self.namespace);
+            self.apply(&manifest).await.expect("accepted");
+        }
     }
 
     /// Applies a manifest as `kubectl apply --server-side` does, unknown fields refused.
