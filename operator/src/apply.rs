@@ -139,13 +139,13 @@ where
         return Ok(desired);
     }
     let api = context.api::<K>(&namespace);
-    if let Some(live) = call("read object", api.get_opt(&name)).await? {
-        return Ok(live);
-    }
     let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-    let created = call("create object", api.create(&params, &desired))
-        .await
-        .map_err(|error| error.of_child(&K::kind(&()), &name))?;
+    let created = match call("create object", api.create(&params, &desired)).await {
+        Ok(created) => created,
+        // Somebody has made it, perhaps without the label by which it would be known.
+        Err(error) if error.is_conflict() => return call("read object", api.get(&name)).await,
+        Err(error) => return Err(error.of_child(&K::kind(&()), &name)),
+    };
     context.learn_written(&created);
     tracing::info!(kind = %K::kind(&()), namespace, name, "created");
     context.metrics.wrote("child");

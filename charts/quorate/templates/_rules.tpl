@@ -9,7 +9,7 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
   verbs: [get, list, watch]
 - apiGroups: [quorate.dev]
   resources: [validators]
-  verbs: [list, watch, patch]
+  verbs: [get, list, watch, patch]
 # What is, for users.
 - apiGroups: [quorate.dev]
   resources: [consortia/status, validators/status]

@@ -1,19 +1,23 @@
 use crate::world;
 use k8s_openapi::api::{apps::v1::StatefulSet, coordination::v1::Lease};
-use kube::api::ListParams;
+use kube::{Api, api::ListParams};
 use operator_trials::world::World;
 use serde_json::json;
 use std::process::{Child, Command};
+use tokio::sync::Mutex;
 
-/// Short terms: whoever dies is followed within seconds.
+/// The lease that the chart grants: the trials that contend for it take turns.
+const LEASE: &str = "quorate-system/quorate-operator";
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// Short terms: whoever dies is followed within seconds. First lists come in pages, as older API servers give them.
 fn candidate(world: &World, number: u16) -> (Child, String) {
     let listen = format!(
         "127.0.0.1:{}",
         18_100 + u16::try_from(std::process::id() % 1_000).expect("small") * 2 + number
     );
-    let lease = format!("{}/operator", world.namespace);
-    let terms = ["--lease", &lease, "--lease-duration-seconds", "3", "--renew-deadline-seconds", "2"];
-    let retry = ["--lease-retry-ms", "200"];
+    let terms = ["--lease", LEASE, "--lease-duration-seconds", "3", "--renew-deadline-seconds", "2"];
+    let retry = ["--lease-retry-ms", "200", "--streaming-lists", "never"];
     (world.beside(&listen, &[&terms[..], &retry[..]].concat()), listen)
 }
 
@@ -39,6 +43,10 @@ fn end(mut operator: Child, signal: &str) {
     operator.wait().expect("ended");
 }
 
+fn leases(world: &World) -> Api<Lease> {
+    Api::namespaced(world.client.clone(), "quorate-system")
+}
+
 async fn sets(world: &World) -> usize {
     world.api::<StatefulSet>().list(&ListParams::default()).await.expect("StatefulSets").items.len()
 }
@@ -47,6 +55,7 @@ async fn sets(world: &World) -> usize {
 #[ignore = "needs an API server: make operator-test"]
 async fn one_of_two_acts_and_the_other_takes_over_at_once_from_a_leader_that_ends_and_in_time_from_one_that_dies()
  {
+    let _turn = TURN.lock().await;
     let world = world("leader").await;
     let (first, at) = candidate(&world, 0);
     world.until("the first leads", || async { leads(&world, &at).await?.then_some(()) }).await;
@@ -69,7 +78,7 @@ async fn one_of_two_acts_and_the_other_takes_over_at_once_from_a_leader_that_end
     assert_eq!(leads(&world, &beside).await, Some(false));
     assert_eq!(writes(&world, &beside).await, Some(0.0), "it follows");
     end(first, "-TERM");
-    let lease = world.api::<Lease>().get("operator").await.expect("the Lease").spec.expect("a record");
+    let lease = leases(&world).get("quorate-operator").await.expect("the Lease").spec.expect("a record");
     assert!(
         lease.holder_identity.is_none_or(|holder| holder.is_empty())
             || leads(&world, &beside).await == Some(true)
@@ -86,14 +95,15 @@ async fn one_of_two_acts_and_the_other_takes_over_at_once_from_a_leader_that_end
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
 async fn a_leader_whose_lease_is_taken_writes_nothing_any_more() {
+    let _turn = TURN.lock().await;
     let world = world("deposed").await;
     let (operator, at) = candidate(&world, 0);
     world.until("it leads", || async { leads(&world, &at).await?.then_some(()) }).await;
-    let api = world.api::<Lease>();
+    let api = leases(&world);
     // Another holds the lease for longer than this test takes, renewed or not.
     let taken = json!({ "spec": { "holderIdentity": "another", "leaseDurationSeconds": 600 } });
     let params = kube::api::PatchParams::default();
-    api.patch("operator", &params, &kube::api::Patch::Merge(&taken)).await.expect("taken");
+    api.patch("quorate-operator", &params, &kube::api::Patch::Merge(&taken)).await.expect("taken");
     world.until("it follows", || async { (!leads(&world, &at).await?).then_some(()) }).await;
     let before = writes(&world, &at).await.expect("metrics");
     world.example("consortium.yaml").await;
@@ -102,4 +112,6 @@ async fn a_leader_whose_lease_is_taken_writes_nothing_any_more() {
     world.until("it has seen both", known).await;
     assert_eq!((writes(&world, &at).await, sets(&world).await), (Some(before), 0));
     end(operator, "-KILL");
+    let delete = kube::api::DeleteParams::default();
+    api.delete("quorate-operator", &delete).await.expect("the lease is free again");
 }
