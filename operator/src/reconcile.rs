@@ -2,6 +2,7 @@
 
 pub(crate) mod consortium;
 pub(crate) mod fleet;
+mod restart;
 
 use crate::{context::Context, error::Error};
 use kube::runtime::controller::Action;

@@ -125,6 +125,7 @@ impl Watch {
             })
             .watches(self.metadata::<Secret>(), ours(), network_of)
             .watches(self.metadata::<ConfigMap>(), ours(), network_of)
+            .watches(self.metadata::<PodDisruptionBudget>(), ours(), network_of)
             .graceful_shutdown_on(stop)
             .run(consortium::reconcile, on_error, context)
             .for_each(|_| futures::future::ready(()));
@@ -150,7 +151,6 @@ impl Watch {
             .watches(self.metadata::<Pod>(), ours(), fleet_of)
             .watches(self.metadata::<Service>(), ours(), fleet_of)
             .watches(self.metadata::<PersistentVolumeClaim>(), ours(), fleet_of)
-            .watches(self.metadata::<PodDisruptionBudget>(), ours(), fleet_of)
             .watches(self.metadata::<ServiceAccount>(), ours(), fleet_of)
             .graceful_shutdown_on(stop)
             .run(fleet::reconcile, on_error, context)

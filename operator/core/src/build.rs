@@ -14,6 +14,7 @@ mod volume;
 pub use config::{ConfigInputs, node_config};
 pub use genesis::genesis;
 pub use network_info::{network_info, unsigned_network_info};
+pub use pod_disruption_budget::disruption_budget;
 pub use secret::{account_secret, identity_secret, p2p_secret};
 pub use statefulset::StatefulSetInputs;
 
@@ -22,7 +23,6 @@ use k8s_openapi::{
     api::{
         apps::v1::StatefulSet,
         core::v1::{ConfigMap, PersistentVolumeClaim, Service, ServiceAccount},
-        policy::v1::PodDisruptionBudget,
     },
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
@@ -45,8 +45,6 @@ pub struct FleetResources<State> {
     pub nodes_service: Service,
     /// JSON-RPC over ready nodes.
     pub rpc_service: Option<Service>,
-    /// Budget of voluntary disruptions of nodes with seats.
-    pub disruption_budget: Option<PodDisruptionBudget>,
     /// Disks; created when absent, never changed.
     pub volumes: Vec<PersistentVolumeClaim>,
     /// Node configurations.
@@ -97,7 +95,6 @@ pub fn fleet(
         service_account: service_account::service_account(fleet),
         nodes_service: service::nodes(fleet),
         rpc_service: service::rpc(fleet),
-        disruption_budget: pod_disruption_budget::pod_disruption_budget(fleet),
         volumes: inputs.volumes.iter().map(|index| volume::volume(fleet, &fleet.name.node(*index))).collect(),
         configs,
         statefulsets,

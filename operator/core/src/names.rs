@@ -17,6 +17,10 @@ pub const FLEET: &str = "quorate.dev/fleet";
 pub const NODE: &str = "quorate.dev/node";
 /// Label: `validator` or `observer`.
 pub const ROLE: &str = "quorate.dev/role";
+/// Value of [`ROLE`] of nodes that hold seats.
+pub const VALIDATOR_ROLE: &str = "validator";
+/// Value of [`ROLE`] of nodes that hold none.
+pub const OBSERVER_ROLE: &str = "observer";
 /// Label by which the operator finds its objects.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
@@ -34,6 +38,8 @@ pub const CONFIG: &str = "quorate.dev/config";
 pub const SKIP_UNSEAT: &str = "quorate.dev/skip-unseat";
 /// Annotation set by a user on a `Validator`: ids of lost vote journals, separated by commas, whose loss is accepted.
 pub const ACCEPT_JOURNAL_LOSS: &str = "quorate.dev/accept-journal-loss";
+/// Annotation set by a user on a `Validator`: restart nodes one after the other whatever it costs the quorum.
+pub const IGNORE_QUORUM: &str = "quorate.dev/ignore-quorum";
 /// Taint that a node pool for validators may carry.
 pub const POOL_TAINT: &str = "quorate.dev/validators";
 
@@ -82,6 +88,12 @@ impl ConsortiumName {
     #[must_use]
     pub fn network_info(&self) -> String {
         format!("{}-network-info", self.0)
+    }
+
+    /// PodDisruptionBudget over the member's nodes that hold seats.
+    #[must_use]
+    pub fn disruption_budget(&self) -> String {
+        format!("{}-validators", self.0)
     }
 
     /// Secret with the admin account's key, unless the spec names another.

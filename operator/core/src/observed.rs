@@ -1,13 +1,19 @@
 //! What the shell has read, as plain values.
 
+mod pod;
+
+pub(crate) use pod::fault;
+pub use pod::{PodObserved, Trouble, says_disk_full};
+
 use crate::{
     genesis::StoredGenesis,
     keys::{Key, SecretError},
     names::{FleetName, NodeName},
+    policy::Turn,
 };
 use alloy_primitives::{Address, B256, B512};
 use chain::status::NodeStatus;
-use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
+use k8s_openapi::api::apps::v1::StatefulSet;
 use std::collections::BTreeMap;
 
 /// A key Secret as found.
@@ -58,86 +64,6 @@ impl SecretState {
     }
 }
 
-/// A pod as found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PodObserved {
-    /// Its address.
-    pub ip: Option<String>,
-    /// Its Ready condition.
-    pub ready: bool,
-    /// Revision of the template it was made from.
-    pub revision: Option<String>,
-    /// It is being deleted.
-    pub terminating: bool,
-    /// Why it does not run, when the kubelet or the scheduler says so.
-    pub waiting: Option<Waiting>,
-}
-
-/// Why a pod does not run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// One word, as `ImagePullBackOff`.
-    pub reason: String,
-    /// For a person.
-    pub message: String,
-}
-
-impl Waiting {
-    /// Whether it will not pass without somebody doing something.
-    #[must_use]
-    pub fn needs_help(&self) -> bool {
-        const HELP: [&str; 7] = [
-            "CrashLoopBackOff",
-            "ImagePullBackOff",
-            "ErrImagePull",
-            "ErrImageNeverPull",
-            "InvalidImageName",
-            "CreateContainerConfigError",
-            "Unschedulable",
-        ];
-        HELP.contains(&self.reason.as_str())
-    }
-}
-
-impl PodObserved {
-    /// Reads a pod.
-    #[must_use]
-    pub fn read(pod: &Pod) -> Self {
-        let status = pod.status.clone().unwrap_or_default();
-        let conditions = status.conditions.unwrap_or_default();
-        let ready =
-            conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
-        let unschedulable = conditions
-            .iter()
-            .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
-            .map(|condition| Waiting {
-                reason: condition.reason.clone().unwrap_or_default(),
-                message: condition.message.clone().unwrap_or_default(),
-            });
-        let container = status
-            .container_statuses
-            .unwrap_or_default()
-            .into_iter()
-            .find_map(|container| container.state?.waiting)
-            .map(|waiting| Waiting {
-                reason: waiting.reason.unwrap_or_default(),
-                message: waiting.message.unwrap_or_default(),
-            });
-        Self {
-            ip: status.pod_ip.filter(|ip| !ip.is_empty()),
-            ready,
-            revision: pod
-                .metadata
-                .labels
-                .as_ref()
-                .and_then(|all| all.get("controller-revision-hash"))
-                .cloned(),
-            terminating: pod.metadata.deletion_timestamp.is_some(),
-            waiting: container.or(unschedulable),
-        }
-    }
-}
-
 /// A StatefulSet as found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatefulSetObserved {
@@ -156,9 +82,16 @@ impl StatefulSetObserved {
             image: template
                 .and_then(|pod| pod.containers.first())
                 .and_then(|container| container.image.clone()),
-            revision: set.status.as_ref().and_then(|status| status.update_revision.clone()),
+            revision: revision(set),
         }
     }
+}
+
+/// What the controller has not yet looked at has no revision yet; the old one would make an outdated pod look new.
+fn revision(set: &StatefulSet) -> Option<String> {
+    let status = set.status.as_ref()?;
+    let seen = status.observed_generation.zip(set.metadata.generation).is_none_or(|(seen, is)| seen >= is);
+    status.update_revision.clone().filter(|_| seen)
 }
 
 /// A node of the fleet as found.
@@ -195,6 +128,17 @@ pub struct PeerNode {
     pub node_id: B512,
 }
 
+/// A node of another fleet of this member, in the same namespace and network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Which.
+    pub name: NodeName,
+    /// Address of its identity, if its fleet holds seats.
+    pub address: Option<Address>,
+    /// Its pod.
+    pub pod: Option<PodObserved>,
+}
+
 /// Everything about a fleet.
 #[derive(Clone, Debug, Default)]
 pub struct FleetObserved {
@@ -208,6 +152,10 @@ pub struct FleetObserved {
     pub peers: Vec<PeerNode>,
     /// What nodes of the network in this namespace say, of whichever fleet.
     pub network: Vec<NodeStatus>,
+    /// Nodes of the member's other fleets.
+    pub neighbours: Vec<Neighbour>,
+    /// This member's place among the members.
+    pub turn: Option<Turn>,
     /// Image in `status.image`.
     pub recorded_image: Option<String>,
 }

@@ -4,7 +4,7 @@
 use alloy_primitives::B256;
 use k256::ecdsa::SigningKey;
 use operator_core::{
-    api::{Consortium, Validator, validator::Role},
+    api::{Consortium, Validator},
     build,
     genesis::{self, StoredGenesis},
     keys::Key,
@@ -90,7 +90,6 @@ fn fleet_objects(fleet: &ValidFleet, observed: &FleetObserved) -> Vec<serde_json
     let resources = build::fleet(fleet, &plan.objects.expect("objects")).expect("rendered");
     let mut objects = vec![value(&resources.service_account), value(&resources.nodes_service)];
     objects.extend(resources.rpc_service.iter().map(value));
-    objects.extend(resources.disruption_budget.iter().map(value));
     // One node is enough to read; the others differ by name and peers.
     objects.extend(resources.volumes.iter().take(1).map(value));
     objects.extend(resources.configs.iter().take(1).map(value));
@@ -109,17 +108,6 @@ fn the_example_fleet_becomes_exactly_these_objects() {
 fn a_fleet_with_every_field_set_becomes_exactly_these_objects() {
     let fleet = fleet("tests/golden/full.input.yaml");
     assert_golden("full.yaml", &fleet_objects(&fleet, &observed(&fleet, true)));
-}
-
-#[test]
-fn observers_hold_no_seat_and_so_have_no_disruption_budget() {
-    let mut fleet = fleet("../../examples/validator.yaml");
-    fleet.role = Role::Observer;
-    let budgets = fleet_objects(&fleet, &observed(&fleet, false))
-        .iter()
-        .filter(|o| o["kind"] == "PodDisruptionBudget")
-        .count();
-    assert_eq!(budgets, 0);
 }
 
 #[test]
@@ -146,6 +134,7 @@ fn the_example_consortium_becomes_exactly_these_objects() {
             value(&build::p2p_secret(&valid.namespace, &valid.name, &node, &key(21))),
             value(&build::genesis(&valid, &short)),
             value(&build::network_info(&valid, &info).expect("JSON")),
+            value(&build::disruption_budget(&valid, true)),
         ],
     );
 }

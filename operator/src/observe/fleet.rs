@@ -2,15 +2,19 @@
 
 use super::network::{NodePod, genesis, node_of, of_fleet, of_network, pods, public_keys};
 use crate::{calls::call, context::Context, error::Error};
+use alloy_primitives::Address;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{PersistentVolumeClaim, Secret},
 };
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use operator_core::{
     api::{Consortium, Validator, validator::Role},
-    names::{FLEET, NodeName},
-    observed::{FleetObserved, NodeObserved, PodObserved, SecretState, StatefulSetObserved},
+    genesis::StoredGenesis,
+    names::{FLEET, NodeName, ROLE, VALIDATOR_ROLE},
+    observed::{FleetObserved, Neighbour, NodeObserved, PodObserved, SecretState, StatefulSetObserved},
+    policy::Turn,
     validate::ValidFleet,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,10 +25,11 @@ pub(crate) async fn fleet(
     object: &Validator,
     valid: &ValidFleet,
 ) -> Result<FleetObserved, Error> {
+    let now = Timestamp::now();
     let namespace = &valid.namespace;
     let network = &valid.consortium;
     let consortium =
-        call("read Consortium", context.api::<Consortium>(namespace).get_metadata_opt(&network.0)).await?;
+        call("read Consortium", context.api::<Consortium>(namespace).get_opt(&network.0)).await?;
     let sets =
         call("list StatefulSets", context.api::<StatefulSet>(namespace).list(&of_network(network))).await?;
     let running: BTreeSet<NodeName> = sets.items.iter().filter_map(node_of).collect();
@@ -33,9 +38,12 @@ pub(crate) async fn fleet(
     let wanted =
         |name: &NodeName| name.fleet == valid.name.0 && name.index < valid.replicas && !valid.deleting;
     let own_sets = sets.items.iter().filter(|set| set.labels().get(FLEET) == Some(&valid.name.0));
+    let genesis = genesis(context, namespace, network).await?.and_then(Result::ok);
     let mut observed = FleetObserved {
         consortium_exists: consortium.is_some(),
-        genesis: genesis(context, namespace, network).await?.and_then(Result::ok),
+        turn: turn(consortium.as_ref(), genesis.as_ref()),
+        neighbours: neighbours(valid, &sets.items, &pods, &keys.identities, now),
+        genesis,
         nodes: BTreeMap::new(),
         peers: keys
             .nodes
@@ -53,17 +61,45 @@ pub(crate) async fn fleet(
             observed.nodes.entry(name.index).or_default().statefulset = Some(StatefulSetObserved::read(set));
         }
     }
-    place_pods(valid, &pods, &mut observed);
+    place_pods(valid, &pods, &mut observed, now);
     place_volumes(context, valid, &mut observed).await?;
     place_keys(context, valid, &mut observed).await?;
     Ok(observed)
 }
 
-fn place_pods(valid: &ValidFleet, pods: &[NodePod], observed: &mut FleetObserved) {
+/// Our place among the members, as the Consortium's pass last read them from the chain.
+fn turn(consortium: Option<&Consortium>, genesis: Option<&StoredGenesis>) -> Option<Turn> {
+    Turn::among(&consortium?.status.as_ref()?.members, genesis?.member)
+}
+
+/// Nodes of the member's other fleets. Those that hold no seats have no address here.
+fn neighbours(
+    valid: &ValidFleet,
+    sets: &[StatefulSet],
+    pods: &[NodePod],
+    identities: &BTreeMap<NodeName, Address>,
+    now: Timestamp,
+) -> Vec<Neighbour> {
+    let others = sets.iter().filter_map(|set| Some((set, node_of(set)?)));
+    let others = others.filter(|(_, name)| name.fleet != valid.name.0);
+    others
+        .map(|(set, name)| {
+            let pod = pods.iter().find(|NodePod { pod, .. }| node_of(pod).as_ref() == Some(&name));
+            let votes = set.labels().get(ROLE).is_some_and(|role| role == VALIDATOR_ROLE);
+            Neighbour {
+                address: identities.get(&name).copied().filter(|_| votes),
+                pod: pod.map(|NodePod { pod, .. }| PodObserved::read(pod, now)),
+                name,
+            }
+        })
+        .collect()
+}
+
+fn place_pods(valid: &ValidFleet, pods: &[NodePod], observed: &mut FleetObserved, now: Timestamp) {
     for NodePod { pod, status } in pods {
         let Some(name) = node_of(pod).filter(|name| name.fleet == valid.name.0) else { continue };
         let node = observed.nodes.entry(name.index).or_default();
-        node.pod = Some(PodObserved::read(pod));
+        node.pod = Some(PodObserved::read(pod, now));
         node.status.clone_from(status);
     }
 }

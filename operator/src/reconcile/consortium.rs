@@ -15,7 +15,7 @@ use kube::{Resource, ResourceExt, runtime::controller::Action};
 use operator_core::{
     api::{
         Condition, Consortium, ConsortiumStatus,
-        conditions::{ConditionStatus, QUORUM_HEALTHY, READY, STALLED, reasons},
+        conditions::{ConditionStatus, DRAINABLE, QUORUM_HEALTHY, READY, STALLED, reasons},
     },
     build,
     genesis::StoredGenesis,
@@ -50,6 +50,7 @@ async fn pass(object: &Consortium, context: &Context) -> Result<Action, Error> {
     let observed = observation.observed;
     let mut plan = plan::consortium(&valid, &observed);
     make(context, &valid, &plan).await?;
+    protect(context, &valid, &observed, &plan).await?;
     let network_info = publish(context, &valid, &observed, &plan).await?;
     if let (Some(ip), true) = (&observation.entry, plan.seat_move.is_some())
         && let Err(error) = move_seat(context, ip, &observed, &plan).await
@@ -77,6 +78,22 @@ async fn make(context: &Context, valid: &ValidConsortium, plan: &ConsortiumPlan)
         tracing::info!(namespace = valid.namespace, network = valid.name.0, hash = %genesis.hash, "genesis made");
     }
     Ok(())
+}
+
+/// The budget of evictions. While nobody can say who votes it stays as it is.
+async fn protect(
+    context: &Context,
+    valid: &ValidConsortium,
+    observed: &ConsortiumObserved,
+    plan: &ConsortiumPlan,
+) -> Result<(), Error> {
+    if !observed.fleets.iter().any(|fleet| fleet.seats) {
+        return Ok(());
+    }
+    match &plan.evictable {
+        Some(verdict) => apply(context, build::disruption_budget(valid, verdict.is_ok())).await.map(drop),
+        None => create_once(context, build::disruption_budget(valid, true)).await.map(drop),
+    }
 }
 
 /// The network info, signed; returns its ConfigMap's name.
@@ -177,6 +194,7 @@ async fn refused(object: &Consortium, context: &Context, message: &str) -> Resul
 fn settled(conditions: &[Condition]) -> bool {
     let is_true =
         |kind| conditions.iter().any(|c: &Condition| c.kind == kind && c.status == ConditionStatus::True);
-    // A network that is not heard is looked at often: its return is news.
-    (is_true(READY) && is_true(QUORUM_HEALTHY)) || is_true(STALLED)
+    let settling = conditions.iter().any(|c| c.kind == DRAINABLE && c.reason == reasons::AWAITING_VOTES);
+    // A network that is not heard is looked at often: its return is news, as is that of a node that drains wait for.
+    (is_true(READY) && is_true(QUORUM_HEALTHY) && !settling) || is_true(STALLED)
 }

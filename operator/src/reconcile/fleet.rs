@@ -1,6 +1,6 @@
 //! A pass over one `Validator`.
 
-use super::measured;
+use super::{measured, restart};
 use crate::{
     apply::{self, create_once},
     calls::call,
@@ -8,10 +8,8 @@ use crate::{
     error::Error,
     events, keygen, observe, write,
 };
-use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Resource, ResourceExt,
-    api::DeleteParams,
     runtime::{controller::Action, events::EventType},
 };
 use operator_core::{
@@ -51,12 +49,12 @@ async fn pass(object: &Validator, context: &Context) -> Result<Action, Error> {
         write::finalizer(context, object, true).await?;
     }
     let observed = observe::fleet(context, object, &valid).await?;
-    let plan = plan::fleet(&valid, &observed, &context.node_image);
+    let mut plan = plan::fleet(&valid, &observed, &context.node_image);
     if let Some(release) = &plan.release {
         events::publish(
             context,
             &object.object_ref(&()),
-            EventType::Normal,
+            if release.overridden { EventType::Warning } else { EventType::Normal },
             release.reason,
             &release.message,
         )
@@ -67,6 +65,11 @@ async fn pass(object: &Validator, context: &Context) -> Result<Action, Error> {
     // What was just written to Secrets is read back before anything is built on it.
     let made_keys = make_keys(context, &valid, &plan).await? || !plan.journals.is_empty();
     let applied = carry_out(context, &valid, &plan).await?;
+    if let Some(restart) = &plan.restart
+        && let Some(wait) = restart::restart(context, object, &valid.namespace, restart).await?
+    {
+        plan.waits.insert(0, wait);
+    }
     let settled = report(object, context, &valid, &observed, &plan, applied.as_ref()).await?;
     Ok(match (made_keys, settled) {
         (true, _) => Action::requeue(Duration::from_millis(50)),
@@ -111,11 +114,6 @@ async fn carry_out(
     }
     for node in &plan.stop {
         apply::stop(context, &valid.namespace, node).await?;
-    }
-    if let Some(node) = &plan.restart {
-        tracing::info!(namespace = valid.namespace, %node, "restarting");
-        let api = context.api::<Pod>(&valid.namespace);
-        call("restart pod", api.delete(&node.pod(), &DeleteParams::default())).await?;
     }
     Ok(applied)
 }

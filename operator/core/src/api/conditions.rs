@@ -16,6 +16,11 @@ pub const QUORUM_HEALTHY: &str = "QuorumHealthy";
 /// The fleet works, but a node of it does not.
 pub const DEGRADED: &str = "Degraded";
 
+/// A person has told the operator, by annotation, to disregard something.
+pub const OVERRIDDEN: &str = "Overridden";
+/// A node of ours may be drained now.
+pub const DRAINABLE: &str = "Drainable";
+
 /// Reasons, CamelCase words.
 pub mod reasons {
     /// All is as the spec says.
@@ -50,6 +55,16 @@ pub mod reasons {
     pub const RESTARTING: &str = "Restarting";
     /// A node that worked does not.
     pub const NODE_FAILED: &str = "NodeFailed";
+    /// No annotation overrides anything.
+    pub const NO_OVERRIDE: &str = "NoOverride";
+    /// An annotation overrides something.
+    pub const ANNOTATED: &str = "Annotated";
+    /// One node may be drained: the others are a quorum.
+    pub const QUORUM_WITHOUT_ONE: &str = "QuorumWithoutOne";
+    /// Kubernetes refused an eviction: the disruption budget is used up, or a drain is under way.
+    pub const DISRUPTION_BUDGET: &str = "DisruptionBudget";
+    /// A node of ours is up again, and has not been heard since it started.
+    pub const AWAITING_VOTES: &str = "AwaitingVotes";
     /// A quorum of seats is heard.
     pub const QUORUM_HEARD: &str = "QuorumHeard";
     /// Fewer seats than a quorum are heard.

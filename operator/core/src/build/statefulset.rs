@@ -4,7 +4,7 @@
 use super::{owned, pod::pod_spec};
 use crate::{
     api::validator::Role,
-    names::{CONFIG, FLEET, NETWORK, NODE, NodeName, ROLE, labels},
+    names::{CONFIG, FLEET, NETWORK, NODE, NodeName, OBSERVER_ROLE, ROLE, VALIDATOR_ROLE, labels},
     validate::ValidFleet,
 };
 use k8s_openapi::{
@@ -69,8 +69,8 @@ pub(super) fn statefulset(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Sta
 
 fn own_labels(fleet: &ValidFleet, node: &str) -> BTreeMap<String, String> {
     let role = match fleet.role {
-        Role::Validator => "validator",
-        Role::Observer => "observer",
+        Role::Validator => VALIDATOR_ROLE,
+        Role::Observer => OBSERVER_ROLE,
     };
     labels([
         (NETWORK, fleet.consortium.0.as_str()),

@@ -4,10 +4,10 @@ use super::Wait;
 use crate::{
     api::conditions::reasons,
     genesis::{self, StoredGenesis},
-    liveness::Hearing,
+    liveness::{Hearing, settling, silent},
     names::{ConsortiumName, FleetName},
     observed::{ConsortiumObserved, FleetSummary, MemberObserved, SecretState, StoredKey},
-    policy::{Joining, Leaving, Refusal, may_leave, may_seat},
+    policy::{Evicting, Joining, Leaving, Refusal, Verdict, may_evict, may_leave, may_seat},
     validate::ValidConsortium,
 };
 use alloy_primitives::Address;
@@ -25,6 +25,8 @@ pub struct ConsortiumPlan {
     pub publish: bool,
     /// The one transaction to send.
     pub seat_move: Option<SeatMove>,
+    /// Whether a drain may stop a node now; `None` while nobody can say.
+    pub evictable: Option<Verdict>,
     /// What is not as wanted.
     pub waits: Vec<Wait>,
 }
@@ -184,10 +186,17 @@ fn seats(
     operator: Address,
     plan: &mut ConsortiumPlan,
 ) {
-    let Some(hearing) = Hearing::from_nodes(&observed.nodes, genesis.block_period_s) else {
+    let Some(heard) = Hearing::from_nodes(&observed.nodes, genesis.block_period_s) else {
         plan.waits.push(Wait::passing(reasons::NO_NODE_ANSWERS, "no node of the network answers yet"));
         return;
     };
+    let own = observed.fleets.iter().flat_map(|fleet| fleet.identities.values().copied()).collect();
+    let settling = settling(&own, &heard, &observed.nodes);
+    let silent = silent(&own, &heard, &observed.nodes);
+    let hearing = heard.without(&silent);
+    if !hearing.starting() {
+        plan.evictable = Some(may_evict(&Evicting { hearing: &hearing, settling: &settling }));
+    }
     let member =
         observed.governance.as_ref().and_then(|view| view.members.iter().find(|m| m.admin == genesis.member));
     let context = Context { observed, hearing: &hearing, member, operator };

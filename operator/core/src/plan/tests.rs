@@ -5,9 +5,10 @@ use crate::{
     keys::Key,
     names::FleetName,
     observed::{
-        ConsortiumObserved, FleetObserved, FleetSummary, Governance, MemberObserved, NodeObserved,
+        ConsortiumObserved, FleetObserved, FleetSummary, Governance, MemberObserved, Neighbour, NodeObserved,
         PodObserved, SeatObserved, SecretState, StatefulSetObserved, StoredKey,
     },
+    policy::Turn,
     test_support::{HEIGHT, node_status},
     validate::{self, ValidConsortium, ValidFleet},
 };
@@ -176,6 +177,7 @@ fn running(nodes: u8, seats: u8) -> FleetObserved {
         genesis: Some(example_genesis()),
         nodes: (0..).zip(1..=nodes).map(|(index, seed)| (index, node(seed, seats))).collect(),
         network: (1..=nodes).map(|seed| status(seed, seats, true)).collect(),
+        turn: Some(Turn { place: 0, members: 1 }),
         ..FleetObserved::default()
     }
 }
@@ -234,23 +236,163 @@ fn a_fleet_keeps_the_image_it_has_had_until_its_spec_names_one() {
     assert_eq!(image(&valid, &recorded), "asked:1");
 }
 
-#[test]
-fn outdated_pods_restart_one_at_a_time_and_broken_ones_first_in_line() {
-    let valid = valid_fleet(4);
-    let mut observed = running(4, 4);
+fn outdated(nodes: u8) -> FleetObserved {
+    let mut observed = running(nodes, nodes);
     for node in observed.nodes.values_mut() {
         node.statefulset.as_mut().expect("a set").revision = Some("b".to_owned());
     }
-    assert_eq!(fleet(&valid, &observed, "new:1").restart, Some(valid.name.node(0)));
-    let ready = |observed: &mut FleetObserved, index: u32, ready: bool| {
-        observed.nodes.get_mut(&index).and_then(|node| node.pod.as_mut()).expect("a pod").ready = ready;
+    observed
+}
+
+fn pod(observed: &mut FleetObserved, index: u32) -> &mut PodObserved {
+    observed.nodes.get_mut(&index).and_then(|node| node.pod.as_mut()).expect("a pod")
+}
+
+/// What the node of this index says, wherever it is written.
+fn says(observed: &mut FleetObserved, index: u32, change: &dyn Fn(&mut chain::status::NodeStatus)) {
+    change(observed.nodes.get_mut(&index).and_then(|node| node.status.as_mut()).expect("a status"));
+    change(&mut observed.network[index as usize]);
+}
+
+fn restarted(observed: &FleetObserved) -> (Option<(u32, bool)>, Vec<&'static str>) {
+    let plan = fleet(&valid_fleet(4), observed, "new:1");
+    let restart = plan.restart.map(|restart| (restart.node.index, restart.forced));
+    (restart, plan.waits.iter().map(|wait| wait.reason).collect())
+}
+
+#[test]
+fn outdated_pods_restart_one_at_a_time_and_the_next_only_once_the_one_before_votes_again() {
+    let mut observed = outdated(4);
+    assert_eq!(restarted(&observed).0, Some((0, false)), "evicted, since it is up");
+    pod(&mut observed, 0).ready = false;
+    pod(&mut observed, 0).revision = Some("b".to_owned());
+    says(&mut observed, 0, &|status| status.ready = false);
+    assert_eq!(restarted(&observed), (None, vec!["AnotherNodeDown"; 3]), "its pod comes up");
+    pod(&mut observed, 0).ready = true;
+    says(&mut observed, 0, &|status| {
+        status.ready = true;
+        status.started_ms = status.now_ms;
+    });
+    assert_eq!(restarted(&observed), (None, vec!["AwaitingVotes"; 3]), "it is at the tip and not heard yet");
+    says(&mut observed, 0, &|status| status.started_ms -= 60_000);
+    assert_eq!(restarted(&observed).0, Some((1, false)));
+}
+
+#[test]
+fn a_broken_pod_is_first_in_line_and_deleted_past_the_budget_once_nobody_hears_its_seat() {
+    let mut observed = outdated(4);
+    pod(&mut observed, 2).ready = false;
+    says(&mut observed, 2, &|status| status.ready = false);
+    assert_eq!(restarted(&observed).0, Some((2, false)), "not ready, but its votes are heard: as any other");
+    for status in &mut observed.network {
+        status.seats[2].height -= 9;
+    }
+    assert_eq!(restarted(&observed).0, Some((2, true)));
+    pod(&mut observed, 2).terminating = true;
+    assert_eq!(restarted(&observed), (None, vec!["AnotherNodeDown"; 3]));
+}
+
+#[test]
+fn a_fleet_waits_for_nodes_of_the_members_other_fleets_that_hold_seats_or_are_just_stopping() {
+    let neighbour = |seat: Option<u8>, pod: PodObserved| Neighbour {
+        name: FleetName("bank-b".to_owned()).node(0),
+        address: seat.map(|seed| stored(seed).key.address),
+        pod: Some(pod),
     };
-    ready(&mut observed, 2, false);
-    assert_eq!(fleet(&valid, &observed, "new:1").restart, Some(valid.name.node(2)), "it is down already");
-    observed.nodes.get_mut(&2).and_then(|node| node.pod.as_mut()).expect("a pod").revision =
-        Some("b".to_owned());
+    let restarted = |neighbour: Neighbour| {
+        let observed = FleetObserved { neighbours: vec![neighbour], ..outdated(4) };
+        restarted(&observed).0.map(|(index, _)| index)
+    };
+    let up = PodObserved { ready: true, ..PodObserved::default() };
+    let (down, stopping) = (PodObserved::default(), PodObserved { terminating: true, ..up.clone() });
+    assert_eq!(restarted(neighbour(Some(60), up)), Some(0));
+    assert_eq!(restarted(neighbour(Some(60), down.clone())), None);
+    assert_eq!(restarted(neighbour(None, down)), Some(0), "an observer that is broken keeps nobody waiting");
+    assert_eq!(restarted(neighbour(None, stopping)), None);
+}
+
+#[test]
+fn where_every_seat_is_needed_the_pause_is_announced_and_an_override_is_named_with_what_it_overrides() {
+    let mut valid = valid_fleet(2);
+    let restart = |valid: &ValidFleet, observed: &FleetObserved| {
+        let plan = fleet(valid, observed, "new:1");
+        plan.restart.map(|restart| (restart.forced, restart.note.map(|note| (note.reason, note.message))))
+    };
+    let (forced, note) = restart(&valid, &outdated(2)).expect("a restart");
+    let (reason, message) = note.expect("an announcement");
+    assert_eq!((forced, reason), (false, "NetworkPauses"));
+    assert!(message.contains("bank-a-0") && message.contains("2 seats"), "{message}");
+    let mut halted = FleetObserved { turn: None, ..outdated(4) };
+    for status in &mut halted.network {
+        status.seats[2].at_ms = 0;
+        status.seats[3].at_ms = 0;
+    }
+    valid.replicas = 4;
+    assert_eq!(restart(&valid, &halted).map(|(forced, _)| forced), None);
+    valid.ignore_quorum = true;
+    let (forced, note) = restart(&valid, &halted).expect("a restart");
+    let (reason, message) = note.expect("a note");
+    assert_eq!((forced, reason), (true, "QuorumIgnored"));
+    assert!(
+        message.contains("quorate.dev/ignore-quorum=true") && message.contains("QuorumLost"),
+        "{message}"
+    );
+}
+
+#[test]
+fn observers_restart_one_at_a_time_without_asking_for_turn_or_quorum() {
+    let valid = ValidFleet { role: crate::api::validator::Role::Observer, ..valid_fleet(2) };
+    let mut observed = outdated(2);
+    observed.turn = None;
+    observed.network.clear();
+    for node in observed.nodes.values_mut() {
+        node.identity = SecretState::Absent;
+        node.status.as_mut().expect("a status").identity = None;
+    }
     let plan = fleet(&valid, &observed, "new:1");
-    assert_eq!((plan.restart, plan.waits[0].reason), (None, reasons::RESTARTING), "bank-a-2 comes up first");
+    assert_eq!(plan.restart.map(|restart| restart.node.index), Some(0));
+    assert!(plan.nodes.iter().all(|node| node.phase == Phase::Observing));
+    pod(&mut observed, 1).ready = false;
+    assert_eq!(
+        fleet(&valid, &observed, "new:1").restart.map(|restart| restart.node.index),
+        Some(1),
+        "broken first"
+    );
+}
+
+#[test]
+fn stuck_pods_and_full_disks_fail_their_node_by_name_with_a_word_and_a_cure() {
+    let mut observed = running(4, 4);
+    says(&mut observed, 1, &|status| status.faults.push("vote journal: No space left on device".to_owned()));
+    let plan = fleet(&valid_fleet(4), &observed, "new:1");
+    let failure = plan.failures.first().expect("a failure");
+    assert_eq!((failure.node.as_str(), failure.reason), ("bank-a-1", "DiskFull"));
+    assert!(failure.message.contains("spec.storage.size"), "{}", failure.message);
+    assert_eq!(plan.nodes[1].phase, Phase::Failed);
+}
+
+#[test]
+fn a_scale_down_that_would_cost_the_quorum_is_refused_with_the_arithmetic_in_the_fleets_own_condition() {
+    let mut observed = running(6, 6);
+    for silent in [4, 5] {
+        for status in &mut observed.network {
+            status.seats[silent].at_ms = 0;
+        }
+    }
+    says(&mut observed, 5, &|status| status.identity.as_mut().expect("identity").voting = true);
+    let plan = fleet(&valid_fleet(1), &observed, "new:1");
+    let refused: Vec<_> = plan.waits.iter().filter(|wait| wait.reason == "WouldLoseQuorum").collect();
+    assert_eq!(plan.stop, []);
+    assert!(
+        refused[0].message.contains("bank-a-1")
+            && refused[0].message.contains("5 seats and a quorum of 4, of which 3 vote"),
+        "{refused:?}"
+    );
+    assert!(
+        plan.waits.iter().any(|wait| wait.reason == reasons::LEAVING),
+        "the dead ones may go: {:?}",
+        plan.waits
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{
         Validator,
         validator::{Amounts, Exposure, NodePool, Pod, Role, RpcNamespace, RpcType},
     },
-    names::{ACCEPT_JOURNAL_LOSS, ConsortiumName, FleetName, SKIP_UNSEAT},
+    names::{ACCEPT_JOURNAL_LOSS, ConsortiumName, FleetName, IGNORE_QUORUM, SKIP_UNSEAT},
 };
 use alloy_primitives::B256;
 use std::collections::BTreeMap;
@@ -54,6 +54,8 @@ pub struct ValidFleet {
     pub deleting: bool,
     /// The user lets it go with its seats.
     pub skip_unseat: bool,
+    /// The user restarts nodes whatever it costs the quorum.
+    pub ignore_quorum: bool,
     /// Lost vote journals whose loss the user accepts.
     pub accept_journal_loss: Vec<B256>,
 }
@@ -99,6 +101,7 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
         namespaces: namespaces(object),
         deleting,
         skip_unseat: annotation(SKIP_UNSEAT).is_some_and(|value| value == "true"),
+        ignore_quorum: annotation(IGNORE_QUORUM).is_some_and(|value| value == "true"),
         accept_journal_loss: match annotation(ACCEPT_JOURNAL_LOSS).filter(|_| !deleting) {
             Some(ids) => lost(ids)?,
             None => Vec::new(),
