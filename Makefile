@@ -77,7 +77,7 @@ conformance-fixtures: ## ask go-ethereum's library anew into target/fixtures (ne
 	@rm -rf target/fixtures && cd validator/conformance/fixtures/generate && go run . ../../../../target/fixtures && cd .. && \
 	  { diff -rq --exclude=generate . ../../../target/fixtures || true; }
 
-.PHONY: unit model fuzz sim sim-night sim-long sim-soak sim-real museum mutants operator-test e2e clients chart
+.PHONY: unit model fuzz sim sim-night sim-long sim-soak sim-real museum mutants operator-test e2e drain-nodes clients chart
 unit: ## Rust unit, table, golden and process tests
 	cargo test --locked --workspace
 SIM := cargo run --quiet --locked --release -p qbft-sim --
@@ -107,6 +107,8 @@ operator-test: ## operator against a real API server
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
+drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=
+	@e2e/drain-nodes
 clients: ## ethers, viem, cast, forge, web3.py, ethclient and alloy against live nodes (CLIENTS="node python go rust" for some)
 	@e2e/clients/run
 chart: ## lint and render the Helm chart
@@ -159,8 +161,8 @@ faults: ## partitions, loss, kills, stops, a full disk, clock steps on real proc
 
 ## The embedded cluster
 .PHONY: cluster-up cluster-down cluster-status
-cluster-up: ## the embedded Kubernetes node (needs root)
-	@$(CLUSTER)/up
+cluster-up: ## the embedded Kubernetes, NODES=1 to 9 (needs root)
+	@$(if $(NODES),QUORATE_CLUSTER_NODES=$(NODES)) $(CLUSTER)/up
 cluster-down: ## end it and leave nothing behind
 	@$(CLUSTER)/down
 cluster-status: ## what of it runs

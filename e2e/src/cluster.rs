@@ -4,13 +4,17 @@ use crate::patience::{Progress, eventually};
 use anyhow::{Context, Result, anyhow};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
-    Api, Client,
+    Api, Client, Config,
     api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
     core::GroupVersionKind,
     discovery,
 };
-use serde_json::Value;
-use std::{path::Path, time::Duration};
+use serde_json::{Value, json};
+use std::{
+    net::{IpAddr, UdpSocket},
+    path::Path,
+    time::Duration,
+};
 
 const FIELD_MANAGER: &str = "e2e";
 
@@ -54,6 +58,33 @@ impl Cluster {
         Ok(api.patch(name, &params, &Patch::Apply(object)).await?)
     }
 
+    /// A policy that lets this machine connect to every pod of the namespace, beside what the product's own policies allow.
+    pub async fn admit_this_machine(&self) -> Result<()> {
+        let address = self.own_address().await?;
+        self.apply(&json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": { "name": "e2e-tests", "namespace": self.namespace },
+            "spec": {
+                "podSelector": {},
+                "policyTypes": ["Ingress"],
+                "ingress": [{ "from": [{ "ipBlock": { "cidr": format!("{address}/32") } }] }],
+            },
+        }))
+        .await?;
+        Ok(())
+    }
+
+    /// The address of this machine that the cluster sees.
+    async fn own_address(&self) -> Result<IpAddr> {
+        let api = Config::infer().await?.cluster_url;
+        let host = api.host().ok_or_else(|| anyhow!("{api} names no host"))?;
+        // Connecting a datagram socket sends nothing; it chooses the route.
+        let socket = UdpSocket::bind("0.0.0.0:0")?;
+        socket.connect((host, api.port_u16().unwrap_or(443)))?;
+        Ok(socket.local_addr()?.ip())
+    }
+
     /// Merge-patches a field of an object, as `kubectl edit` would.
     pub async fn edit(&self, kind: &str, name: &str, change: Value) -> Result<DynamicObject> {
         Ok(self.api(kind).await?.patch(name, &PatchParams::default(), &Patch::Merge(change)).await?)
@@ -61,7 +92,7 @@ impl Cluster {
 
     /// Sets `spec.replicas` through the scale subresource, as `kubectl scale` does.
     pub async fn scale(&self, name: &str, replicas: u32) -> Result<()> {
-        let change = serde_json::json!({ "spec": { "replicas": replicas } });
+        let change = json!({ "spec": { "replicas": replicas } });
         self.api("Validator")
             .await?
             .patch_scale(name, &PatchParams::default(), &Patch::Merge(change))

@@ -4,7 +4,9 @@
 pub mod account;
 pub mod cluster;
 pub mod contract;
+pub mod drain;
 pub mod patience;
+pub mod policies;
 #[cfg(test)]
 mod readme;
 pub mod rpc;

@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Parser, ValueEnum};
+use operator_core::build::NetworkAccess;
 use std::net::SocketAddr;
 use tracing_subscriber::EnvFilter;
 
@@ -8,9 +9,9 @@ use tracing_subscriber::EnvFilter;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "quorate-operator", version)]
 pub(crate) struct Args {
-    /// Watch this namespace only; all when absent.
-    #[arg(long, env = "QUORATE_NAMESPACE")]
-    pub(crate) namespace: Option<String>,
+    /// Watch these namespaces only, separated by commas; all when absent.
+    #[arg(long = "namespace", env = "QUORATE_NAMESPACE", value_delimiter = ',')]
+    pub(crate) namespaces: Vec<String>,
     /// Image of nodes whose `spec.image` is absent.
     #[arg(long, env = "QUORATE_NODE_IMAGE")]
     pub(crate) node_image: String,
@@ -20,9 +21,31 @@ pub(crate) struct Args {
     /// Objects of one kind that are worked on at the same time.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) concurrency: u16,
+    /// Namespace of the operator's own pods. With it every fleet gets a NetworkPolicy that lets the operator in; without it
+    /// fleets get none, since the operator could not be named.
+    #[arg(long, env = "QUORATE_OPERATOR_NAMESPACE")]
+    pub(crate) operator_namespace: Option<String>,
+    /// Namespaces whose pods may read the nodes' metrics, separated by commas.
+    #[arg(
+        long,
+        env = "QUORATE_MONITORING_NAMESPACES",
+        value_delimiter = ',',
+        requires = "operator_namespace"
+    )]
+    pub(crate) monitoring_namespaces: Vec<String>,
     /// How log lines are written.
     #[arg(long, value_enum, env = "QUORATE_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
+}
+
+impl Args {
+    /// Who reaches every node, when fleets are to have network policies.
+    pub(crate) fn network_access(&self) -> Option<NetworkAccess> {
+        Some(NetworkAccess {
+            operator_namespace: self.operator_namespace.clone()?,
+            monitoring_namespaces: self.monitoring_namespaces.clone(),
+        })
+    }
 }
 
 /// How log lines are written.

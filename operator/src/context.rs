@@ -1,11 +1,12 @@
 //! What every pass needs.
 
-use crate::{endpoints::Listed, metrics::Metrics, nodes::Nodes};
+use crate::{endpoints::Listed, metrics::Metrics, node_pool::Served, nodes::Nodes};
 use kube::{
     Api, Client, Resource,
     core::NamespaceResourceScope,
     runtime::{controller::Action, events::Recorder},
 };
+use operator_core::build::NetworkAccess;
 use std::time::Duration;
 
 /// Shared by all passes.
@@ -18,8 +19,12 @@ pub(crate) struct Context {
     pub(crate) recorder: Recorder,
     /// Image of nodes whose spec names none.
     pub(crate) node_image: String,
+    /// Who reaches every node, when fleets get network policies.
+    pub(crate) access: Option<NetworkAccess>,
     /// What has been listed, for `/readyz`.
     pub(crate) listed: Listed,
+    /// Versions of Azure Service Operator's kind.
+    pub(crate) agent_pools: Served,
     /// Counters.
     pub(crate) metrics: Metrics,
 }

@@ -12,7 +12,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -31,13 +31,20 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
 /// After an accept that failed, as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Which objects have been listed once: before that the operator decides nothing.
-#[derive(Debug, Default)]
+/// First lists that are still awaited, one per namespace that is watched: before them the operator decides nothing.
+#[derive(Debug)]
 pub(crate) struct Listed {
-    /// Every `Consortium`.
-    pub(crate) consortia: AtomicBool,
-    /// Every `Validator`.
-    pub(crate) fleets: AtomicBool,
+    /// Of every `Consortium`.
+    pub(crate) consortia: AtomicUsize,
+    /// Of every `Validator`.
+    pub(crate) fleets: AtomicUsize,
+}
+
+impl Listed {
+    /// None has come of so many.
+    pub(crate) const fn awaited(lists: usize) -> Self {
+        Self { consortia: AtomicUsize::new(lists), fleets: AtomicUsize::new(lists) }
+    }
 }
 
 /// Serves until the process ends.
@@ -82,7 +89,7 @@ async fn connection(socket: TcpStream, router: Router) {
 }
 
 async fn ready(State(context): State<Arc<Context>>) -> (StatusCode, &'static str) {
-    let listed = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+    let listed = |awaited: &AtomicUsize| awaited.load(Ordering::Relaxed) == 0;
     match (listed(&context.listed.consortia), listed(&context.listed.fleets)) {
         (true, true) => (StatusCode::OK, "ok"),
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "consortia are not listed yet"),

@@ -72,6 +72,15 @@ impl Error {
         }
     }
 
+    /// Code and message of the API server's answer, if that is what ended the pass.
+    pub(crate) fn refusal(&self) -> Option<(u16, &str)> {
+        let Self::Kubernetes { source, .. } = self else { return None };
+        match &**source {
+            kube::Error::Api(status) => Some((status.code, &status.message)),
+            _ => None,
+        }
+    }
+
     /// When to try again.
     pub(crate) fn retry(&self) -> Duration {
         if self.is_conflict() { Duration::from_millis(200) } else { Duration::from_secs(3) }

@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod keygen;
 mod metrics;
+mod node_pool;
 mod nodes;
 mod observe;
 mod reconcile;

@@ -2,6 +2,7 @@
 
 pub(crate) mod consortium;
 pub(crate) mod fleet;
+mod grow;
 mod restart;
 
 use crate::{context::Context, error::Error};

@@ -5,6 +5,7 @@ use crate::{
     context::Context,
     endpoints::{self, Listed},
     metrics::Metrics,
+    node_pool::Served,
     nodes::Nodes,
     reconcile::{consortium, fleet, on_error},
 };
@@ -13,6 +14,7 @@ use futures::StreamExt;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount},
+    networking::v1::NetworkPolicy,
     policy::v1::PodDisruptionBudget,
 };
 use kube::{
@@ -34,7 +36,7 @@ use std::{
     fmt::Debug,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -57,21 +59,26 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         recorder: Recorder::new(client.clone(), reporter),
         nodes: Nodes::new().context("HTTP client")?,
         node_image: args.node_image.clone(),
-        listed: Listed::default(),
+        access: args.network_access(),
+        listed: Listed::awaited(args.namespaces.len().max(1)),
+        agent_pools: Served::default(),
         metrics: Metrics::new(),
         client: client.clone(),
     });
     let served = tokio::spawn(endpoints::serve(args.listen, context.clone()));
-    let watch = Watch { client, namespace: args.namespace.clone(), concurrency: args.concurrency };
+    let watches = watches(&client, &args);
     tracing::info!(
-        namespace = args.namespace.as_deref().unwrap_or("all"),
+        namespaces = if args.namespaces.is_empty() { "all".to_owned() } else { args.namespaces.join(",") },
         node_image = args.node_image,
         "started"
     );
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let controllers = tokio::spawn(async move {
-        let consortia = watch.consortia(context.clone(), until(stopped.clone()));
-        futures::future::join(consortia, watch.fleets(context, until(stopped))).await
+        let both = |watch: &Watch| {
+            let consortia = watch.consortia(context.clone(), until(stopped.clone()));
+            futures::future::join(consortia, watch.fleets(context.clone(), until(stopped.clone())))
+        };
+        futures::future::join_all(watches.iter().map(both)).await
     });
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -96,6 +103,15 @@ struct Watch {
     client: Client,
     namespace: Option<String>,
     concurrency: u16,
+}
+
+/// One over the whole cluster, or one in each namespace: a Role there is then enough.
+fn watches(client: &Client, args: &Args) -> Vec<Watch> {
+    let watch = |namespace| Watch { client: client.clone(), namespace, concurrency: args.concurrency };
+    if args.namespaces.is_empty() {
+        return vec![watch(None)];
+    }
+    args.namespaces.iter().cloned().map(Some).map(watch).collect()
 }
 
 impl Watch {
@@ -152,6 +168,7 @@ impl Watch {
             .watches(self.metadata::<Service>(), ours(), fleet_of)
             .watches(self.metadata::<PersistentVolumeClaim>(), ours(), fleet_of)
             .watches(self.metadata::<ServiceAccount>(), ours(), fleet_of)
+            .watches(self.metadata::<NetworkPolicy>(), ours(), fleet_of)
             .graceful_shutdown_on(stop)
             .run(fleet::reconcile, on_error, context)
             .for_each(|_| futures::future::ready(()));
@@ -167,13 +184,13 @@ impl Watch {
     }
 }
 
-/// A controller that ends before its first list leaves the flag down.
-async fn once_listed<K>(store: &Store<K>, listed: &AtomicBool)
+/// A controller that ends before its first list stays awaited.
+async fn once_listed<K>(store: &Store<K>, awaited: &AtomicUsize)
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
     if store.wait_until_ready().await.is_ok() {
-        listed.store(true, Ordering::Relaxed);
+        awaited.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -4,7 +4,7 @@ mod document;
 mod judge;
 mod port;
 
-pub use judge::{Standing, judged_head, live_seats, readiness};
+pub use judge::{Standing, is_silent, judged_head, live_seats, readiness};
 
 use crate::{
     clock::unix_ms, driver::DriverHandle, faults::Faults, import::Importer, metrics::Metrics, pool::Pool,

@@ -2,6 +2,11 @@
 quorate-operator
 {{- end }}
 
+{{- /* Cluster-scoped, so that releases in several namespaces do not meet. */}}
+{{- define "quorate.guard" -}}
+quorate-seated-namespaces-{{ .Release.Namespace }}
+{{- end }}
+
 {{- define "quorate.labels" -}}
 app.kubernetes.io/name: quorate
 app.kubernetes.io/component: operator
@@ -16,10 +21,9 @@ app.kubernetes.io/component: operator
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- /* A digest says exactly what runs, so it wins; a tag beside it is for the reader. */}}
 {{- define "quorate.image" -}}
-{{- if .Values.image.digest -}}
-{{ .Values.image.repository }}@{{ .Values.image.digest }}
-{{- else -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
-{{- end -}}
+{{- $image := index . 1 -}}
+{{ (index . 0).Values.imageRegistry }}/{{ $image.repository }}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}{{ end }}
 {{- end }}

@@ -16,8 +16,9 @@ make_credentials() {
     done
     make_cert "$pki" coredns /CN=quorate:coredns
     make_cert "$pki" addons /CN=quorate:addons
+    make_cert "$pki" policies /CN=quorate:policies
     for_nodes node_certificate
-    for name in admin kube-controller-manager kube-scheduler kube-proxy coredns addons; do
+    for name in admin kube-controller-manager kube-scheduler kube-proxy coredns addons policies; do
         make_kubeconfig "$pki" "$name" "$server" "$pki/$name.conf"
     done
     make_kubeconfig "$pki" admin "$server" "$STATE/kubeconfig"

@@ -48,13 +48,18 @@ in_set() {
     nsenter -t "$pid" -m -u -i -n -p -- env PATH=/run/q/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
 
+# program_path PROGRAM: its path inside; a program of the state's own wins over one of the tools.
+program_path() {
+    if [ -x "$STATE/programs/$1" ]; then printf '%s' "/run/q/state/programs/$1"; else printf '%s' "/run/q/bin/$1"; fi
+}
+
 # runs SET PROGRAM: whether it lives there.
 runs() {
     local pid other
     pid=$(set_pid "$1") || return 1
     while read -r other; do
         [ ! "/proc/$other/ns/pid" -ef "/proc/$pid/ns/pid" ] || return 0
-    done < <(processes_with "/run/q/bin/$2")
+    done < <(processes_with "$(program_path "$2")")
     return 1
 }
 
@@ -67,7 +72,7 @@ start() {
     ! runs "$set" "$program" || return 0
     # shellcheck disable=SC2016  # expanded by the inner shell
     in_set "$set" setsid -f sh -c 'log=$1; shift; exec "$@" >"$log" 2>&1' sh \
-        "/run/q/state/$set/logs/$program.log" "/run/q/bin/$program" "$@" >/dev/null 2>&1 </dev/null 9>&-
+        "/run/q/state/$set/logs/$program.log" "$(program_path "$program")" "$@" >/dev/null 2>&1 </dev/null 9>&-
 }
 
 # stop_set SET: one signal to process 1; the kernel ends all the rest with it.

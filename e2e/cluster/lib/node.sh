@@ -91,8 +91,8 @@ start_runtime() {
 
 in_runtime() { in_set "node-$1" ctr -a /run/containerd/containerd.sock -n k8s.io "${@:2}"; }
 
-# import_image I ARCHIVE: through standard input, as the path may mean something else inside.
-import_image() { in_runtime "$1" images import - <"$2" >"$(log_of "node-$1" import)" 2>&1; }
+# import_image I ARCHIVE: through standard input, as the path may mean something else inside. Layers are kept unpacked only.
+import_image() { in_runtime "$1" images import --local --discard-unpacked-layers - <"$2" >"$(log_of "node-$1" import)" 2>&1; }
 
 start_node() {
     local i=$1

@@ -5,7 +5,7 @@
 load_settings() {
     NAME=${QUORATE_CLUSTER_NAME:-quorate}
     RANGE=${QUORATE_CLUSTER_RANGE:-10.250}
-    NODES=${QUORATE_CLUSTER_NODES:-1}
+    NODES=${QUORATE_CLUSTER_NODES:-$(known_nodes)}
     [[ $NAME =~ ^[a-z][a-z0-9-]{0,13}$ ]] || fail "QUORATE_CLUSTER_NAME is '$NAME'" 'use up to 14 of a-z 0-9 -, it names an interface and a cgroup'
     [[ $RANGE =~ ^[0-9]{1,3}\.[0-9]{1,3}$ ]] || fail "QUORATE_CLUSTER_RANGE is '$RANGE'" 'give the first two parts of an unused /16, such as 10.250'
     [[ $NODES =~ ^[1-9]$ ]] || fail "QUORATE_CLUSTER_NODES is '$NODES'" 'use 1 to 9'
@@ -20,6 +20,13 @@ load_settings() {
     API_SERVICE_IP=$RANGE.16.1
     DNS_IP=$RANGE.16.10
     POD_RANGE=$RANGE.128.0/17
+}
+
+# known_nodes: as many as the cluster had before; one for a new cluster.
+known_nodes() {
+    local i=1
+    while [ -d "$STATE/node-$((i + 1))" ]; do i=$((i + 1)); done
+    printf '%s' "$i"
 }
 
 node_ip() { printf '%s' "$RANGE.0.$((10 + $1))"; }

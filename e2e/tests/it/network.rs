@@ -39,6 +39,7 @@ impl Network {
         for manifest in ["namespace.yaml", "consortium.yaml", "validator.yaml"] {
             cluster.apply_file(examples.join(manifest)).await?;
         }
+        cluster.admit_this_machine().await?;
         let http = eventually("RPC address in status", LONG, || async {
             let fleet = cluster.get("Validator", FLEET).await?.context("no Validator")?;
             let http = fleet["status"]["rpc"]["http"].as_str().map(str::to_owned);

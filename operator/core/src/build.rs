@@ -3,6 +3,8 @@
 mod config;
 mod genesis;
 mod network_info;
+mod network_policy;
+mod placement;
 mod pod;
 mod pod_disruption_budget;
 mod secret;
@@ -14,6 +16,7 @@ mod volume;
 pub use config::{ConfigInputs, node_config};
 pub use genesis::genesis;
 pub use network_info::{network_info, unsigned_network_info};
+pub use network_policy::{NetworkAccess, network_policy};
 pub use pod_disruption_budget::disruption_budget;
 pub use secret::{account_secret, identity_secret, p2p_secret};
 pub use statefulset::StatefulSetInputs;
@@ -55,11 +58,18 @@ pub struct FleetResources<State> {
     pub state: PhantomData<State>,
 }
 
+/// Pod template of the first versions.
+pub const FIRST_TEMPLATE: u32 = 1;
+/// Pod template of new fleets, and of those whose spec is edited; the others keep theirs (ADR 26).
+pub const NEWEST_TEMPLATE: u32 = 2;
+
 /// What the builders of a whole fleet need beside its spec.
 #[derive(Clone, Debug)]
 pub struct FleetInputs {
     /// Node image.
     pub image: String,
+    /// Revision of the pod template.
+    pub template: u32,
     /// Nodes whose disk is to exist.
     pub volumes: Vec<u32>,
     /// Nodes that are to run.
@@ -88,7 +98,7 @@ pub fn fleet(
         let start = config::start_hash(&node.config)?;
         statefulsets.push(statefulset::statefulset(
             fleet,
-            &StatefulSetInputs { name, image: inputs.image.clone(), start_hash: start },
+            &StatefulSetInputs { name, image: inputs.image.clone(), template: inputs.template, start_hash: start },
         ));
     }
     Ok(FleetResources {

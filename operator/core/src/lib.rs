@@ -14,6 +14,7 @@ pub mod genesis;
 pub mod keys;
 pub mod liveness;
 pub mod names;
+pub mod node_pool;
 pub mod observed;
 pub mod plan;
 pub mod policy;

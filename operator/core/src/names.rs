@@ -21,6 +21,8 @@ pub const ROLE: &str = "quorate.dev/role";
 pub const VALIDATOR_ROLE: &str = "validator";
 /// Value of [`ROLE`] of nodes that hold none.
 pub const OBSERVER_ROLE: &str = "observer";
+/// Label of every node's pod, by which the headless Service and the network policies select them.
+pub const NODES: &str = "quorate.dev/nodes";
 /// Label by which the operator finds its objects.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
@@ -34,6 +36,10 @@ pub const JOURNAL_ID: &str = "quorate.dev/journal-id";
 pub const APPLIED: &str = "quorate.dev/applied";
 /// Annotation of a pod template: hash of the configuration that a node reads only at start.
 pub const CONFIG: &str = "quorate.dev/config";
+/// Annotation of a StatefulSet: revision of the pod template that it was made by.
+pub const TEMPLATE: &str = "quorate.dev/template";
+/// Annotation of a StatefulSet: hash of the spec's fields that pods are made from.
+pub const SPEC: &str = "quorate.dev/spec";
 /// Annotation set by a user on a `Validator`: let it go with its seats.
 pub const SKIP_UNSEAT: &str = "quorate.dev/skip-unseat";
 /// Annotation set by a user on a `Validator`: ids of lost vote journals, separated by commas, whose loss is accepted.

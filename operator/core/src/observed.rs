@@ -1,14 +1,17 @@
 //! What the shell has read, as plain values.
 
 mod pod;
+mod volume;
 
 pub(crate) use pod::fault;
 pub use pod::{PodObserved, Trouble, says_disk_full};
+pub use volume::{Growth, VolumeObserved};
 
 use crate::{
     genesis::StoredGenesis,
     keys::{Key, SecretError},
-    names::{FleetName, NodeName},
+    build::FIRST_TEMPLATE,
+    names::{FleetName, NodeName, SPEC, TEMPLATE},
     policy::Turn,
 };
 use alloy_primitives::{Address, B256, B512};
@@ -71,6 +74,10 @@ pub struct StatefulSetObserved {
     pub image: Option<String>,
     /// Revision that a new pod would have.
     pub revision: Option<String>,
+    /// Pod template that it was made by.
+    pub template: u32,
+    /// Hash of the spec that it was made from; `None` for sets of the first versions, which did not record it.
+    pub spec: Option<String>,
 }
 
 impl StatefulSetObserved {
@@ -78,11 +85,14 @@ impl StatefulSetObserved {
     #[must_use]
     pub fn read(set: &StatefulSet) -> Self {
         let template = set.spec.template.spec.as_ref();
+        let annotation = |name: &str| set.metadata.annotations.as_ref().and_then(|all| all.get(name));
         Self {
             image: template
                 .and_then(|pod| pod.containers.first())
                 .and_then(|container| container.image.clone()),
             revision: revision(set),
+            template: annotation(TEMPLATE).and_then(|text| text.parse().ok()).unwrap_or(FIRST_TEMPLATE),
+            spec: annotation(SPEC).cloned(),
         }
     }
 }
@@ -101,8 +111,8 @@ pub struct NodeObserved {
     pub identity: SecretState,
     /// Its p2p key.
     pub p2p: SecretState,
-    /// Whether it has a disk.
-    pub volume: bool,
+    /// Its disk.
+    pub volume: Option<VolumeObserved>,
     /// Its StatefulSet.
     pub statefulset: Option<StatefulSetObserved>,
     /// Its pod.

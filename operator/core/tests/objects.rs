@@ -5,10 +5,11 @@ use alloy_primitives::B256;
 use k256::ecdsa::SigningKey;
 use operator_core::{
     api::{Consortium, Validator},
-    build,
+    build::{self, NetworkAccess},
     genesis::{self, StoredGenesis},
     keys::Key,
     names::NodeName,
+    node_pool,
     observed::{FleetObserved, NodeObserved, PeerNode, SecretState, StoredKey},
     plan,
     validate::{self, ValidFleet},
@@ -67,6 +68,13 @@ fn observed(fleet: &ValidFleet, journals: bool) -> FleetObserved {
     }
 }
 
+fn access() -> NetworkAccess {
+    NetworkAccess {
+        operator_namespace: "quorate-system".to_owned(),
+        monitoring_namespaces: vec!["monitoring".to_owned(), "kube-system".to_owned()],
+    }
+}
+
 #[track_caller]
 fn assert_golden(name: &str, objects: &[serde_json::Value]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -90,12 +98,38 @@ fn fleet_objects(fleet: &ValidFleet, observed: &FleetObserved) -> Vec<serde_json
     let resources = build::fleet(fleet, &plan.objects.expect("objects")).expect("rendered");
     let mut objects = vec![value(&resources.service_account), value(&resources.nodes_service)];
     objects.extend(resources.rpc_service.iter().map(value));
+    objects.push(value(&build::network_policy(fleet, &access())));
     // One node is enough to read; the others differ by name and peers.
     objects.extend(resources.volumes.iter().take(1).map(value));
     objects.extend(resources.configs.iter().take(1).map(value));
     objects.extend(resources.statefulsets.iter().take(1).map(value));
     assert_eq!(resources.statefulsets.len(), fleet.replicas as usize);
     objects
+}
+
+/// The pods of a whole fleet as one revision of the template makes them.
+fn pods(fleet: &ValidFleet, template: u32) -> Vec<serde_json::Value> {
+    let plan = plan::fleet(fleet, &observed(fleet, false), IMAGE);
+    let inputs = build::FleetInputs { template, ..plan.objects.expect("objects") };
+    let resources = build::fleet(fleet, &inputs).expect("rendered");
+    resources.statefulsets.iter().map(|set| value(&set.spec.template)).collect()
+}
+
+#[test]
+fn every_revision_of_the_pod_template_renders_byte_for_byte_what_it_always_has() {
+    let mut observer = fleet("../../examples/validator.yaml");
+    observer.role = operator_core::api::validator::Role::Observer;
+    let fleets = [
+        ("example", fleet("../../examples/validator.yaml")),
+        ("observer", observer),
+        ("full", fleet("tests/golden/full.input.yaml")),
+        ("pool", fleet("tests/golden/pool.input.yaml")),
+    ];
+    for template in build::FIRST_TEMPLATE..=build::NEWEST_TEMPLATE {
+        for (name, fleet) in &fleets {
+            assert_golden(&format!("pods-{template}/{name}.yaml"), &pods(fleet, template));
+        }
+    }
 }
 
 #[test]
@@ -108,6 +142,54 @@ fn the_example_fleet_becomes_exactly_these_objects() {
 fn a_fleet_with_every_field_set_becomes_exactly_these_objects() {
     let fleet = fleet("tests/golden/full.input.yaml");
     assert_golden("full.yaml", &fleet_objects(&fleet, &observed(&fleet, true)));
+}
+
+#[test]
+fn a_fleet_that_requires_hosts_of_its_own_and_makes_its_pool_becomes_exactly_these_objects() {
+    let fleet = fleet("tests/golden/pool.input.yaml");
+    let pool = fleet.node_pool.clone().expect("a pool");
+    let served = ["v1api20250801".to_owned(), "v20260501".to_owned(), "v20260501storage".to_owned()];
+    let around = node_pool::Surroundings {
+        served: Some(&served),
+        found: None,
+        neighbours: &[],
+        pods: fleet.replicas,
+        running: false,
+        may_shrink: false,
+    };
+    let planned = node_pool::plan(&fleet, &pool, pool.made().expect("made"), &around);
+    let set = fleet_objects(&fleet, &observed(&fleet, false)).pop().expect("a StatefulSet");
+    let scheduling = ["nodeSelector", "tolerations", "affinity", "topologySpreadConstraints"];
+    let pod = &set["spec"]["template"]["spec"];
+    let scheduling: serde_json::Map<_, _> =
+        scheduling.map(|field| (field.to_owned(), pod[field].clone())).into_iter().collect();
+    assert_golden("pool.yaml", &[planned.apply.expect("an object"), value(&scheduling)]);
+}
+
+#[test]
+fn only_a_load_balancer_opens_json_rpc_to_addresses_outside_the_cluster() {
+    let mut fleet = fleet("../../examples/validator.yaml");
+    let clients = |fleet: &ValidFleet| {
+        let policy = value(&build::network_policy(fleet, &access()));
+        let rules = policy["spec"]["ingress"].as_array().expect("rules").clone();
+        let others = rules.into_iter().skip(2).filter(|rule| rule["ports"][0]["port"] == 8545);
+        others.map(|rule| rule["from"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(clients(&fleet), [serde_json::Value::Null], "everybody");
+    fleet.rpc.as_mut().expect("the example has one").load_balancer = false;
+    assert_eq!(clients(&fleet), [serde_json::json!([{ "namespaceSelector": {} }])], "pods");
+    fleet.rpc = None;
+    assert!(clients(&fleet).is_empty(), "nobody but the operator");
+}
+
+#[test]
+fn without_monitoring_namespaces_only_the_operator_reads_metrics() {
+    let fleet = fleet("../../examples/validator.yaml");
+    let access = NetworkAccess { monitoring_namespaces: Vec::new(), ..access() };
+    let policy = build::network_policy(&fleet, &access);
+    let rules = policy.spec.and_then(|spec| spec.ingress).expect("rules");
+    let open = rules.iter().filter(|rule| value(&rule.ports).to_string().contains("9545"));
+    assert_eq!(open.map(|rule| rule.from.as_ref().map(Vec::len)).collect::<Vec<_>>(), [Some(1)]);
 }
 
 #[test]

@@ -5,19 +5,23 @@ use crate::{calls::call, context::Context, error::Error};
 use alloy_primitives::Address;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
-    core::v1::{PersistentVolumeClaim, Secret},
+    core::v1::{PersistentVolumeClaim, Pod, Secret},
+    events::v1::Event,
 };
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt;
+use kube::{ResourceExt, api::ListParams};
 use operator_core::{
     api::{Consortium, Validator, validator::Role},
     genesis::StoredGenesis,
     names::{FLEET, NodeName, ROLE, VALIDATOR_ROLE},
-    observed::{FleetObserved, Neighbour, NodeObserved, PodObserved, SecretState, StatefulSetObserved},
+    observed::{FleetObserved, Neighbour, NodeObserved, PodObserved, SecretState, StatefulSetObserved, VolumeObserved},
     policy::Turn,
     validate::ValidFleet,
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Kubelets mount within seconds; a disk that moves with its pod takes longer, and says so.
+const MOUNTED_WITHIN_S: i64 = 20;
 
 /// Reads it.
 pub(crate) async fn fleet(
@@ -62,6 +66,7 @@ pub(crate) async fn fleet(
         }
     }
     place_pods(valid, &pods, &mut observed, now);
+    place_mount_failures(context, valid, &pods, &mut observed, now).await;
     place_volumes(context, valid, &mut observed).await?;
     place_keys(context, valid, &mut observed).await?;
     Ok(observed)
@@ -104,16 +109,49 @@ fn place_pods(valid: &ValidFleet, pods: &[NodePod], observed: &mut FleetObserved
     }
 }
 
+/// Why a volume is not mounted stands only in events; they are asked for a pod that has waited long enough.
+async fn place_mount_failures(
+    context: &Context,
+    valid: &ValidFleet,
+    pods: &[NodePod],
+    observed: &mut FleetObserved,
+    now: Timestamp,
+) {
+    let old = |pod: &Pod| {
+        let created = pod.metadata.creation_timestamp.as_ref().map_or(now, |time| time.0);
+        now.as_second().saturating_sub(created.as_second()) >= MOUNTED_WITHIN_S
+    };
+    for NodePod { pod, .. } in pods.iter().filter(|pod| PodObserved::awaits_volumes(&pod.pod) && old(&pod.pod)) {
+        let Some(name) = node_of(pod).filter(|name| name.fleet == valid.name.0) else { continue };
+        let Some(message) = mount_failure(context, valid, &pod.name_any()).await else { continue };
+        if let Some(node) = observed.nodes.get_mut(&name.index) {
+            node.pod = node.pod.take().map(|pod| pod.with_mount_failure(&message));
+        }
+    }
+}
+
+/// The newest failure to attach or mount; the fleet's status does without it when events cannot be read.
+async fn mount_failure(context: &Context, valid: &ValidFleet, pod: &str) -> Option<String> {
+    let about = ListParams::default().fields(&format!("regarding.name={pod},type=Warning")).limit(50);
+    let listed = call("list events", context.api::<Event>(&valid.namespace).list(&about)).await;
+    let events = listed.inspect_err(|error| tracing::debug!(%error, pod, "events not read")).ok()?.items;
+    let mounts = events.into_iter().filter(|event| {
+        event.reason.as_deref().is_some_and(|reason| ["FailedMount", "FailedAttachVolume"].contains(&reason))
+    });
+    mounts.max_by_key(|event| event.metadata.resource_version.as_ref().map(String::len).zip(event.metadata.resource_version.clone()))?.note
+}
+
 async fn place_volumes(
     context: &Context,
     valid: &ValidFleet,
     observed: &mut FleetObserved,
 ) -> Result<(), Error> {
     let api = context.api::<PersistentVolumeClaim>(&valid.namespace);
-    let listed = call("list disks", api.list_metadata(&of_fleet(&valid.name.0))).await?;
-    let names: BTreeSet<String> = listed.items.iter().map(ResourceExt::name_any).collect();
+    let listed = call("list disks", api.list(&of_fleet(&valid.name.0))).await?;
     for (index, node) in &mut observed.nodes {
-        node.volume = names.contains(&valid.name.node(*index).volume());
+        let name = valid.name.node(*index).volume();
+        let claim = listed.items.iter().find(|claim| claim.name_any() == name);
+        node.volume = claim.map(VolumeObserved::read);
     }
     Ok(())
 }

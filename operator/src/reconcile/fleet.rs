@@ -1,12 +1,12 @@
 //! A pass over one `Validator`.
 
-use super::{measured, restart};
+use super::{grow, measured, restart};
 use crate::{
     apply::{self, create_once},
     calls::call,
     context::{Context, again},
     error::Error,
-    events, keygen, observe, write,
+    events, keygen, node_pool, observe, write,
 };
 use kube::{
     Resource, ResourceExt,
@@ -51,20 +51,22 @@ async fn pass(object: &Validator, context: &Context) -> Result<Action, Error> {
     let observed = observe::fleet(context, object, &valid).await?;
     let mut plan = plan::fleet(&valid, &observed, &context.node_image);
     if let Some(release) = &plan.release {
-        events::publish(
-            context,
-            &object.object_ref(&()),
-            if release.overridden { EventType::Warning } else { EventType::Normal },
-            release.reason,
-            &release.message,
-        )
-        .await;
+        let stays = operator_core::node_pool::left_behind(&valid).map(|stays| format!("; {stays}"));
+        let kind = if release.overridden { EventType::Warning } else { EventType::Normal };
+        let note = format!("{}{}", release.message, stays.unwrap_or_default());
+        events::publish(context, &object.object_ref(&()), kind, release.reason, &note).await;
         write::finalizer(context, object, false).await?;
         return Ok(Action::await_change());
     }
     // What was just written to Secrets is read back before anything is built on it.
     let made_keys = make_keys(context, &valid, &plan).await? || !plan.journals.is_empty();
     let applied = carry_out(context, &valid, &plan).await?;
+    plan.node_pool = node_pool::pass(context, &valid, &observed, &plan).await?;
+    if let Some(grow) = &plan.grow
+        && let Some(wait) = grow::grow(context, &valid.namespace, grow).await?
+    {
+        plan.waits.push(wait);
+    }
     if let Some(restart) = &plan.restart
         && let Some(wait) = restart::restart(context, object, &valid.namespace, restart).await?
     {
@@ -104,6 +106,10 @@ async fn carry_out(
 ) -> Result<Option<FleetResources<Applied>>, Error> {
     for (secret, id) in &plan.journals {
         write::journal(context, &valid.namespace, secret, *id).await?;
+    }
+    // Before the pods: none of them ever runs without it.
+    if let (Some(access), Some(_)) = (&context.access, &plan.objects) {
+        apply::apply(context, build::network_policy(valid, access)).await?;
     }
     let applied = match &plan.objects {
         Some(inputs) => Some(Box::pin(apply::fleet(context, build::fleet(valid, inputs)?)).await?),

@@ -4,9 +4,12 @@
 mod bad_manifests;
 mod crash;
 mod deletion;
+mod disks;
 mod objects;
 mod readiness;
+mod rolling;
 mod seats;
+mod stuck;
 
 use operator_trials::world::World;
 

@@ -9,5 +9,6 @@
 //! A failure of the surroundings (no API server, no free port) panics with what was tried: it is no outcome of a trial.
 
 pub mod fake_network;
+pub mod mutate;
 pub mod proxy;
 pub mod world;

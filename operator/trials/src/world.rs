@@ -105,6 +105,12 @@ impl World {
         }
     }
 
+    /// The kubeconfig of its API server.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// Starts the operator for this namespace only.
     pub fn start(&mut self) {
         self.start_through(&self.kubeconfig.clone());

@@ -27,7 +27,7 @@ pub struct NodeStatus {
     pub head: Head,
     /// Highest head that connected peers claim; equal to or below our own when caught up.
     pub best_peer_head: u64,
-    /// What `/readyz` answers: caught up, and has peers unless it is the only seat.
+    /// What `/readyz` answers: caught up, has peers unless it is the only seat, and has voted if it holds one.
     pub ready: bool,
     /// Why not, for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! The status document, put together on request.
 
-use super::{Health, Standing, judged_head, live_seats, readiness};
+use super::{Health, Standing, is_silent, judged_head, live_seats, readiness};
 use crate::{clock::unix_ms, metrics::gauge, sync::claim};
 use chain::status::{Head, Identity, Journal, NodeStatus, Peer, Pool, STATUS_VERSION};
 use devp2p::PeerInfo;
@@ -17,11 +17,15 @@ impl Health {
 
     fn standing_among(&self, peers: &[PeerInfo]) -> Standing {
         let view = self.driver.view.borrow().clone();
+        let head = self.importer.head();
+        let head_age_ms = unix_ms().saturating_sub(head.header.timestamp.saturating_mul(1000));
+        let own = view.seats.iter().find(|seat| view.seated && Some(seat.address) == view.identity);
         Standing {
-            head: self.importer.head().number,
+            head: head.number,
             best_peer_head: judged_head(peers.iter().map(|peer| claim(peer).head)),
             peers: peers.len(),
             sole_seat: view.seated && view.seats.len() == 1,
+            silent: is_silent(own, head_age_ms, view.period_ms),
             fault: self.fault(),
         }
     }

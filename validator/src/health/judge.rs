@@ -18,6 +18,8 @@ pub struct Standing {
     pub peers: usize,
     /// Whether this node's identity holds the only seat.
     pub sole_seat: bool,
+    /// Whether it holds a seat and blocks are made without a word of it since it started: [`is_silent`].
+    pub silent: bool,
     /// What stopped this node from taking part, if anything did.
     pub fault: Option<String>,
 }
@@ -30,10 +32,16 @@ pub fn judged_head(claims: impl IntoIterator<Item = u64>) -> u64 {
     claims.get(claims.len() / 3).copied().unwrap_or(0)
 }
 
-/// Without a fault, caught up with the head that peers claim, and with peers unless it is the sole seat. A halted network is not
-/// an unready node.
+/// Whether blocks are made without a word of this node's seat: the newest one is young, and the node has sent no message of
+/// consensus since it started. What is ready may be counted on: a disruption budget lets the next node go.
+pub fn is_silent(own: Option<&SeatHeard>, head_age_ms: u64, period_ms: u64) -> bool {
+    own.is_some_and(|seat| seat.at_ms == 0) && head_age_ms < period_ms.saturating_mul(2).max(LIVE_MS)
+}
+
+/// Without a fault, caught up with the head that peers claim, with peers unless it is the sole seat, and heard if it holds one.
+/// A halted network is not an unready node.
 pub fn readiness(standing: &Standing) -> Result<(), String> {
-    let Standing { head, best_peer_head, peers, sole_seat, ref fault } = *standing;
+    let Standing { head, best_peer_head, peers, sole_seat, silent, ref fault } = *standing;
     if let Some(fault) = fault {
         return Err(format!("local fault: {fault}"));
     }
@@ -42,6 +50,9 @@ pub fn readiness(standing: &Standing) -> Result<(), String> {
     }
     if head.saturating_add(READY_LAG) < best_peer_head {
         return Err(format!("syncing: head {head}, peers claim {best_peer_head}"));
+    }
+    if silent {
+        return Err("it holds a seat, and has not voted since it started".to_string());
     }
     Ok(())
 }
@@ -64,7 +75,7 @@ mod tests {
     use alloy_primitives::Address;
 
     const READY: Standing =
-        Standing { head: 10, best_peer_head: 12, peers: 3, sole_seat: false, fault: None };
+        Standing { head: 10, best_peer_head: 12, peers: 3, sole_seat: false, silent: false, fault: None };
 
     #[test]
     fn a_node_with_a_fault_is_not_ready_and_says_why() {
@@ -106,6 +117,18 @@ mod tests {
         let alone = Standing { peers: 0, best_peer_head: 0, ..READY };
         assert!(readiness(&alone).is_err());
         assert_eq!(readiness(&Standing { sole_seat: true, ..alone }), Ok(()));
+    }
+
+    #[test]
+    fn a_seat_that_has_not_voted_is_not_ready_while_blocks_are_made_and_is_once_they_are_not() {
+        let seat = |at_ms| SeatHeard { address: Address::ZERO, height: 0, at_ms };
+        assert!(is_silent(Some(&seat(0)), 14_999, 2_000));
+        assert!(is_silent(Some(&seat(0)), 59_999, 30_000));
+        assert!(!is_silent(Some(&seat(0)), 15_000, 2_000), "the chain stands");
+        assert!(!is_silent(Some(&seat(7)), 0, 2_000), "it has voted");
+        assert!(!is_silent(None, 0, 2_000), "it holds no seat");
+        let reason = readiness(&Standing { silent: true, ..READY }).unwrap_err();
+        assert!(reason.contains("voted"), "{reason}");
     }
 
     #[test]

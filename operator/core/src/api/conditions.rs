@@ -15,6 +15,8 @@ pub const JOINED: &str = "Joined";
 pub const QUORUM_HEALTHY: &str = "QuorumHealthy";
 /// The fleet works, but a node of it does not.
 pub const DEGRADED: &str = "Degraded";
+/// The node pool that the operator makes is as the fleet needs it; only on fleets with `nodePool.manage: ASO`.
+pub const NODE_POOL_READY: &str = "NodePoolReady";
 
 /// A person has told the operator, by annotation, to disregard something.
 pub const OVERRIDDEN: &str = "Overridden";
@@ -65,6 +67,12 @@ pub mod reasons {
     pub const DISRUPTION_BUDGET: &str = "DisruptionBudget";
     /// A node of ours is up again, and has not been heard since it started.
     pub const AWAITING_VOTES: &str = "AwaitingVotes";
+    /// A disk grows, or waits for its turn to.
+    pub const VOLUME_GROWING: &str = "VolumeGrowing";
+    /// The storage driver reports that a disk's growth failed.
+    pub const VOLUME_GROWTH_FAILED: &str = "VolumeGrowthFailed";
+    /// Kubernetes does not let a disk grow: its storage class does not allow it.
+    pub const VOLUME_NOT_EXPANDABLE: &str = "VolumeNotExpandable";
     /// A quorum of seats is heard.
     pub const QUORUM_HEARD: &str = "QuorumHeard";
     /// Fewer seats than a quorum are heard.
@@ -77,6 +85,22 @@ pub mod reasons {
     pub const STARTING: &str = "Starting";
     /// A seat is being given or taken.
     pub const MOVING_SEATS: &str = "MovingSeats";
+    /// The pool is to be made by Azure Service Operator, which is not there.
+    pub const AZURE_SERVICE_OPERATOR_MISSING: &str = "AzureServiceOperatorMissing";
+    /// The operator has no right to Azure Service Operator's kind.
+    pub const NODE_POOL_FORBIDDEN: &str = "NodePoolForbidden";
+    /// The pool object was made by somebody else.
+    pub const NODE_POOL_FOREIGN: &str = "NodePoolForeign";
+    /// Another fleet makes the pool.
+    pub const NODE_POOL_CLAIMED: &str = "NodePoolClaimed";
+    /// The pool object is not accepted.
+    pub const NODE_POOL_REFUSED: &str = "NodePoolRefused";
+    /// Azure Service Operator has given up.
+    pub const NODE_POOL_FAILED: &str = "NodePoolFailed";
+    /// Azure Service Operator works on the pool.
+    pub const NODE_POOL_PROVISIONING: &str = "NodePoolProvisioning";
+    /// A bound of the pool's size leaves pods without a node.
+    pub const NODE_POOL_TOO_SMALL: &str = "NodePoolTooSmall";
 }
 
 /// One condition, by the conventions of the Kubernetes API.

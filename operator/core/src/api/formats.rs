@@ -22,5 +22,9 @@ pub const ALIAS: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 pub const CIDR: &str = "^[0-9a-fA-F.:]{2,39}/[0-9]{1,3}$";
 /// A container image reference.
 pub const IMAGE: &str = "^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$";
+/// ARM id of an AKS cluster; Azure writes it in several cases.
+pub const ARM_CLUSTER: &str = "^/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/[mM]icrosoft\\.[cC]ontainer[sS]ervice/managed[cC]lusters/[^/]+$";
+/// ARM id of a subnet.
+pub const ARM_SUBNET: &str = "^/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/[mM]icrosoft\\.[nN]etwork/virtual[nN]etworks/[^/]+/subnets/[^/]+$";
 /// Longest name of one of our objects: leaves room for the suffixes of its children within 63 characters.
 pub const NAME_MAX: u32 = 40;

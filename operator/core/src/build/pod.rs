@@ -1,23 +1,19 @@
 //! The pod of a node: PSS `restricted`, one container, everything mounted by name.
 
-use super::{config::path, statefulset::StatefulSetInputs};
+use super::{config::path, placement, statefulset::StatefulSetInputs};
 use crate::{
-    api::validator::{Amounts, Role, TaintEffect, Toleration as WantedToleration, TolerationOperator},
-    names::{
-        CONFIG_DIR, CONTAINER, DATA_DIR, FLEET, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR, P2P_DIR, POOL_TAINT,
-        SECRET_KEY,
-    },
+    api::validator::{Amounts, Role},
+    names::{CONFIG_DIR, CONTAINER, DATA_DIR, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR, P2P_DIR, SECRET_KEY},
     validate::ValidFleet,
 };
 use chain::config::{METRICS_PORT, P2P_PORT, RPC_PORT};
 use k8s_openapi::{
     api::core::v1::{
-        Affinity, Capabilities, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, KeyToPath,
-        LocalObjectReference, PersistentVolumeClaimVolumeSource, PodAffinityTerm, PodAntiAffinity,
-        PodSecurityContext, PodSpec, Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource,
-        SecurityContext, Toleration, TopologySpreadConstraint, Volume, VolumeMount, WeightedPodAffinityTerm,
+        Capabilities, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, KeyToPath,
+        LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, Probe,
+        ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, Volume, VolumeMount,
     },
-    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::LabelSelector, util::intstr::IntOrString},
+    apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
 };
 use std::collections::BTreeMap;
 
@@ -25,7 +21,6 @@ use std::collections::BTreeMap;
 const USER: i64 = 65_532;
 /// Time to finish a block, flush and close.
 const GRACE_SECONDS: i64 = 30;
-const POOL_LABEL: &str = "kubernetes.azure.com/agentpool";
 
 pub(super) fn pod_spec(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> PodSpec {
     PodSpec {
@@ -49,20 +44,10 @@ pub(super) fn pod_spec(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> PodSpe
         volumes: Some(volumes(fleet, inputs)),
         image_pull_secrets: image_pull_secrets(fleet),
         priority_class_name: fleet.pod.priority_class_name.clone(),
-        node_selector: fleet
-            .node_pool
-            .as_ref()
-            .map(|pool| BTreeMap::from([(POOL_LABEL.to_owned(), pool.name.clone())])),
-        tolerations: tolerations(fleet),
-        affinity: Some(fleet.pod.affinity.clone().unwrap_or_else(|| spread_over_hosts(fleet))),
-        topology_spread_constraints: Some(vec![TopologySpreadConstraint {
-            max_skew: 1,
-            topology_key: "topology.kubernetes.io/zone".to_owned(),
-            // With zonal disks DoNotSchedule wedges as soon as a zone is short.
-            when_unsatisfiable: "ScheduleAnyway".to_owned(),
-            label_selector: Some(fleet_selector(fleet)),
-            ..TopologySpreadConstraint::default()
-        }]),
+        node_selector: placement::node_selector(fleet),
+        tolerations: placement::tolerations(fleet),
+        affinity: Some(placement::affinity(fleet)),
+        topology_spread_constraints: Some(vec![placement::zones(fleet)]),
         ..PodSpec::default()
     }
 }
@@ -88,6 +73,8 @@ fn container(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Container {
             capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
             ..SecurityContext::default()
         }),
+        // The end of the log says why a node does not start; it reaches the fleet's conditions this way.
+        termination_message_policy: (inputs.template >= 2).then(|| "FallbackToLogsOnError".to_owned()),
         volume_mounts: Some(mounts(fleet)),
         ..Container::default()
     }
@@ -199,60 +186,4 @@ fn image_pull_secrets(fleet: &ValidFleet) -> Option<Vec<LocalObjectReference>> {
     let secrets = fleet.pod.image_pull_secrets.iter();
     let secrets: Vec<_> = secrets.map(|secret| LocalObjectReference { name: secret.name.clone() }).collect();
     (!secrets.is_empty()).then_some(secrets)
-}
-
-fn tolerations(fleet: &ValidFleet) -> Option<Vec<Toleration>> {
-    let mut tolerations: Vec<_> = fleet.pod.tolerations.iter().map(toleration).collect();
-    if fleet.node_pool.is_some() {
-        tolerations.push(Toleration {
-            key: Some(POOL_TAINT.to_owned()),
-            operator: Some("Exists".to_owned()),
-            ..Toleration::default()
-        });
-    }
-    (!tolerations.is_empty()).then_some(tolerations)
-}
-
-fn toleration(wanted: &WantedToleration) -> Toleration {
-    let operator = wanted.operator.map(|operator| match operator {
-        TolerationOperator::Exists => "Exists",
-        TolerationOperator::Equal => "Equal",
-    });
-    let effect = wanted.effect.map(|effect| match effect {
-        TaintEffect::NoSchedule => "NoSchedule",
-        TaintEffect::PreferNoSchedule => "PreferNoSchedule",
-        TaintEffect::NoExecute => "NoExecute",
-    });
-    Toleration {
-        key: wanted.key.clone(),
-        operator: operator.map(str::to_owned),
-        value: wanted.value.clone(),
-        effect: effect.map(str::to_owned),
-        toleration_seconds: None,
-    }
-}
-
-/// Preferred only: a single-node cluster must be able to run the whole fleet.
-fn spread_over_hosts(fleet: &ValidFleet) -> Affinity {
-    Affinity {
-        pod_anti_affinity: Some(PodAntiAffinity {
-            preferred_during_scheduling_ignored_during_execution: Some(vec![WeightedPodAffinityTerm {
-                weight: 100,
-                pod_affinity_term: PodAffinityTerm {
-                    topology_key: "kubernetes.io/hostname".to_owned(),
-                    label_selector: Some(fleet_selector(fleet)),
-                    ..PodAffinityTerm::default()
-                },
-            }]),
-            required_during_scheduling_ignored_during_execution: None,
-        }),
-        ..Affinity::default()
-    }
-}
-
-fn fleet_selector(fleet: &ValidFleet) -> LabelSelector {
-    LabelSelector {
-        match_labels: Some(BTreeMap::from([(FLEET.to_owned(), fleet.name.0.clone())])),
-        match_expressions: None,
-    }
 }

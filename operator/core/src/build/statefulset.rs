@@ -4,7 +4,7 @@
 use super::{owned, pod::pod_spec};
 use crate::{
     api::validator::Role,
-    names::{CONFIG, FLEET, NETWORK, NODE, NodeName, OBSERVER_ROLE, ROLE, VALIDATOR_ROLE, labels},
+    names::{CONFIG, FLEET, NETWORK, NODE, NODES, NodeName, OBSERVER_ROLE, SPEC, TEMPLATE, ROLE, VALIDATOR_ROLE, labels},
     validate::ValidFleet,
 };
 use k8s_openapi::{
@@ -25,6 +25,8 @@ pub struct StatefulSetInputs {
     pub image: String,
     /// Hash of the configuration that is read only at start.
     pub start_hash: String,
+    /// Revision of the pod template.
+    pub template: u32,
 }
 
 pub(super) fn statefulset(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> StatefulSet {
@@ -35,10 +37,16 @@ pub(super) fn statefulset(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Sta
     let mut pod_labels = fleet.pod.labels.clone();
     pod_labels.extend(own.clone());
     // The two Services select by these: their selectors must differ.
-    pod_labels.insert("quorate.dev/nodes".to_owned(), "true".to_owned());
+    pod_labels.insert(NODES.to_owned(), "true".to_owned());
     pod_labels.insert("quorate.dev/rpc".to_owned(), "true".to_owned());
     StatefulSet {
-        metadata: owned(fleet, name.clone(), own),
+        metadata: ObjectMeta {
+            annotations: Some(BTreeMap::from([
+                (TEMPLATE.to_owned(), inputs.template.to_string()),
+                (SPEC.to_owned(), fleet.pod_hash.clone()),
+            ])),
+            ..owned(fleet, name.clone(), own)
+        },
         spec: StatefulSetSpec {
             replicas: Some(1),
             service_name: Some(fleet.name.nodes_service()),

@@ -5,8 +5,10 @@ mod objects;
 mod phase;
 mod restart;
 mod stop;
+mod volumes;
 
 pub use restart::{Note, Restart};
+pub use volumes::Grow;
 
 use super::Wait;
 use crate::{
@@ -14,6 +16,7 @@ use crate::{
     build::FleetInputs,
     liveness::{Hearing, silent},
     names::NodeName,
+    node_pool::PoolState,
     observed::{FleetObserved, NodeObserved},
     validate::ValidFleet,
 };
@@ -34,10 +37,14 @@ pub struct FleetPlan {
     pub journals: Vec<(String, B256)>,
     /// Nodes to stop: their StatefulSet and ConfigMap go, key and disk stay.
     pub stop: Vec<NodeName>,
+    /// The one disk to grow.
+    pub grow: Option<Grow>,
     /// The one pod to restart.
     pub restart: Option<Restart>,
     /// The finalizer may go.
     pub release: Option<Release>,
+    /// How the node pool stands that the operator makes for the fleet.
+    pub node_pool: Option<PoolState>,
     /// Where every node stands.
     pub nodes: Vec<NodeState>,
     /// Nodes that somebody must help.
@@ -88,6 +95,7 @@ pub fn fleet(valid: &ValidFleet, observed: &FleetObserved, default_image: &str) 
         planner.keys();
         planner.objects(default_image);
         planner.journals();
+        planner.volumes();
         planner.stop();
         planner.restart();
     }

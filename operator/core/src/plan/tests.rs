@@ -6,7 +6,7 @@ use crate::{
     names::FleetName,
     observed::{
         ConsortiumObserved, FleetObserved, FleetSummary, Governance, MemberObserved, Neighbour, NodeObserved,
-        PodObserved, SeatObserved, SecretState, StatefulSetObserved, StoredKey,
+        PodObserved, SeatObserved, SecretState, StatefulSetObserved, StoredKey, VolumeObserved,
     },
     policy::Turn,
     test_support::{HEIGHT, node_status},
@@ -157,14 +157,24 @@ fn a_deleted_fleet_gives_its_seats_up_unless_it_is_the_whole_network() {
     assert_eq!(moved(&consortium(&valid_consortium(), &observed)), None, "the user lets it go");
 }
 
+fn disk(requested: &str, capacity: &str) -> VolumeObserved {
+    VolumeObserved {
+        requested: requested.to_owned(),
+        capacity: Some(capacity.to_owned()),
+        bound: true,
+        growth: None,
+    }
+}
+
 fn node(seed: u8, seats: u8) -> NodeObserved {
     NodeObserved {
         identity: SecretState::Present(stored(seed)),
         p2p: SecretState::Present(stored(seed + 20)),
-        volume: true,
+        volume: Some(disk("50Gi", "50Gi")),
         statefulset: Some(StatefulSetObserved {
             image: Some("old:1".to_owned()),
             revision: Some("a".to_owned()),
+            ..StatefulSetObserved::default()
         }),
         pod: Some(PodObserved { ready: true, revision: Some("a".to_owned()), ..PodObserved::default() }),
         status: Some(status(seed, seats, true)),
@@ -186,7 +196,7 @@ fn running(nodes: u8, seats: u8) -> FleetObserved {
 fn keys_are_made_for_new_nodes_only_and_never_for_one_whose_disk_is_there() {
     let nodes = (0..2).map(|index| (index, NodeObserved::default())).collect();
     let mut observed = FleetObserved { nodes, ..FleetObserved::default() };
-    observed.nodes.get_mut(&1).expect("a node").volume = true;
+    observed.nodes.get_mut(&1).expect("a node").volume = Some(VolumeObserved::default());
     let valid = valid_fleet(2);
     let plan = fleet(&valid, &observed, "new:1");
     let made: Vec<_> = plan.keys.iter().filter(|key| matches!(key, KeyWanted::Identity(_))).collect();
@@ -334,7 +344,7 @@ fn where_every_seat_is_needed_the_pause_is_announced_and_an_override_is_named_wi
     let (reason, message) = note.expect("a note");
     assert_eq!((forced, reason), (true, "QuorumIgnored"));
     assert!(
-        message.contains("quorate.dev/ignore-quorum=true") && message.contains("QuorumLost"),
+        message.contains("quorate.dev/ignore-quorum=true") && message.contains("AwaitingVotes"),
         "{message}"
     );
 }
@@ -429,4 +439,58 @@ fn nothing_is_made_for_a_fleet_that_is_being_deleted_and_it_is_let_go_when_its_s
     assert_eq!(release(&valid, &shared), None, "nobody answers");
     shared.consortium_exists = false;
     assert_eq!(release(&valid, &shared), Some("NoSeats"));
+}
+
+#[test]
+fn disks_grow_one_after_the_other_a_full_one_first_and_never_shrink() {
+    let grow = |observed: &FleetObserved, size: &str| {
+        let valid = ValidFleet { storage_size: size.to_owned(), ..valid_fleet(4) };
+        let plan = fleet(&valid, observed, "new:1");
+        let waits: Vec<_> = plan.waits.iter().map(|wait| wait.reason).collect();
+        (plan.grow.map(|grow| (grow.volume, grow.size)), waits)
+    };
+    let mut observed = running(4, 4);
+    let volume = |observed: &mut FleetObserved, index, disk| {
+        observed.nodes.get_mut(&index).expect("a node").volume = Some(disk);
+    };
+    assert_eq!(grow(&observed, "50Gi"), (None, vec![]));
+    assert_eq!(grow(&observed, "40Gi"), (None, vec![]), "a disk that somebody grew stays as it is");
+    let first = |name: &str| Some((name.to_owned(), "60Gi".to_owned()));
+    assert_eq!(grow(&observed, "60Gi"), (first("data-bank-a-0"), vec![reasons::VOLUME_GROWING; 4]));
+    says(&mut observed, 2, &|status| status.faults.push("journal: no space left on device".to_owned()));
+    assert_eq!(grow(&observed, "60Gi").0, first("data-bank-a-2"));
+    volume(&mut observed, 2, disk("60Gi", "50Gi"));
+    assert_eq!(grow(&observed, "60Gi").0, None, "it has not grown yet");
+    let failed = crate::observed::Growth { failed: true, message: "ControllerResizeError: quota".to_owned() };
+    volume(&mut observed, 2, VolumeObserved { growth: Some(failed), ..disk("60Gi", "50Gi") });
+    assert_eq!(grow(&observed, "60Gi").1[0], reasons::VOLUME_GROWTH_FAILED);
+    volume(&mut observed, 2, disk("60Gi", "61440Mi"));
+    assert_eq!(grow(&observed, "60Gi").0, first("data-bank-a-0"));
+    volume(&mut observed, 0, VolumeObserved { bound: false, ..disk("50Gi", "50Gi") });
+    assert_eq!(grow(&observed, "60Gi").0, first("data-bank-a-1"), "one that is not bound cannot grow yet");
+}
+
+#[test]
+fn a_fleet_keeps_the_pod_template_it_was_made_by_until_its_spec_is_edited() {
+    let template = |valid: &ValidFleet, observed: &FleetObserved| {
+        fleet(valid, observed, "new:1").objects.expect("objects").template
+    };
+    let valid = valid_fleet(4);
+    let made = |template: u32, spec: Option<&str>| {
+        let mut observed = running(4, 4);
+        for node in observed.nodes.values_mut() {
+            let set = node.statefulset.as_mut().expect("a set");
+            (set.template, set.spec) = (template, spec.map(str::to_owned));
+        }
+        observed
+    };
+    use crate::build::{FIRST_TEMPLATE, NEWEST_TEMPLATE};
+    assert_eq!(template(&valid, &FleetObserved { genesis: None, ..FleetObserved::default() }), NEWEST_TEMPLATE);
+    assert_eq!(template(&valid, &made(FIRST_TEMPLATE, Some(&valid.pod_hash))), FIRST_TEMPLATE);
+    assert_eq!(template(&valid, &made(FIRST_TEMPLATE, None)), FIRST_TEMPLATE, "made before it was recorded");
+    assert_eq!(template(&valid, &made(FIRST_TEMPLATE, Some("another spec"))), NEWEST_TEMPLATE);
+    let mut begun = made(FIRST_TEMPLATE, Some("another spec"));
+    let set = begun.nodes.get_mut(&0).and_then(|node| node.statefulset.as_mut()).expect("a set");
+    (set.template, set.spec) = (NEWEST_TEMPLATE, Some(valid.pod_hash.clone()));
+    assert_eq!(template(&valid, &begun), NEWEST_TEMPLATE, "an edit that was applied to one node only");
 }

@@ -4,11 +4,12 @@ use super::{Conditions, NAMED};
 use crate::{
     api::{
         ValidatorStatus,
-        conditions::{ConditionStatus, DEGRADED, OVERRIDDEN, reasons},
+        conditions::{ConditionStatus, DEGRADED, NODE_POOL_READY, OVERRIDDEN, reasons},
         validator::{Phase, Role, RpcAddress},
     },
     build::{Applied, FleetResources},
     names::{ACCEPT_JOURNAL_LOSS, FLEET, IGNORE_QUORUM, SKIP_UNSEAT},
+    node_pool::PoolState,
     observed::FleetObserved,
     plan::{FleetPlan, Wait},
     validate::ValidFleet,
@@ -37,6 +38,7 @@ pub fn fleet(
     applied: Option<&FleetResources<Applied>>,
 ) -> ValidatorStatus {
     let mut waits = plan.waits.clone();
+    waits.extend(plan.node_pool.as_ref().and_then(PoolState::wait));
     waits.extend(node_waits(plan));
     let mut conditions = Conditions::new(&context.before.conditions, context.generation, context.now);
     conditions.progress(&waits, "all nodes are where the spec wants them");
@@ -44,6 +46,9 @@ pub fn fleet(
     conditions.set(DEGRADED, status, reason, &message);
     let (status, reason, message) = overridden(valid);
     conditions.set(OVERRIDDEN, status, reason, &message);
+    if let Some(pool) = &plan.node_pool {
+        conditions.set(NODE_POOL_READY, pool.status, pool.reason, &pool.message);
+    }
     let running = observed.nodes.values().filter(|node| node.statefulset.is_some()).count();
     let ready = observed.nodes.values().filter(|node| node.pod.as_ref().is_some_and(|pod| pod.ready)).count();
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);

@@ -46,7 +46,7 @@ impl Planner<'_> {
             return;
         }
         let secret = name.identity();
-        if node.volume {
+        if node.volume.is_some() {
             let message = format!(
                 "Secret {secret} is gone, but the disk {} has belonged to it; restore it from a backup, or delete the disk to start {name} with a new identity",
                 name.volume()

@@ -3,7 +3,7 @@
 use super::Planner;
 use crate::{
     api::{conditions::reasons, validator::Role},
-    build::{ConfigInputs, FleetInputs, NodeInputs, node_config},
+    build::{ConfigInputs, FleetInputs, NEWEST_TEMPLATE, NodeInputs, node_config},
     genesis::StoredGenesis,
     observed::NodeObserved,
     plan::Wait,
@@ -23,6 +23,7 @@ impl Planner<'_> {
         let complete: Vec<_> = nodes.filter(|(_, node)| self.has_keys(node)).collect();
         let inputs = FleetInputs {
             image: self.image(default_image),
+            template: self.template(),
             volumes: complete.iter().map(|(index, _)| **index).filter(|index| self.wanted(*index)).collect(),
             nodes: genesis.map_or_else(Vec::new, |genesis| {
                 complete.iter().map(|(index, node)| self.node_inputs(**index, node, genesis)).collect()
@@ -58,6 +59,13 @@ impl Planner<'_> {
         let inputs =
             ConfigInputs { name: &name, genesis, identity: node.identity.key(), peers: &self.observed.peers };
         NodeInputs { index, config: node_config(self.valid, &inputs) }
+    }
+
+    /// What the fleet was made by while its spec stands: a new operator makes byte for byte the same pods.
+    fn template(&self) -> u32 {
+        let mut sets = self.observed.nodes.values().filter_map(|node| node.statefulset.as_ref());
+        let unchanged = |spec: &Option<String>| spec.as_ref().is_none_or(|spec| *spec == self.valid.pod_hash);
+        sets.find(|set| unchanged(&set.spec)).map_or(NEWEST_TEMPLATE, |set| set.template)
     }
 
     /// What the spec says, else what the fleet has had, else the default: a new operator restarts nobody.

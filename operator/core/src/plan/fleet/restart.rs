@@ -130,9 +130,8 @@ fn pause(restarting: &Restarting<'_>) -> Note {
 }
 
 fn ignored(node: &str, refusal: &Refusal) -> Note {
-    let message = format!(
-        "annotation {IGNORE_QUORUM}=true: {node} restarts although {}: {}",
-        refusal.reason, refusal.message
-    );
+    let why = refusal.message.split("; to restart all the same").next().unwrap_or_default();
+    let message =
+        format!("annotation {IGNORE_QUORUM}=true: {node} restarts in spite of {}: {why}", refusal.reason);
     Note { reason: "QuorumIgnored", message }
 }

@@ -42,8 +42,13 @@ struct Outcome {
 
 impl Model {
     fn new(seats: usize, members: usize, restart_blocks: u64, seed: u64) -> Self {
-        let seat =
-            |index| Seat { member: index % members, heard: BEGIN, down_until: 0, rolled: false, stops_at: None };
+        let seat = |index| Seat {
+            member: index % members,
+            heard: BEGIN,
+            down_until: 0,
+            rolled: false,
+            stops_at: None,
+        };
         Self {
             seats: (0..seats).map(seat).collect(),
             members: u64::try_from(members).expect("few"),

@@ -1,0 +1,118 @@
+//! Who may connect to a fleet's nodes, and to whom they may: peers, clients of JSON-RPC as the spec says, the operator, scrapers.
+
+use super::owned;
+use crate::{
+    names::{FLEET, NETWORK, NODES, labels},
+    validate::{RpcService, ValidFleet},
+};
+use chain::config::{METRICS_PORT, P2P_PORT, RPC_PORT};
+use k8s_openapi::{
+    api::networking::v1::{
+        NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer,
+        NetworkPolicyPort, NetworkPolicySpec,
+    },
+    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
+};
+use std::collections::BTreeMap;
+
+const DNS_PORT: u16 = 53;
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+/// Labels of the operator's pods, as the chart writes them.
+const OPERATOR: [(&str, &str); 2] =
+    [("app.kubernetes.io/name", "quorate"), ("app.kubernetes.io/component", "operator")];
+
+/// Where those are who must reach every node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkAccess {
+    /// Namespace of the operator's pods.
+    pub operator_namespace: String,
+    /// Namespaces whose pods read `/metrics`.
+    pub monitoring_namespaces: Vec<String>,
+}
+
+/// The policy of a fleet's pods, both directions; what is not named here is refused.
+#[must_use]
+pub fn network_policy(fleet: &ValidFleet, access: &NetworkAccess) -> NetworkPolicy {
+    let labels = labels([(NETWORK, fleet.consortium.0.as_str()), (FLEET, fleet.name.0.as_str())]);
+    NetworkPolicy {
+        metadata: owned(fleet, fleet.name.0.clone(), labels),
+        spec: Some(NetworkPolicySpec {
+            pod_selector: Some(selector([(FLEET, fleet.name.0.as_str())])),
+            policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
+            ingress: Some(ingress(fleet, access)),
+            egress: Some(egress()),
+        }),
+    }
+}
+
+fn ingress(fleet: &ValidFleet, access: &NetworkAccess) -> Vec<NetworkPolicyIngressRule> {
+    let mut rules =
+        vec![from(vec![operator(access)], [RPC_PORT, METRICS_PORT]), from(vec![nodes()], [P2P_PORT])];
+    rules.extend(fleet.rpc.as_ref().map(clients));
+    // A rule without peers would let everybody in.
+    if !access.monitoring_namespaces.is_empty() {
+        let scrapers = access.monitoring_namespaces.iter().map(|name| namespace(name)).collect();
+        rules.push(from(scrapers, [METRICS_PORT]));
+    }
+    rules
+}
+
+/// Behind a load balancer a client may come as any node's address, so `spec.rpc.sourceRanges` is kept by the Service and the
+/// cloud's rules in front of it; without one, clients are pods.
+fn clients(rpc: &RpcService) -> NetworkPolicyIngressRule {
+    let pods = NetworkPolicyPeer {
+        namespace_selector: Some(LabelSelector::default()),
+        ..NetworkPolicyPeer::default()
+    };
+    from(if rpc.load_balancer { Vec::new() } else { vec![pods] }, [RPC_PORT])
+}
+
+/// Names are looked up wherever the cluster's DNS is: a pod, or a cache on the node. Nothing else is reached but peers: no API
+/// server, no metadata service of the cloud.
+fn egress() -> Vec<NetworkPolicyEgressRule> {
+    let dns = vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)];
+    vec![
+        NetworkPolicyEgressRule { ports: Some(dns), to: None },
+        NetworkPolicyEgressRule { ports: Some(vec![port("TCP", P2P_PORT)]), to: Some(vec![nodes()]) },
+    ]
+}
+
+fn from<const N: usize>(peers: Vec<NetworkPolicyPeer>, ports: [u16; N]) -> NetworkPolicyIngressRule {
+    NetworkPolicyIngressRule {
+        from: (!peers.is_empty()).then_some(peers),
+        ports: Some(ports.into_iter().map(|number| port("TCP", number)).collect()),
+    }
+}
+
+fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
+    NetworkPolicyPort {
+        protocol: Some(protocol.to_owned()),
+        port: Some(IntOrString::Int(i32::from(number))),
+        end_port: None,
+    }
+}
+
+/// Members of one cluster peer across namespaces.
+fn nodes() -> NetworkPolicyPeer {
+    NetworkPolicyPeer {
+        namespace_selector: Some(LabelSelector::default()),
+        pod_selector: Some(selector([(NODES, "true")])),
+        ip_block: None,
+    }
+}
+
+fn operator(access: &NetworkAccess) -> NetworkPolicyPeer {
+    NetworkPolicyPeer { pod_selector: Some(selector(OPERATOR)), ..namespace(&access.operator_namespace) }
+}
+
+fn namespace(name: &str) -> NetworkPolicyPeer {
+    NetworkPolicyPeer {
+        namespace_selector: Some(selector([(NAMESPACE_NAME, name)])),
+        ..NetworkPolicyPeer::default()
+    }
+}
+
+fn selector<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> LabelSelector {
+    let pairs = pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
+    LabelSelector { match_labels: Some(pairs.collect::<BTreeMap<_, _>>()), match_expressions: None }
+}

@@ -1,0 +1,68 @@
+//! One chain for all nodes of a namespace, shown by the nodes of [`crate::fake_network`].
+
+use crate::fake_network::{State, answer, document};
+use alloy_primitives::Address;
+use axum::{
+    Json, Router,
+    routing::{get, post},
+};
+use futures::future::BoxFuture;
+use operator_core::api::ConsortiumStatus;
+use serde_json::Value;
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// The chain.
+#[derive(Clone, Default)]
+pub struct Chain(Arc<Mutex<State>>);
+
+impl Chain {
+    /// Takes genesis and accounts from the status; `false` while it has none.
+    #[must_use]
+    pub fn begin(&self, status: &ConsortiumStatus) -> bool {
+        let read = || {
+            let member = status.member.as_ref()?;
+            Some((
+                status.genesis_hash.as_ref()?.parse().ok()?,
+                member.address.parse().ok()?,
+                member.operator.parse().ok()?,
+            ))
+        };
+        let Some((genesis_hash, admin, operator)) = read() else { return false };
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.genesis_hash, state.admin, state.operator) = (genesis_hash, admin, operator);
+        state.height = state.height.max(10);
+        true
+    }
+
+    /// Gives a seat to an identity of the genesis.
+    pub fn seat_first(&self, identity: Address, first: usize) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.most_seats == 0 && state.seats.len() < first && !state.seats.contains(&identity) {
+            state.seats.push(identity);
+        }
+    }
+
+    /// A node's status and RPC; they answer until what is returned is dropped.
+    ///
+    /// # Panics
+    /// The address is taken.
+    pub async fn serve(&self, address: Ipv4Addr, identity: Address) -> Vec<BoxFuture<'static, ()>> {
+        let (status, rpc) = (self.0.clone(), self.0.clone());
+        let status =
+            Router::new().route("/status", get(move || async move { Json(document(&status, identity)) }));
+        let rpc = Router::new()
+            .route("/", post(move |Json(request): Json<Value>| async move { Json(answer(&rpc, &request)) }));
+        let mut served: Vec<BoxFuture<'static, ()>> = Vec::new();
+        for (port, router) in [(9545, status), (8545, rpc)] {
+            let listener = tokio::net::TcpListener::bind((address, port)).await.expect("a free address");
+            served.push(Box::pin(async move {
+                // It ends with the trial, not with an error.
+                let _ = axum::serve(listener, router).await;
+            }));
+        }
+        served
+    }
+}

@@ -1,0 +1,189 @@
+//! Everything in a namespace that is not ours to edit: as it was, and what is different now.
+
+use kube::{
+    Api, Client,
+    api::ListParams,
+    core::{ApiResource, DynamicObject},
+    discovery::{Discovery, Scope, verbs},
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Groups in which an operator makes objects.
+const GROUPS: [&str; 6] =
+    ["", "apps", "policy", "networking.k8s.io", "rbac.authorization.k8s.io", "containerservice.azure.com"];
+/// Made by Kubernetes or by the part that plays it, or a record of what happened.
+const NOT_CHILDREN: [&str; 7] =
+    ["Pod", "Event", "Endpoints", "ControllerRevision", "ReplicaSet", "PodTemplate", "ReplicationController"];
+
+/// Kinds that are listed.
+#[derive(Clone, Debug)]
+pub struct Kinds(Vec<ApiResource>);
+
+/// Objects by kind and name.
+pub type Snapshot = BTreeMap<(String, String), Value>;
+
+impl Kinds {
+    /// Those that this API server has.
+    ///
+    /// # Errors
+    /// It does not say.
+    pub async fn discover(client: &Client) -> Result<Self, kube::Error> {
+        let discovery = Discovery::new(client.clone()).filter(&GROUPS).run().await?;
+        let resources = discovery.groups().flat_map(|group| group.recommended_resources());
+        let kinds = resources.filter(|(resource, capabilities)| {
+            capabilities.scope == Scope::Namespaced
+                && capabilities.supports_operation(verbs::LIST)
+                && !NOT_CHILDREN.contains(&resource.kind.as_str())
+        });
+        Ok(Self(kinds.map(|(resource, _)| resource).collect()))
+    }
+
+    /// Everything of these kinds in a namespace.
+    ///
+    /// # Errors
+    /// A list is refused.
+    pub async fn snapshot(&self, client: &Client, namespace: &str) -> Result<Snapshot, kube::Error> {
+        let mut found = Snapshot::new();
+        for kind in &self.0 {
+            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, kind);
+            for object in api.list(&ListParams::default()).await?.items {
+                let name = object.metadata.name.clone().unwrap_or_default();
+                let value = serde_json::to_value(&object).unwrap_or_default();
+                found.insert((kind.kind.clone(), name), value);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What is not as it was, a line each. Keys and disks may have been added: they outlive what they were made for.
+#[must_use]
+pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<String> {
+    let mut lines = Vec::new();
+    for ((kind, name), old) in before {
+        match after.get(&(kind.clone(), name.clone())) {
+            None => lines.push(format!("{kind} {name} is gone")),
+            Some(new) => {
+                let remade = old["metadata"]["uid"] != new["metadata"]["uid"];
+                let (old, new) = (masked(old, remade), masked(new, remade));
+                compare(&format!("{kind} {name}"), &old, &new, &mut lines);
+            }
+        }
+    }
+    let added = after.iter().filter(|(key, _)| !before.contains_key(*key));
+    lines.extend(
+        added.filter(|(_, object)| !is_kept(object)).map(|((kind, name), _)| format!("{kind} {name} is new")),
+    );
+    lines
+}
+
+/// Kinds of which something is different.
+#[must_use]
+pub fn changed_kinds(before: &Snapshot, after: &Snapshot) -> std::collections::BTreeSet<String> {
+    differences(before, after).iter().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect()
+}
+
+fn is_kept(object: &Value) -> bool {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    ["Secret", "PersistentVolumeClaim"].contains(&kind) && object["metadata"].get("ownerReferences").is_none()
+}
+
+/// Without times, versions and identities; of what was made anew also without what Kubernetes gave it.
+fn masked(object: &Value, remade: bool) -> Value {
+    let mut object = object.clone();
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        for key in ["uid", "resourceVersion", "creationTimestamp", "generation"] {
+            metadata.remove(key);
+        }
+        if let Some(entries) = metadata.get_mut("managedFields").and_then(Value::as_array_mut) {
+            entries.retain(|entry| entry["subresource"].is_null());
+            for entry in entries {
+                entry["time"] = json!(null);
+            }
+        }
+    }
+    if let Some(status) = object["status"].as_object_mut() {
+        status.remove("observedGeneration");
+    }
+    if let (true, Some(spec)) = (remade, object["spec"].as_object_mut()) {
+        for key in ["clusterIP", "clusterIPs", "healthCheckNodePort"] {
+            spec.remove(key);
+        }
+    }
+    if object["kind"] == json!("Service") {
+        // A Service that was a load balancer's once more gets another port from the API server.
+        for port in object["spec"]["ports"].as_array_mut().into_iter().flatten() {
+            if let Some(port) = port.as_object_mut() {
+                port.remove("nodePort");
+            }
+        }
+    }
+    object
+}
+
+/// The objects' own depth bounds the recursion.
+fn compare(at: &str, old: &Value, new: &Value, lines: &mut Vec<String>) {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            let keys: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            for key in keys {
+                let value = |map: &serde_json::Map<String, Value>| map.get(key).cloned().unwrap_or_default();
+                compare(&format!("{at}/{key}"), &value(old), &value(new), lines);
+            }
+        }
+        (old, new) if old != new => lines.push(format!("{at}: was {old}, is {new}")),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Snapshot, differences};
+    use serde_json::{Value, json};
+
+    fn snapshot(objects: &[(&str, Value)]) -> Snapshot {
+        let named = |kind: &str, body: &Value| {
+            let mut object = body.clone();
+            object["kind"] = json!(kind);
+            ((kind.to_owned(), "a".to_owned()), object)
+        };
+        objects.iter().map(|(kind, body)| named(kind, body)).collect()
+    }
+
+    #[test]
+    fn times_and_versions_are_no_difference_but_everything_else_is() {
+        let before = snapshot(&[(
+            "Service",
+            json!({ "metadata": { "uid": "1", "resourceVersion": "5" }, "spec": { "type": "ClusterIP", "clusterIP": "10.0.0.1" } }),
+        )]);
+        let later = snapshot(&[(
+            "Service",
+            json!({ "metadata": { "uid": "1", "resourceVersion": "9" }, "spec": { "type": "ClusterIP", "clusterIP": "10.0.0.1" } }),
+        )]);
+        assert_eq!(differences(&before, &later), Vec::<String>::new());
+        let remade = snapshot(&[(
+            "Service",
+            json!({ "metadata": { "uid": "2" }, "spec": { "type": "ClusterIP", "clusterIP": "10.0.0.7" } }),
+        )]);
+        assert_eq!(differences(&before, &remade), Vec::<String>::new());
+        let other = snapshot(&[(
+            "Service",
+            json!({ "metadata": { "uid": "1" }, "spec": { "type": "LoadBalancer", "clusterIP": "10.0.0.1" } }),
+        )]);
+        assert_eq!(
+            differences(&before, &other),
+            ["Service a/spec/type: was \"ClusterIP\", is \"LoadBalancer\""]
+        );
+        assert_eq!(differences(&before, &Snapshot::new()), ["Service a is gone"]);
+    }
+
+    #[test]
+    fn only_keys_and_disks_may_be_left_over() {
+        let owned = json!({ "metadata": { "ownerReferences": [{}] } });
+        let left =
+            snapshot(&[("Secret", json!({ "metadata": {} })), ("ConfigMap", json!({ "metadata": {} }))]);
+        assert_eq!(differences(&Snapshot::new(), &left), ["ConfigMap a is new"]);
+        assert_eq!(differences(&Snapshot::new(), &snapshot(&[("Secret", owned)])), ["Secret a is new"]);
+    }
+}

@@ -1,0 +1,112 @@
+//! What no schema says: fields whose good values have a meaning. Small on purpose; a field that is not here is tried from
+//! its schema alone. When a run says that no value of a field was ever carried out, this is where to say what one is.
+
+use super::schema::Field;
+use serde_json::Value;
+
+/// What is known about a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// Its good values, a JSON list, the plainest first.
+    Values(&'static str),
+    /// Fields that have to stand beside it, a JSON object.
+    With(&'static str),
+    /// No value is carried out; every refusal says this.
+    Unavailable(&'static str),
+    /// Once edited it does not go back; the refusal says this.
+    OneWay(&'static str),
+    /// At creation this field of the other object has the same value: kind, path.
+    Same(&'static str, &'static str),
+    /// What stands there in the status is kept by the operator, not put right.
+    Kept,
+    /// Left alone: at creation it says what the world has no part for; as an edit it is refused.
+    NotAtCreation,
+}
+
+/// Kind and path, or the end of a path (`*` before it), and what is known there.
+const TABLE: &[(&str, Hint)] = &[
+    // Joining waits for its own version; the rule says so.
+    ("Consortium.spec.join", Hint::Unavailable("spec.join is not available")),
+    // The first seats are those of the one fleet there is.
+    ("Consortium.spec.create.fleets", Hint::Values(r#"[["bank-a"]]"#)),
+    ("Consortium.spec.create.fleets[]", Hint::Same("Validator", "metadata.name")),
+    ("Validator.spec.consortiumRef.name", Hint::Same("Consortium", "metadata.name")),
+    // A pin is a hash that only the running network knows.
+    ("Consortium.spec.create.genesisHash", Hint::NotAtCreation),
+    // As many as a trial can play, within the member's capacity.
+    ("Validator.spec.replicas", Hint::Values("[1, 2, 4]")),
+    // Rules between fields.
+    (
+        "Validator.spec.rpc.exposure",
+        Hint::With(r#"{ "type": "LoadBalancer", "sourceRanges": ["203.0.113.0/24"] }"#),
+    ),
+    ("Validator.spec.rpc.sourceRanges", Hint::With(r#"{ "type": "LoadBalancer" }"#)),
+    (
+        "Validator.spec.rpc.sourceRanges",
+        Hint::Values(r#"[["203.0.113.0/24"], ["203.0.113.0/24", "2001:db8::/32"]]"#),
+    ),
+    (
+        "Validator.spec.rpc.sourceRanges[]",
+        Hint::Values(r#"["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"]"#),
+    ),
+    // Kubernetes' own types: what its validation wants, beyond what its schema says.
+    (
+        "*matchExpressions[]",
+        Hint::Values(r#"[{ "key": "example.com/a", "operator": "In", "values": ["b"] }]"#),
+    ),
+    ("*matchExpressions[].operator", Hint::Values(r#"["In", "NotIn"]"#)),
+    ("*matchFields[]", Hint::Values(r#"[{ "key": "metadata.name", "operator": "In", "values": ["a"] }]"#)),
+    ("*matchFields[].operator", Hint::Values(r#"["In", "NotIn"]"#)),
+    ("*matchFields[].key", Hint::Values(r#"["metadata.name"]"#)),
+    (
+        "*nodeSelectorTerms[]",
+        Hint::Values(r#"[{ "matchExpressions": [{ "key": "a", "operator": "Exists" }] }]"#),
+    ),
+    ("*topologyKey", Hint::Values(r#"["kubernetes.io/hostname", "topology.kubernetes.io/zone"]"#)),
+    ("*preferredDuringSchedulingIgnoredDuringExecution[].weight", Hint::Values("[1, 100]")),
+];
+
+/// What is known about a field, in the table's order.
+#[must_use]
+pub fn of(field: &Field) -> Vec<Hint> {
+    at(&field.name()).collect()
+}
+
+/// The same, by name.
+pub fn at(name: &str) -> impl Iterator<Item = Hint> {
+    TABLE.iter().filter(move |(place, _)| matches(place, name)).map(|(_, hint)| *hint)
+}
+
+/// Good values from the table, if it has some for this name.
+#[must_use]
+pub fn values(name: &str) -> Option<Vec<Value>> {
+    at(name).find_map(|hint| match hint {
+        Hint::Values(list) => serde_json::from_str(list).ok(),
+        _ => None,
+    })
+}
+
+fn matches(place: &str, name: &str) -> bool {
+    match place.strip_prefix('*') {
+        Some(end) => name.strip_suffix(end).is_some_and(|before| before.ends_with('.')),
+        None => place == name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Hint, TABLE, matches};
+    use crate::mutate::plan::Schemas;
+
+    #[test]
+    fn every_hint_is_about_a_field_that_exists_and_reads_as_json() {
+        let schemas = Schemas::ours().expect("schemas");
+        for (place, hint) in TABLE {
+            assert!(schemas.fields.iter().any(|field| matches(place, &field.name())), "{place} is no field");
+            if let Hint::Values(text) | Hint::With(text) = hint {
+                serde_json::from_str::<serde_json::Value>(text)
+                    .unwrap_or_else(|error| panic!("{place}: {error}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Plays the part of StatefulSet controller, kubelet and nodes in every namespace that asks for it: one ready pod for every
+//! StatefulSet, made anew after it was deleted, from the template as it stands, over one chain for the namespace.
+
+use super::chain::Chain;
+use alloy_primitives::Address;
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{Pod, Secret},
+};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
+    runtime::{WatchStreamExt, watcher},
+};
+use operator_core::api::Consortium;
+use serde_json::json;
+use std::{
+    collections::{BTreeMap, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+    net::Ipv4Addr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use tokio::task::JoinSet;
+
+/// A pass over a StatefulSet that fails is tried again after so long.
+const AGAIN: Duration = Duration::from_millis(300);
+/// More passes than any StatefulSet needs; whoever waits for the pod says that it never came.
+const TRIES: u32 = 100;
+
+/// Namespace and name.
+type Name = (String, String);
+
+/// All nodes of an API server.
+pub struct Kubelet {
+    client: Client,
+    /// Chains by namespace, with the number of nodes that have a seat from the start.
+    chains: Mutex<BTreeMap<String, (Chain, usize)>>,
+    addresses: Mutex<BTreeMap<Name, Ipv4Addr>>,
+    next: AtomicU32,
+    servers: Mutex<BTreeMap<String, JoinSet<()>>>,
+}
+
+impl Kubelet {
+    /// Watches StatefulSets and pods until the process ends.
+    #[must_use]
+    pub fn start(client: Client) -> Arc<Self> {
+        // A second octet of this process's own, so that trials that run side by side do not meet.
+        let octet = 64 + std::process::id() % 128;
+        let kubelet = Arc::new(Self {
+            client: client.clone(),
+            chains: Mutex::default(),
+            addresses: Mutex::default(),
+            next: AtomicU32::new((127 << 24) | (octet << 16) | 1),
+            servers: Mutex::default(),
+        });
+        let (sets, pods) = (kubelet.clone(), kubelet.clone());
+        let all: Api<StatefulSet> = Api::all(client.clone());
+        tokio::spawn(async move {
+            let mut changes = watcher(all, watcher::Config::default()).default_backoff().boxed();
+            while let Ok(event) = changes.try_next().await {
+                match event {
+                    Some(watcher::Event::Apply(set) | watcher::Event::InitApply(set)) => {
+                        sets.look(name_of(&set))
+                    }
+                    Some(watcher::Event::Delete(set)) => sets.look(name_of(&set)),
+                    _ => {}
+                }
+            }
+        });
+        let all: Api<Pod> = Api::all(client);
+        tokio::spawn(async move {
+            let mut changes = watcher(all, watcher::Config::default()).default_backoff().boxed();
+            while let Ok(event) = changes.try_next().await {
+                if let Some(watcher::Event::Delete(pod)) = event {
+                    let (namespace, name) = name_of(&pod);
+                    let set = name.trim_end_matches("-0").to_owned();
+                    pods.look((namespace, set));
+                }
+            }
+        });
+        kubelet
+    }
+
+    /// From now on the namespace has nodes; the first `seats` of them are in the validator set from the start.
+    pub fn play(&self, namespace: &str, seats: usize) {
+        let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
+        chains.insert(namespace.to_owned(), (Chain::default(), seats));
+    }
+
+    /// The namespace's nodes are gone.
+    pub fn stop(&self, namespace: &str) {
+        self.chains.lock().unwrap_or_else(PoisonError::into_inner).remove(namespace);
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).remove(namespace);
+    }
+
+    fn look(self: &Arc<Self>, name: Name) {
+        let kubelet = self.clone();
+        tokio::spawn(async move {
+            for _ in 0..TRIES {
+                match kubelet.pass(&name).await {
+                    Ok(true) => return,
+                    // Conflicts, and what is not there yet.
+                    Ok(false) | Err(_) => tokio::time::sleep(AGAIN).await,
+                }
+            }
+        });
+    }
+
+    /// Brings one StatefulSet's pod about; `false` when something it needs is not there yet.
+    async fn pass(&self, (namespace, name): &Name) -> Result<bool, kube::Error> {
+        let chain = self.chains.lock().unwrap_or_else(PoisonError::into_inner).get(namespace).cloned();
+        let Some((chain, seats)) = chain else { return Ok(true) };
+        let sets: Api<StatefulSet> = Api::namespaced(self.client.clone(), namespace);
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let pod = format!("{name}-0");
+        let Some(set) = sets.get_opt(name).await? else {
+            return Ok(pods.get_opt(&pod).await?.is_none()
+                || pods.delete(&pod, &DeleteParams::default()).await.is_ok());
+        };
+        let revision = revision(&set);
+        if set.status.as_ref().and_then(|status| status.update_revision.as_ref()) != Some(&revision) {
+            let status = json!({ "status": { "replicas": 1, "updateRevision": revision } });
+            sets.patch_status(name, &PatchParams::default(), &Patch::Merge(&status)).await?;
+        }
+        if pods.get_opt(&pod).await?.is_some() {
+            return Ok(true);
+        }
+        let Some(address) = self.node(namespace, name, &chain, seats).await? else { return Ok(false) };
+        pods.create(&PostParams::default(), &made(&pod, &set, &revision)).await?;
+        let status = json!({ "status": {
+            "podIP": address.to_string(), "podIPs": [{ "ip": address.to_string() }],
+            "conditions": [{ "type": "Ready", "status": "True" }],
+        } });
+        pods.patch_status(&pod, &PatchParams::default(), &Patch::Merge(&status)).await?;
+        Ok(true)
+    }
+
+    /// The node's address, served from its first start on.
+    async fn node(
+        &self,
+        namespace: &str,
+        name: &str,
+        chain: &Chain,
+        seats: usize,
+    ) -> Result<Option<Ipv4Addr>, kube::Error> {
+        let key = (namespace.to_owned(), name.to_owned());
+        if let Some(address) = self.addresses.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Some(*address));
+        }
+        let networks: Api<Consortium> = Api::namespaced(self.client.clone(), namespace);
+        let network = networks.list(&kube::api::ListParams::default()).await?.items.into_iter().next();
+        let Some(status) = network.and_then(|network| network.status) else { return Ok(None) };
+        if !chain.begin(&status) {
+            return Ok(None);
+        }
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let identity = secrets.get_opt(&format!("{name}-identity")).await?;
+        let identity: Option<Address> = identity.and_then(|secret| {
+            secret.annotations().get("quorate.dev/address").and_then(|text| text.parse().ok())
+        });
+        let Some(identity) = identity else { return Ok(None) };
+        chain.seat_first(identity, seats);
+        let address = Ipv4Addr::from(self.next.fetch_add(1, Ordering::Relaxed));
+        let served = chain.serve(address, identity).await;
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let servers = servers.entry(namespace.to_owned()).or_default();
+        for server in served {
+            servers.spawn(server);
+        }
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).insert(key, address);
+        Ok(Some(address))
+    }
+}
+
+fn name_of(object: &impl ResourceExt) -> Name {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// Equal templates have equal revisions.
+fn revision(set: &StatefulSet) -> String {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_string(&set.spec.template).unwrap_or_default().hash(&mut hasher);
+    format!("{:x}", hasher.finish())
+}
+
+fn made(name: &str, set: &StatefulSet, revision: &str) -> Pod {
+    let template = &set.spec.template;
+    let mut pod = Pod {
+        metadata: template.metadata.clone().unwrap_or_default(),
+        spec: template.spec.clone(),
+        status: None,
+    };
+    pod.metadata.name = Some(name.to_owned());
+    pod.metadata
+        .labels
+        .get_or_insert_default()
+        .insert("controller-revision-hash".to_owned(), revision.to_owned());
+    pod
+}

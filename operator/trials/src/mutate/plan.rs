@@ -1,0 +1,275 @@
+//! Which edits are tried: for every field of both kinds each of its values, in the example manifests.
+
+use super::{
+    hints::{self, Hint},
+    path::{Path, Step},
+    schema::{self, Field},
+    values::{Candidate, Class, NoValue, candidates, plain},
+};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The CRDs' fields.
+#[derive(Clone, Debug)]
+pub struct Schemas {
+    /// Of both kinds, each before those in it.
+    pub fields: Vec<Arc<Field>>,
+    roots: BTreeMap<String, Value>,
+}
+
+/// One edit of one field.
+#[derive(Clone, Debug)]
+pub struct Mutation {
+    /// The field.
+    pub field: Arc<Field>,
+    /// What about it is tried.
+    pub what: String,
+    /// What must come of it.
+    pub class: Class,
+    /// What is written; `None` leaves the field out.
+    pub value: Option<Value>,
+    /// Draws what is made around it.
+    pub seed: u64,
+}
+
+/// A field for which nothing can be tried.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{field}: {reason}\n  teach operator/trials/src/mutate/values.rs the type, or give values in the table of hints.rs, as (\"{field}\", Hint::Values(\"[…]\"))"
+)]
+pub struct Untried {
+    /// Name of the field.
+    pub field: String,
+    /// Why.
+    pub reason: NoValue,
+}
+
+impl Schemas {
+    /// Of the CRDs that the operator serves.
+    ///
+    /// # Errors
+    /// A CRD does not serialise.
+    pub fn ours() -> Result<Self, serde_json::Error> {
+        Self::of(&operator_core::crds::all())
+    }
+
+    /// Of these CRDs.
+    ///
+    /// # Errors
+    /// A CRD does not serialise.
+    pub fn of(crds: &[CustomResourceDefinition]) -> Result<Self, serde_json::Error> {
+        let mut schemas = Self { fields: Vec::new(), roots: BTreeMap::new() };
+        for crd in crds {
+            let (kind, root) = (crd.spec.names.kind.clone(), schema::root(crd)?);
+            schemas.fields.extend(schema::fields(&kind, &root).into_iter().map(Arc::new));
+            schemas.roots.insert(kind, root);
+        }
+        Ok(schemas)
+    }
+
+    /// Every edit, in the order of the fields, and the fields for which there is none.
+    #[must_use]
+    pub fn mutations(&self, base: &BTreeMap<String, Value>, seed: u64) -> (Vec<Mutation>, Vec<Untried>) {
+        let (mut mutations, mut untried) = (Vec::new(), Vec::new());
+        for (index, field) in self.fields.iter().enumerate() {
+            let seed = seed.wrapping_mul(10_007).wrapping_add(index as u64);
+            match tried(field, seed) {
+                Ok(candidates) => {
+                    let there = base.get(&field.kind).and_then(|object| field.path.get(object));
+                    mutations.extend(
+                        candidates
+                            .into_iter()
+                            .filter(|candidate| there != Some(&candidate.value))
+                            .map(|candidate| mutation(field, candidate, seed)),
+                    );
+                    mutations.extend(left_out(field, there.is_some(), seed));
+                }
+                Err(reason) => untried.push(Untried { field: field.name(), reason }),
+            }
+        }
+        (mutations, untried)
+    }
+
+    /// The object with the edit in it; what is missing around the field is made as its schema and the hints say.
+    ///
+    /// # Errors
+    /// Something around the field has no value.
+    pub fn edited(&self, mutation: &Mutation, object: &Value) -> Result<Value, NoValue> {
+        let mut object = object.clone();
+        let (kind, path) = (&mutation.field.kind, &mutation.field.path);
+        let Some(value) = &mutation.value else {
+            path.remove(&mut object);
+            return Ok(object);
+        };
+        let mut random = StdRng::seed_from_u64(mutation.seed);
+        let mut make = |at: &Path| self.made(kind, at, &mut random);
+        *path.place(&mut object, &mut make)? = value.clone();
+        for depth in 1..=path.0.len() {
+            self.beside(kind, &Path(path.0[..depth].to_vec()), &mut object, &mut make)?;
+        }
+        Ok(object)
+    }
+
+    fn made(&self, kind: &str, at: &Path, random: &mut StdRng) -> Result<Value, NoValue> {
+        if let Some(first) =
+            hints::values(&format!("{kind}.{at}")).and_then(|values| values.into_iter().next())
+        {
+            return Ok(first);
+        }
+        let schema = self.roots.get(kind).and_then(|root| schema::at(root, at));
+        schema.map_or(Ok(Value::Null), |schema| plain(schema, random))
+    }
+
+    fn beside(
+        &self,
+        kind: &str,
+        at: &Path,
+        object: &mut Value,
+        make: &mut dyn FnMut(&Path) -> Result<Value, NoValue>,
+    ) -> Result<(), NoValue> {
+        for hint in hints::at(&format!("{kind}.{at}")) {
+            let Hint::With(text) = hint else { continue };
+            let fields: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+            for (name, value) in fields {
+                *at.parent().then(Step::Field(name)).place(object, make)? = value;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn tried(field: &Field, seed: u64) -> Result<Vec<Candidate>, NoValue> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let Some(values) = hints::values(&field.name()) else { return candidates(&field.schema, &mut random) };
+    // The table says what is good; what the schema forbids is tried all the same, and what it allows is then odd.
+    let good = values.iter().map(|value| Candidate {
+        what: "a value of the table".to_owned(),
+        value: value.clone(),
+        class: Class::Good,
+    });
+    let from_schema = candidates(&field.schema, &mut random).unwrap_or_default().into_iter();
+    let others = from_schema.filter(|candidate| !values.contains(&candidate.value)).map(|candidate| {
+        Candidate { class: if candidate.class == Class::Bad { Class::Bad } else { Class::Odd }, ..candidate }
+    });
+    Ok(good.chain(others).collect())
+}
+
+fn mutation(field: &Arc<Field>, candidate: Candidate, seed: u64) -> Mutation {
+    Mutation {
+        field: field.clone(),
+        what: candidate.what,
+        class: candidate.class,
+        value: Some(candidate.value),
+        seed,
+    }
+}
+
+/// A field of the manifest that is not there.
+fn left_out(field: &Arc<Field>, there: bool, seed: u64) -> Option<Mutation> {
+    let named = matches!(field.path.0.last(), Some(Step::Field(_)));
+    let class = match (field.required, field.schema.get("default")) {
+        (true, None) => Class::Bad,
+        _ => Class::Good,
+    };
+    (there && named && !field.is_status()).then(|| Mutation {
+        field: field.clone(),
+        what: "left out".to_owned(),
+        class,
+        value: None,
+        seed,
+    })
+}
+
+/// A part of the mutations, drawn by the seed: as many of every field as the number allows.
+#[must_use]
+pub fn slice(mutations: Vec<Mutation>, count: usize, seed: u64) -> Vec<Mutation> {
+    if mutations.len() <= count {
+        return mutations;
+    }
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut drawn = mutations;
+    drawn.shuffle(&mut random);
+    drawn.truncate(count);
+    drawn
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Schemas;
+    use crate::mutate::{manifests, values::Class};
+    use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+    use serde_json::json;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_field_of_both_kinds_has_values_that_are_tried_good_and_bad() {
+        let schemas = Schemas::ours().expect("schemas");
+        let (mutations, untried) = schemas.mutations(&manifests::base().expect("examples"), 1);
+        assert!(untried.is_empty(), "{}", untried.iter().map(|u| format!("{u}\n")).collect::<String>());
+        for class in [Class::Good, Class::Bad] {
+            let tried: BTreeSet<String> =
+                mutations.iter().filter(|m| m.class == class).map(|m| m.field.name()).collect();
+            let missing: Vec<String> = schemas
+                .fields
+                .iter()
+                .map(|field| field.name())
+                .filter(|name| !tried.contains(name))
+                .collect();
+            // What has but one good value and has it already cannot be edited to another.
+            let alone = ["Consortium.spec.create.fleets"];
+            let missing: Vec<_> = missing.iter().filter(|name| !alone.contains(&name.as_str())).collect();
+            assert!(missing.is_empty(), "without a {class:?} value: {missing:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_added_is_tried_or_the_run_names_it_and_says_what_to_do() {
+        let mut crds = operator_core::crds::all();
+        let added = |schema: serde_json::Value| -> JSONSchemaProps {
+            serde_json::from_value(schema).expect("a schema")
+        };
+        let root = crds[1].spec.versions[0]
+            .schema
+            .as_mut()
+            .and_then(|s| s.open_api_v3_schema.as_mut())
+            .expect("a schema");
+        let spec = root.properties.as_mut().and_then(|all| all.get_mut("spec")).expect("a spec");
+        let fields = spec.properties.as_mut().expect("fields");
+        fields.insert("colour".to_owned(), added(json!({ "type": "string", "enum": ["red", "blue"] })));
+        fields.insert("weight".to_owned(), added(json!({ "type": "number" })));
+        let schemas = Schemas::of(&crds).expect("schemas");
+        let (mutations, untried) = schemas.mutations(&manifests::base().expect("examples"), 1);
+        let colours = mutations.iter().filter(|m| m.field.name() == "Validator.spec.colour").count();
+        assert_eq!(colours, 4, "both words, a word that is not in the list, a number");
+        let said = untried.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(said.len(), 1);
+        assert!(said[0].contains("Validator.spec.weight") && said[0].contains("hints.rs"), "{said:?}");
+    }
+
+    #[test]
+    fn what_stands_around_a_field_is_made_as_schema_and_hints_say() {
+        let schemas = Schemas::ours().expect("schemas");
+        let base = manifests::base().expect("examples");
+        let (mutations, _) = schemas.mutations(&base, 1);
+        let edited = |name: &str, value: &serde_json::Value| {
+            let mutation = mutations
+                .iter()
+                .find(|m| m.field.name() == name && m.value.as_ref() == Some(value))
+                .expect("tried");
+            schemas.edited(mutation, &base[&mutation.field.kind]).expect("made")
+        };
+        let public = edited("Validator.spec.rpc.exposure", &json!("Public"));
+        assert_eq!(
+            public["spec"]["rpc"],
+            json!({ "type": "LoadBalancer", "exposure": "Public", "sourceRanges": ["203.0.113.0/24"] })
+        );
+        let path =
+            "spec.pod.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].topologyKey";
+        let spread = edited(&format!("Validator.{path}"), &json!("topology.kubernetes.io/zone"));
+        let term = &spread["spec"]["pod"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+            [0];
+        assert_eq!(term, &json!({ "topologyKey": "topology.kubernetes.io/zone" }));
+    }
+}

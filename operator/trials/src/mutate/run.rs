@@ -1,0 +1,262 @@
+//! All edits over many namespaces at once.
+
+use super::{
+    children::Kinds,
+    hints::{self, Hint},
+    judge::Verdict,
+    kubelet::Kubelet,
+    manifests,
+    operator::Operator,
+    plan::{Mutation, Schemas, slice},
+    report,
+    stage::Arena,
+    tap::{Plant, Tap},
+    trial::{Ready, Tried},
+};
+use crate::world::World;
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// What is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The operator's program.
+    pub operator: PathBuf,
+    /// Folder of log and result.
+    pub folder: PathBuf,
+    /// Only fields whose name begins with it.
+    pub leaf: Option<String>,
+    /// Only so many, drawn.
+    pub mutations: Option<usize>,
+    /// Draws.
+    pub seed: u64,
+    /// Namespaces at once.
+    pub namespaces: usize,
+    /// A fault to be found.
+    pub plant: Option<Plant>,
+    /// Length of the silence at the end.
+    pub silence: Duration,
+}
+
+/// What came of it.
+pub struct Outcome {
+    /// Every trial.
+    pub tried: Vec<Tried>,
+    /// What is wrong beside the trials.
+    pub others: Vec<String>,
+    /// Fields that hold a value of their own, of those that were tried.
+    pub leaves: usize,
+    /// Edits.
+    pub mutations: usize,
+}
+
+impl Outcome {
+    /// All that is wrong, in words.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        self.tried.iter().filter_map(report::violation).chain(self.others.iter().cloned()).collect()
+    }
+}
+
+/// Why a run did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A manifest.
+    #[error(transparent)]
+    Manifest(#[from] manifests::ManifestError),
+    /// A CRD.
+    #[error("CRD: {0}")]
+    Crd(#[from] serde_json::Error),
+    /// The API server.
+    #[error("API server: {0}")]
+    Api(#[from] kube::Error),
+    /// Nothing to do.
+    #[error("no field's name begins with {0:?}; names are as in the table of a run: Validator.spec.replicas")]
+    NoLeaf(String),
+}
+
+/// Runs all edits.
+///
+/// # Errors
+/// There is nothing to edit, or nothing to edit it on.
+pub async fn run(options: &Options) -> Result<Outcome, RunError> {
+    let (schemas, base) = (Schemas::ours()?, manifests::base()?);
+    let (all, untried) = schemas.mutations(&base, options.seed);
+    let wanted = options.leaf.as_deref().unwrap_or_default();
+    let chosen: Vec<Mutation> =
+        all.into_iter().filter(|mutation| mutation.field.name().starts_with(wanted)).collect();
+    if chosen.is_empty() {
+        return Err(RunError::NoLeaf(wanted.to_owned()));
+    }
+    let whole = options.mutations.is_none_or(|count| count >= chosen.len());
+    let chosen = slice(chosen, options.mutations.unwrap_or(usize::MAX), options.seed);
+    let leaves = chosen
+        .iter()
+        .filter(|m| m.field.is_leaf())
+        .map(|m| m.field.name())
+        .collect::<std::collections::BTreeSet<_>>()
+        .len();
+    let mutations = chosen.len();
+    let (arena, operator) = arena(options).await?;
+    println!("{mutations} edits of {leaves} leaves over {} namespaces", options.namespaces.min(mutations));
+    let work = Work {
+        arena,
+        operator,
+        schemas,
+        base,
+        queue: Mutex::new(chosen.into()),
+        tried: Mutex::default(),
+        others: Mutex::new(untried.iter().map(ToString::to_string).collect()),
+        fresh: AtomicUsize::new(0),
+        start: Instant::now(),
+    };
+    let workers = (0..options.namespaces.min(mutations)).map(|_| work.worker());
+    let stages: Vec<Ready> = futures::future::join_all(workers).await.into_iter().flatten().collect();
+    work.silence(&stages, options.silence).await;
+    let tried = work.tried.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut others = work.others.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if whole {
+        let never = report::never_carried_out(&tried, unavailable);
+        others.extend(never.iter().map(|field| {
+            format!("{field}: no good value was ever carried out; give it its meaning or its context in operator/trials/src/mutate/hints.rs")
+        }));
+    }
+    Ok(Outcome { tried, others, leaves, mutations })
+}
+
+/// Fields that the table of hints says are not carried out, and those in them.
+fn unavailable(name: &str) -> bool {
+    let part_of = |end: usize| {
+        hints::at(&name[..end]).any(|hint| matches!(hint, Hint::Unavailable(_) | Hint::NotAtCreation))
+    };
+    let ends = name.char_indices().filter(|(_, c)| ['.', '['].contains(c)).map(|(at, _)| at);
+    let kept = hints::at(name).any(|hint| hint == Hint::Kept);
+    kept || ends.chain([name.len()]).any(part_of)
+}
+
+async fn arena(options: &Options) -> Result<(Arena, Operator), RunError> {
+    // For the CRDs and the way to the API server; its namespace stays empty.
+    let world = World::new("mutate", &options.operator).await;
+    let client = world.client.clone();
+    let (tap, kubeconfig) = Tap::start(client.clone(), options.plant, &options.folder).await;
+    let kinds = Arc::new(Kinds::discover(&client).await?);
+    let kubelet = Kubelet::start(client.clone());
+    let port = 32_000 - u16::try_from(std::process::id() % 10_000).unwrap_or(0);
+    let log = options.folder.join("operator.log");
+    let operator = Operator::start(&options.operator, &kubeconfig, &format!("127.0.0.1:{port}"), &log);
+    Ok((Arena { client, tap, kubelet, kinds }, operator))
+}
+
+struct Work {
+    arena: Arena,
+    operator: Operator,
+    schemas: Schemas,
+    base: BTreeMap<String, Value>,
+    queue: Mutex<VecDeque<Mutation>>,
+    tried: Mutex<Vec<Tried>>,
+    others: Mutex<Vec<String>>,
+    fresh: AtomicUsize,
+    start: Instant,
+}
+
+impl Work {
+    fn next(&self) -> Option<Mutation> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    fn name(&self) -> String {
+        format!("m{}-{}", std::process::id(), self.fresh.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn complain(&self, what: String) {
+        println!("  ! {what}");
+        self.others.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
+    /// Takes edits until none is left; returns its last stage, at rest and unedited.
+    async fn worker(&self) -> Option<Ready> {
+        let mut stage: Option<Ready> = None;
+        while let Some(mutation) = self.next() {
+            let mut ready = match stage.take() {
+                Some(ready) => ready,
+                None => match Ready::new(&self.arena, &self.name(), &self.base).await {
+                    Ok(ready) => ready,
+                    Err(error) => {
+                        self.complain(format!("{}: {error}", mutation.field.name()));
+                        continue;
+                    }
+                },
+            };
+            match ready.run(&self.schemas, &mutation, &self.name()).await {
+                Ok((tried, true)) => {
+                    self.note(tried);
+                    stage = Some(ready);
+                }
+                Ok((tried, false)) => {
+                    self.note(tried);
+                    self.end(&ready).await;
+                }
+                Err(error) => {
+                    self.complain(format!("{}: {error}", mutation.field.name()));
+                    self.end(&ready).await;
+                }
+            }
+        }
+        stage
+    }
+
+    async fn end(&self, ready: &Ready) {
+        if let Err(error) = ready.stage.end().await {
+            self.complain(format!("{}: does not end: {error}", ready.stage.namespace));
+        }
+    }
+
+    fn note(&self, mut tried: Tried) {
+        if let Some(trouble) = self.operator.trouble() {
+            tried.verdict = Verdict::Violation(trouble);
+        }
+        if let Some(violation) = report::violation(&tried) {
+            println!("  ! {violation}");
+        }
+        let mut all = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(tried);
+        if all.len().is_multiple_of(100) {
+            println!(
+                "  {} done, {} left, {:.0} s",
+                all.len(),
+                self.queue.lock().unwrap_or_else(PoisonError::into_inner).len(),
+                self.start.elapsed().as_secs_f64()
+            );
+        }
+    }
+
+    /// Whoever is at rest stays silent for longer than any pause of the operator's.
+    async fn silence(&self, stages: &[Ready], length: Duration) {
+        let count = || -> Vec<usize> {
+            stages.iter().map(|ready| self.arena.tap.writes(&ready.stage.namespace).count).collect()
+        };
+        let before = count();
+        tokio::time::sleep(length).await;
+        for ((ready, before), after) in stages.iter().zip(before).zip(count()) {
+            if after != before {
+                let last = self.arena.tap.writes(&ready.stage.namespace).last;
+                self.complain(format!(
+                    "{}: {} writes while at rest, the last {last:?}",
+                    ready.stage.namespace,
+                    after - before
+                ));
+            }
+        }
+        if let Some(trouble) = self.operator.trouble() {
+            self.complain(trouble);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! One edit, carried out and undone.
+
+use super::{
+    children::{Snapshot, changed_kinds, differences},
+    hints::{self, Hint},
+    judge::{Outcome, Verdict, judge},
+    path::Path,
+    plan::{Mutation, Schemas},
+    stage::{Arena, Stage},
+    values::Class,
+};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
+
+/// What came of one edit.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// Name of the field.
+    pub field: String,
+    /// What about it was tried.
+    pub what: String,
+    /// What was expected.
+    pub class: Class,
+    /// What was written.
+    pub value: Option<Value>,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// For what cannot be edited: how an object that has it from the start ended.
+    pub at_creation: Option<Verdict>,
+    /// Kinds of children that the edit changed.
+    pub changed: BTreeSet<String>,
+    /// From the edit to the last rest.
+    pub seconds: f64,
+}
+
+/// A stage at rest, and what is in it.
+pub struct Ready {
+    /// The namespace.
+    pub stage: Stage,
+    /// Its children at rest.
+    pub children: Snapshot,
+}
+
+/// Why a trial did not come about at all.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// The API server.
+    #[error("API server: {0}")]
+    Api(#[from] kube::Error),
+    /// What stands around a field.
+    #[error(transparent)]
+    Value(#[from] super::values::NoValue),
+    /// The manifests as they are do not come to rest.
+    #[error("the unedited manifests do not come to rest in {namespace}: {outcome:?}")]
+    Base {
+        /// Where.
+        namespace: String,
+        /// What came of them.
+        outcome: Outcome,
+    },
+}
+
+impl Ready {
+    /// The manifests, unedited, at rest in a fresh namespace.
+    ///
+    /// # Errors
+    /// They do not come to rest.
+    pub async fn new(arena: &Arena, name: &str, base: &BTreeMap<String, Value>) -> Result<Self, TrialError> {
+        let stage = Stage::new(arena, name, base).await?;
+        match stage.rest().await? {
+            Outcome::Settled => Ok(Self { children: stage.children().await?, stage }),
+            outcome => Err(TrialError::Base { namespace: name.to_owned(), outcome }),
+        }
+    }
+
+    /// Edits and undoes; `fresh` names a namespace for what only a new object can have. Returns whether the stage is as it was.
+    ///
+    /// # Errors
+    /// The API server cannot be asked.
+    pub async fn run(
+        &mut self,
+        schemas: &Schemas,
+        mutation: &Mutation,
+        fresh: &str,
+    ) -> Result<(Tried, bool), TrialError> {
+        let start = Instant::now();
+        let mut tried = Tried {
+            field: mutation.field.name(),
+            what: mutation.what.clone(),
+            class: mutation.class,
+            value: mutation.value.clone(),
+            verdict: Verdict::Refused,
+            at_creation: None,
+            changed: BTreeSet::new(),
+            seconds: 0.0,
+        };
+        let as_it_was = if mutation.field.is_status() {
+            self.reported(schemas, mutation, &mut tried).await?
+        } else {
+            self.wanted(schemas, mutation, &mut tried).await?
+        };
+        if tried.verdict == Verdict::Immutable && mutation.class != Class::Bad {
+            tried.at_creation = created(&self.stage, schemas, mutation, fresh).await?;
+        }
+        tried.seconds = start.elapsed().as_secs_f64();
+        Ok((tried, as_it_was))
+    }
+
+    /// An edit of what the user wants.
+    async fn wanted(
+        &mut self,
+        schemas: &Schemas,
+        mutation: &Mutation,
+        tried: &mut Tried,
+    ) -> Result<bool, TrialError> {
+        let kind = &mutation.field.kind;
+        let base = self.stage.manifests[kind].clone();
+        let edited = schemas.edited(mutation, &base)?;
+        if let Err(error) = self.stage.apply(&edited).await {
+            tried.verdict = judge(mutation, &Outcome::Refused(message(error)?));
+            return Ok(true);
+        }
+        tried.verdict = judge(mutation, &self.stage.rest().await?);
+        tried.changed = changed_kinds(&self.children, &self.stage.children().await?);
+        if let Err(error) = self.stage.apply(&base).await {
+            let message = message(error)?;
+            let one_way =
+                mutation.field.rules.iter().any(|rule| rule.transition && message.contains(&rule.message));
+            if !one_way {
+                self.wrong(tried, &format!("the edit is taken, but not taken back: {message}"));
+            }
+            return Ok(false);
+        }
+        match self.stage.rest().await? {
+            Outcome::Settled => Ok(self.came_back(mutation, tried).await?),
+            outcome => {
+                self.wrong(tried, &format!("undone, it does not come back: {outcome:?}"));
+                Ok(false)
+            }
+        }
+    }
+
+    async fn came_back(&self, mutation: &Mutation, tried: &mut Tried) -> Result<bool, TrialError> {
+        let different = differences(&self.children, &self.stage.children().await?);
+        if different.is_empty() {
+            return Ok(true);
+        }
+        let one_way = hints::of(&mutation.field).iter().any(|hint| matches!(hint, Hint::OneWay(_)));
+        if !one_way {
+            let some = different.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
+            self.wrong(tried, &format!("undone, {} differences remain: {some}", different.len()));
+        }
+        Ok(false)
+    }
+
+    /// Somebody else writes what the operator reports: it is put right.
+    async fn reported(
+        &mut self,
+        schemas: &Schemas,
+        mutation: &Mutation,
+        tried: &mut Tried,
+    ) -> Result<bool, TrialError> {
+        let kind = &mutation.field.kind;
+        let before = self.stage.object(kind).await?;
+        let edited = schemas.edited(mutation, &before)?;
+        if let Err(error) = self.stage.write_status(kind, &edited["status"]).await {
+            tried.verdict = judge(mutation, &Outcome::Refused(message(error)?));
+            return Ok(true);
+        }
+        let outcome = self.stage.rest().await?;
+        tried.verdict = judge(mutation, &outcome);
+        if outcome != Outcome::Settled {
+            return Ok(false);
+        }
+        let after = self.stage.object(kind).await?;
+        let kept = hints::of(&mutation.field).contains(&Hint::Kept);
+        if !kept && timeless(&before["status"]) != timeless(&after["status"]) {
+            let found = mutation.field.path.get(&after).cloned().unwrap_or_default();
+            self.wrong(tried, &format!("what somebody wrote into the status stays: {found}"));
+            return Ok(false);
+        }
+        let different = differences(&self.children, &self.stage.children().await?);
+        if let Some(first) = different.first() {
+            self.wrong(tried, &format!("what somebody wrote into the status changed {first}"));
+        }
+        Ok(different.is_empty() && !kept)
+    }
+
+    fn wrong(&self, tried: &mut Tried, what: &str) {
+        tried.verdict = Verdict::Violation(format!("{what} (namespace {})", self.stage.namespace));
+    }
+}
+
+/// What only a new object can have: fresh manifests with it come to rest too. `None` where the table says that they cannot.
+async fn created(
+    stage: &Stage,
+    schemas: &Schemas,
+    mutation: &Mutation,
+    fresh: &str,
+) -> Result<Option<Verdict>, TrialError> {
+    if hints::of(&mutation.field).contains(&Hint::NotAtCreation) {
+        return Ok(None);
+    }
+    let mut manifests = stage.manifests.clone();
+    let kind = &mutation.field.kind;
+    manifests.insert(kind.clone(), schemas.edited(mutation, &manifests[kind])?);
+    let wanted = manifests[kind].clone();
+    for hint in hints::of(&mutation.field) {
+        if let (Hint::Same(kind, path), Some(value)) = (hint, mutation.field.path.get(&wanted)) {
+            let other = manifests.entry(kind.to_owned()).or_default();
+            *Path::from(path).place(other, &mut |_| Ok::<_, super::values::NoValue>(Value::Null))? =
+                value.clone();
+        }
+    }
+    let outcome = match Stage::new(&stage.arena, fresh, &manifests).await {
+        Ok(made) => {
+            let outcome = made.rest().await?;
+            made.end().await?;
+            outcome
+        }
+        Err(error) => Outcome::Refused(message(error)?),
+    };
+    Ok(Some(judge(mutation, &outcome)))
+}
+
+/// What the API server said; what is not its answer is an error.
+fn message(error: kube::Error) -> Result<String, kube::Error> {
+    match error {
+        kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => {
+            Ok(status.message.clone())
+        }
+        other => Err(other),
+    }
+}
+
+/// Without the times, which move when the rest is put right.
+fn timeless(status: &Value) -> Value {
+    let mut status = status.clone();
+    for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+        condition["lastTransitionTime"] = Value::Null;
+    }
+    status["observedAt"] = Value::Null;
+    status
+}
