@@ -1,7 +1,9 @@
 # The index of commands. `make help` prints one line for each; continuous integration runs `make test`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-CLUSTER := e2e/cluster
+# `CLUSTER=current make demo`: what the user says, before the name means the embedded cluster's folder.
+WHERE := $(CLUSTER)
+override CLUSTER := e2e/cluster
 N ?= 2000
 MINUTES ?= 10
 SECONDS ?= 5
@@ -12,10 +14,10 @@ help: ## this list
 
 ## Using it
 .PHONY: demo demo-down
-demo: ## a running network on this machine: cluster, operator, 4 validators, one transaction (needs root)
-	@e2e/demo
-demo-down: ## end the demo's cluster and leave nothing behind
-	@$(CLUSTER)/down --purge
+demo: ## a running network on this machine: cluster, operator, 4 validators, one transaction (needs root); CLUSTER=current IMAGE_REGISTRY=… on yours
+	@$(if $(WHERE),$(if $(filter current,$(WHERE)),e2e/demo-current,echo 'CLUSTER is "$(WHERE)": leave it out for a cluster on this machine, or say CLUSTER=current for that of your kubeconfig' >&2; exit 2),e2e/demo)
+demo-down: ## end the demo's cluster and leave nothing behind (CLUSTER=current: how to leave yours)
+	@$(if $(filter current,$(WHERE)),e2e/demo-current --down,$(CLUSTER)/down --purge)
 
 .PHONY: build image
 build: ## release binaries for this machine
@@ -42,6 +44,7 @@ test: ## everything: lints, unit tests, consensus under attack, contracts, chart
 	  fuzz="make --no-print-directory fuzz" \
 	  faults="make --no-print-directory faults" \
 	  chart="make --no-print-directory chart" \
+	  chart-cluster="make --no-print-directory chart-cluster" \
 	  clients="make --no-print-directory clients" \
 	  operator="make --no-print-directory operator-test" \
 	  e2e="make --no-print-directory e2e"
@@ -77,7 +80,7 @@ conformance-fixtures: ## ask go-ethereum's library anew into target/fixtures (ne
 	@rm -rf target/fixtures && cd validator/conformance/fixtures/generate && go run . ../../../../target/fixtures && cd .. && \
 	  { diff -rq --exclude=generate . ../../../target/fixtures || true; }
 
-.PHONY: unit model fuzz sim sim-night sim-long sim-soak sim-real museum mutants operator-test e2e drain-nodes clients chart
+.PHONY: unit model fuzz sim sim-night sim-long sim-soak sim-real museum mutants operator-test e2e drain-nodes clients chart chart-cluster
 unit: ## Rust unit, table, golden and process tests
 	cargo test --locked --workspace
 SIM := cargo run --quiet --locked --release -p qbft-sim --
@@ -102,17 +105,20 @@ model: ## every state of 4 seats, 2 rounds, 1 liar, 1 crash, by the real core (F
 	@cargo run --quiet --locked --release -p qbft-sim --bin model -- $(if $(FULL),--full)
 fuzz: ## the protocol step and every decoder of bytes from outside (list: fuzz/src/lib.rs), SECONDS=5 each (TARGET=… for one)
 	@build/fuzz $(SECONDS) $(TARGET)
-operator-test: ## operator against a real API server
+operator-test: ## operator against a real API server, with the rights of the chart; ends with granted= unused=0 refused=0
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
-	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
+	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored && \
+	  build/rbac-audit target/api-operator/audit*.log
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=
 	@e2e/drain-nodes
 clients: ## ethers, viem, cast, forge, web3.py, ethclient and alloy against live nodes (CLIENTS="node python go rust" for some)
 	@e2e/clients/run
-chart: ## lint and render the Helm chart
+chart: ## lint and render the Helm chart, its wrong values refused, its unit tests
 	@charts/check
+chart-cluster: ## the chart on a real API server: upgrade with a CRD change, deletion guard, uninstall that leaves keys, namespaced mode
+	@charts/check-cluster
 
 .PHONY: crds contracts generated
 crds: ## write crds/ and the chart's copy from the Rust types

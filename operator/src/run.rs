@@ -74,11 +74,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     );
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let controllers = tokio::spawn(async move {
-        let both = |watch: &Watch| {
-            let consortia = watch.consortia(context.clone(), until(stopped.clone()));
-            futures::future::join(consortia, watch.fleets(context.clone(), until(stopped.clone())))
-        };
-        futures::future::join_all(watches.iter().map(both)).await
+        let both = |watch: Watch| watch.both(context.clone(), stopped.clone());
+        futures::future::join_all(watches.into_iter().map(both)).await
     });
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -128,6 +125,11 @@ impl Watch {
 
     fn config(&self) -> ControllerConfig {
         ControllerConfig::default().concurrency(self.concurrency).debounce(DEBOUNCE)
+    }
+
+    async fn both(self, context: Arc<Context>, stopped: tokio::sync::watch::Receiver<bool>) {
+        let consortia = self.consortia(context.clone(), until(stopped.clone()));
+        futures::future::join(consortia, self.fleets(context, until(stopped))).await;
     }
 
     async fn consortia(&self, context: Arc<Context>, stop: impl Future<Output = ()> + Send + Sync + 'static) {

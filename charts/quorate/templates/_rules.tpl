@@ -9,7 +9,7 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
   verbs: [get, list, watch]
 - apiGroups: [quorate.dev]
   resources: [validators]
-  verbs: [get, list, watch, patch]
+  verbs: [list, watch, patch]
 # What is, for users.
 - apiGroups: [quorate.dev]
   resources: [consortia/status, validators/status]
@@ -50,7 +50,7 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
 # Addresses and readiness of the nodes; delete replaces an outdated one that is broken.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, delete]
+  verbs: [list, watch, delete]
 # Restarts an outdated one that works, as the disruption budget allows.
 - apiGroups: [""]
   resources: [pods/eviction]
@@ -64,5 +64,11 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [get, list, watch, create, patch]
+{{- end }}
+{{- if .Values.nodePools.aso.enabled }}
+# Node pools of fleets with nodePool.manage ASO: made and sized, read to see how they stand. Never deleted.
+- apiGroups: [containerservice.azure.com]
+  resources: [managedclustersagentpools]
+  verbs: [get, create, patch]
 {{- end }}
 {{- end }}

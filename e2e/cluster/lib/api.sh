@@ -37,10 +37,21 @@ start_etcd() {
         --initial-cluster "default=http://127.0.0.1:$ETCD_PEER_PORT"
 }
 
+# What requests of service accounts use is logged, to be compared with what is granted. QUORATE_API_ADMISSION: more admission plugins.
 start_apiserver() {
+    write_if_changed "$1/audit-policy.yaml" <<END
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - {level: Metadata, userGroups: ["system:serviceaccounts"]}
+  - {level: None}
+END
     start_api "$1" kube-apiserver --etcd-servers "http://127.0.0.1:$ETCD_PORT" \
         --bind-address 127.0.0.1 --secure-port "$API_PORT" --endpoint-reconciler-type none \
         --service-cluster-ip-range 10.0.0.0/24 --authorization-mode RBAC --disable-admission-plugins ServiceAccount \
+        ${QUORATE_API_ADMISSION:+--enable-admission-plugins "$QUORATE_API_ADMISSION"} \
+        --audit-policy-file "$1/audit-policy.yaml" --audit-log-path "$1/audit.log" --audit-log-maxsize 500 --audit-log-maxbackup 1 \
         --client-ca-file "$1/pki/ca.crt" --tls-cert-file "$1/pki/apiserver.crt" --tls-private-key-file "$1/pki/apiserver.key" \
         --service-account-issuer https://kubernetes.default.svc.cluster.local \
         --service-account-key-file "$1/pki/sa.pub" --service-account-signing-key-file "$1/pki/sa.key"

@@ -52,8 +52,8 @@ async fn first_block(cluster: &Cluster, start: Instant) -> Result<f64> {
         let Some(fleet) = cluster.get("Validator", FLEET).await? else {
             return Ok(Progress::Waiting("no Validator yet".to_owned()));
         };
-        if let Some(http) = fleet["status"]["rpc"]["http"].as_str() {
-            let height = Rpc::new(http)?.block_number().await?;
+        if let Some(http) = address(&fleet) {
+            let height = Rpc::new(&http)?.block_number().await?;
             if height >= 1 {
                 return Ok(Progress::Done(start.elapsed().as_secs_f64()));
             }
@@ -81,10 +81,13 @@ fn nodes(fleet: &Value) -> String {
 
 async fn endpoint(cluster: &Cluster) -> Result<String> {
     let fleet = cluster.get("Validator", FLEET).await?.context("the Validator is gone")?;
-    fleet["status"]["rpc"]["http"]
-        .as_str()
-        .map(str::to_owned)
-        .ok_or_else(|| anyhow!("no RPC address in status"))
+    address(&fleet).ok_or_else(|| anyhow!("no RPC address in status"))
+}
+
+/// Where JSON-RPC answers: what `QUORATE_DEMO_RPC` names, as for a load balancer that is not reached from here, else what the status says.
+fn address(fleet: &Value) -> Option<String> {
+    let status = || fleet["status"]["rpc"]["http"].as_str().map(str::to_owned);
+    std::env::var("QUORATE_DEMO_RPC").ok().or_else(status)
 }
 
 /// Deploys the contract, sets its slot and reads it back, all through the load balancer.

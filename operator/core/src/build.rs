@@ -98,7 +98,12 @@ pub fn fleet(
         let start = config::start_hash(&node.config)?;
         statefulsets.push(statefulset::statefulset(
             fleet,
-            &StatefulSetInputs { name, image: inputs.image.clone(), template: inputs.template, start_hash: start },
+            &StatefulSetInputs {
+                name,
+                image: inputs.image.clone(),
+                template: inputs.template,
+                start_hash: start,
+            },
         ));
     }
     Ok(FleetResources {

@@ -23,6 +23,3 @@ pub const GROUP: &str = "containerservice.azure.com";
 pub const KIND: &str = "ManagedClustersAgentPool";
 /// Its resource.
 pub const PLURAL: &str = "managedclustersagentpools";
-
-#[cfg(test)]
-mod tests;

@@ -8,9 +8,9 @@ pub use pod::{PodObserved, Trouble, says_disk_full};
 pub use volume::{Growth, VolumeObserved};
 
 use crate::{
+    build::FIRST_TEMPLATE,
     genesis::StoredGenesis,
     keys::{Key, SecretError},
-    build::FIRST_TEMPLATE,
     names::{FleetName, NodeName, SPEC, TEMPLATE},
     policy::Turn,
 };

@@ -1,6 +1,11 @@
 //! Whole objects from the example manifests: a manifest goes through the real validation, plan and builders, and every
 //! object is compared with its golden file. `UPDATE_GOLDEN=1` rewrites them for review.
 
+#[path = "objects/node_pool.rs"]
+mod pools;
+#[path = "objects/profiles.rs"]
+mod profiles;
+
 use alloy_primitives::B256;
 use k256::ecdsa::SigningKey;
 use operator_core::{

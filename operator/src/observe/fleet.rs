@@ -14,7 +14,9 @@ use operator_core::{
     api::{Consortium, Validator, validator::Role},
     genesis::StoredGenesis,
     names::{FLEET, NodeName, ROLE, VALIDATOR_ROLE},
-    observed::{FleetObserved, Neighbour, NodeObserved, PodObserved, SecretState, StatefulSetObserved, VolumeObserved},
+    observed::{
+        FleetObserved, Neighbour, NodeObserved, PodObserved, SecretState, StatefulSetObserved, VolumeObserved,
+    },
     policy::Turn,
     validate::ValidFleet,
 };
@@ -121,7 +123,9 @@ async fn place_mount_failures(
         let created = pod.metadata.creation_timestamp.as_ref().map_or(now, |time| time.0);
         now.as_second().saturating_sub(created.as_second()) >= MOUNTED_WITHIN_S
     };
-    for NodePod { pod, .. } in pods.iter().filter(|pod| PodObserved::awaits_volumes(&pod.pod) && old(&pod.pod)) {
+    for NodePod { pod, .. } in
+        pods.iter().filter(|pod| PodObserved::awaits_volumes(&pod.pod) && old(&pod.pod))
+    {
         let Some(name) = node_of(pod).filter(|name| name.fleet == valid.name.0) else { continue };
         let Some(message) = mount_failure(context, valid, &pod.name_any()).await else { continue };
         if let Some(node) = observed.nodes.get_mut(&name.index) {
@@ -138,7 +142,16 @@ async fn mount_failure(context: &Context, valid: &ValidFleet, pod: &str) -> Opti
     let mounts = events.into_iter().filter(|event| {
         event.reason.as_deref().is_some_and(|reason| ["FailedMount", "FailedAttachVolume"].contains(&reason))
     });
-    mounts.max_by_key(|event| event.metadata.resource_version.as_ref().map(String::len).zip(event.metadata.resource_version.clone()))?.note
+    mounts
+        .max_by_key(|event| {
+            event
+                .metadata
+                .resource_version
+                .as_ref()
+                .map(String::len)
+                .zip(event.metadata.resource_version.clone())
+        })?
+        .note
 }
 
 async fn place_volumes(

@@ -57,7 +57,10 @@ async fn condition(world: &World, kind: &str, reason: &str) -> Condition {
     world
         .until(&format!("{kind} {reason}"), || async {
             let status = world.fleet().await.status?;
-            status.conditions.into_iter().find(|c| c.kind == kind && (c.reason == reason || c.message.contains(reason)))
+            status
+                .conditions
+                .into_iter()
+                .find(|c| c.kind == kind && (c.reason == reason || c.message.contains(reason)))
         })
         .await
 }

@@ -21,7 +21,9 @@ async fn outdate(world: &World, fleet: &str, nodes: u32) {
     for node in 0..nodes {
         let label = json!({ "metadata": { "labels": { "controller-revision-hash": "a" } } });
         let pods = world.api::<Pod>();
-        pods.patch(&format!("{fleet}-{node}-0"), &PatchParams::default(), &Patch::Merge(&label)).await.expect("a pod");
+        pods.patch(&format!("{fleet}-{node}-0"), &PatchParams::default(), &Patch::Merge(&label))
+            .await
+            .expect("a pod");
     }
     for node in 0..nodes {
         let status = json!({ "status": { "replicas": 1, "updateRevision": "b" } });
@@ -123,7 +125,11 @@ async fn the_override_restarts_nodes_of_a_halted_network_and_every_use_of_it_is_
     network.state.lock().expect("lock").silent = seats[2..].to_vec();
     outdate(&world, "bank-a", 4).await;
     let refused = condition(&world, "bank-a", "Ready", IGNORE_QUORUM).await;
-    assert_eq!(world.api::<Pod>().list(&ListParams::default()).await.expect("pods").items.len(), 4, "{refused:?}");
+    assert_eq!(
+        world.api::<Pod>().list(&ListParams::default()).await.expect("pods").items.len(),
+        4,
+        "{refused:?}"
+    );
     annotate(&world, IGNORE_QUORUM, "true").await;
     let stopped = gone(&world, &pods).await;
     let used = event(&world, "QuorumIgnored").await;
@@ -166,7 +172,8 @@ async fn observing(world: &World, count: usize) {
     world
         .until("observing nodes and Ready", || async {
             let status = world.api::<Validator>().get("readers").await.ok()?.status?;
-            let ready = status.conditions.iter().any(|c| c.kind == "Ready" && c.status == ConditionStatus::True);
+            let ready =
+                status.conditions.iter().any(|c| c.kind == "Ready" && c.status == ConditionStatus::True);
             let all = status.nodes.iter().filter(|node| node.phase == Phase::Observing).count();
             (ready && all == count && status.nodes.len() == count).then_some(())
         })

@@ -34,7 +34,9 @@ async fn pod(world: &World, node: &str, waiting: &str, last: &Value) {
             "state": { "waiting": { "reason": waiting, "message": "as the kubelet says" } }, "lastState": last,
         }],
     } });
-    pods.patch_status(&format!("{node}-0"), &PatchParams::default(), &Patch::Merge(&status)).await.expect("stuck");
+    pods.patch_status(&format!("{node}-0"), &PatchParams::default(), &Patch::Merge(&status))
+        .await
+        .expect("stuck");
 }
 
 async fn degraded(world: &World, word: &str) -> Condition {

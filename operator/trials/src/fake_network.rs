@@ -14,12 +14,12 @@ use chain::{
     governance::{Governance, Label, MemberView, Seat, Snapshot},
     status::{Head, Identity, Journal, NodeStatus, Pool, STATUS_VERSION, SeatHeard, SeatProof},
 };
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{Pod, Secret},
     policy::v1::PodDisruptionBudget,
 };
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::{
     Api, ResourceExt,
     api::{ListParams, Patch, PatchParams, PostParams},
@@ -144,7 +144,8 @@ impl FakeNetwork {
                 "observedGeneration": budget.metadata.generation, "disruptionsAllowed": open,
                 "currentHealthy": healthy, "desiredHealthy": healthy - open, "expectedPods": healthy,
             } });
-            let patched = budgets.patch_status(&budget.name_any(), &PatchParams::default(), &Patch::Merge(&status));
+            let patched =
+                budgets.patch_status(&budget.name_any(), &PatchParams::default(), &Patch::Merge(&status));
             patched.await.expect("the budget's status");
         }
     }

@@ -8,7 +8,9 @@
 //!
 //! A failure of the surroundings (no API server, no free port) panics with what was tried: it is no outcome of a trial.
 
+pub mod azure_service_operator;
 pub mod fake_network;
 pub mod mutate;
 pub mod proxy;
+pub mod rights;
 pub mod world;

@@ -35,7 +35,7 @@ pub struct Proxy {
 impl Proxy {
     /// Serves on a free port; returns the kubeconfig that leads there.
     pub async fn start(world: &World, allowed: usize) -> (Arc<Self>, PathBuf) {
-        let client = world.client.clone();
+        let client = world.as_operator().await;
         let proxy = Arc::new(Self { client, allowed, seen: AtomicUsize::new(0), over: Notify::new() });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let server = format!("http://{}", listener.local_addr().expect("an address"));

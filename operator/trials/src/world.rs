@@ -15,7 +15,10 @@ use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU16, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -26,7 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Every operator of this process listens on a port of its own.
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
-/// A namespace, and the operator that works in it alone.
+/// The operator's kubeconfig: one for all worlds of this process.
+static OPERATOR: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+
+/// A namespace, and the operator that works in it alone, with the rights that the chart grants and no others.
 pub struct World {
     /// The API server.
     pub client: Client,
@@ -38,6 +44,7 @@ pub struct World {
     pub(crate) scratch: TempDir,
     program: PathBuf,
     listen: String,
+    /// With the operator's own credentials.
     kubeconfig: PathBuf,
     operator: Option<Child>,
 }
@@ -59,14 +66,34 @@ fn kubeconfig() -> PathBuf {
     String::from_utf8(up.stdout).expect("a path").trim().into()
 }
 
+/// A kubeconfig that is the operator's ServiceAccount, its rights as the chart renders them.
+fn credentials(admin: &Path) -> PathBuf {
+    let make = || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("operator.kubeconfig");
+        let made =
+            Command::new(root().join("charts/credentials")).arg(&path).env("KUBECONFIG", admin).status();
+        assert!(made.is_ok_and(|status| status.success()), "charts/credentials failed");
+        (folder, path)
+    };
+    OPERATOR.get_or_init(make).1.clone()
+}
+
+async fn client(kubeconfig: &Path) -> Client {
+    let read = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
+    let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a config");
+    Client::try_from(config).expect("a client")
+}
+
 impl World {
     /// A fresh namespace and the CRDs; no operator yet. `program` is the operator's binary.
     pub async fn new(test: &str, program: impl Into<PathBuf>) -> Self {
-        let kubeconfig = kubeconfig();
-        let read = Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
-        let config =
-            Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a config");
-        let client = Client::try_from(config).expect("a client");
+        Self::at(kubeconfig(), test, program).await
+    }
+
+    /// The same on an API server of the caller's own, for trials of what is there or not for the whole cluster.
+    pub async fn at(kubeconfig: PathBuf, test: &str, program: impl Into<PathBuf>) -> Self {
+        let client = client(&kubeconfig).await;
         // Below the ports that the kernel lends to outgoing connections.
         let port = 20_000
             + u16::try_from(std::process::id() % 12_000).expect("small")
@@ -79,7 +106,7 @@ impl World {
             scratch: tempfile::tempdir().expect("a folder"),
             program: program.into(),
             listen: format!("127.0.0.1:{port}"),
-            kubeconfig,
+            kubeconfig: credentials(&kubeconfig),
             operator: None,
         };
         world.crds().await;
@@ -105,7 +132,12 @@ impl World {
         }
     }
 
-    /// The kubeconfig of its API server.
+    /// The API server as the operator sees it: what the chart does not grant is refused.
+    pub async fn as_operator(&self) -> Client {
+        client(&self.kubeconfig).await
+    }
+
+    /// The kubeconfig of its API server, with the operator's own credentials.
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
@@ -127,10 +159,26 @@ impl World {
                 "default.example/node:1",
                 "--listen",
                 &self.listen,
+                "--operator-namespace",
+                "quorate-system",
+                "--monitoring-namespaces",
+                "monitoring",
             ])
             .spawn()
             .expect("the operator starts");
         self.operator = Some(child);
+    }
+
+    /// Starts the operator with the rights of this user, whom the caller has given some.
+    pub fn start_as(&mut self, user: &str) {
+        let mut config = Kubeconfig::read_from(&self.kubeconfig).expect("a kubeconfig");
+        for named in &mut config.auth_infos {
+            named.auth_info.get_or_insert_default().impersonate = Some(user.to_owned());
+        }
+        let path = self.scratch.path().join(format!("{user}.kubeconfig"));
+        let text = serde_json::to_string(&config).expect("a kubeconfig serialises");
+        std::fs::write(&path, text).expect("written");
+        self.start_through(&path);
     }
 
     /// SIGKILL: nothing is said to anybody.

@@ -65,7 +65,7 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("self.role == oldSelf.role")
         .message("spec.role is immutable: make a second Validator for the other role"),
     validation = Rule::new("quantity(has(self.storage) && has(self.storage.size) ? self.storage.size : '50Gi').compareTo(quantity(has(oldSelf.storage) && has(oldSelf.storage.size) ? oldSelf.storage.size : '50Gi')) >= 0")
-        .message("spec.storage.size cannot shrink: a disk only grows"),
+        .message("spec.storage.size is immutable but for growth: a disk cannot shrink"),
     validation = Rule::new("(has(self.storage) && has(self.storage.storageClassName) ? self.storage.storageClassName : '') == (has(oldSelf.storage) && has(oldSelf.storage.storageClassName) ? oldSelf.storage.storageClassName : '')")
         .message("spec.storage.storageClassName is immutable: make a second Validator with the other class, and delete this one once that one is seated (docs/operator.md, Disks)"),
     validation = Rule::new("(has(self.storage) && has(self.storage.accessMode) ? self.storage.accessMode : 'ReadWriteOnce') == (has(oldSelf.storage) && has(oldSelf.storage.accessMode) ? oldSelf.storage.accessMode : 'ReadWriteOnce')")

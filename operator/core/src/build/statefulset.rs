@@ -4,7 +4,10 @@
 use super::{owned, pod::pod_spec};
 use crate::{
     api::validator::Role,
-    names::{CONFIG, FLEET, NETWORK, NODE, NODES, NodeName, OBSERVER_ROLE, SPEC, TEMPLATE, ROLE, VALIDATOR_ROLE, labels},
+    names::{
+        CONFIG, FLEET, NETWORK, NODE, NODES, NodeName, OBSERVER_ROLE, ROLE, SPEC, TEMPLATE, VALIDATOR_ROLE,
+        labels,
+    },
     validate::ValidFleet,
 };
 use k8s_openapi::{

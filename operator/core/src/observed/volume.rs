@@ -33,14 +33,15 @@ impl VolumeObserved {
         let resources = claim.spec.as_ref().and_then(|spec| spec.resources.as_ref());
         let requested = resources.and_then(|resources| resources.requests.as_ref()?.get("storage"));
         let conditions = status.conditions.unwrap_or_default();
-        let growth = conditions.iter().filter(|condition| condition.status == "True").map(|condition| Growth {
-            failed: ["ControllerResizeError", "NodeResizeError"].contains(&condition.type_.as_str()),
-            message: format!("{}: {}", condition.type_, condition.message.as_deref().unwrap_or_default())
-                .trim_end_matches([':', ' '])
-                .chars()
-                .take(300)
-                .collect(),
-        });
+        let growth =
+            conditions.iter().filter(|condition| condition.status == "True").map(|condition| Growth {
+                failed: ["ControllerResizeError", "NodeResizeError"].contains(&condition.type_.as_str()),
+                message: format!("{}: {}", condition.type_, condition.message.as_deref().unwrap_or_default())
+                    .trim_end_matches([':', ' '])
+                    .chars()
+                    .take(300)
+                    .collect(),
+            });
         Self {
             requested: requested.map(|size| size.0.clone()).unwrap_or_default(),
             capacity: status.capacity.as_ref().and_then(|all| all.get("storage")).map(|size| size.0.clone()),

@@ -1,5 +1,6 @@
 use super::{KeyWanted, SeatMove, consortium, fleet};
 use crate::{
+    build::{FIRST_TEMPLATE, NEWEST_TEMPLATE},
     api::{Consortium, Validator, conditions::reasons, validator::Phase},
     genesis::{self, StoredGenesis},
     keys::Key,
@@ -484,8 +485,10 @@ fn a_fleet_keeps_the_pod_template_it_was_made_by_until_its_spec_is_edited() {
         }
         observed
     };
-    use crate::build::{FIRST_TEMPLATE, NEWEST_TEMPLATE};
-    assert_eq!(template(&valid, &FleetObserved { genesis: None, ..FleetObserved::default() }), NEWEST_TEMPLATE);
+    assert_eq!(
+        template(&valid, &FleetObserved { genesis: None, ..FleetObserved::default() }),
+        NEWEST_TEMPLATE
+    );
     assert_eq!(template(&valid, &made(FIRST_TEMPLATE, Some(&valid.pod_hash))), FIRST_TEMPLATE);
     assert_eq!(template(&valid, &made(FIRST_TEMPLATE, None)), FIRST_TEMPLATE, "made before it was recorded");
     assert_eq!(template(&valid, &made(FIRST_TEMPLATE, Some("another spec"))), NEWEST_TEMPLATE);

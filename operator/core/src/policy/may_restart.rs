@@ -75,10 +75,12 @@ fn one_at_a_time(restarting: &Restarting<'_>) -> Verdict {
 
 fn votes_again(restarting: &Restarting<'_>) -> Verdict {
     match restarting.other {
-        Some(Other::NotVoting(other)) if restarting.identity.is_some() && !restarting.ignore_quorum => refuse(
-            reasons::AWAITING_VOTES,
-            format!("{} waits until the others hear {other} vote again{}", restarting.node, overriding()),
-        ),
+        Some(Other::NotVoting(other)) if restarting.identity.is_some() && !restarting.ignore_quorum => {
+            refuse(
+                reasons::AWAITING_VOTES,
+                format!("{} waits until the others hear {other} vote again{}", restarting.node, overriding()),
+            )
+        }
         _ => Ok(()),
     }
 }

@@ -17,6 +17,7 @@ const MAX_LOST: usize = 64;
 
 /// A fleet whose every field can be carried out.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own that a user sets")]
 pub struct ValidFleet {
     /// Its name.
     pub name: FleetName,

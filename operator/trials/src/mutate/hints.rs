@@ -49,6 +49,25 @@ const TABLE: &[(&str, Hint)] = &[
         "Validator.spec.rpc.sourceRanges[]",
         Hint::Values(r#"["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"]"#),
     ),
+    // A pool that the operator makes; the trial's API server has Azure Service Operator's kind.
+    (
+        "Validator.spec.nodePool.manage",
+        Hint::With(r#"{ "aso": { "owner": { "name": "aks" }, "vmSize": "Standard_D4s_v5" } }"#),
+    ),
+    ("Validator.spec.nodePool.aso", Hint::With(r#"{ "manage": "ASO" }"#)),
+    (
+        "Validator.spec.nodePool.aso",
+        Hint::Values(r#"[{ "owner": { "name": "aks" }, "vmSize": "Standard_D4s_v5" }]"#),
+    ),
+    ("Validator.spec.nodePool.aso.owner", Hint::Values(r#"[{ "name": "aks" }]"#)),
+    // The owner around it has a name already.
+    (
+        "Validator.spec.nodePool.aso.owner.armId",
+        Hint::Unavailable("exactly one of spec.nodePool.aso.owner.armId"),
+    ),
+    // More than the pods of the trial need.
+    ("Validator.spec.nodePool.aso.autoscaling.maxCount", Hint::Values("[4, 1000]")),
+    ("Validator.spec.nodePool.aso.osSKU", Hint::Values(r#"["AzureLinux", "Ubuntu"]"#)),
     // Kubernetes' own types: what its validation wants, beyond what its schema says.
     (
         "*matchExpressions[]",

@@ -13,7 +13,7 @@ use super::{
     tap::{Plant, Tap},
     trial::{Ready, Tried},
 };
-use crate::world::World;
+use crate::{azure_service_operator, world::World};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -145,6 +145,7 @@ fn unavailable(name: &str) -> bool {
 async fn arena(options: &Options) -> Result<(Arena, Operator), RunError> {
     // For the CRDs and the way to the API server; its namespace stays empty.
     let world = World::new("mutate", &options.operator).await;
+    azure_service_operator::install(&world, &[azure_service_operator::NEWEST]).await;
     let client = world.client.clone();
     let (tap, kubeconfig) = Tap::start(client.clone(), options.plant, &options.folder).await;
     let kinds = Arc::new(Kinds::discover(&client).await?);

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
     validation = Rule::new("has(self.aso) == (has(self.manage) && self.manage == 'ASO')")
         .message("spec.nodePool.aso is required with spec.nodePool.manage ASO, and only then"),
     validation = Rule::new("!has(self.aso) || !has(oldSelf.aso) || self.name != oldSelf.name || (self.aso.owner == oldSelf.aso.owner && self.aso.vmSize == oldSelf.aso.vmSize && has(self.aso.availabilityZones) == has(oldSelf.aso.availabilityZones) && (!has(self.aso.availabilityZones) || self.aso.availabilityZones == oldSelf.aso.availabilityZones) && has(self.aso.vnetSubnetId) == has(oldSelf.aso.vnetSubnetId) && (!has(self.aso.vnetSubnetId) || self.aso.vnetSubnetId == oldSelf.aso.vnetSubnetId))")
-        .message("owner, vmSize, availabilityZones and vnetSubnetId of spec.nodePool.aso are fixed once the pool is made: move to a new pool by changing spec.nodePool.name with them"),
+        .message("owner, vmSize, availabilityZones and vnetSubnetId of spec.nodePool.aso are immutable: move to a new pool by changing spec.nodePool.name with them"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct NodePool {

@@ -17,24 +17,23 @@ impl Planner<'_> {
         let disks = self.observed.nodes.iter().filter(|(index, _)| self.wanted(**index));
         let mut disks: Vec<_> =
             disks.filter_map(|(index, node)| Some((self.name(*index), node.volume.as_ref()?))).collect();
-        let full = |node: &str| self.plan.failures.iter().any(|failed| failed.node == node && failed.reason == "DiskFull");
+        let full = |node: &str| {
+            self.plan.failures.iter().any(|failed| failed.node == node && failed.reason == "DiskFull")
+        };
         disks.sort_by_key(|(node, _)| !full(&node.to_string()));
-        let mut before = false;
+        let mut before = disks.iter().any(|(_, disk)| disk.is_growing());
         let (mut waits, mut grow) = (Vec::new(), None);
         let size = &self.valid.storage_size;
         for (node, disk) in disks {
             let volume = node.volume();
             if disk.is_growing() {
-                before = true;
                 waits.push(growing(&volume, disk));
             }
-            if !disk.is_below(size) {
+            // One that is not bound has no size to grow from yet; its node waits for it anyway.
+            if !disk.is_below(size) || !disk.bound {
                 continue;
             }
-            if !disk.bound {
-                let message = format!("disk {volume} grows to {size} once it is bound");
-                waits.push(Wait::passing(reasons::VOLUME_GROWING, message));
-            } else if before {
+            if before {
                 let message = format!("disk {volume} grows to {size} after the one before it");
                 waits.push(Wait::passing(reasons::VOLUME_GROWING, message));
             } else {

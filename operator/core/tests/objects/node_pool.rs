@@ -1,11 +1,11 @@
 //! What becomes of a fleet's pool, by what is served and found.
 
-use super::{KIND, Neighbour, PoolObserved, PoolPlan, Surroundings, plan};
-use crate::{
+use operator_core::{
     api::{
         Validator,
         conditions::{ConditionStatus, reasons},
     },
+    node_pool::{KIND, Neighbour, PoolObserved, PoolPlan, Surroundings, plan},
     validate::{self, ValidFleet},
 };
 use serde_json::{Value, json};
