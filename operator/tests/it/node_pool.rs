@@ -189,14 +189,14 @@ async fn a_field_that_another_manager_took_stays_his_until_he_lets_it_go() {
 async fn a_pool_object_of_somebody_else_is_never_written() {
     let mut world = world("not-ours").await;
     install(&world, &[OLD, NEWEST]).await;
-    let pool = Pool::of(&world);
     let theirs = json!({
         "apiVersion": format!("containerservice.azure.com/{NEWEST}"), "kind": "ManagedClustersAgentPool",
         "metadata": { "name": "validators" }, "spec": { "owner": { "name": "aks" }, "count": 2 },
     });
     let theirs = serde_json::from_value(theirs).expect("a pool");
-    let made = pool.api().create(&PostParams::default(), &theirs).await.expect("made");
+    let made = Pool::of(&world).api().create(&PostParams::default(), &theirs).await.expect("made");
     world.start();
+    let pool = Pool::of(&world);
     world.example("consortium.yaml").await;
     world.apply(&fleet(|_| {})).await.expect("accepted");
     stalled(&world, "NodePoolForeign").await;

@@ -7,6 +7,8 @@
 //! is about by the path of the program: `env!("CARGO_BIN_EXE_quorate-operator")` in tests of package `operator`.
 //!
 //! A failure of the surroundings (no API server, no free port) panics with what was tried: it is no outcome of a trial.
+//!
+//! Feature `real` adds [`faults`], which stands on the real ledger.
 
 pub mod azure_service_operator;
 pub mod fake_network;
@@ -14,3 +16,6 @@ pub mod mutate;
 pub mod proxy;
 pub mod rights;
 pub mod world;
+
+#[cfg(feature = "real")]
+pub mod faults;

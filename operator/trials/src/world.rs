@@ -79,10 +79,45 @@ fn credentials(admin: &Path) -> PathBuf {
     OPERATOR.get_or_init(make).1.clone()
 }
 
-async fn client(kubeconfig: &Path) -> Client {
+async fn client_of(kubeconfig: &Path) -> Client {
     let read = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
     let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a config");
     Client::try_from(config).expect("a client")
+}
+
+/// A client of the API server of trials, which is started if there is none.
+pub async fn client() -> Client {
+    client_of(&kubeconfig()).await
+}
+
+/// Applies the CRDs and waits until they are served.
+pub async fn establish_crds(client: &Client) {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for crd in operator_core::crds::all() {
+        let name = crd.name_any();
+        api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(&crd)).await.expect("the CRD");
+        until(&format!("{name} served"), || async {
+            let crd = api.get(&name).await.ok()?;
+            let conditions = crd.status?.conditions?;
+            conditions.iter().any(|c| c.type_ == "Established" && c.status == "True").then_some(())
+        })
+        .await;
+    }
+}
+
+/// Waits until `found` says something.
+async fn until<T, F>(what: &str, mut found: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let start = Instant::now();
+    loop {
+        if let Some(value) = found().await {
+            return value;
+        }
+        assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 impl World {
@@ -93,7 +128,7 @@ impl World {
 
     /// The same on an API server of the caller's own, for trials of what is there or not for the whole cluster.
     pub async fn at(kubeconfig: PathBuf, test: &str, program: impl Into<PathBuf>) -> Self {
-        let client = client(&kubeconfig).await;
+        let client = client_of(&kubeconfig).await;
         // Below the ports that the kernel lends to outgoing connections.
         let port = 20_000
             + u16::try_from(std::process::id() % 12_000).expect("small")
@@ -109,32 +144,16 @@ impl World {
             kubeconfig: credentials(&kubeconfig),
             operator: None,
         };
-        world.crds().await;
+        establish_crds(&world.client).await;
         let metadata = ObjectMeta { name: Some(world.namespace.clone()), ..ObjectMeta::default() };
         let namespace = Namespace { metadata, ..Namespace::default() };
         Api::all(world.client.clone()).create(&PostParams::default(), &namespace).await.expect("a namespace");
         world
     }
 
-    async fn crds(&self) {
-        let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
-        for crd in operator_core::crds::all() {
-            let name = crd.name_any();
-            api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(&crd))
-                .await
-                .expect("the CRD");
-            self.until(&format!("{name} served"), || async {
-                let crd = api.get(&name).await.ok()?;
-                let conditions = crd.status?.conditions?;
-                conditions.iter().any(|c| c.type_ == "Established" && c.status == "True").then_some(())
-            })
-            .await;
-        }
-    }
-
     /// The API server as the operator sees it: what the chart does not grant is refused.
     pub async fn as_operator(&self) -> Client {
-        client(&self.kubeconfig).await
+        client_of(&self.kubeconfig).await
     }
 
     /// The kubeconfig of its API server, with the operator's own credentials.
@@ -209,18 +228,11 @@ impl World {
     }
 
     /// Waits until `found` says something.
-    pub async fn until<T, F>(&self, what: &str, mut found: impl FnMut() -> F) -> T
+    pub async fn until<T, F>(&self, what: &str, found: impl FnMut() -> F) -> T
     where
         F: Future<Output = Option<T>>,
     {
-        let start = Instant::now();
-        loop {
-            if let Some(value) = found().await {
-                return value;
-            }
-            assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        until(what, found).await
     }
 
     /// Applies an example manifest in this namespace.

@@ -1,0 +1,285 @@
+//! One node: what its pod gives it, and what it says of itself.
+
+use super::{Chain, Network, SYNC_MS, State, rpc};
+use alloy_primitives::{Address, B256, B512, Signature};
+use chain::{
+    Seal,
+    config::{ConfigError, NodeConfig},
+    governance::{seat_digest, seat_signature},
+    signature::seal_from,
+    status::{Head, Identity, Journal, NodeStatus, Pool, STATUS_VERSION, SeatProof},
+};
+use k256::ecdsa::SigningKey;
+use operator_core::keys::Key;
+use std::sync::Arc;
+
+/// Blocks for which a node without its journal sits out, here.
+const SITS_OUT_BLOCKS: u64 = 2;
+
+/// Why a container ends at once.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// node.json.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The genesis.
+    #[error(transparent)]
+    Chain(#[from] super::ChainError),
+    /// A key that is none.
+    #[error("{0} is not a private key")]
+    Key(&'static str),
+    /// The key is not that of node.json.
+    #[error("identity key belongs to {found}, node.json names {wanted}")]
+    Identity {
+        /// Of the file.
+        found: Address,
+        /// In node.json.
+        wanted: Address,
+    },
+    /// The disk has another chain.
+    #[error("the disk holds a chain with genesis {found}, node.json names {wanted}")]
+    Disk {
+        /// On the disk.
+        found: B256,
+        /// In node.json.
+        wanted: B256,
+    },
+    /// No address left, or somebody else has it.
+    #[error("no address: {0}")]
+    Address(#[from] std::io::Error),
+}
+
+/// What a container finds mounted.
+#[derive(Clone, Debug)]
+pub struct Mounts {
+    /// node.json.
+    pub config: String,
+    /// The genesis file.
+    pub genesis: String,
+    /// The identity's key, for validators.
+    pub identity: Option<String>,
+    /// The p2p key.
+    pub p2p: String,
+    /// Uid of the disk's claim.
+    pub disk: String,
+}
+
+/// A running node.
+pub struct Node {
+    /// Its StatefulSet's name.
+    pub name: String,
+    /// Hash of the chain it runs.
+    pub genesis: B256,
+    identity: Option<Held>,
+    chain_id: u64,
+    node_id: B512,
+    journal: B256,
+    started_ms: u64,
+    synced: bool,
+    sits_out: SitsOut,
+    head: u64,
+    _servers: rpc::Servers,
+}
+
+struct Held {
+    key: Key,
+    member: Option<Address>,
+}
+
+#[derive(Clone, Copy)]
+enum SitsOut {
+    No,
+    /// Until this height; not known before it is synced.
+    Until(Option<u64>),
+}
+
+impl Network {
+    /// Starts the container of a pod: `uid` the pod's, `ip` an address of its own.
+    pub async fn start(
+        self: &Arc<Self>,
+        uid: &str,
+        name: &str,
+        ip: &str,
+        mounts: Mounts,
+    ) -> Result<(), StartError> {
+        let config = NodeConfig::from_json(&mounts.config)?;
+        let servers = rpc::Servers::start(self.clone(), uid.to_owned(), ip).await?;
+        let p2p = read_key(&mounts.p2p).ok_or(StartError::Key("p2p key"))?;
+        let identity = match (&config.identity, &mounts.identity) {
+            (Some(wanted), Some(text)) => {
+                let key = read_key(text).ok_or(StartError::Key("identity key"))?;
+                if key.address != wanted.address {
+                    return Err(StartError::Identity { found: key.address, wanted: wanted.address });
+                }
+                Some(Held { key, member: wanted.member })
+            }
+            _ => None,
+        };
+        let mut state = self.lock();
+        let State { chains, disks, nodes, violations, .. } = &mut *state;
+        let wanted = config.network.genesis_hash;
+        let disk = disks.entry(mounts.disk.clone()).or_default();
+        disk.open(wanted).map_err(|found| StartError::Disk { found, wanted })?;
+        if let std::collections::hash_map::Entry::Vacant(place) = chains.entry(wanted) {
+            place.insert(Chain::new(&mounts.genesis, &config)?);
+        }
+        let twin =
+            |node: &&Node| identity.as_ref().is_some_and(|held| node.address() == Some(held.key.address));
+        if let Some(twin) = nodes.values().find(twin) {
+            violations.push(format!("{name} runs with the identity of {}, which still runs", twin.name));
+        }
+        let (journal, sits_out) = config
+            .identity
+            .as_ref()
+            .map(|identity| disk.journal(&identity.journal, &mounts.disk))
+            .unwrap_or_default();
+        let node = Node {
+            name: name.to_owned(),
+            genesis: wanted,
+            chain_id: config.network.chain_id,
+            node_id: p2p.public,
+            identity,
+            journal,
+            started_ms: self.now_ms(),
+            synced: false,
+            sits_out: if sits_out { SitsOut::Until(None) } else { SitsOut::No },
+            head: 0,
+            _servers: servers,
+        };
+        nodes.insert(uid.to_owned(), node);
+        Ok(())
+    }
+
+    /// Ends the container of a pod, if it runs.
+    pub fn stop(&self, uid: &str) {
+        self.lock().nodes.remove(uid);
+        self.tell();
+    }
+
+    /// Ends the containers of pods that are not there any more.
+    pub fn retain(&self, is_there: impl Fn(&str) -> bool) {
+        self.lock().nodes.retain(|uid, _| is_there(uid));
+    }
+
+    /// `/readyz`; `None` when no such container runs.
+    #[must_use]
+    pub fn is_ready(&self, uid: &str) -> Option<bool> {
+        Some(self.lock().nodes.get(uid)?.is_synced())
+    }
+
+    /// `/status`.
+    pub(super) fn document(&self, uid: &str) -> Option<NodeStatus> {
+        let state = self.lock();
+        let node = state.nodes.get(uid)?;
+        Some(node.document(state.chains.get(&node.genesis)?, self.now_ms()))
+    }
+
+    /// The chain of a node, for its RPC.
+    pub(super) fn with_chain<T>(&self, uid: &str, ask: impl FnOnce(&mut Chain) -> T) -> Option<(B256, T)> {
+        let mut state = self.lock();
+        let hash = state.nodes.get(uid)?.genesis;
+        Some((hash, ask(state.chains.get_mut(&hash)?)))
+    }
+}
+
+fn read_key(text: &str) -> Option<Key> {
+    let bytes = alloy_primitives::hex::decode(text.trim()).ok()?;
+    SigningKey::from_slice(&bytes).ok().map(Key::new)
+}
+
+impl Node {
+    /// Address of its identity.
+    #[must_use]
+    pub fn address(&self) -> Option<Address> {
+        self.identity.as_ref().map(|held| held.key.address)
+    }
+
+    /// Caught up with the chain.
+    #[must_use]
+    pub const fn is_synced(&self) -> bool {
+        self.synced
+    }
+
+    /// Whether it has just become so.
+    pub(super) fn catch_up(&mut self, now_ms: u64) -> bool {
+        let was = self.synced;
+        self.synced = was || now_ms >= self.started_ms + SYNC_MS;
+        was != self.synced
+    }
+
+    /// Sees the chain's newest block.
+    pub(super) fn see(&mut self, hash: B256, height: u64) {
+        if hash != self.genesis || !self.synced {
+            return;
+        }
+        self.head = height;
+        self.sits_out = match self.sits_out {
+            SitsOut::Until(None) => SitsOut::Until(Some(height + SITS_OUT_BLOCKS)),
+            SitsOut::Until(Some(until)) if height >= until => SitsOut::No,
+            other => other,
+        };
+    }
+
+    /// It would sign a vote now.
+    pub(super) fn votes_on(&self, hash: B256, chain: &Chain) -> bool {
+        let seated = self.address().is_some_and(|address| chain.has_seat(&address));
+        hash == self.genesis && self.synced && seated && matches!(self.sits_out, SitsOut::No)
+    }
+
+    /// Its seal.
+    pub(super) fn seal(&self, hash: B256) -> Option<Seal> {
+        let (signature, id) =
+            self.identity.as_ref()?.key.signing.sign_prehash_recoverable(hash.as_slice()).ok()?;
+        Some(seal_from(&Signature::from((signature, id))))
+    }
+
+    fn document(&self, chain: &Chain, now_ms: u64) -> NodeStatus {
+        let head = chain.ledger().head();
+        let (number, hash, timestamp) =
+            if self.synced { (head.number, head.hash, head.header.timestamp) } else { (0, self.genesis, 0) };
+        NodeStatus {
+            version: STATUS_VERSION,
+            chain_id: self.chain_id,
+            genesis_hash: self.genesis,
+            node_id: self.node_id,
+            now_ms,
+            started_ms: self.started_ms,
+            head: Head { number, hash, timestamp },
+            best_peer_head: head.number,
+            ready: self.synced,
+            not_ready_reason: (!self.synced).then(|| "catching up".to_owned()),
+            peers: Vec::new(),
+            identity: self.identity.as_ref().map(|held| self.identity(held, chain)),
+            seats: chain.heard(),
+            consensus: None,
+            pool: Pool::default(),
+            faults: Vec::new(),
+        }
+    }
+
+    fn identity(&self, held: &Held, chain: &Chain) -> Identity {
+        let address = held.key.address;
+        let seated = chain.has_seat(&address);
+        let proof = held.member.filter(|_| !seated && self.synced).and_then(|admin| {
+            let head = chain.ledger().head();
+            let digest = seat_digest(self.chain_id, chain.member(admin)?, address, head.number, head.hash);
+            Some(SeatProof {
+                member: admin,
+                block_number: head.number,
+                block_hash: head.hash,
+                signature: seat_signature(&self.seal(digest)?),
+            })
+        });
+        let waits = "its vote journal is not the one that is recorded";
+        Identity {
+            address,
+            seated,
+            voting: seated && self.synced && matches!(self.sits_out, SitsOut::No),
+            journal: Journal {
+                id: self.journal,
+                sitting_out: (!matches!(self.sits_out, SitsOut::No)).then(|| waits.to_owned()),
+            },
+            seat_proof: proof,
+        }
+    }
+}

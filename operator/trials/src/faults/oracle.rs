@@ -1,0 +1,4 @@
+//! What must hold whatever went wrong.
+
+pub mod state;
+pub mod treasure;

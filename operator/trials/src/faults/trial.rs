@@ -1,0 +1,138 @@
+//! One plan from an empty namespace to its verdict.
+
+mod process;
+mod settle;
+mod stage;
+mod supervisor;
+
+pub use stage::Surroundings;
+
+use crate::faults::{
+    oracle::{
+        state::{Masked, differences, masked},
+        treasure::{self, ByHand},
+    },
+    plan::{Fault, Plan},
+};
+use stage::Stage;
+use std::time::{Duration, Instant};
+
+/// A run that is not where it should be by then never will be: several of the operator's longest pauses.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How a plan ended.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Which.
+    pub plan: Plan,
+    /// Whether the fault happened; a run may need fewer writes than the undisturbed one.
+    pub is_reached: bool,
+    /// How the final state differs from the undisturbed run's.
+    pub diverged: Vec<String>,
+    /// Keys, disks and genesis that were lost or rewritten.
+    pub keys_lost: Vec<String>,
+    /// What the operator did to the quorum, and what the chain refused.
+    pub quorum_broken: Vec<String>,
+    /// From the first step to the settled end.
+    pub took: Duration,
+}
+
+impl Verdict {
+    /// Nothing was wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.diverged.is_empty() && self.keys_lost.is_empty() && self.quorum_broken.is_empty()
+    }
+}
+
+/// What an undisturbed run gives.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// The final state.
+    pub state: Masked,
+    /// Its writes, in order.
+    pub writes: Vec<String>,
+    /// Its transactions.
+    pub transactions: usize,
+    /// How it ended.
+    pub verdict: Verdict,
+}
+
+/// Runs a scenario undisturbed.
+pub async fn undisturbed(around: &Surroundings, plan: Plan) -> anyhow::Result<Reference> {
+    let mut stage = Stage::set(around, plan).await?;
+    let outcome = rehearse(&mut stage).await;
+    let reference = match outcome {
+        Ok(took) => Reference {
+            state: masked(&stage.log.now()),
+            writes: stage.gate.written().into_iter().map(|written| written.what).collect(),
+            transactions: stage.gate.transactions(),
+            verdict: verdict(&stage, plan, Vec::new(), took),
+        },
+        Err(error) => {
+            let kept = stage.keep_output();
+            stage.clear().await;
+            return Err(error.context(format!("undisturbed {}; the operator said: {kept}", plan.scenario)));
+        }
+    };
+    stage.clear().await;
+    Ok(reference)
+}
+
+async fn rehearse(stage: &mut Stage) -> anyhow::Result<Duration> {
+    stage.begin().await?;
+    let start = Instant::now();
+    stage.gate.arm(Fault::None, 0);
+    stage.steps().await?;
+    stage.quiet(PATIENCE).await?;
+    Ok(start.elapsed())
+}
+
+/// Runs a plan and holds it against the undisturbed run.
+pub async fn disturbed(around: &Surroundings, plan: Plan, reference: &Reference) -> anyhow::Result<Verdict> {
+    let mut stage = Stage::set(around, plan).await?;
+    let outcome = disturb(&mut stage, plan, reference).await;
+    let judged = outcome.map(|(diverged, took)| verdict(&stage, plan, diverged, took));
+    if !judged.as_ref().is_ok_and(Verdict::is_clean) {
+        eprintln!("{plan}: output of the operator in {}", stage.keep_output());
+    }
+    stage.clear().await;
+    judged
+}
+
+async fn disturb(
+    stage: &mut Stage,
+    plan: Plan,
+    reference: &Reference,
+) -> anyhow::Result<(Vec<String>, Duration)> {
+    stage.begin().await?;
+    let start = Instant::now();
+    stage.arm(plan, reference).await?;
+    let steps = stage.steps().await;
+    let mut diverged = match steps {
+        Ok(()) => stage.becomes(&reference.state, PATIENCE).await,
+        Err(error) => vec![format!("a step did not end: {error:#}")],
+    };
+    stage.end_fault();
+    if diverged.is_empty() {
+        // Settled means silent: two passes over everything write nothing, and nothing moves any more.
+        if let Err(error) = stage.quiet(PATIENCE).await {
+            diverged.push(format!("{error:#}"));
+        }
+        diverged.extend(differences(&reference.state, &masked(&stage.log.now())));
+    }
+    Ok((diverged, start.elapsed()))
+}
+
+fn verdict(stage: &Stage, plan: Plan, mut diverged: Vec<String>, took: Duration) -> Verdict {
+    let hands: Vec<ByHand> = stage.by_hand.clone();
+    diverged.extend(stage.panics());
+    Verdict {
+        plan,
+        is_reached: stage.gate.is_reached(),
+        diverged,
+        keys_lost: treasure::lost(&stage.log.all(), &hands),
+        quorum_broken: stage.network.violations(),
+        took,
+    }
+}
