@@ -102,10 +102,11 @@ pub fn replacing(before: &Value, after: &Value) -> Value {
 }
 
 /// The conditions made, then those that others keep beside them.
-fn with_others(before: &[Condition], made: Vec<Condition>) -> Vec<Condition> {
+fn with_others(before: &[Condition], mut made: Vec<Condition>) -> Vec<Condition> {
     let others = before.iter().filter(|old| !OURS.contains(&old.kind.as_str()));
     let room = MOST_CONDITIONS.saturating_sub(made.len());
-    made.iter().cloned().chain(others.take(room).cloned()).collect()
+    made.extend(others.take(room).cloned());
+    made
 }
 
 /// The conditions of an object that a person must correct; the others stay as they are.
