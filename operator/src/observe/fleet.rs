@@ -1,110 +1,124 @@
 //! Everything about one fleet.
 
-use super::network::{NodePod, genesis, node_of, of_fleet, of_network, pods, public_keys};
-use crate::{calls::call, context::Context, error::Error};
-use k8s_openapi::api::{
-    apps::v1::StatefulSet,
-    core::v1::{PersistentVolumeClaim, Secret},
-};
-use kube::ResourceExt;
+mod mounts;
+
+use super::network::{NodePod, PublicKeys, genesis, key, pods, public_keys, secret};
+use crate::{context::Context, error::Error};
+use alloy_primitives::Address;
+use k8s_openapi::jiff::Timestamp;
 use operator_core::{
-    api::{Consortium, Validator, validator::Role},
-    names::{FLEET, NodeName},
-    observed::{FleetObserved, NodeObserved, PodObserved, SecretState, StatefulSetObserved},
+    api::{Validator, validator::Role},
+    cache::{Cache, Kind, NetworkKey},
+    names::NodeName,
+    observed::{FleetObserved, Neighbour, NodeObserved, StatefulSetObserved},
+    policy::Turn,
     validate::ValidFleet,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Reads it.
+/// Gathers it: from the cache, and from the API server what that does not hold.
 pub(crate) async fn fleet(
     context: &Context,
     object: &Validator,
     valid: &ValidFleet,
 ) -> Result<FleetObserved, Error> {
-    let namespace = &valid.namespace;
-    let network = &valid.consortium;
-    let consortium =
-        call("read Consortium", context.api::<Consortium>(namespace).get_metadata_opt(&network.0)).await?;
-    let sets =
-        call("list StatefulSets", context.api::<StatefulSet>(namespace).list(&of_network(network))).await?;
-    let running: BTreeSet<NodeName> = sets.items.iter().filter_map(node_of).collect();
-    let pods = pods(context, namespace, network).await?;
-    let keys = public_keys(context, namespace, network).await?;
+    let now = Timestamp::now();
+    let network = key(&valid.namespace, &valid.consortium);
+    let genesis = genesis(context, &network).await?.and_then(Result::ok);
+    let pods = pods(&context.cache(), &network, now);
+    let waiting = mounts::overdue(&pods, &valid.name, now);
+    let mut observed = FleetObserved {
+        turn: turn(&context.cache(), &network, genesis.as_ref().map(|genesis| genesis.member)),
+        genesis: genesis.map(|genesis| (*genesis).clone()),
+        recorded_image: object.status.as_ref().and_then(|status| status.image.clone()),
+        ..cached(&context.cache(), &network, valid, pods)
+    };
+    mounts::place_failures(context, valid, &waiting, &mut observed).await;
+    place_keys(context, valid, &mut observed).await?;
+    Ok(observed)
+}
+
+/// Our place among the members, as the Consortium's pass last read them from the chain.
+fn turn(cache: &Cache, network: &NetworkKey, member: Option<Address>) -> Option<Turn> {
+    let consortium = cache.consortium(&network.namespace, &network.name)?;
+    Turn::among(&consortium.status.as_ref()?.members, member?)
+}
+
+fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet, pods: Vec<NodePod>) -> FleetObserved {
+    let sets: BTreeMap<NodeName, _> = cache
+        .children_of(Kind::StatefulSet, network)
+        .filter_map(|(_, child)| Some((child.node_name()?, child.statefulset()?)))
+        .collect();
+    let running: BTreeSet<&NodeName> = sets.keys().collect();
     let wanted =
         |name: &NodeName| name.fleet == valid.name.0 && name.index < valid.replicas && !valid.deleting;
-    let own_sets = sets.items.iter().filter(|set| set.labels().get(FLEET) == Some(&valid.name.0));
+    let keys = public_keys(cache, network);
     let mut observed = FleetObserved {
-        consortium_exists: consortium.is_some(),
-        genesis: genesis(context, namespace, network).await?.and_then(Result::ok),
-        nodes: BTreeMap::new(),
+        consortium_exists: cache.consortium(&network.namespace, &network.name).is_some(),
+        neighbours: neighbours(cache, network, valid, &sets, &pods, &keys),
         peers: keys
             .nodes
             .into_iter()
             .filter(|peer| wanted(&peer.name) || running.contains(&peer.name))
             .collect(),
-        network: pods.iter().filter_map(|pod| pod.status.clone()).collect(),
-        recorded_image: object.status.as_ref().and_then(|status| status.image.clone()),
+        network: pods.iter().filter_map(|pod| pod.status.as_deref().cloned()).collect(),
+        nodes: (0..valid.replicas).map(|index| (index, NodeObserved::default())).collect(),
+        ..FleetObserved::default()
     };
-    for index in 0..valid.replicas {
-        observed.nodes.insert(index, NodeObserved::default());
+    for (name, set) in sets.iter().filter(|(name, _)| name.fleet == valid.name.0) {
+        observed.nodes.entry(name.index).or_default().statefulset = Some((*set).clone());
     }
-    for set in own_sets {
-        if let Some(name) = node_of(set) {
-            observed.nodes.entry(name.index).or_default().statefulset = Some(StatefulSetObserved::read(set));
-        }
-    }
-    place_pods(valid, &pods, &mut observed);
-    place_volumes(context, valid, &mut observed).await?;
-    place_keys(context, valid, &mut observed).await?;
-    Ok(observed)
-}
-
-fn place_pods(valid: &ValidFleet, pods: &[NodePod], observed: &mut FleetObserved) {
-    for NodePod { pod, status } in pods {
-        let Some(name) = node_of(pod).filter(|name| name.fleet == valid.name.0) else { continue };
-        let node = observed.nodes.entry(name.index).or_default();
-        node.pod = Some(PodObserved::read(pod));
-        node.status.clone_from(status);
-    }
-}
-
-async fn place_volumes(
-    context: &Context,
-    valid: &ValidFleet,
-    observed: &mut FleetObserved,
-) -> Result<(), Error> {
-    let api = context.api::<PersistentVolumeClaim>(&valid.namespace);
-    let listed = call("list disks", api.list_metadata(&of_fleet(&valid.name.0))).await?;
-    let names: BTreeSet<String> = listed.items.iter().map(ResourceExt::name_any).collect();
+    place_pods(valid, pods, &mut observed);
     for (index, node) in &mut observed.nodes {
-        node.volume = names.contains(&valid.name.node(*index).volume());
+        let volume = valid.name.node(*index).volume();
+        let claim = cache.child(Kind::PersistentVolumeClaim, &valid.namespace, &volume);
+        node.volume = claim.map(|claim| claim.volume().cloned().unwrap_or_default());
     }
-    Ok(())
+    observed
 }
 
-/// Keys by label, then by name: one that a person restored has the name, perhaps not the labels.
+/// Nodes of the member's other fleets. Those that hold no seats have no address here.
+fn neighbours(
+    cache: &Cache,
+    network: &NetworkKey,
+    valid: &ValidFleet,
+    sets: &BTreeMap<NodeName, &StatefulSetObserved>,
+    pods: &[NodePod],
+    keys: &PublicKeys,
+) -> Vec<Neighbour> {
+    let votes = |name: &NodeName| {
+        let fleet = cache.fleet(&network.namespace, &name.fleet);
+        fleet.is_none_or(|fleet| fleet.spec.role == Role::Validator)
+    };
+    let others = sets.keys().filter(|name| name.fleet != valid.name.0);
+    let neighbour = |name: &NodeName| Neighbour {
+        address: keys.identities.get(name).copied().filter(|_| votes(name)),
+        pod: pods.iter().find(|pod| pod.name == *name).map(|pod| pod.pod.clone()),
+        name: name.clone(),
+    };
+    others.map(neighbour).collect()
+}
+
+fn place_pods(valid: &ValidFleet, pods: Vec<NodePod>, observed: &mut FleetObserved) {
+    for NodePod { name, pod, status, .. } in pods.into_iter().filter(|pod| pod.name.fleet == valid.name.0) {
+        let node = observed.nodes.entry(name.index).or_default();
+        node.pod = Some(pod);
+        node.status = status.map(|status| (*status).clone());
+    }
+}
+
+/// Keys by name: one that a person restored has the name, perhaps not the labels by which the cache would hold it.
 async fn place_keys(
     context: &Context,
     valid: &ValidFleet,
     observed: &mut FleetObserved,
 ) -> Result<(), Error> {
-    let api = context.api::<Secret>(&valid.namespace);
-    let listed = call("list Secrets", api.list(&of_fleet(&valid.name.0))).await?;
-    let mut found: BTreeMap<String, Secret> =
-        listed.items.into_iter().map(|secret| (secret.name_any(), secret)).collect();
     for (index, node) in &mut observed.nodes {
         let name = valid.name.node(*index);
-        for secret in [name.identity(), name.p2p()] {
-            let wanted = valid.role == Role::Validator || secret == name.p2p();
-            if wanted
-                && !found.contains_key(&secret)
-                && let Some(restored) = call("read Secret", api.get_opt(&secret)).await?
-            {
-                found.insert(secret, restored);
-            }
+        if valid.role == Role::Validator {
+            node.identity = secret(context, &valid.namespace, &name.identity()).await?;
         }
-        node.identity = SecretState::read(found.get(&name.identity()));
-        node.p2p = SecretState::read(found.get(&name.p2p()));
+        node.p2p = secret(context, &valid.namespace, &name.p2p()).await?;
     }
     Ok(())
 }

@@ -1,0 +1,69 @@
+//! The disruption controller's part: how many evictions a budget allows now.
+
+use super::{Controllers, of_kind, statefulset::is_ready, text};
+use crate::faults::history::Objects;
+use serde_json::{Map, Value, json};
+
+impl Controllers {
+    pub(super) async fn budgets(&self, objects: &Objects) {
+        for (name, budget) in of_kind(objects, "PodDisruptionBudget") {
+            let status = status(budget, objects);
+            let found = &budget["status"];
+            let same = [
+                "currentHealthy",
+                "desiredHealthy",
+                "disruptionsAllowed",
+                "expectedPods",
+                "observedGeneration",
+            ]
+            .iter()
+            .all(|field| found[field] == status[field]);
+            let waiting = |status: &Value| status["disruptedPods"].as_object().map_or(0, Map::len);
+            if !same || waiting(found) != waiting(&status) {
+                let mut patch = status.clone();
+                // A merge removes only what is named.
+                for pod in found["disruptedPods"].as_object().into_iter().flat_map(Map::keys) {
+                    if status["disruptedPods"][pod].is_null() {
+                        patch["disruptedPods"][pod] = Value::Null;
+                    }
+                }
+                self.patch_status("PodDisruptionBudget", name, patch).await;
+            }
+        }
+    }
+}
+
+fn status(budget: &Value, objects: &Objects) -> Value {
+    let selected = |pod: &Value| {
+        let mut labels = budget["spec"]["selector"]["matchLabels"].as_object().into_iter().flatten();
+        labels.all(|(label, value)| pod["metadata"]["labels"][label] == *value)
+    };
+    let pods: Vec<(&str, &Value)> = of_kind(objects, "Pod").filter(|(_, pod)| selected(pod)).collect();
+    // An eviction that was let through counts until its pod is being deleted.
+    let disrupted: Map<String, Value> = budget["status"]["disruptedPods"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| {
+            pods.iter()
+                .any(|(pod, object)| pod == name && text(object, "/metadata/deletionTimestamp").is_empty())
+        })
+        .map(|(name, at)| (name.clone(), at.clone()))
+        .collect();
+    let healthy = |(name, pod): &&(&str, &Value)| {
+        is_ready(pod) && pod["metadata"]["deletionTimestamp"].is_null() && !disrupted.contains_key(*name)
+    };
+    // Every pod is the one of its set.
+    let sets = of_kind(objects, "StatefulSet").filter(|(_, set)| selected(&set["spec"]["template"]));
+    let (expected, current) = (count(sets.count()), count(pods.iter().filter(healthy).count()));
+    let allowed_down = budget["spec"]["maxUnavailable"].as_i64().unwrap_or_default();
+    let least = budget["spec"]["minAvailable"].as_i64().unwrap_or((expected - allowed_down).max(0));
+    json!({
+        "observedGeneration": budget["metadata"]["generation"], "expectedPods": expected, "currentHealthy": current,
+        "desiredHealthy": least, "disruptionsAllowed": (current - least).max(0), "disruptedPods": disrupted,
+    })
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
