@@ -199,6 +199,8 @@ impl World {
                 "default.example/node:1",
                 "--listen",
                 listen,
+                "--operator-namespace",
+                "quorate-system",
             ])
             .args(arguments)
             .spawn()
