@@ -209,15 +209,15 @@ impl Metrics {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::{
         Metrics, Standing,
         names::{ALL, PREFIX},
     };
     use std::{collections::BTreeSet, time::Duration};
 
-    #[test]
-    fn the_exposition_has_every_metric_of_the_catalogue_with_its_labels_and_no_other() {
+    /// The exposition with a member in every family: one without is not exposed.
+    pub(crate) fn full() -> String {
         let metrics = Metrics::new();
         metrics.passed("Validator", "ok", Duration::ZERO);
         metrics.stepped("Validator", "plan", Duration::ZERO);
@@ -232,7 +232,12 @@ mod tests {
             unvisited: 1,
             leads: true,
         };
-        let text = metrics.text(&standing).expect("text");
+        metrics.text(&standing).expect("text")
+    }
+
+    #[test]
+    fn the_exposition_has_every_metric_of_the_catalogue_with_its_labels_and_no_other() {
+        let text = full();
         let shown: BTreeSet<_> =
             text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next()).collect();
         let wanted: BTreeSet<_> = ALL.iter().map(|metric| format!("{PREFIX}_{}", metric.name)).collect();

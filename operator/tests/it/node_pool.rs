@@ -196,12 +196,11 @@ async fn a_pool_object_of_somebody_else_is_never_written() {
     let theirs = serde_json::from_value(theirs).expect("a pool");
     let made = Pool::of(&world).api().create(&PostParams::default(), &theirs).await.expect("made");
     world.start();
-    let pool = Pool::of(&world);
     world.example("consortium.yaml").await;
     world.apply(&fleet(|_| {})).await.expect("accepted");
     stalled(&world, "NodePoolForeign").await;
     world.two_more_passes().await;
-    let left = pool.get().await.expect("the pool");
+    let left = Pool::of(&world).get().await.expect("the pool");
     assert_eq!(left.resource_version(), made.resource_version());
 }
 
