@@ -200,6 +200,8 @@ pub struct ConsortiumObserved {
     pub fleets: Vec<FleetSummary>,
     /// All nodes of the network in this namespace, in order.
     pub peers: Vec<PeerNode>,
+    /// Pods that exist of nodes that hold seats.
+    pub running: usize,
     /// What its nodes say.
     pub nodes: Vec<NodeStatus>,
     /// The governance contract at the newest block of a ready node.

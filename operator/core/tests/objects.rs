@@ -221,7 +221,7 @@ fn the_example_consortium_becomes_exactly_these_objects() {
             value(&build::p2p_secret(&valid.namespace, &valid.name, &node, &key(21))),
             value(&build::genesis(&valid, &short)),
             value(&build::network_info(&valid, &info).expect("JSON")),
-            value(&build::disruption_budget(&valid, true)),
+            value(&build::disruption_budget(&valid, 3)),
         ],
     );
 }

@@ -3,11 +3,11 @@
 use super::network::{NodePod, genesis, pods, public_keys};
 use crate::{calls::call, chain_access::Chain, context::Context, error::Error};
 use chain::status::NodeStatus;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{ResourceExt, api::ListParams};
 use operator_core::{
     api::Validator,
-    names::{FleetName, NodeName},
+    names::{FleetName, NodeName, ROLE, VALIDATOR_ROLE},
     observed::{ConsortiumObserved, FleetSummary, SecretState},
     validate::{self, ValidConsortium},
 };
@@ -39,6 +39,7 @@ pub(crate) async fn consortium(context: &Context, valid: &ValidConsortium) -> Re
         operator: SecretState::read(operator.as_ref()),
         genesis: genesis.map(|read| read.map_err(|error| error.to_string())),
         peers: keys.nodes.into_iter().filter(|peer| wanted(&peer.name)).collect(),
+        running: pods.iter().filter(|pod| votes(&pod.pod)).count(),
         nodes: pods.iter().filter_map(|pod| pod.status.clone()).collect(),
         fleets,
         governance: None,
@@ -70,6 +71,10 @@ async fn read_chain(context: &Context, ip: &str, observed: &mut ConsortiumObserv
             observed.governance = None;
         }
     }
+}
+
+fn votes(pod: &Pod) -> bool {
+    pod.labels().get(ROLE).is_some_and(|role| role == VALIDATOR_ROLE)
 }
 
 fn entry(pods: &[NodePod], ours: impl Fn(&NodeStatus) -> bool) -> Option<String> {

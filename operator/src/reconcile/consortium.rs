@@ -90,9 +90,10 @@ async fn protect(
     if !observed.fleets.iter().any(|fleet| fleet.seats) {
         return Ok(());
     }
-    match &plan.evictable {
-        Some(verdict) => apply(context, build::disruption_budget(valid, verdict.is_ok())).await.map(drop),
-        None => create_once(context, build::disruption_budget(valid, true)).await.map(drop),
+    let budget = build::disruption_budget(valid, plan.min_available);
+    match plan.evictable {
+        Some(_) => apply(context, budget).await.map(drop),
+        None => create_once(context, budget).await.map(drop),
     }
 }
 

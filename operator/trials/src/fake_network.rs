@@ -138,15 +138,17 @@ impl FakeNetwork {
         let budgets = world.api::<PodDisruptionBudget>();
         for budget in budgets.list(&ListParams::default()).await.expect("budgets").items {
             let spec = budget.spec.clone().expect("a spec");
-            let Some(IntOrString::Int(open)) = spec.max_unavailable else { panic!("a number") };
+            let Some(IntOrString::Int(least)) = spec.min_available else { panic!("a number") };
             let healthy = i32::try_from(self.started.len()).expect("few");
             let status = json!({ "status": {
-                "observedGeneration": budget.metadata.generation, "disruptionsAllowed": open,
-                "currentHealthy": healthy, "desiredHealthy": healthy - open, "expectedPods": healthy,
+                "observedGeneration": budget.metadata.generation, "disruptionsAllowed": (healthy - least).max(0),
+                "currentHealthy": healthy, "desiredHealthy": least, "expectedPods": healthy,
             } });
-            let patched =
-                budgets.patch_status(&budget.name_any(), &PatchParams::default(), &Patch::Merge(&status));
-            patched.await.expect("the budget's status");
+            let (name, params) = (budget.name_any(), PatchParams::default());
+            budgets
+                .patch_status(&name, &params, &Patch::Merge(&status))
+                .await
+                .expect("the budget's status");
         }
     }
 
@@ -200,7 +202,7 @@ pub(crate) fn document(state: &Mutex<State>, address: Option<Address>) -> NodeSt
     }
 }
 
-pub(crate) fn identity(state: &State, address: Address, proof: SeatProof) -> Identity {
+fn identity(state: &State, address: Address, proof: SeatProof) -> Identity {
     let seated = state.seats.contains(&address);
     Identity {
         address,
@@ -211,7 +213,7 @@ pub(crate) fn identity(state: &State, address: Address, proof: SeatProof) -> Ide
     }
 }
 
-fn answer(state: &Mutex<State>, request: &Value) -> Value {
+pub(crate) fn answer(state: &Mutex<State>, request: &Value) -> Value {
     let mut state = state.lock().expect("lock");
     let result = match request["method"].as_str() {
         Some("eth_getTransactionCount") => json!(format!("{:#x}", state.nonce)),

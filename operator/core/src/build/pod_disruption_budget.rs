@@ -12,14 +12,15 @@ use k8s_openapi::{
 };
 use std::collections::BTreeMap;
 
-/// The budget; closed while a stop would break the quorum.
+/// The budget. A number of pods that must be up, not one that may be down: that one Kubernetes counts from the pods that
+/// exist, and an evicted pod that is not yet made again would free a second eviction.
 #[must_use]
-pub fn disruption_budget(consortium: &ValidConsortium, open: bool) -> PodDisruptionBudget {
+pub fn disruption_budget(consortium: &ValidConsortium, min_available: i32) -> PodDisruptionBudget {
     let selected = [(NETWORK, consortium.name.0.as_str()), (ROLE, VALIDATOR_ROLE)];
     PodDisruptionBudget {
         metadata: owned_by_consortium(consortium, consortium.name.disruption_budget()),
         spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(i32::from(open))),
+            min_available: Some(IntOrString::Int(min_available)),
             selector: Some(LabelSelector {
                 match_labels: Some(BTreeMap::from(
                     selected.map(|(key, value)| (key.to_owned(), value.to_owned())),

@@ -27,6 +27,8 @@ pub struct ConsortiumPlan {
     pub seat_move: Option<SeatMove>,
     /// Whether a drain may stop a node now; `None` while nobody can say.
     pub evictable: Option<Verdict>,
+    /// Nodes that must stay up while somebody else, as a drain, wants to stop one.
+    pub min_available: i32,
     /// What is not as wanted.
     pub waits: Vec<Wait>,
 }
@@ -59,6 +61,7 @@ pub fn consortium(valid: &ValidConsortium, observed: &ConsortiumObserved) -> Con
     let Some((admin, operator)) = accounts(valid, observed, &mut plan) else { return plan };
     let Some(genesis) = stored_genesis(valid, observed, admin, operator, &mut plan) else { return plan };
     plan.publish = true;
+    plan.min_available = min_available(observed, 0, true);
     seats(&genesis, observed, operator.key.address, &mut plan);
     plan
 }
@@ -195,7 +198,10 @@ fn seats(
     let silent = silent(&own, &heard, &observed.nodes);
     let hearing = heard.without(&silent);
     if !hearing.starting() {
-        plan.evictable = Some(may_evict(&Evicting { hearing: &hearing, settling: &settling }));
+        let verdict = may_evict(&Evicting { hearing: &hearing, settling: &settling });
+        let seated = hearing.seats.iter().filter(|seat| own.contains(*seat)).count();
+        plan.min_available = min_available(observed, seated, verdict.is_ok());
+        plan.evictable = Some(verdict);
     }
     let member =
         observed.governance.as_ref().and_then(|view| view.members.iter().find(|m| m.admin == genesis.member));
@@ -221,6 +227,14 @@ fn seats(
             }
         }
     }
+}
+
+/// Whatever counts most of our nodes is taken: those wanted, those that still run, those that still hold seats.
+fn min_available(observed: &ConsortiumObserved, seated: usize, open: bool) -> i32 {
+    let fleets = observed.fleets.iter().filter(|fleet| fleet.seats && !fleet.deleting);
+    let wanted: u32 = fleets.map(|fleet| fleet.replicas).sum();
+    let most = usize::try_from(wanted).unwrap_or(usize::MAX).max(seated).max(observed.running);
+    i32::try_from(most.saturating_sub(usize::from(open))).unwrap_or(i32::MAX)
 }
 
 struct Context<'a> {

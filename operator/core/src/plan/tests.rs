@@ -1,7 +1,7 @@
 use super::{KeyWanted, SeatMove, consortium, fleet};
 use crate::{
-    build::{FIRST_TEMPLATE, NEWEST_TEMPLATE},
     api::{Consortium, Validator, conditions::reasons, validator::Phase},
+    build::{FIRST_TEMPLATE, NEWEST_TEMPLATE},
     genesis::{self, StoredGenesis},
     keys::Key,
     names::FleetName,
@@ -496,4 +496,27 @@ fn a_fleet_keeps_the_pod_template_it_was_made_by_until_its_spec_is_edited() {
     let set = begun.nodes.get_mut(&0).and_then(|node| node.statefulset.as_mut()).expect("a set");
     (set.template, set.spec) = (NEWEST_TEMPLATE, Some(valid.pod_hash.clone()));
     assert_eq!(template(&valid, &begun), NEWEST_TEMPLATE, "an edit that was applied to one node only");
+}
+
+#[test]
+fn so_many_nodes_must_stay_up_that_one_eviction_is_left_or_none() {
+    let valid = valid_consortium();
+    let least = |observed: &ConsortiumObserved| {
+        let plan = consortium(&valid, observed);
+        (plan.min_available, plan.evictable.map(|verdict| verdict.is_ok()))
+    };
+    let mut observed = network(4, 4, 4);
+    assert_eq!(least(&observed), (3, Some(true)));
+    observed.fleets[0].replicas = 3;
+    assert_eq!(least(&observed), (3, Some(true)), "the fourth still holds its seat");
+    let mut unseated = ConsortiumObserved { running: 4, ..network(3, 4, 3) };
+    assert_eq!(least(&unseated), (3, Some(true)), "it still runs, and may not be counted for one that votes");
+    unseated.running = 3;
+    assert_eq!(least(&unseated), (2, Some(true)));
+    for status in &mut observed.nodes {
+        status.seats[0].at_ms = 0;
+    }
+    assert_eq!(least(&observed), (4, Some(false)), "3 of 4 vote: none may go");
+    observed.nodes.clear();
+    assert_eq!(least(&observed).1, None, "nobody answers: the budget stays as it is");
 }

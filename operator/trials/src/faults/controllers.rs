@@ -7,8 +7,10 @@
 //!   them at that moment; readiness follows the node; a pod that is deleted ends its container first and goes then.
 //!   No images are pulled, no limits kept, every node has room.
 //! - **Volume provisioner**: a claim is bound with the size it asks for.
+//! - **Disruption controller**: as many evictions are allowed as budgets with `minAvailable` leave of the pods that are ready.
 //! - **Garbage collector**: an object all of whose owners are gone is deleted, in the background.
 
+mod disruption;
 mod garbage;
 mod kubelet;
 mod statefulset;
@@ -59,6 +61,7 @@ impl Controllers {
             self.statefulsets(&objects).await;
             self.pods(&objects).await;
             self.claims(&objects).await;
+            self.budgets(&objects).await;
             self.garbage(&objects).await;
             tokio::select! {
                 _ = changes.changed() => {}
