@@ -107,8 +107,22 @@ fuzz: ## the protocol step and every decoder of bytes from outside (list: fuzz/s
 	@build/fuzz $(SECONDS) $(TARGET)
 operator-test: ## operator against a real API server, with the rights of the chart; ends with granted= unused=0 refused=0
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
+	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
+.PHONY: operator-mutate
+# One cargo command with an example: the features are those of the tests, so nothing is compiled anew.
+operator-mutate: ## every field of both CRDs edited and undone on a real API server (LEAF=Validator.spec.replicas MUTATIONS=60 SEED=1 NAMESPACES=32 PLANT=lost-edit|lost-status: succeeds if that is found); ends with leaves= mutations= violations=
+	@cargo build --quiet --locked --workspace --bin quorate-operator --example operator_mutate
+	@kubeconfig=$$($(CLUSTER)/api-up target/api-mutate) && trap '$(CLUSTER)/api-down target/api-mutate' EXIT && \
+	  QUORATE_API_KUBECONFIG=$$kubeconfig OPERATOR=$${CARGO_TARGET_DIR:-target}/debug/quorate-operator \
+	  LEAF='$(LEAF)' MUTATIONS='$(MUTATIONS)' SEED='$(SEED)' NAMESPACES='$(NAMESPACES)' PLANT='$(PLANT)' $${CARGO_TARGET_DIR:-target}/debug/examples/operator_mutate
+# Debug builds from the tests' artifacts: faults, not speed.
+operator-faults: ## a fault at every write of an operator on a real API server (PLANS=60 SEED=1 for a slice, PLAN="…" replays one); ends with plans= diverged= keys-lost= quorum-broken=
+	@cargo build --quiet --locked --workspace --bin operator-faults --bin quorate-operator --features operator-trials/real
+	@kubeconfig=$$($(CLUSTER)/api-up target/api-faults) && trap '$(CLUSTER)/api-down target/api-faults' EXIT && \
+	  QUORATE_API_KUBECONFIG=$$kubeconfig $${CARGO_TARGET_DIR:-target}/debug/operator-faults --operator $${CARGO_TARGET_DIR:-target}/debug/quorate-operator \
+	  $(if $(PLAN),--plan "$(PLAN)") $(if $(PLANS),--plans $(PLANS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)") $(if $(JOBS),--jobs $(JOBS))
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored && \
-	  build/rbac-audit target/api-operator/audit*.log
+	  VALUES="--set nodePools.aso.enabled=true" build/rbac-audit target/api-operator/audit*.log
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=
@@ -156,6 +170,11 @@ bench-state: ## block time while the state grows to ACCOUNTS=10000000 (minutes, 
 bench-chain: ## four nodes under load (TRANSACTIONS=1000000 KINDS=erc20,storage,payload1k); ends with tps= wall= ratio= and more
 	cargo build --locked --release -p validator --bin quorate-validator --example bench_chain
 	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_chain --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
+
+.PHONY: bench-operator
+bench-operator: ## OBJECTS=10000 objects and their children on a real API server, IDLE_MINUTES=10; ends with rss-mb= bytes-per-object= … bulk-1000-seconds=
+	cargo build --locked --release -p operator -p operator-trials --bin quorate-operator --bin bench_operator
+	@build/bench-operator $${CARGO_TARGET_DIR:-target}/release/quorate-operator $${CARGO_TARGET_DIR:-target}/release/bench_operator
 
 .PHONY: recovery dead-proposer faults
 recovery: ## first block after a quorum is back: virtual time, then real processes (needs root); fails above 6 s; ends with worst-recovery-seconds=

@@ -20,6 +20,7 @@ use kube::{Api, api::ListParams};
 use std::{
     collections::BTreeSet,
     path::PathBuf,
+    process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -40,7 +41,18 @@ const QUIET_BLOCKS: u64 = 3;
 type Seen = Arc<Mutex<Timeline>>;
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The chain of causes, without the stack that `main` would print.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let usage = "usage: drain_nodes KUBECTL EXAMPLES RESULT.json (run by e2e/drain-nodes)";
     let mut argument = || arguments.next().map(PathBuf::from).context(usage);
@@ -49,13 +61,14 @@ async fn main() -> Result<()> {
     for manifest in ["namespace.yaml", "consortium.yaml", "validator.yaml"] {
         cluster.apply_file(examples.join(manifest)).await?;
     }
+    cluster.admit_this_machine().await?;
     let nodes = nodes(&cluster).await?;
     let (events, incoming) = mpsc::unbounded_channel();
     let seen = collect(incoming);
     let seats: Vec<_> = (0..SEATS).map(|index| format!("{FLEET}-{index}")).collect();
     let watching = watch(cluster.clone(), FLEET.to_owned(), &seats, &events);
     let rpc = live(&cluster, &seen).await?;
-    let load = Load::start(&rpc, &format!("drain at {}", now_ms()), CHAIN_ID)?;
+    let load = Load::start(&rpc, &format!("drain at {}", now_ms()), CHAIN_ID).await?;
     blocks(&seen).await?;
     for pass in 1..=PASSES {
         for node in &nodes {
@@ -135,7 +148,7 @@ async fn live(cluster: &Cluster, seen: &Seen) -> Result<Rpc> {
     });
     println!("  {}", hosts.join(", "));
     let distinct: BTreeSet<_> = hosts.iter().filter_map(|line| line.rsplit(' ').next()).collect();
-    ensure!(distinct.len() >= 3, "four pods on {} nodes: they are not spread", distinct.len());
+    ensure!(distinct.len() >= 2, "all pods are on one node: they are not spread");
     Ok(rpc)
 }
 

@@ -1,7 +1,11 @@
-//! Objects onto the API server: server-side apply where they change, create where they are made once.
+//! Objects onto the API server: server-side apply where they change, create where they are made once. What the cache knows to
+//! be as wanted is neither read nor written.
 
-use crate::{calls::call, context::Context, error::Error};
-use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::ConfigMap};
+use crate::{calls::call, context::Context, error::Error, watches::Kept};
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{ConfigMap, Service, ServiceStatus},
+};
 use kube::{
     Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
@@ -9,6 +13,7 @@ use kube::{
 };
 use operator_core::{
     build::{Applied, FleetResources, Prepared},
+    cache::{Kind, Standing},
     drift,
     names::{MANAGER, NodeName},
 };
@@ -17,12 +22,12 @@ use std::{fmt::Debug, marker::PhantomData};
 
 /// A namespaced kind that is known when compiling, as every object of ours is.
 pub(crate) trait Child:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug + Kept
 {
 }
 
 impl<K> Child for K where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug + Kept
 {
 }
 
@@ -44,7 +49,7 @@ pub(crate) async fn fleet(
     let service_account = apply(context, service_account).await?;
     let nodes_service = apply(context, nodes_service).await?;
     let rpc_service = match rpc_service {
-        Some(service) => Some(apply(context, service).await?),
+        Some(service) => Some(with_address(context, apply(context, service).await?)),
         None => None,
     };
     let mut made = Vec::with_capacity(volumes.len());
@@ -70,26 +75,52 @@ pub(crate) async fn fleet(
     })
 }
 
+/// The address that a load balancer has got stands in the Service's status, which is not ours to apply.
+fn with_address(context: &Context, mut service: Service) -> Service {
+    let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
+    let cache = context.cache();
+    let known = cache.child(Kind::Service, &namespace, &name).and_then(|child| child.load_balancer());
+    service.status = known
+        .map(|address| ServiceStatus { load_balancer: Some(address.clone()), ..ServiceStatus::default() });
+    service
+}
+
 /// Applies one object unless it already is as wanted.
 pub(crate) async fn apply<K>(context: &Context, desired: K) -> Result<K, Error>
 where
     K: Child + Serialize,
 {
-    let namespace = desired.namespace().ok_or(Error::Incomplete("namespace"))?;
-    let name = desired.name_any();
+    stamped(context, desired).await.map(|(applied, _)| applied)
+}
+
+/// The same, with the hash of the intent. What is as wanted is handed back as it was asked for.
+pub(crate) async fn stamped<K>(context: &Context, desired: K) -> Result<(K, u64), Error>
+where
+    K: Child + Serialize,
+{
+    let (namespace, name) = place(&desired)?;
     let api = context.api::<K>(&namespace);
     let mut wanted = serde_json::to_value(&desired)?;
-    drift::stamp(&mut wanted);
-    if let Some(live) = call("read object", api.get_opt(&name)).await?
+    let intent = u64::from_str_radix(&drift::stamp(&mut wanted), 16).unwrap_or(0);
+    let standing = context.cache().standing(K::KIND, &namespace, &name, intent);
+    if standing == Standing::AsApplied {
+        return Ok((desired, intent));
+    }
+    if standing == Standing::Unsure
+        && let Some(live) = call("read object", api.get_opt(&name)).await?
         && drift::is_applied(&wanted, &serde_json::to_value(&live)?)
     {
-        return Ok(live);
+        context.learn_written(&live);
+        return Ok((live, intent));
     }
     let params = PatchParams::apply(MANAGER).force();
-    let applied = call("apply object", api.patch(&name, &params, &Patch::Apply(&wanted))).await?;
+    let applied = call("apply object", api.patch(&name, &params, &Patch::Apply(&wanted)))
+        .await
+        .map_err(|error| error.of_child(&K::kind(&()), &name))?;
+    context.learn_written(&applied);
     tracing::info!(kind = %K::kind(&()), namespace, name, "applied");
     context.metrics.wrote("child");
-    Ok(applied)
+    Ok((applied, intent))
 }
 
 /// Creates one object unless there is one of its name, which is then left as it is.
@@ -97,17 +128,26 @@ pub(crate) async fn create_once<K>(context: &Context, desired: K) -> Result<K, E
 where
     K: Child + Serialize,
 {
-    let namespace = desired.namespace().ok_or(Error::Incomplete("namespace"))?;
-    let name = desired.name_any();
-    let api = context.api::<K>(&namespace);
-    if let Some(live) = call("read object", api.get_opt(&name)).await? {
-        return Ok(live);
+    let (namespace, name) = place(&desired)?;
+    if context.cache().child(K::KIND, &namespace, &name).is_some() {
+        return Ok(desired);
     }
+    let api = context.api::<K>(&namespace);
     let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-    let created = call("create object", api.create(&params, &desired)).await?;
+    let created = match call("create object", api.create(&params, &desired)).await {
+        Ok(created) => created,
+        // Somebody has made it, perhaps without the label by which it would be known.
+        Err(error) if error.is_conflict() => return call("read object", api.get(&name)).await,
+        Err(error) => return Err(error.of_child(&K::kind(&()), &name)),
+    };
+    context.learn_written(&created);
     tracing::info!(kind = %K::kind(&()), namespace, name, "created");
     context.metrics.wrote("child");
     Ok(created)
+}
+
+fn place(object: &impl ResourceExt) -> Result<(String, String), Error> {
+    Ok((object.namespace().ok_or(Error::Incomplete("namespace"))?, object.name_any()))
 }
 
 /// Stops a node: its StatefulSet and its ConfigMap go; key and disk stay.
@@ -127,9 +167,9 @@ where
     let api = context.api::<K>(namespace);
     match call("delete object", api.delete(name, &DeleteParams::background())).await {
         Ok(_) => context.metrics.wrote("delete"),
-        Err(Error::Kubernetes { source, .. }) if matches!(&*source, kube::Error::Api(status) if status.code == 404) =>
-            {}
+        Err(error) if error.refusal().is_some_and(|(code, _)| code == 404) => {}
         Err(error) => return Err(error),
     }
+    context.learn(|cache, wakes| cache.remove_child(K::KIND, namespace, name, u64::MAX, wakes));
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! The command line.
 
 use clap::{Parser, ValueEnum};
-use operator_core::build::NetworkAccess;
-use std::net::SocketAddr;
+use operator_core::{build::NetworkAccess, lease::Terms};
+use std::{net::SocketAddr, str::FromStr};
 use tracing_subscriber::EnvFilter;
 
 /// Runs Quorate's networks on Kubernetes.
@@ -33,12 +33,38 @@ pub(crate) struct Args {
         requires = "operator_namespace"
     )]
     pub(crate) monitoring_namespaces: Vec<String>,
+    /// Contend for this Lease, `namespace/name`, and act only while it is held; without it this process acts alone.
+    #[arg(long, env = "QUORATE_LEASE")]
+    pub(crate) lease: Option<LeaseName>,
+    /// Name of this replica, which no other has at the same time: its pod's. A container that is restarted has its lease still;
+    /// without a name every start is another replica.
+    #[arg(long, env = "QUORATE_INSTANCE")]
+    pub(crate) instance: Option<String>,
+    /// A lease that was not renewed for so long is taken by another.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(2..=600))]
+    pub(crate) lease_duration_seconds: u64,
+    /// A leader that could not renew for so long stops; below the lease's duration.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=599))]
+    pub(crate) renew_deadline_seconds: u64,
+    /// Between two looks at the lease.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(100..=60_000))]
+    pub(crate) lease_retry_ms: u64,
+    /// Whether first lists are streamed: by API servers from Kubernetes 1.34 on, or never.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) streaming_lists: StreamingLists,
     /// How log lines are written.
     #[arg(long, value_enum, env = "QUORATE_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
 }
 
 impl Args {
+    /// How long the lease lasts. A renewal deadline that is not below the lease would let two lead: it gives way.
+    pub(crate) const fn terms(&self) -> Terms {
+        let most = self.lease_duration_seconds - 1;
+        let renew = if self.renew_deadline_seconds < most { self.renew_deadline_seconds } else { most };
+        Terms { duration_ms: self.lease_duration_seconds * 1000, renew_deadline_ms: renew * 1000 }
+    }
+
     /// Who reaches every node, when fleets are to have network policies.
     pub(crate) fn network_access(&self) -> Option<NetworkAccess> {
         Some(NetworkAccess {
@@ -46,6 +72,35 @@ impl Args {
             monitoring_namespaces: self.monitoring_namespaces.clone(),
         })
     }
+}
+
+/// Namespace and name of a Lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LeaseName {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+impl FromStr for LeaseName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('/') {
+            Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+                Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
+            }
+            _ => Err(format!("{text:?} is not namespace/name")),
+        }
+    }
+}
+
+/// Whether first lists are streamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StreamingLists {
+    /// When the API server is of Kubernetes 1.34 or later.
+    Auto,
+    /// Always page by page.
+    Never,
 }
 
 /// How log lines are written.

@@ -1,6 +1,6 @@
 //! `/livez`, `/readyz` and `/metrics` of the operator, over few connections that must say what they want soon.
 
-use crate::context::Context;
+use crate::{context::Context, metrics::Standing};
 use anyhow::Context as _;
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use hyper_util::{
@@ -8,17 +8,15 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
+use operator_core::cache::{Kind, ObjectKind};
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     time::timeout,
 };
 
@@ -31,19 +29,24 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
 /// After an accept that failed, as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// First lists that are still awaited, one per namespace that is watched: before them the operator decides nothing.
+/// First lists that are still awaited: before them the operator decides nothing.
 #[derive(Debug)]
-pub(crate) struct Listed {
-    /// Of every `Consortium`.
-    pub(crate) consortia: AtomicUsize,
-    /// Of every `Validator`.
-    pub(crate) fleets: AtomicUsize,
-}
+pub(crate) struct Listed(watch::Sender<usize>);
 
 impl Listed {
     /// None has come of so many.
-    pub(crate) const fn awaited(lists: usize) -> Self {
-        Self { consortia: AtomicUsize::new(lists), fleets: AtomicUsize::new(lists) }
+    pub(crate) fn awaited(lists: usize) -> Self {
+        Self(watch::Sender::new(lists))
+    }
+
+    /// One has come.
+    pub(crate) fn one(&self) {
+        self.0.send_modify(|awaited| *awaited = awaited.saturating_sub(1));
+    }
+
+    /// Until all have come.
+    pub(crate) async fn all(&self) {
+        let _ = self.0.subscribe().wait_for(|awaited| *awaited == 0).await;
     }
 }
 
@@ -88,15 +91,32 @@ async fn connection(socket: TcpStream, router: Router) {
     }
 }
 
-async fn ready(State(context): State<Arc<Context>>) -> (StatusCode, &'static str) {
-    let listed = |awaited: &AtomicUsize| awaited.load(Ordering::Relaxed) == 0;
-    match (listed(&context.listed.consortia), listed(&context.listed.fleets)) {
-        (true, true) => (StatusCode::OK, "ok"),
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "consortia are not listed yet"),
-        (true, false) => (StatusCode::SERVICE_UNAVAILABLE, "validators are not listed yet"),
+/// A replica that follows is ready too: it knows everything, and waits for the lease.
+async fn ready(State(context): State<Arc<Context>>) -> (StatusCode, String) {
+    match *context.listed.0.borrow() {
+        0 => (StatusCode::OK, "ok".to_owned()),
+        awaited => (StatusCode::SERVICE_UNAVAILABLE, format!("{awaited} first lists are awaited")),
     }
 }
 
 async fn metrics(State(context): State<Arc<Context>>) -> Result<String, StatusCode> {
-    context.metrics.text().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+    context.metrics.text(&standing(&context)).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn standing(context: &Context) -> Standing {
+    let cache = context.cache();
+    let known = |kind| cache.objects().filter(|key| key.kind == kind).count();
+    let kinds = [("Consortium", ObjectKind::Consortium), ("Validator", ObjectKind::Validator)];
+    let objects = kinds.map(|(name, kind)| {
+        let (due, failing) = context.turns(kind).depth();
+        (name, known(kind), due, failing)
+    });
+    let counts = cache.counts();
+    let children = Kind::ALL.map(|kind| (kind.plural(), counts.get(&kind).copied().unwrap_or(0)));
+    Standing {
+        objects: objects.to_vec(),
+        children: children.to_vec(),
+        unvisited: context.unvisited.lock().unwrap_or_else(PoisonError::into_inner).len(),
+        leads: context.leadership.leads(),
+    }
 }

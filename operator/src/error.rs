@@ -1,7 +1,6 @@
 //! What can go wrong in one pass; every class is tried again, sooner or later.
 
-use operator_core::validate::InvalidField;
-use std::time::Duration;
+use operator_core::validate::{self, InvalidField};
 
 /// Why a pass ended early.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +13,9 @@ pub(crate) enum Error {
         /// Why.
         source: Box<kube::Error>,
     },
+    /// The API server refused an object of ours for what is in it: trying again changes nothing until the spec does.
+    #[error("{0}")]
+    Child(String),
     /// The API server did not answer in time.
     #[error("{what}: no answer within {seconds} s")]
     Deadline {
@@ -37,6 +39,9 @@ pub(crate) enum Error {
     /// The object has no namespace, which the API server never lets happen.
     #[error("object has no {0}")]
     Incomplete(&'static str),
+    /// Another operator leads, or may.
+    #[error("another operator leads, or may: nothing is sent until this one has the lease")]
+    NotLeading,
     /// The spec is refused; shown in the status, never returned from a pass.
     #[error(transparent)]
     Invalid(#[from] InvalidField),
@@ -47,13 +52,28 @@ impl Error {
     pub(crate) fn class(&self) -> &'static str {
         match self {
             Self::Kubernetes { .. } if self.is_conflict() => "conflict",
+            Self::Kubernetes { .. } if self.is_not_leading() => "not-leading",
             Self::Kubernetes { .. } => "kubernetes",
             Self::Deadline { .. } => "deadline",
             Self::Json(_) | Self::Config(_) | Self::Incomplete(_) => "render",
             Self::Chain(_) => "chain",
             Self::Sign(_) => "sign",
-            Self::Invalid(_) => "invalid",
+            Self::NotLeading => "not-leading",
+            Self::Invalid(_) | Self::Child(_) => "invalid",
         }
+    }
+
+    /// The same of a child's write: what its fields are refused for is said in the words of the spec.
+    pub(crate) fn of_child(self, kind: &str, name: &str) -> Self {
+        let Self::Kubernetes { source, .. } = &self else { return self };
+        let kube::Error::Api(status) = &**source else { return self };
+        if !matches!(status.code, 400 | 422) {
+            return self;
+        }
+        let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+        let causes: Vec<_> =
+            causes.iter().map(|cause| (cause.field.clone(), cause.message.clone())).collect();
+        Self::Child(validate::refused_child(kind, name, &causes, &status.message))
     }
 
     /// Somebody else wrote first: reading again settles it.
@@ -81,8 +101,14 @@ impl Error {
         }
     }
 
-    /// When to try again.
-    pub(crate) fn retry(&self) -> Duration {
-        if self.is_conflict() { Duration::from_millis(200) } else { Duration::from_secs(3) }
+    /// The write was held back here: this process does not lead.
+    pub(crate) fn is_not_leading(&self) -> bool {
+        match self {
+            Self::Kubernetes { source, .. } => {
+                matches!(&**source, kube::Error::Service(inner) if inner.is::<crate::client::NotLeading>())
+            }
+            Self::NotLeading => true,
+            _ => false,
+        }
     }
 }

@@ -1,12 +1,28 @@
-//! Events, on change only.
+//! Events, on change only: one for every change, never folded, so nothing of them is kept in memory.
 
-use crate::context::Context;
-use k8s_openapi::api::core::v1::ObjectReference;
-use kube::runtime::events::{Event, EventType};
+use crate::{clock::steady_ms, context::Context};
+use k8s_openapi::{
+    api::{core::v1::ObjectReference, events::v1::Event},
+    apimachinery::pkg::apis::meta::v1::MicroTime,
+    jiff::Timestamp,
+};
+use kube::api::{ObjectMeta, PostParams};
 use operator_core::api::{
     Condition,
     conditions::{ConditionStatus, DEGRADED, RECONCILING, STALLED},
 };
+
+/// Who reports.
+const CONTROLLER: &str = "quorate.dev/operator";
+/// Longest note that the API server takes is 1,024 bytes.
+const NOTE: usize = 1000;
+
+/// Normal or a warning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventType {
+    Normal,
+    Warning,
+}
 
 /// One event; a failure to publish is logged and forgotten.
 pub(crate) async fn publish(
@@ -16,18 +32,40 @@ pub(crate) async fn publish(
     reason: &str,
     note: &str,
 ) {
-    let event = Event {
-        type_: kind,
-        reason: reason.to_owned(),
-        note: Some(note.chars().take(1000).collect()),
-        action: "Reconcile".to_owned(),
-        secondary: None,
-    };
+    let namespace = about.namespace.clone().unwrap_or_default();
+    let event = event(about, kind, reason, note, &context.instance);
+    let api = context.api::<Event>(&namespace);
     let published =
-        tokio::time::timeout(std::time::Duration::from_secs(5), context.recorder.publish(&event, about))
+        tokio::time::timeout(std::time::Duration::from_secs(5), api.create(&PostParams::default(), &event))
             .await;
-    if !matches!(published, Ok(Ok(()))) {
+    if !matches!(published, Ok(Ok(_))) {
         tracing::warn!(reason, note, "event not published");
+    }
+}
+
+fn event(about: &ObjectReference, kind: EventType, reason: &str, note: &str, instance: &str) -> Event {
+    let object = about.name.as_deref().unwrap_or_default();
+    let mut note = note.to_owned();
+    note.truncate(note.floor_char_boundary(NOTE));
+    Event {
+        metadata: ObjectMeta {
+            name: Some(format!(
+                "{object}.{:x}{:04x}",
+                Timestamp::now().as_microsecond(),
+                steady_ms() & 0xffff
+            )),
+            namespace: about.namespace.clone(),
+            ..ObjectMeta::default()
+        },
+        event_time: Some(MicroTime(Timestamp::now())),
+        reporting_controller: Some(CONTROLLER.to_owned()),
+        reporting_instance: Some(instance.to_owned()),
+        action: Some("Reconcile".to_owned()),
+        reason: Some(reason.to_owned()),
+        note: Some(note),
+        regarding: Some(about.clone()),
+        type_: Some(format!("{kind:?}")),
+        ..Event::default()
     }
 }
 

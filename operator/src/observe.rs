@@ -6,3 +6,4 @@ mod network;
 
 pub(crate) use consortium::consortium;
 pub(crate) use fleet::fleet;
+pub(crate) use network::key;

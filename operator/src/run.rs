@@ -1,81 +1,73 @@
-//! Starts everything, and ends it within a deadline.
+//! Starts everything, and ends it within a deadline: watches fill the cache, and while this process leads, nodes are asked and
+//! objects have their passes.
 
 use crate::{
-    args::Args,
+    args::{Args, StreamingLists},
+    client,
+    clock::steady_ms,
     context::Context,
     endpoints::{self, Listed},
+    leader::{Election, Leadership},
     metrics::Metrics,
     node_pool::Served,
     nodes::Nodes,
-    reconcile::{consortium, fleet, on_error},
+    poll, reconcile,
+    watches::{Watch, lists},
 };
 use anyhow::Context as _;
-use futures::StreamExt;
-use k8s_openapi::api::{
-    apps::v1::StatefulSet,
-    core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount},
-    networking::v1::NetworkPolicy,
-    policy::v1::PodDisruptionBudget,
-};
-use kube::{
-    Api, Client, Resource, ResourceExt,
-    core::{NamespaceResourceScope, PartialObjectMeta},
-    runtime::{
-        Controller,
-        controller::Config as ControllerConfig,
-        events::{Recorder, Reporter},
-        reflector::{ObjectRef, Store},
-        watcher,
-    },
-};
-use operator_core::{
-    api::{Consortium, Validator},
-    names::{FLEET, MANAGED_BY, MANAGER, NETWORK},
-};
+use kube::{Api, Client};
+use operator_core::{cache::ObjectKind, lease::Candidate};
 use std::{
-    fmt::Debug,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
 
 /// Passes under way may end; watches that hang may not hold the process longer.
 const STOP_DEADLINE: Duration = Duration::from_secs(8);
-/// Changes that arrive together make one pass.
-const DEBOUNCE: Duration = Duration::from_millis(100);
+/// To give the lease up; it ends by itself otherwise.
+const RELEASE_DEADLINE: Duration = Duration::from_secs(2);
+/// From this minor version on API servers stream lists, unless told otherwise.
+const STREAMS_SINCE: u32 = 34;
 
 /// Runs until SIGTERM or SIGINT.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    steady_ms();
     let mut config = kube::Config::infer().await.context("no cluster: set KUBECONFIG or run in a pod")?;
     // A refused call is tried again by the next pass, which looks anew; retries inside one call would hide minutes.
     config.default_retry = false;
-    let client = Client::try_from(config).context("API client")?;
-    let reporter =
-        Reporter { controller: "quorate.dev/operator".to_owned(), instance: std::env::var("HOSTNAME").ok() };
-    let context = Arc::new(Context {
-        recorder: Recorder::new(client.clone(), reporter),
-        nodes: Nodes::new().context("HTTP client")?,
-        node_image: args.node_image.clone(),
-        access: args.network_access(),
-        listed: Listed::awaited(args.namespaces.len().max(1)),
-        agent_pools: Served::default(),
-        metrics: Metrics::new(),
-        client: client.clone(),
-    });
+    let instance = args.instance.clone().unwrap_or_else(instance);
+    let metrics = Metrics::new();
+    let leadership =
+        Arc::new(if args.lease.is_some() { Leadership::candidate() } else { Leadership::alone() });
+    let unheld = client::client(config.clone(), metrics.api.clone(), None).context("API client")?;
+    let client =
+        client::client(config, metrics.api.clone(), Some(leadership.clone())).context("API client")?;
+    let context = Arc::new(context(&args, client.clone(), metrics, leadership.clone(), &instance)?);
     let served = tokio::spawn(endpoints::serve(args.listen, context.clone()));
-    let watches = watches(&client, &args);
     tracing::info!(
         namespaces = if args.namespaces.is_empty() { "all".to_owned() } else { args.namespaces.join(",") },
         node_image = args.node_image,
+        instance,
         "started"
     );
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let controllers = tokio::spawn(async move {
-        let both = |watch: Watch| watch.both(context.clone(), stopped.clone());
-        futures::future::join_all(watches.into_iter().map(both)).await
+    let mut background = JoinSet::new();
+    background.spawn(watch_all(client, args.clone(), context.clone()));
+    let (stop, stopped) = watch::channel(false);
+    let acting = tokio::spawn(act(context, usize::from(args.concurrency), stopped));
+    let election = args.lease.as_ref().map(|lease| {
+        let election = Election {
+            api: Api::namespaced(unheld, &lease.namespace),
+            name: lease.name.clone(),
+            terms: args.terms(),
+            retry: Duration::from_millis(args.lease_retry_ms),
+            candidate: Candidate::new(instance, args.terms()),
+        };
+        Contending::start(election, leadership)
     });
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -85,156 +77,149 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         ended = served => ended??,
     }
     stop.send_replace(true);
-    if tokio::time::timeout(STOP_DEADLINE, controllers).await.is_err() {
+    if tokio::time::timeout(STOP_DEADLINE, acting).await.is_err() {
         tracing::warn!("passes cut off at the deadline");
+    }
+    if let Some(contending) = election {
+        contending.end().await;
     }
     Ok(())
 }
 
-async fn until(mut stopped: tokio::sync::watch::Receiver<bool>) {
-    // A dropped sender means the same as a stop.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
+/// Differs between all processes: two containers of one pod are two.
+fn instance() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "operator".to_owned());
+    format!("{host}_{:08x}", rand::random::<u32>())
 }
 
-struct Watch {
+fn context(
+    args: &Args,
     client: Client,
-    namespace: Option<String>,
-    concurrency: u16,
+    metrics: Metrics,
+    leadership: Arc<Leadership>,
+    instance: &str,
+) -> anyhow::Result<Context> {
+    Ok(Context {
+        instance: instance.to_owned(),
+        nodes: Nodes::new().context("HTTP client")?,
+        node_image: args.node_image.clone(),
+        access: args.network_access(),
+        listed: Listed::awaited(lists(args.network_access().is_some()) * args.namespaces.len().max(1)),
+        agent_pools: Served::default(),
+        metrics,
+        client,
+        leadership,
+        cache: std::sync::Mutex::default(),
+        unvisited: std::sync::Mutex::default(),
+        known: AtomicUsize::new(0),
+        consortia: Arc::default(),
+        fleets: Arc::default(),
+        networks: Arc::default(),
+    })
 }
 
-/// One over the whole cluster, or one in each namespace: a Role there is then enough.
-fn watches(client: &Client, args: &Args) -> Vec<Watch> {
-    let watch = |namespace| Watch { client: client.clone(), namespace, concurrency: args.concurrency };
-    if args.namespaces.is_empty() {
-        return vec![watch(None)];
+/// Whole-cluster watches, or some in each namespace: a Role there is then enough.
+async fn watch_all(client: Client, args: Args, context: Arc<Context>) {
+    let streaming = match args.streaming_lists {
+        StreamingLists::Never => false,
+        StreamingLists::Auto => streams(&client).await,
+    };
+    let namespaces: Vec<_> = match args.namespaces.as_slice() {
+        [] => vec![None],
+        named => named.iter().cloned().map(Some).collect(),
+    };
+    let watches = namespaces.into_iter().flat_map(|namespace| {
+        let watch =
+            Watch { client: client.clone(), namespace, streaming, policies: args.network_access().is_some() };
+        watch.all(&context)
+    });
+    // Tasks of their own: what one decodes does not keep the others waiting.
+    let mut tasks: JoinSet<()> = watches.collect();
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Whether the API server streams first lists. One that cannot be asked now is asked again.
+async fn streams(client: &Client) -> bool {
+    loop {
+        match tokio::time::timeout(Duration::from_secs(5), client.apiserver_version()).await {
+            Ok(Ok(version)) => {
+                let digits: String = version.minor.chars().take_while(char::is_ascii_digit).collect();
+                return digits.parse::<u32>().is_ok_and(|minor| minor >= STREAMS_SINCE);
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "API server's version"),
+            Err(_) => tracing::warn!("API server's version: no answer in time"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    args.namespaces.iter().cloned().map(Some).map(watch).collect()
 }
 
-impl Watch {
-    fn api<K>(&self) -> Api<K>
-    where
-        K: Resource<Scope = NamespaceResourceScope>,
-        K::DynamicType: Default,
-    {
-        match &self.namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
+/// Acts whenever this process leads, once everything has been listed.
+async fn act(context: Arc<Context>, at_once: usize, stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = context.listed.all() => {}
+        () = turned(stopped.clone(), true) => return,
+    }
+    loop {
+        tokio::select! {
+            () = turned(context.leadership.changes(), true) => {}
+            () = turned(stopped.clone(), true) => return,
+        }
+        context.begin();
+        let over = || {
+            let (stopped, leads) = (stopped.clone(), context.leadership.changes());
+            async move {
+                tokio::select! {
+                    () = turned(stopped, true) => {}
+                    () = turned(leads, false) => {}
+                }
+            }
+        };
+        tokio::join!(
+            poll::run(context.clone(), over()),
+            reconcile::run(ObjectKind::Consortium, context.clone(), at_once, over()),
+            reconcile::run(ObjectKind::Validator, context.clone(), at_once, over()),
+        );
+        if *stopped.borrow() {
+            return;
         }
     }
-
-    fn config(&self) -> ControllerConfig {
-        ControllerConfig::default().concurrency(self.concurrency).debounce(DEBOUNCE)
-    }
-
-    async fn both(self, context: Arc<Context>, stopped: tokio::sync::watch::Receiver<bool>) {
-        let consortia = self.consortia(context.clone(), until(stopped.clone()));
-        futures::future::join(consortia, self.fleets(context, until(stopped))).await;
-    }
-
-    async fn consortia(&self, context: Arc<Context>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
-        let controller = Controller::new(self.api::<Consortium>(), watcher::Config::default());
-        let (store, shared) = (controller.store(), context.clone());
-        let passes = controller
-            .with_config(self.config())
-            .watches(self.api::<Validator>(), watcher::Config::default(), |fleet| {
-                let network = ObjectRef::new(&fleet.spec.consortium_ref.name);
-                fleet.namespace().map(|namespace| network.within(&namespace))
-            })
-            .watches(self.metadata::<Secret>(), ours(), network_of)
-            .watches(self.metadata::<ConfigMap>(), ours(), network_of)
-            .watches(self.metadata::<PodDisruptionBudget>(), ours(), network_of)
-            .graceful_shutdown_on(stop)
-            .run(consortium::reconcile, on_error, context)
-            .for_each(|_| futures::future::ready(()));
-        futures::future::join(passes, once_listed(&store, &shared.listed.consortia)).await;
-    }
-
-    async fn fleets(&self, context: Arc<Context>, stop: impl Future<Output = ()> + Send + Sync + 'static) {
-        let controller = Controller::new(self.api::<Validator>(), watcher::Config::default());
-        let store = controller.store();
-        let fleets =
-            move |store: Store<Validator>| move |object: &dyn LabelledObject| fleets_of(&store, object);
-        let (by_secret, by_config) = (fleets(store.clone()), fleets(store.clone()));
-        let (listed, shared) = (store.clone(), context.clone());
-        let passes = controller
-            .with_config(self.config())
-            .watches(self.api::<Consortium>(), watcher::Config::default(), move |consortium| {
-                let network = consortium.name_any();
-                of_network(&store, consortium.namespace().as_deref(), &network)
-            })
-            .watches(self.metadata::<Secret>(), ours(), move |object| by_secret(&object))
-            .watches(self.metadata::<ConfigMap>(), ours(), move |object| by_config(&object))
-            .watches(self.metadata::<StatefulSet>(), ours(), fleet_of)
-            .watches(self.metadata::<Pod>(), ours(), fleet_of)
-            .watches(self.metadata::<Service>(), ours(), fleet_of)
-            .watches(self.metadata::<PersistentVolumeClaim>(), ours(), fleet_of)
-            .watches(self.metadata::<ServiceAccount>(), ours(), fleet_of)
-            .watches(self.metadata::<NetworkPolicy>(), ours(), fleet_of)
-            .graceful_shutdown_on(stop)
-            .run(fleet::reconcile, on_error, context)
-            .for_each(|_| futures::future::ready(()));
-        futures::future::join(passes, once_listed(&listed, &shared.listed.fleets)).await;
-    }
-
-    /// Children are watched by their metadata only: that they changed is enough to know.
-    fn metadata<K>(&self) -> Api<PartialObjectMeta<K>>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Debug,
-    {
-        self.api()
-    }
 }
 
-/// A controller that ends before its first list stays awaited.
-async fn once_listed<K>(store: &Store<K>, awaited: &AtomicUsize)
-where
-    K: Resource<DynamicType = ()> + Clone + 'static,
-{
-    if store.wait_until_ready().await.is_ok() {
-        awaited.fetch_sub(1, Ordering::Relaxed);
+/// Until the flag is `wanted`; a dropped sender means the same as a stop.
+async fn turned(mut flag: watch::Receiver<bool>, wanted: bool) {
+    let _ = flag.wait_for(|now| *now == wanted).await;
+}
+
+/// An election under way.
+struct Contending {
+    leadership: Arc<Leadership>,
+    end: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<Election>,
+}
+
+impl Contending {
+    fn start(mut election: Election, leadership: Arc<Leadership>) -> Self {
+        let (end, ended) = watch::channel(false);
+        let shared = leadership.clone();
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                () = election.run(&shared) => {}
+                () = turned(ended, true) => {}
+            }
+            election
+        });
+        Self { leadership, end, task }
     }
-}
 
-fn ours() -> watcher::Config {
-    watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"))
-}
-
-/// Namespace and labels, of whatever kind.
-trait LabelledObject {
-    fn place(&self) -> Option<String>;
-    fn label(&self, key: &str) -> Option<String>;
-}
-
-impl<K: ResourceExt> LabelledObject for K {
-    fn place(&self) -> Option<String> {
-        self.namespace()
+    /// Nothing is written any more, then the lease is another's.
+    async fn end(self) {
+        self.end.send_replace(true);
+        self.leadership.end();
+        let release = async { Ok::<_, anyhow::Error>(self.task.await?.release().await?) };
+        match tokio::time::timeout(RELEASE_DEADLINE, release).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "lease not released: it ends by itself"),
+            Err(_) => tracing::warn!("lease not released in time: it ends by itself"),
+        }
     }
-
-    fn label(&self, key: &str) -> Option<String> {
-        self.labels().get(key).cloned()
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "a watch hands its objects over")]
-fn network_of<K: ResourceExt>(object: K) -> Option<ObjectRef<Consortium>> {
-    Some(ObjectRef::new(&object.label(NETWORK)?).within(&object.place()?))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "a watch hands its objects over")]
-fn fleet_of<K: ResourceExt>(object: K) -> Option<ObjectRef<Validator>> {
-    Some(ObjectRef::new(&object.label(FLEET)?).within(&object.place()?))
-}
-
-/// Keys and genesis concern every fleet of the network: as peers, and as what they wait for.
-fn fleets_of(store: &Store<Validator>, object: &dyn LabelledObject) -> Vec<ObjectRef<Validator>> {
-    let Some(network) = object.label(NETWORK) else { return Vec::new() };
-    of_network(store, object.place().as_deref(), &network)
-}
-
-fn of_network(store: &Store<Validator>, namespace: Option<&str>, network: &str) -> Vec<ObjectRef<Validator>> {
-    let refers = |fleet: &Arc<Validator>| {
-        fleet.namespace().as_deref() == namespace && fleet.spec.consortium_ref.name == network
-    };
-    store.state().iter().filter(|fleet| refers(fleet)).map(|fleet| ObjectRef::from_obj(&**fleet)).collect()
 }

@@ -1,6 +1,11 @@
 //! Writes that are not whole objects: status, finalizer, annotations of a Secret.
 
-use crate::{calls::call, context::Context, error::Error};
+use crate::{
+    calls::call,
+    context::Context,
+    error::Error,
+    watches::{self, Own},
+};
 use alloy_primitives::B256;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
@@ -9,8 +14,9 @@ use kube::{
     core::NamespaceResourceScope,
 };
 use operator_core::{
-    api::{GROUP, VERSION, Validator},
+    api::Validator,
     names::{FINALIZER, JOURNAL_ID, MANAGER},
+    status,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -18,24 +24,24 @@ use serde_json::json;
 /// Field manager of the status: apart from that of the children.
 const STATUS_MANAGER: &str = "quorate-status";
 
-/// Applies a status.
-pub(crate) async fn status<K, S>(
-    context: &Context,
-    object: &K,
-    kind: &'static str,
-    status: &S,
-) -> Result<(), Error>
+/// Writes a status in place of the one before.
+pub(crate) async fn status<K, S>(context: &Context, object: &K, before: &S, after: &S) -> Result<(), Error>
 where
-    K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+    K: Own + Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
     K::DynamicType: Default,
     S: Serialize,
 {
     let namespace = object.namespace().ok_or(Error::Incomplete("namespace"))?;
     let name = object.name_any();
-    let patch = json!({ "apiVersion": format!("{GROUP}/{VERSION}"), "kind": kind, "status": status });
-    let params = PatchParams::apply(STATUS_MANAGER).force();
-    call("write status", context.api::<K>(&namespace).patch_status(&name, &params, &Patch::Apply(&patch)))
-        .await?;
+    let status = status::replacing(&serde_json::to_value(before)?, &serde_json::to_value(after)?);
+    let patch = json!({ "status": status });
+    let params = PatchParams { field_manager: Some(STATUS_MANAGER.to_owned()), ..PatchParams::default() };
+    let written = call(
+        "write status",
+        context.api::<K>(&namespace).patch_status(&name, &params, &Patch::Merge(&patch)),
+    )
+    .await?;
+    watches::put(context, written);
     context.metrics.wrote("status");
     Ok(())
 }
@@ -57,7 +63,10 @@ pub(crate) async fn finalizer(context: &Context, fleet: &Validator, wanted: bool
     let api = context.api::<Validator>(&namespace);
     let name = fleet.name_any();
     match call("write finalizer", api.patch(&name, &params, &Patch::Merge(&patch))).await {
-        Ok(_) => context.metrics.wrote("finalizer"),
+        Ok(written) => {
+            watches::put(context, written);
+            context.metrics.wrote("finalizer");
+        }
         Err(error) if !wanted && is_gone(&error) => {}
         Err(error) => return Err(error),
     }
@@ -69,7 +78,8 @@ pub(crate) async fn journal(context: &Context, namespace: &str, secret: &str, id
     let patch = json!({ "metadata": { "annotations": { JOURNAL_ID: id } } });
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let api = context.api::<Secret>(namespace);
-    call("record journal", api.patch_metadata(secret, &params, &Patch::Merge(&patch))).await?;
+    let written = call("record journal", api.patch_metadata(secret, &params, &Patch::Merge(&patch))).await?;
+    context.learn_written(&written);
     context.metrics.wrote("secret");
     Ok(())
 }
@@ -79,7 +89,9 @@ pub(crate) async fn adopt(context: &Context, namespace: &str, secret: &Secret) -
     let patch = json!({ "metadata": { "labels": secret.labels(), "annotations": secret.annotations() } });
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let api = context.api::<Secret>(namespace);
-    call("label Secret", api.patch_metadata(&secret.name_any(), &params, &Patch::Merge(&patch))).await?;
+    let written =
+        call("label Secret", api.patch_metadata(&secret.name_any(), &params, &Patch::Merge(&patch))).await?;
+    context.learn_written(&written);
     context.metrics.wrote("secret");
     Ok(())
 }

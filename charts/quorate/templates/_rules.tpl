@@ -9,7 +9,7 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
   verbs: [get, list, watch]
 - apiGroups: [quorate.dev]
   resources: [validators]
-  verbs: [list, watch, patch]
+  verbs: [get, list, watch, patch]
 # What is, for users.
 - apiGroups: [quorate.dev]
   resources: [consortia/status, validators/status]
@@ -58,7 +58,7 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
 # Tells what changed; list says why a pod's volume is not mounted, which stands nowhere else.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [list, create, patch]
+  verbs: [create, list]
 {{- if .Values.networkPolicies.enabled }}
 # Who may connect to the nodes.
 - apiGroups: [networking.k8s.io]

@@ -28,9 +28,10 @@ start_api() {
     disown
 }
 
+# QUORATE_API_SERVICES: range of the Services' addresses, where 254 are too few.
 # start_etcd DIR; start_apiserver DIR: on fresh ports, written to DIR/ports by the caller.
 start_etcd() {
-    start_api "$1" etcd --data-dir "$1/etcd" --unsafe-no-fsync --log-level warn \
+    start_api "$1" etcd --data-dir "$1/etcd" --unsafe-no-fsync --log-level warn --quota-backend-bytes 8589934592 \
         --listen-client-urls "http://127.0.0.1:$ETCD_PORT" --advertise-client-urls "http://127.0.0.1:$ETCD_PORT" \
         --listen-peer-urls "http://127.0.0.1:$ETCD_PEER_PORT" \
         --initial-advertise-peer-urls "http://127.0.0.1:$ETCD_PEER_PORT" \
@@ -49,7 +50,7 @@ rules:
 END
     start_api "$1" kube-apiserver --etcd-servers "http://127.0.0.1:$ETCD_PORT" \
         --bind-address 127.0.0.1 --secure-port "$API_PORT" --endpoint-reconciler-type none \
-        --service-cluster-ip-range 10.0.0.0/24 --authorization-mode RBAC --disable-admission-plugins ServiceAccount \
+        --service-cluster-ip-range "${QUORATE_API_SERVICES:-10.0.0.0/24}" --authorization-mode RBAC --disable-admission-plugins ServiceAccount \
         ${QUORATE_API_ADMISSION:+--enable-admission-plugins "$QUORATE_API_ADMISSION"} \
         --audit-policy-file "$1/audit-policy.yaml" --audit-log-path "$1/audit.log" --audit-log-maxsize 500 --audit-log-maxbackup 1 \
         --client-ca-file "$1/pki/ca.crt" --tls-cert-file "$1/pki/apiserver.crt" --tls-private-key-file "$1/pki/apiserver.key" \

@@ -220,9 +220,13 @@ impl Timeline {
 
     fn on_said(&mut self, at: u64, said: &Said) {
         self.addresses.insert(said.address, said.seat.clone());
-        if let Some(seat) = self.seats.get_mut(&said.seat) {
-            if seat.uid == said.uid {
-                seat.started_ms = said.started_ms;
+        let seat = self.seats.get_mut(&said.seat).filter(|seat| seat.uid == said.uid);
+        if let Some(seat) = seat.filter(|seat| seat.started_ms != said.started_ms) {
+            let moved = seat.down.is_some();
+            seat.started_ms = said.started_ms;
+            if moved {
+                let ago = at.saturating_sub(said.started_ms);
+                self.tell(at, format!("{} answers, {ago} ms after its start", said.seat));
             }
         }
         for (address, heard_ms) in &said.heard {

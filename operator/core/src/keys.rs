@@ -5,7 +5,7 @@ use crate::names::{
     SECRET_NODE_ID,
 };
 use alloy_primitives::{Address, B256, B512, hex, keccak256};
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use k256::ecdsa::SigningKey;
 
 /// A key and what follows from it.
@@ -41,6 +41,33 @@ impl Key {
     pub fn to_hex(&self) -> String {
         hex::encode(self.signing.to_bytes())
     }
+}
+
+/// What is known of a stored key without the key itself, which stays in its Secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    /// Its address.
+    pub address: Address,
+    /// Its uncompressed public key without the `04` prefix; an identity whose Secret needs no reading tells its address only.
+    pub public: Option<B512>,
+}
+
+impl From<&Key> for PublicKey {
+    fn from(key: &Key) -> Self {
+        Self { address: key.address, public: Some(key.public) }
+    }
+}
+
+/// What the annotations of a Secret of ours say of its key; `None` when they do not say it.
+#[must_use]
+pub fn announced(metadata: &ObjectMeta) -> Option<PublicKey> {
+    let annotation = |key: &str| metadata.annotations.as_ref()?.get(key);
+    if let Some(public) = annotation(NODE_ID).and_then(|text| text.parse::<B512>().ok()) {
+        let address = Address::from_slice(&keccak256(public)[12..]);
+        return Some(PublicKey { address, public: Some(public) });
+    }
+    let address = annotation(ADDRESS)?.parse().ok()?;
+    Some(PublicKey { address, public: None })
 }
 
 /// Why a Secret is refused. It is never changed: a person must repair or remove it.
@@ -102,22 +129,22 @@ pub fn read(secret: &Secret) -> Result<Key, SecretError> {
 }
 
 /// The journal recorded beside an identity.
-pub fn journal(secret: &Secret) -> Result<Option<B256>, SecretError> {
-    let Some(got) = secret.metadata.annotations.as_ref().and_then(|all| all.get(JOURNAL_ID)) else {
+pub fn journal(metadata: &ObjectMeta) -> Result<Option<B256>, SecretError> {
+    let Some(got) = metadata.annotations.as_ref().and_then(|all| all.get(JOURNAL_ID)) else {
         return Ok(None);
     };
-    let name = || secret.metadata.name.clone().unwrap_or_default();
+    let name = || metadata.name.clone().unwrap_or_default();
     got.parse().map(Some).map_err(|_| SecretError::Journal { secret: name(), got: got.clone() })
 }
 
 /// Whether a node's Secret carries what it is found by.
 #[must_use]
-pub fn is_labelled(secret: &Secret) -> bool {
+pub fn is_labelled(metadata: &ObjectMeta) -> bool {
     let has = |map: &Option<std::collections::BTreeMap<String, String>>, key: &str| {
         map.as_ref().is_some_and(|map| map.contains_key(key))
     };
-    let annotated = has(&secret.metadata.annotations, ADDRESS) || has(&secret.metadata.annotations, NODE_ID);
-    annotated && [MANAGED_BY, NETWORK, FLEET, NODE].iter().all(|label| has(&secret.metadata.labels, label))
+    let annotated = has(&metadata.annotations, ADDRESS) || has(&metadata.annotations, NODE_ID);
+    annotated && [MANAGED_BY, NETWORK, FLEET, NODE].iter().all(|label| has(&metadata.labels, label))
 }
 
 fn entry(secret: &Secret, key: &str) -> Option<String> {

@@ -8,16 +8,19 @@
 
 pub mod api;
 pub mod build;
+pub mod cache;
 pub mod crds;
 pub mod drift;
 pub mod genesis;
 pub mod keys;
+pub mod lease;
 pub mod liveness;
 pub mod names;
 pub mod node_pool;
 pub mod observed;
 pub mod plan;
 pub mod policy;
+pub mod queue;
 pub mod status;
 #[cfg(test)]
 mod test_support;

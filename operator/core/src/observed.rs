@@ -10,17 +10,17 @@ pub use volume::{Growth, VolumeObserved};
 use crate::{
     build::FIRST_TEMPLATE,
     genesis::StoredGenesis,
-    keys::{Key, SecretError},
+    keys::{self, PublicKey, SecretError},
     names::{FleetName, NodeName, SPEC, TEMPLATE},
     policy::Turn,
 };
 use alloy_primitives::{Address, B256, B512};
 use chain::status::NodeStatus;
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::{api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::collections::BTreeMap;
 
 /// A key Secret as found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SecretState {
     /// There is none.
     #[default]
@@ -32,10 +32,10 @@ pub enum SecretState {
 }
 
 /// A key and the journal recorded beside it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredKey {
-    /// The key.
-    pub key: Key,
+    /// The key's public part.
+    pub key: PublicKey,
     /// Id of the vote journal, for identities that have had one.
     pub journal: Option<B256>,
     /// It has labels and annotations by which it is found; one that a person restored may lack them.
@@ -47,14 +47,15 @@ impl SecretState {
     #[must_use]
     pub fn read(secret: Option<&k8s_openapi::api::core::v1::Secret>) -> Self {
         let Some(secret) = secret else { return Self::Absent };
-        let stored = crate::keys::read(secret).and_then(|key| {
-            Ok(StoredKey {
-                key,
-                journal: crate::keys::journal(secret)?,
-                labelled: crate::keys::is_labelled(secret),
-            })
-        });
-        stored.map_or_else(Self::Malformed, Self::Present)
+        let read = keys::read(secret).and_then(|key| StoredKey::new(PublicKey::from(&key), &secret.metadata));
+        read.map_or_else(Self::Malformed, Self::Present)
+    }
+
+    /// Takes the word of a Secret's metadata; `None` when it does not say what the key is.
+    #[must_use]
+    pub fn announced(metadata: &ObjectMeta) -> Option<Self> {
+        let stored = StoredKey::new(keys::announced(metadata)?, metadata);
+        Some(stored.map_or_else(Self::Malformed, Self::Present))
     }
 
     /// The key, if there is a good one.
@@ -64,6 +65,12 @@ impl SecretState {
             Self::Present(stored) => Some(stored),
             Self::Absent | Self::Malformed(_) => None,
         }
+    }
+}
+
+impl StoredKey {
+    fn new(key: PublicKey, metadata: &ObjectMeta) -> Result<Self, SecretError> {
+        Ok(Self { key, journal: keys::journal(metadata)?, labelled: keys::is_labelled(metadata) })
     }
 }
 

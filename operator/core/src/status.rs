@@ -9,12 +9,21 @@ pub use fleet::{Context as FleetContext, fleet};
 use crate::{
     api::{
         Condition, ConsortiumStatus,
-        conditions::{ConditionStatus, READY, RECONCILING, STALLED, reasons},
+        conditions::{
+            ConditionStatus, DEGRADED, DRAINABLE, JOINED, NODE_POOL_READY, QUORUM_HEALTHY, READY,
+            RECONCILING, STALLED, reasons,
+        },
     },
     plan::Wait,
 };
 use k8s_openapi::jiff::Timestamp;
+use serde_json::Value;
 
+/// Conditions that the operator writes; others are others'.
+const OURS: [&str; 8] =
+    [READY, RECONCILING, STALLED, JOINED, QUORUM_HEALTHY, DRAINABLE, DEGRADED, NODE_POOL_READY];
+/// As many as the schema allows.
+const MOST_CONDITIONS: usize = 16;
 /// Longest message of a condition.
 const MESSAGE: usize = 1000;
 /// Waits named in one message.
@@ -77,6 +86,27 @@ impl<'a> Conditions<'a> {
             }
         }
     }
+}
+
+/// What turns a status into another as a merge patch: a field that is no longer said goes, a list is replaced as a whole, so
+/// that what somebody else wrote into it does not stay.
+#[must_use]
+pub fn replacing(before: &Value, after: &Value) -> Value {
+    let mut patch = after.clone();
+    if let (Some(patch), Some(before)) = (patch.as_object_mut(), before.as_object()) {
+        for key in before.keys() {
+            patch.entry(key.clone()).or_insert(Value::Null);
+        }
+    }
+    patch
+}
+
+/// The conditions made, then those that others keep beside them.
+fn with_others(before: &[Condition], mut made: Vec<Condition>) -> Vec<Condition> {
+    let others = before.iter().filter(|old| !OURS.contains(&old.kind.as_str()));
+    let room = MOST_CONDITIONS.saturating_sub(made.len());
+    made.extend(others.take(room).cloned());
+    made
 }
 
 /// The conditions of an object that a person must correct; the others stay as they are.

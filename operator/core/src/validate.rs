@@ -1,9 +1,11 @@
 //! Specs into values that need no further checks: parse, don't validate. What admission can refuse it has refused
 //! already; what is left ends here with the field and the fix.
 
+mod child;
 mod consortium;
 mod fleet;
 
+pub use child::refused as refused_child;
 pub use consortium::{Chain, ValidConsortium, consortium};
 pub use fleet::{RpcService, ValidFleet, fleet};
 

@@ -29,7 +29,7 @@ fn key(seed: u8) -> Key {
 }
 
 fn stored(seed: u8, journal: Option<B256>) -> SecretState {
-    SecretState::Present(StoredKey { key: key(seed), journal, labelled: true })
+    SecretState::Present(StoredKey { key: (&key(seed)).into(), journal, labelled: true })
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &str) -> T {

@@ -1,14 +1,14 @@
 //! Everything about one consortium.
 
-use super::network::{NodePod, genesis, pods, public_keys};
-use crate::{calls::call, chain_access::Chain, context::Context, error::Error};
+use super::network::{NodePod, genesis, key, pods, public_keys, secret};
+use crate::{chain_access::Chain, context::Context, error::Error};
 use chain::status::NodeStatus;
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::{ResourceExt, api::ListParams};
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
 use operator_core::{
     api::Validator,
-    names::{FleetName, NodeName, ROLE, VALIDATOR_ROLE},
-    observed::{ConsortiumObserved, FleetSummary, SecretState},
+    names::{FleetName, NodeName},
+    observed::{ConsortiumObserved, FleetSummary},
     validate::{self, ValidConsortium},
 };
 use std::collections::BTreeMap;
@@ -23,24 +23,27 @@ pub(crate) struct Observation {
 
 /// Reads it.
 pub(crate) async fn consortium(context: &Context, valid: &ValidConsortium) -> Result<Observation, Error> {
-    let namespace = &valid.namespace;
-    let secrets = context.api::<Secret>(namespace);
-    let admin = call("read Secret", secrets.get_opt(&valid.admin_secret)).await?;
-    let operator = call("read Secret", secrets.get_opt(&valid.operator_secret)).await?;
-    let genesis = genesis(context, namespace, &valid.name).await?;
-    let keys = public_keys(context, namespace, &valid.name).await?;
-    let fleets = fleets(context, valid, &keys.identities).await?;
-    let pods = pods(context, namespace, &valid.name).await?;
+    let (namespace, network) = (&valid.namespace, key(&valid.namespace, &valid.name));
+    let admin = secret(context, namespace, &valid.admin_secret).await?;
+    let operator = secret(context, namespace, &valid.operator_secret).await?;
+    let genesis = genesis(context, &network).await?;
+    let (keys, pods, fleets) = {
+        let cache = context.cache();
+        let keys = public_keys(&cache, &network);
+        let summaries = cache.fleets_of(&network).filter_map(|object| summary(object, &keys.identities));
+        let fleets: Vec<_> = summaries.collect();
+        (keys, pods(&cache, &network, Timestamp::now()), fleets)
+    };
     let wanted = |name: &NodeName| {
         fleets.iter().any(|fleet| fleet.name.0 == name.fleet && name.index < fleet.replicas)
     };
     let mut observed = ConsortiumObserved {
-        admin: SecretState::read(admin.as_ref()),
-        operator: SecretState::read(operator.as_ref()),
-        genesis: genesis.map(|read| read.map_err(|error| error.to_string())),
+        admin,
+        operator,
+        genesis: genesis.map(|genesis| genesis.map(|stored| (*stored).clone())),
         peers: keys.nodes.into_iter().filter(|peer| wanted(&peer.name)).collect(),
-        running: pods.iter().filter(|pod| votes(&pod.pod)).count(),
-        nodes: pods.iter().filter_map(|pod| pod.status.clone()).collect(),
+        running: running(&pods, &fleets),
+        nodes: pods.iter().filter_map(|pod| pod.status.as_deref().cloned()).collect(),
         fleets,
         governance: None,
         in_flight: false,
@@ -73,27 +76,18 @@ async fn read_chain(context: &Context, ip: &str, observed: &mut ConsortiumObserv
     }
 }
 
-fn votes(pod: &Pod) -> bool {
-    pod.labels().get(ROLE).is_some_and(|role| role == VALIDATOR_ROLE)
+/// A pod whose fleet is refused or gone counts: it may hold a seat.
+fn running(pods: &[NodePod], fleets: &[FleetSummary]) -> usize {
+    let observes = |pod: &&NodePod| fleets.iter().any(|fleet| fleet.name.0 == pod.name.fleet && !fleet.seats);
+    pods.iter().filter(|pod| !observes(pod)).count()
 }
 
 fn entry(pods: &[NodePod], ours: impl Fn(&NodeStatus) -> bool) -> Option<String> {
     let ready = pods
         .iter()
-        .filter_map(|pod| Some((pod, pod.status.as_ref().filter(|status| status.ready && ours(status))?)));
+        .filter_map(|pod| Some((pod, pod.status.as_deref().filter(|status| status.ready && ours(status))?)));
     let best = ready.max_by_key(|(_, status)| status.head.number)?;
-    best.0.pod.status.as_ref()?.pod_ip.clone()
-}
-
-async fn fleets(
-    context: &Context,
-    valid: &ValidConsortium,
-    identities: &BTreeMap<NodeName, alloy_primitives::Address>,
-) -> Result<Vec<FleetSummary>, Error> {
-    let referring =
-        ListParams::default().fields(&format!("spec.consortiumRef.name={}", valid.name.0)).limit(500);
-    let listed = call("list Validators", context.api::<Validator>(&valid.namespace).list(&referring)).await?;
-    Ok(listed.items.iter().filter_map(|object| summary(object, identities)).collect())
+    best.0.pod.ip.clone()
 }
 
 /// A fleet whose spec is refused says so itself; here it does not exist.

@@ -1,91 +1,112 @@
 //! What both kinds read: the network's pods with what they say, and the public parts of its keys.
 
 use crate::{calls::call, context::Context, error::Error};
-use alloy_primitives::{Address, B512};
+use alloy_primitives::Address;
 use chain::status::NodeStatus;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
-use kube::{ResourceExt, api::ListParams};
-use operator_core::{
-    genesis::{self, GenesisRefused, StoredGenesis},
-    names::{ADDRESS, ConsortiumName, FLEET, NETWORK, NODE, NODE_ID, NodeName},
-    observed::PeerNode,
+use k8s_openapi::{
+    api::core::v1::{ConfigMap, Pod, Secret},
+    jiff::Timestamp,
 };
-use std::collections::BTreeMap;
+use kube::ResourceExt;
+use operator_core::{
+    cache::{Cache, Genesis, Kind, NetworkKey},
+    genesis,
+    names::{ConsortiumName, MANAGED_BY, MANAGER, NodeName},
+    observed::{PeerNode, PodObserved, SecretState},
+};
+use std::{collections::BTreeMap, sync::Arc};
 
-/// A page of a list; a network has at most 512 seats.
-const PAGE: u32 = 500;
-
-/// Objects of one network.
-pub(super) fn of_network(network: &ConsortiumName) -> ListParams {
-    ListParams::default().labels(&format!("{NETWORK}={}", network.0)).limit(PAGE)
-}
-
-/// Objects of one fleet.
-pub(super) fn of_fleet(fleet: &str) -> ListParams {
-    ListParams::default().labels(&format!("{FLEET}={fleet}")).limit(PAGE)
+/// A network in a namespace.
+pub(crate) fn key(namespace: &str, network: &ConsortiumName) -> NetworkKey {
+    NetworkKey { namespace: namespace.into(), name: network.0.as_str().into() }
 }
 
 /// A pod of the network and what its node says.
 pub(super) struct NodePod {
-    pub(super) pod: Pod,
-    pub(super) status: Option<NodeStatus>,
+    pub(super) name: NodeName,
+    pub(super) pod: PodObserved,
+    pub(super) status: Option<Arc<NodeStatus>>,
+    /// When it was made, while it waits for its volumes.
+    pub(super) awaits_volumes_since: Option<Timestamp>,
 }
 
-/// All pods of the network in this namespace, each asked for its status.
-pub(super) async fn pods(
-    context: &Context,
-    namespace: &str,
-    network: &ConsortiumName,
-) -> Result<Vec<NodePod>, Error> {
-    let listed = call("list pods", context.api::<Pod>(namespace).list(&of_network(network))).await?;
-    let ips = listed.items.iter().map(|pod| pod.status.as_ref()?.pod_ip.clone().filter(|ip| !ip.is_empty()));
-    let statuses = context.nodes.statuses(ips.collect()).await;
-    Ok(listed.items.into_iter().zip(statuses).map(|(pod, status)| NodePod { pod, status }).collect())
+/// All pods of the network, each with what its node said last under its present address.
+pub(super) fn pods(cache: &Cache, network: &NetworkKey, now: Timestamp) -> Vec<NodePod> {
+    let heard = cache.heard(network);
+    let pod = |child: &operator_core::cache::Child| {
+        let (name, kept) = (child.node_name()?, child.pod()?);
+        let whole = kept.whole.as_deref();
+        let pod = whole.map_or_else(|| kept.observed.clone(), |whole| PodObserved::read(whole, now));
+        let waiting = whole.filter(|whole| PodObserved::awaits_volumes(whole));
+        let made = |pod: &Pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        let answer = heard.and_then(|heard| heard.get(&name));
+        let status = answer.filter(|answer| pod.ip.as_ref() == Some(&answer.ip));
+        Some(NodePod {
+            status: status.and_then(|answer| answer.status.clone()),
+            name,
+            pod,
+            awaits_volumes_since: waiting.and_then(made),
+        })
+    };
+    cache.children_of(Kind::Pod, network).filter_map(|(_, child)| pod(child)).collect()
 }
 
-/// The node that an object belongs to, by its labels.
-pub(super) fn node_of(object: &impl ResourceExt) -> Option<NodeName> {
-    let labels = object.labels();
-    NodeName::parse(labels.get(FLEET)?, labels.get(NODE)?)
-}
-
-/// Public parts of the network's keys, read from annotations: private keys of other fleets never leave the API server.
+/// Public parts of the network's keys: private keys never leave the API server for this.
 #[derive(Default)]
 pub(super) struct PublicKeys {
     pub(super) identities: BTreeMap<NodeName, Address>,
     pub(super) nodes: Vec<PeerNode>,
 }
 
-/// Reads them.
-pub(super) async fn public_keys(
-    context: &Context,
-    namespace: &str,
-    network: &ConsortiumName,
-) -> Result<PublicKeys, Error> {
-    let api = context.api::<Secret>(namespace);
-    let listed = call("list Secrets", api.list_metadata(&of_network(network))).await?;
+/// Gathers them.
+pub(super) fn public_keys(cache: &Cache, network: &NetworkKey) -> PublicKeys {
     let mut keys = PublicKeys::default();
-    for secret in &listed.items {
-        let Some(name) = node_of(secret) else { continue };
-        let annotation = |key: &str| secret.annotations().get(key);
-        if let Some(address) = annotation(ADDRESS).and_then(|text| text.parse().ok()) {
-            keys.identities.insert(name.clone(), address);
-        }
-        if let Some(node_id) = annotation(NODE_ID).and_then(|text| text.parse::<B512>().ok()) {
+    for (secret, child) in cache.children_of(Kind::Secret, network) {
+        let Some(name) = child.node_name() else { continue };
+        let Some(key) = child.secret().and_then(SecretState::key).map(|stored| stored.key) else { continue };
+        if secret == name.identity() {
+            keys.identities.insert(name, key.address);
+        } else if let Some(node_id) = key.public {
             keys.nodes.push(PeerNode { name, node_id });
         }
     }
     keys.nodes.sort_by(|left, right| left.name.cmp(&right.name));
-    Ok(keys)
+    keys
 }
 
-/// The stored genesis, if there is one.
-pub(super) async fn genesis(
-    context: &Context,
-    namespace: &str,
-    network: &ConsortiumName,
-) -> Result<Option<Result<StoredGenesis, GenesisRefused>>, Error> {
-    let api = context.api::<ConfigMap>(namespace);
-    let stored = call("read genesis", api.get_opt(&network.genesis())).await?;
-    Ok(stored.as_ref().map(genesis::read))
+/// A key Secret: as known, while nobody but us has written to it; read otherwise.
+pub(super) async fn secret(context: &Context, namespace: &str, name: &str) -> Result<SecretState, Error> {
+    let known = |cache: &Cache| {
+        let child = cache.child(Kind::Secret, namespace, name).filter(|child| child.is_verified())?;
+        child.secret().cloned()
+    };
+    if let Some(state) = known(&context.cache()) {
+        return Ok(state);
+    }
+    let found = call("read Secret", context.api::<Secret>(namespace).get_opt(name)).await?;
+    // What the watch does not select is not kept: nobody would tell of its changes.
+    let selected = |secret: &&Secret| secret.labels().get(MANAGED_BY).is_some_and(|by| by == MANAGER);
+    if let Some(secret) = found.as_ref().filter(selected) {
+        context.learn_written(secret);
+    }
+    Ok(SecretState::read(found.as_ref()))
+}
+
+/// The stored genesis, if there is one; read again only when its ConfigMap has changed.
+pub(super) async fn genesis(context: &Context, network: &NetworkKey) -> Result<Option<Genesis>, Error> {
+    let name = ConsortiumName(network.name.to_string()).genesis();
+    let known = |cache: &Cache| {
+        let version = cache.child(Kind::ConfigMap, &network.namespace, &name)?.version;
+        cache.genesis(network, version).cloned()
+    };
+    if let Some(genesis) = known(&context.cache()) {
+        return Ok(Some(genesis));
+    }
+    let found = call("read genesis", context.api::<ConfigMap>(&network.namespace).get_opt(&name)).await?;
+    let Some(stored) = found else { return Ok(None) };
+    let genesis: Genesis = genesis::read(&stored).map(Arc::new).map_err(|error| error.to_string());
+    if let Some(version) = stored.resource_version().and_then(|version| version.parse().ok()) {
+        context.cache().remember_genesis(network, version, genesis.clone());
+    }
+    Ok(Some(genesis))
 }

@@ -1,6 +1,11 @@
 //! Restarts a pod: by an eviction, which the disruption budget may refuse; by a deletion where that must not count.
 
-use crate::{calls::call, context::Context, error::Error, events};
+use crate::{
+    calls::call,
+    context::Context,
+    error::Error,
+    events::{self, EventType},
+};
 use k8s_openapi::{
     api::{core::v1::Pod, policy::v1::Eviction},
     apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Preconditions as SamePod},
@@ -8,7 +13,6 @@ use k8s_openapi::{
 use kube::{
     Api, Resource,
     api::{DeleteParams, PostParams, Preconditions},
-    runtime::events::EventType,
 };
 use operator_core::{
     api::{Validator, conditions::reasons},
@@ -39,7 +43,7 @@ pub(super) async fn restart(
     match outcome {
         Ok(()) => {
             tracing::info!(namespace, node = %restart.node, forced = restart.forced, "restarting");
-            context.metrics.wrote("restart");
+            context.metrics.decided("restart");
             Ok(None)
         }
         Err(error) if error.status_code() == Some(429) => {
@@ -52,7 +56,7 @@ pub(super) async fn restart(
     }
 }
 
-/// Not `Api::evict`: kube 5.0 writes `delete_options`, which the API server does not know, so the precondition would be lost.
+/// Not `Api::evict`: kube writes `delete_options`, which the API server does not know, so the precondition would be lost.
 async fn evict(api: &Api<Pod>, name: &str, uid: Option<String>) -> Result<(), Error> {
     let eviction = Eviction {
         metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
@@ -61,7 +65,7 @@ async fn evict(api: &Api<Pod>, name: &str, uid: Option<String>) -> Result<(), Er
             ..DeleteOptions::default()
         }),
     };
-    let body = serde_json::to_vec(&eviction)?;
-    let created = api.create_subresource::<serde_json::Value>("eviction", name, &PostParams::default(), body);
+    let params = PostParams::default();
+    let created = api.create_subresource::<_, serde_json::Value>("eviction", name, &params, &eviction);
     call("evict pod", created).await.map(drop)
 }

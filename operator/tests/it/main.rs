@@ -5,6 +5,8 @@ mod bad_manifests;
 mod crash;
 mod deletion;
 mod disks;
+mod gitops;
+mod leader;
 mod node_pool;
 mod objects;
 mod readiness;

@@ -196,12 +196,11 @@ async fn a_pool_object_of_somebody_else_is_never_written() {
     let theirs = serde_json::from_value(theirs).expect("a pool");
     let made = Pool::of(&world).api().create(&PostParams::default(), &theirs).await.expect("made");
     world.start();
-    let pool = Pool::of(&world);
     world.example("consortium.yaml").await;
     world.apply(&fleet(|_| {})).await.expect("accepted");
     stalled(&world, "NodePoolForeign").await;
     world.two_more_passes().await;
-    let left = pool.get().await.expect("the pool");
+    let left = Pool::of(&world).get().await.expect("the pool");
     assert_eq!(left.resource_version(), made.resource_version());
 }
 
@@ -220,6 +219,19 @@ async fn what_azure_or_the_schema_refuses_is_told_to_the_user() {
     edit(&world, json!({ "nodePool": { "aso": { "osSKU": "Plan9" } } })).await;
     let refused = stalled(&world, "NodePoolRefused").await;
     assert!(refused.message.contains("osSKU"), "{}", refused.message);
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn every_profile_is_accepted_and_asks_for_its_machines() {
+    for (profile, nodes, machines) in [("small", 2, 2), ("medium", 7, 9), ("large", 15, 15)] {
+        let mut world = world(profile).await;
+        install(&world, &[OLD, NEWEST]).await;
+        world.start();
+        world.example(&format!("profiles/{profile}.yaml")).await;
+        Pool::of(&world).until("count", machines).await;
+        sets(&world, nodes).await;
+    }
 }
 
 /// A Role in the namespace for a user of that name.

@@ -71,5 +71,11 @@ async fn mutate(options: &Options) -> Result<bool, String> {
     let text = report::json(&outcome.tried, &figures).to_string();
     std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     println!("leaves={} mutations={} violations={}", outcome.leaves, outcome.mutations, violations.len());
-    Ok(violations.is_empty())
+    match options.plant {
+        None => Ok(violations.is_empty()),
+        Some(plant) => {
+            println!("planted {plant:?}: {}", if violations.is_empty() { "not found" } else { "found" });
+            Ok(!violations.is_empty())
+        }
+    }
 }

@@ -145,10 +145,7 @@ impl FakeNetwork {
                 "currentHealthy": healthy, "desiredHealthy": least, "expectedPods": healthy,
             } });
             let (name, params) = (budget.name_any(), PatchParams::default());
-            budgets
-                .patch_status(&name, &params, &Patch::Merge(&status))
-                .await
-                .expect("the budget's status");
+            budgets.patch_status(&name, &params, &Patch::Merge(&status)).await.expect("the budget's status");
         }
     }
 
@@ -246,24 +243,31 @@ fn execute(state: &mut State, raw: &str) -> Value {
 }
 
 fn snapshot(state: &State) -> Snapshot {
-    let seats: Vec<_> = state
-        .seats
-        .iter()
-        .map(|identity| Seat { identity: *identity, member: 1, seatedAt: 0, operator: state.operator })
-        .collect();
+    governance(state.height, state.admin, state.operator, &state.seats)
+}
+
+/// What the governance contract of a network with one member says.
+#[must_use]
+pub fn governance(height: u64, admin: Address, operator: Address, seats: &[Address]) -> Snapshot {
+    let seat = |identity: &Address| Seat { identity: *identity, member: 1, seatedAt: 0, operator };
     let member = MemberView {
         id: 1,
         label: Label::new("bank-a").expect("a label").to_word(),
-        admin: state.admin,
+        admin,
         offeredAdmin: Address::ZERO,
         place: 0,
         capacity: 16,
         seats: u16::try_from(seats.len()).expect("few"),
         joinedAt: 0,
         nextSeatBlock: 0,
-        operators: vec![state.operator],
+        operators: vec![operator],
     };
-    Snapshot { blockNumber: state.height, members: vec![member], seats, ..empty_snapshot() }
+    Snapshot {
+        blockNumber: height,
+        members: vec![member],
+        seats: seats.iter().map(seat).collect(),
+        ..empty_snapshot()
+    }
 }
 
 fn empty_snapshot() -> Snapshot {

@@ -15,6 +15,7 @@ pub mod fake_network;
 pub mod mutate;
 pub mod proxy;
 pub mod rights;
+pub mod scale;
 pub mod world;
 
 #[cfg(feature = "real")]

@@ -113,6 +113,7 @@ fn a_drain_tells_what_happened_in_order() {
         (100, "node-1 leaves host-1"),
         (300, "node-1 goes to host-2"),
         (400, "node-1 is ready"),
+        (500, "node-1 answers, 150 ms after its start"),
         (600, "node-1 votes"),
         (700, "the node is empty"),
     ];

@@ -15,7 +15,11 @@ pub const QUANTITY: &str = "^[0-9]{1,15}(\\.[0-9]{1,9})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti
 /// A DNS label that may start a Service name (RFC 1035).
 pub const LABEL: &str = "^[a-z]([-a-z0-9]*[a-z0-9])?$";
 /// An object name (RFC 1123 subdomain).
-pub const OBJECT_NAME: &str = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
+pub const OBJECT_NAME: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+/// Value of a label.
+pub const LABEL_VALUE: &str = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";
+/// Key of a taint, a label's name with or without the prefix of its owner.
+pub const TAINT_KEY: &str = "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
 /// A member's alias: what fits the contract's 32 bytes.
 pub const ALIAS: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// An IPv4 or IPv6 range.

@@ -2,14 +2,14 @@
 
 use super::kept;
 use crate::{
-    keys::Key,
+    keys::{Key, PublicKey},
     names::{
         ADDRESS, ConsortiumName, FLEET, NETWORK, NODE, NODE_ID, NodeName, SECRET_ADDRESS, SECRET_KEY,
         SECRET_NODE_ID, labels,
     },
 };
 use alloy_primitives::hex;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::collections::BTreeMap;
 
 /// The Secret of an identity.
@@ -32,6 +32,28 @@ pub fn account_secret(namespace: &str, network: &ConsortiumName, name: String, k
     secret(namespace, name, network.labels(), key, (ADDRESS, SECRET_ADDRESS, key.address.to_string()))
 }
 
+/// Metadata alone of the Secret of an identity or a p2p key, for one that lacks it.
+#[must_use]
+pub fn adopted_secret(
+    namespace: &str,
+    network: &ConsortiumName,
+    node: &NodeName,
+    key: &PublicKey,
+    identity: bool,
+) -> Option<Secret> {
+    let (name, annotation) = match (identity, key.public) {
+        (true, _) => (node.identity(), (ADDRESS, key.address.to_string())),
+        (false, Some(public)) => (node.p2p(), (NODE_ID, hex::encode(public))),
+        (false, None) => return None,
+    };
+    let metadata = annotated(kept(namespace, name, node_labels(network, node)), annotation);
+    Some(Secret { metadata, ..Secret::default() })
+}
+
+fn annotated(metadata: ObjectMeta, (annotation, public): (&str, String)) -> ObjectMeta {
+    ObjectMeta { annotations: Some(BTreeMap::from([(annotation.to_owned(), public)])), ..metadata }
+}
+
 fn node_labels(network: &ConsortiumName, node: &NodeName) -> BTreeMap<String, String> {
     let name = node.to_string();
     labels([(NETWORK, network.0.as_str()), (FLEET, node.fleet.as_str()), (NODE, name.as_str())])
@@ -44,10 +66,8 @@ fn secret(
     key: &Key,
     (annotation, entry, public): (&str, &str, String),
 ) -> Secret {
-    let mut metadata = kept(namespace, name, labels);
-    metadata.annotations = Some(BTreeMap::from([(annotation.to_owned(), public.clone())]));
     Secret {
-        metadata,
+        metadata: annotated(kept(namespace, name, labels), (annotation, public.clone())),
         type_: Some("Opaque".to_owned()),
         string_data: Some(BTreeMap::from([
             (SECRET_KEY.to_owned(), key.to_hex()),

@@ -32,14 +32,14 @@ pub(super) fn nodes(fleet: &ValidFleet) -> Service {
 
 pub(super) fn rpc(fleet: &ValidFleet) -> Option<Service> {
     let rpc = fleet.rpc.as_ref()?;
-    let mut annotations = BTreeMap::new();
+    // The operator's own stand over the spec's: no annotation makes an internal service public.
+    let mut annotations = rpc.annotations.clone();
     if rpc.load_balancer && !rpc.public {
         annotations.insert(INTERNAL.to_owned(), "true".to_owned());
         if !rpc.source_ranges.is_empty() {
             annotations.insert(DENY_OTHERS.to_owned(), "true".to_owned());
         }
     }
-    annotations.extend(rpc.annotations.clone());
     let mut metadata = owned(fleet, fleet.name.rpc_service(), fleet_labels(fleet));
     metadata.annotations = (!annotations.is_empty()).then_some(annotations);
     let kind = if rpc.load_balancer { "LoadBalancer" } else { "ClusterIP" };

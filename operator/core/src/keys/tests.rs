@@ -42,9 +42,9 @@ fn a_secret_of_another_shape_is_refused_by_name_and_never_used() {
 #[test]
 fn a_malformed_journal_id_is_refused_rather_than_forgotten() {
     let mut secret = secret(&[(SECRET_KEY, &hex_key())]);
-    assert_eq!(journal(&secret), Ok(None));
+    assert_eq!(journal(&secret.metadata), Ok(None));
     secret.metadata.annotations = Some(BTreeMap::from([(JOURNAL_ID.to_owned(), "1".to_owned())]));
-    assert!(matches!(journal(&secret), Err(SecretError::Journal { .. })));
+    assert!(matches!(journal(&secret.metadata), Err(SecretError::Journal { .. })));
 }
 
 #[test]

@@ -260,7 +260,10 @@ fn verdict(
     let stalled = reason == reasons::NODE_POOL_FAILED;
     let message = match said {
         Some(said) => format!("{KIND} {}: {said}", pool.name),
-        None => format!("{}{}", needs(demand), shown(sizing, demand.nodes())),
+        None => match around.found.and_then(|found| held(found, "count")) {
+            Some(manager) => format!("{}; {manager} holds spec.count", needs(demand)),
+            None => format!("{}{}", needs(demand), shown(sizing, demand.nodes())),
+        },
     };
     let waits = stalled || (said.is_some() && !around.running);
     PoolState { status, reason, message, stalled, waits }

@@ -18,7 +18,7 @@ use k256::ecdsa::SigningKey;
 
 fn stored(seed: u8) -> StoredKey {
     let key = Key::new(SigningKey::from_slice(&[seed; 32]).expect("a key"));
-    StoredKey { key, journal: Some(B256::repeat_byte(seed)), labelled: true }
+    StoredKey { key: (&key).into(), journal: Some(B256::repeat_byte(seed)), labelled: true }
 }
 
 fn valid_consortium() -> ValidConsortium {

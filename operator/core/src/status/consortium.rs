@@ -1,6 +1,6 @@
 //! The status of a `Consortium`.
 
-use super::{Conditions, rfc3339};
+use super::{Conditions, rfc3339, with_others};
 use crate::{
     api::{
         ConsortiumStatus,
@@ -49,7 +49,7 @@ pub fn consortium(
     let seats = hearing.as_ref().map(seats);
     ConsortiumStatus {
         observed_generation: context.generation,
-        conditions: conditions.made,
+        conditions: with_others(&context.before.conditions, conditions.made),
         member: accounts(&observed.admin, &observed.operator),
         chain_id: stored.and_then(|genesis| i64::try_from(genesis.chain_id).ok()),
         genesis_hash: stored.map(|genesis| genesis.hash.to_string()),

@@ -1,6 +1,6 @@
 //! The status of a `Validator`.
 
-use super::{Conditions, NAMED};
+use super::{Conditions, NAMED, with_others};
 use crate::{
     api::{
         ValidatorStatus,
@@ -54,7 +54,7 @@ pub fn fleet(
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     ValidatorStatus {
         observed_generation: context.generation,
-        conditions: conditions.made,
+        conditions: with_others(&context.before.conditions, conditions.made),
         replicas: count(running),
         ready_replicas: count(ready),
         selector: Some(format!("{FLEET}={}", valid.name.0)),

@@ -7,6 +7,7 @@ use crate::{
     plan::Wait,
 };
 use k8s_openapi::jiff::Timestamp;
+use serde_json::json;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("a time")
@@ -53,6 +54,24 @@ fn equal_conditions_at_other_times_are_equal() {
         conditions.made
     };
     assert!(conditions_equal(&made(1), &made(2)));
+}
+
+#[test]
+fn what_is_no_longer_said_goes_and_conditions_of_others_stay_behind_ours() {
+    let patch = super::replacing(&json!({ "a": 1, "gone": 2 }), &json!({ "a": 3 }));
+    assert_eq!(patch, json!({ "a": 3, "gone": null }));
+    let condition = |kind: &str| crate::api::Condition {
+        kind: kind.to_owned(),
+        status: ConditionStatus::True,
+        reason: "R".to_owned(),
+        message: String::new(),
+        observed_generation: None,
+        last_transition_time: String::new(),
+    };
+    let before: Vec<_> = ["Audited", READY, "Degraded"].map(condition).into();
+    let kinds: Vec<_> =
+        super::with_others(&before, vec![condition(READY)]).into_iter().map(|c| c.kind).collect();
+    assert_eq!(kinds, [READY, "Audited"], "ours that are no longer made go");
 }
 
 #[test]

@@ -4,9 +4,10 @@ use super::InvalidField;
 use crate::{
     api::{
         Validator, ValidatorSpec,
-        validator::{AccessMode, Amounts, Exposure, NodePool, Pod, Role, RpcNamespace, RpcType},
+        validator::{AccessMode, Amounts, Exposure, NodePool, Pod, Resources, Role, RpcNamespace, RpcType},
     },
     names::{ACCEPT_JOURNAL_LOSS, ConsortiumName, FleetName, IGNORE_QUORUM, SKIP_UNSEAT},
+    units::quantity,
 };
 use alloy_primitives::B256;
 use std::collections::BTreeMap;
@@ -85,6 +86,7 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
     let replicas = replicas(spec.replicas, deleting)?;
     let storage = spec.storage.clone().unwrap_or_default();
     let resources = spec.resources.clone().unwrap_or_default();
+    let (requests, limits) = amounts(resources)?;
     let annotation = |name: &str| object.metadata.annotations.as_ref().and_then(|all| all.get(name));
     Ok(ValidFleet {
         name: FleetName(object.metadata.name.clone().unwrap_or_default()),
@@ -97,9 +99,8 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
         storage_size: storage.size.unwrap_or_else(|| STORAGE.to_owned()),
         access_mode: storage.access_mode.unwrap_or_default(),
         storage_class: storage.storage_class_name,
-        // A request that the user raised must not end up above a limit that he left to us.
-        limits: filled(resources.limits, resources.requests.as_ref(), "2", "2Gi"),
-        requests: filled(resources.requests, None, "250m", "256Mi"),
+        limits,
+        requests,
         image: spec.image.clone(),
         pod: spec.pod.clone().unwrap_or_default(),
         node_pool: spec.node_pool.clone(),
@@ -150,12 +151,35 @@ fn replicas(wanted: i32, deleting: bool) -> Result<u32, InvalidField> {
     })
 }
 
-fn filled(amounts: Option<Amounts>, least: Option<&Amounts>, cpu: &str, memory: &str) -> Amounts {
-    let amounts = amounts.unwrap_or_default();
-    let least = least.cloned().unwrap_or_default();
-    Amounts {
-        cpu: amounts.cpu.or(least.cpu).or_else(|| Some(cpu.to_owned())),
-        memory: amounts.memory.or(least.memory).or_else(|| Some(memory.to_owned())),
+/// Requests and limits, what the spec leaves out filled in: a request that the user raised ends up above no limit of ours,
+/// and a limit that he lowered below no request of ours.
+fn amounts(resources: Resources) -> Result<(Amounts, Amounts), InvalidField> {
+    let (requests, limits) = (resources.requests.unwrap_or_default(), resources.limits.unwrap_or_default());
+    let (cpu, cpu_limit) = pair("cpu", requests.cpu, limits.cpu, ("250m", "2"))?;
+    let (memory, memory_limit) = pair("memory", requests.memory, limits.memory, ("256Mi", "2Gi"))?;
+    let amounts = |cpu, memory| Amounts { cpu: Some(cpu), memory: Some(memory) };
+    Ok((amounts(cpu, memory), amounts(cpu_limit, memory_limit)))
+}
+
+fn pair(
+    what: &str,
+    request: Option<String>,
+    limit: Option<String>,
+    ours: (&str, &str),
+) -> Result<(String, String), InvalidField> {
+    let above = |request: &str, limit: &str| quantity(request) > quantity(limit);
+    match (request, limit) {
+        (Some(request), Some(limit)) if above(&request, &limit) => Err(InvalidField::new(
+            &format!("spec.resources.requests.{what}"),
+            format!(
+                "is {request}, above spec.resources.limits.{what} {limit}; it must not be more than the limit"
+            ),
+        )),
+        (Some(request), Some(limit)) => Ok((request, limit)),
+        (Some(request), None) => Ok((request.clone(), request)),
+        (None, Some(limit)) if above(ours.0, &limit) => Ok((limit.clone(), limit)),
+        (None, Some(limit)) => Ok((ours.0.to_owned(), limit)),
+        (None, None) => Ok((ours.0.to_owned(), ours.1.to_owned())),
     }
 }
 
@@ -204,6 +228,23 @@ mod tests {
             let going = fleet(&manifest(replicas, true)).expect("a fleet that goes is let go");
             assert!(going.deleting && going.skip_unseat, "{replicas}");
         }
+    }
+
+    #[test]
+    fn a_limit_below_our_request_lowers_it_and_a_request_above_its_limit_is_refused_by_name() {
+        let with = |resources: serde_json::Value| {
+            let mut object = serde_json::to_value(manifest(4, false)).expect("JSON");
+            object["spec"]["resources"] = resources;
+            fleet(&serde_json::from_value(object).expect("a Validator"))
+        };
+        let low = with(json!({ "limits": { "memory": "64Mi" } })).expect("carried out");
+        assert_eq!(low.requests.memory.as_deref(), Some("64Mi"));
+        assert_eq!(low.requests.cpu.as_deref(), Some("250m"), "of what was not lowered it stays");
+        let raised = with(json!({ "requests": { "cpu": "4" } })).expect("carried out");
+        assert_eq!(raised.limits.cpu.as_deref(), Some("4"));
+        let refused =
+            with(json!({ "requests": { "cpu": "2" }, "limits": { "cpu": "500m" } })).expect_err("refused");
+        assert_eq!(refused.field, "spec.resources.requests.cpu");
     }
 
     #[test]

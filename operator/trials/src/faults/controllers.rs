@@ -7,7 +7,7 @@
 //!   them at that moment; readiness follows the node; a pod that is deleted ends its container first and goes then.
 //!   No images are pulled, no limits kept, every node has room.
 //! - **Volume provisioner**: a claim is bound with the size it asks for.
-//! - **Disruption controller**: as many evictions are allowed as budgets with `minAvailable` leave of the pods that are ready.
+//! - **Disruption controller**: budgets with counts (no percentages) say how many evictions they allow now.
 //! - **Garbage collector**: an object all of whose owners are gone is deleted, in the background.
 
 mod disruption;

@@ -57,7 +57,7 @@ impl Kinds {
     }
 }
 
-/// What is not as it was, a line each. Keys and disks may have been added: they outlive what they were made for.
+/// What is not as it was, a line each. Keys, disks and pools may have been added: they outlive what they were made for.
 #[must_use]
 pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<String> {
     let mut lines = Vec::new();
@@ -86,7 +86,8 @@ pub fn changed_kinds(before: &Snapshot, after: &Snapshot) -> std::collections::B
 
 fn is_kept(object: &Value) -> bool {
     let kind = object["kind"].as_str().unwrap_or_default();
-    ["Secret", "PersistentVolumeClaim"].contains(&kind) && object["metadata"].get("ownerReferences").is_none()
+    ["Secret", "PersistentVolumeClaim", "ManagedClustersAgentPool"].contains(&kind)
+        && object["metadata"].get("ownerReferences").is_none()
 }
 
 /// Without times, versions and identities; of what was made anew also without what Kubernetes gave it.

@@ -17,8 +17,14 @@ pub enum Hint {
     OneWay(&'static str),
     /// At creation this field of the other object has the same value: kind, path.
     Same(&'static str, &'static str),
+    /// The object around it has nothing else.
+    Alone,
+    /// The world of the trials lacks a part that it needs: good values of it and of what is in it end `Stalled`, in these words.
+    Stalls(&'static str),
     /// What stands there in the status is kept by the operator, not put right.
     Kept,
+    /// Nothing but the table's values and bad ones is tried.
+    Only,
     /// Left alone: at creation it says what the world has no part for; as an edit it is refused.
     NotAtCreation,
 }
@@ -28,13 +34,41 @@ const TABLE: &[(&str, Hint)] = &[
     // Joining waits for its own version; the rule says so.
     ("Consortium.spec.join", Hint::Unavailable("spec.join is not available")),
     // The first seats are those of the one fleet there is.
-    ("Consortium.spec.create.fleets", Hint::Values(r#"[["bank-a"]]"#)),
+    ("Consortium.spec.create.fleets", Hint::NotAtCreation),
+    ("Consortium.spec.create", Hint::NotAtCreation),
+    ("Validator.spec.consortiumRef", Hint::NotAtCreation),
+    // A network's first fleet holds seats.
+    ("Validator.spec.role", Hint::NotAtCreation),
     ("Consortium.spec.create.fleets[]", Hint::Same("Validator", "metadata.name")),
     ("Validator.spec.consortiumRef.name", Hint::Same("Consortium", "metadata.name")),
-    // A pin is a hash that only the running network knows.
+    // A pin is a hash that only the running network knows: any other stalls it.
+    ("Consortium.spec.create.genesisHash", Hint::Stalls("spec.create.genesisHash")),
     ("Consortium.spec.create.genesisHash", Hint::NotAtCreation),
+    // Written at most once a minute, or others' to write.
+    ("Consortium.status.height", Hint::Kept),
+    ("Consortium.status.observedAt", Hint::Kept),
+    ("*conditions", Hint::Kept),
+    ("*conditions[]", Hint::Kept),
+    ("*conditions[].type", Hint::Kept),
+    ("*conditions[].lastTransitionTime", Hint::Kept),
     // As many as a trial can play, within the member's capacity.
     ("Validator.spec.replicas", Hint::Values("[1, 2, 4]")),
+    ("Validator.spec.replicas", Hint::Only),
+    // Requests and limits of one node, each within the other.
+    ("Validator.spec.resources.requests.cpu", Hint::Values(r#"["50m", "0.25", "1"]"#)),
+    ("Validator.spec.resources.requests.memory", Hint::Values(r#"["64Mi", "100000k", "1Gi"]"#)),
+    ("Validator.spec.resources.limits.cpu", Hint::Values(r#"["100m", "1.5", "64"]"#)),
+    ("Validator.spec.resources.limits.memory", Hint::Values(r#"["128Mi", "1500M", "1Ti"]"#)),
+    ("Validator.spec.storage.size", Hint::Values(r#"["1Gi", "1.5Ti", "100000M"]"#)),
+    (
+        "Validator.spec.pod.tolerations",
+        Hint::Values(r#"[[{ "key": "a", "operator": "Exists" }], [{ "operator": "Exists" }]]"#),
+    ),
+    (
+        "Validator.spec.pod.tolerations[]",
+        Hint::Values(r#"[{ "key": "a", "operator": "Exists" }, { "key": "a", "value": "b" }]"#),
+    ),
+    ("Validator.spec.pod.tolerations[].value", Hint::With(r#"{ "operator": "Equal" }"#)),
     // Rules between fields.
     (
         "Validator.spec.rpc.exposure",
@@ -54,20 +88,18 @@ const TABLE: &[(&str, Hint)] = &[
         "Validator.spec.nodePool.manage",
         Hint::With(r#"{ "aso": { "owner": { "name": "aks" }, "vmSize": "Standard_D4s_v5" } }"#),
     ),
+    ("Validator.spec.nodePool.manage", Hint::Values(r#"["ASO"]"#)),
     ("Validator.spec.nodePool.aso", Hint::With(r#"{ "manage": "ASO" }"#)),
     (
         "Validator.spec.nodePool.aso",
         Hint::Values(r#"[{ "owner": { "name": "aks" }, "vmSize": "Standard_D4s_v5" }]"#),
     ),
     ("Validator.spec.nodePool.aso.owner", Hint::Values(r#"[{ "name": "aks" }]"#)),
-    // The owner around it has a name already.
-    (
-        "Validator.spec.nodePool.aso.owner.armId",
-        Hint::Unavailable("exactly one of spec.nodePool.aso.owner.armId"),
-    ),
     // More than the pods of the trial need.
     ("Validator.spec.nodePool.aso.autoscaling.maxCount", Hint::Values("[4, 1000]")),
     ("Validator.spec.nodePool.aso.osSKU", Hint::Values(r#"["AzureLinux", "Ubuntu"]"#)),
+    ("Validator.spec.nodePool.aso.owner.armId", Hint::Alone),
+    ("Validator.spec.nodePool.aso.owner.name", Hint::Alone),
     // Kubernetes' own types: what its validation wants, beyond what its schema says.
     (
         "*matchExpressions[]",
@@ -81,6 +113,18 @@ const TABLE: &[(&str, Hint)] = &[
         "*nodeSelectorTerms[]",
         Hint::Values(r#"[{ "matchExpressions": [{ "key": "a", "operator": "Exists" }] }]"#),
     ),
+    (
+        "*nodeSelectorTerms",
+        Hint::Values(r#"[[{ "matchExpressions": [{ "key": "a", "operator": "Exists" }] }]]"#),
+    ),
+    (
+        "*nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution",
+        Hint::Values(
+            r#"[{ "nodeSelectorTerms": [{ "matchExpressions": [{ "key": "a", "operator": "Exists" }] }] }]"#,
+        ),
+    ),
+    ("*matchLabelKeys", Hint::With(r#"{ "labelSelector": { "matchLabels": { "example.com/x": "y" } } }"#)),
+    ("*mismatchLabelKeys", Hint::With(r#"{ "labelSelector": { "matchLabels": { "example.com/x": "y" } } }"#)),
     ("*topologyKey", Hint::Values(r#"["kubernetes.io/hostname", "topology.kubernetes.io/zone"]"#)),
     ("*preferredDuringSchedulingIgnoredDuringExecution[].weight", Hint::Values("[1, 100]")),
 ];
@@ -94,6 +138,15 @@ pub fn of(field: &Field) -> Vec<Hint> {
 /// The same, by name.
 pub fn at(name: &str) -> impl Iterator<Item = Hint> {
     TABLE.iter().filter(move |(place, _)| matches(place, name)).map(|(_, hint)| *hint)
+}
+
+/// Words in which good values of a field end `Stalled`, because it or what it stands in needs what is not there.
+#[must_use]
+pub fn stalls(name: &str) -> Option<&'static str> {
+    TABLE.iter().find_map(|(place, hint)| match hint {
+        Hint::Stalls(words) if name.starts_with(place) => Some(*words),
+        _ => None,
+    })
 }
 
 /// Good values from the table, if it has some for this name.

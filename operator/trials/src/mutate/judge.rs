@@ -45,6 +45,11 @@ pub fn judge(mutation: &Mutation, outcome: &Outcome) -> Verdict {
             Verdict::Violation("the schema forbids it, and it was taken and carried out".to_owned())
         }
         Outcome::Settled => Verdict::CarriedOut,
+        Outcome::Stalled(message)
+            if hints::stalls(&mutation.field.name()).is_some_and(|words| message.contains(words)) =>
+        {
+            Verdict::Stalled
+        }
         Outcome::Stalled(message) if mutation.class == Class::Good => {
             Verdict::Violation(format!("a good value stalls the object: {message}"))
         }
@@ -81,20 +86,28 @@ fn refused(mutation: &Mutation, message: &str) -> Verdict {
     }
 }
 
-/// Whether a message names the field: its path with whatever indices, keys and quotes.
+/// Whether a message names the field: its path with whatever indices and keys. What is left out may be named by what lacks it.
 fn names(message: &str, mutation: &Mutation) -> bool {
+    let bare = without_indices(message);
+    let path = &mutation.field.path;
+    let of_its_object = mutation.value.is_none() && bare.contains(&path.parent().names());
+    of_its_object || bare.contains(&path.names())
+}
+
+/// `spec.list[0].name` and `spec.list[name="a"].name` are `spec.list.name`; a bracket that opens a list of messages stays.
+fn without_indices(message: &str) -> String {
     let mut bare = String::with_capacity(message.len());
-    let mut depth = 0_u32;
+    let (mut depth, mut before) = (0_u32, ' ');
     for c in message.chars() {
         match c {
-            '[' => depth += 1,
-            ']' => depth = depth.saturating_sub(1),
+            '[' if depth > 0 || before.is_alphanumeric() || before == ']' => depth += 1,
+            ']' if depth > 0 => depth -= 1,
             _ if depth == 0 => bare.push(c),
             _ => {}
         }
+        before = c;
     }
-    let path = mutation.field.path.names();
-    bare.contains(&path) || message.contains(&path)
+    bare
 }
 
 #[cfg(test)]
@@ -135,6 +148,11 @@ mod tests {
             (Class::Good, Outcome::Restless("Reconciling".to_owned()), violation.clone()),
             (Class::Bad, refused("spec.list[0].name: Invalid value"), Some(Verdict::Refused)),
             (Class::Bad, refused(".spec.list[name=\"a\"].name: expected string"), Some(Verdict::Refused)),
+            (
+                Class::Bad,
+                refused("x is invalid: [spec.list[0].name: Required value, y]"),
+                Some(Verdict::Refused),
+            ),
             (Class::Bad, refused("something is wrong"), violation.clone()),
             (Class::Bad, Outcome::Settled, violation.clone()),
             (Class::Bad, stalled("spec.list[a].name: is a; write b"), Some(Verdict::Stalled)),

@@ -6,7 +6,7 @@ use alloy_primitives::Address;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
-    core::v1::{Pod, Secret},
+    core::v1::{Container, Pod, PodSpec, Secret},
 };
 use kube::{
     Api, Client, ResourceExt,
@@ -78,8 +78,9 @@ impl Kubelet {
             while let Ok(event) = changes.try_next().await {
                 if let Some(watcher::Event::Delete(pod)) = event {
                     let (namespace, name) = name_of(&pod);
-                    let set = name.trim_end_matches("-0").to_owned();
-                    pods.look((namespace, set));
+                    if let Some(set) = name.strip_suffix("-0") {
+                        pods.look((namespace, set.to_owned()));
+                    }
                 }
             }
         });
@@ -190,11 +191,12 @@ fn revision(set: &StatefulSet) -> String {
 
 fn made(name: &str, set: &StatefulSet, revision: &str) -> Pod {
     let template = &set.spec.template;
-    let mut pod = Pod {
-        metadata: template.metadata.clone().unwrap_or_default(),
-        spec: template.spec.clone(),
-        status: None,
-    };
+    // What else a pod is made of needs objects that nobody makes here (ServiceAccount tokens, PriorityClasses).
+    let image = template.spec.as_ref().and_then(|spec| spec.containers.first()?.image.clone());
+    let container = Container { name: "validator".to_owned(), image, ..Container::default() };
+    let spec = PodSpec { containers: vec![container], ..PodSpec::default() };
+    let mut pod =
+        Pod { metadata: template.metadata.clone().unwrap_or_default(), spec: Some(spec), status: None };
     pod.metadata.name = Some(name.to_owned());
     pod.metadata
         .labels

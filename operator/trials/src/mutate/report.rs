@@ -55,12 +55,12 @@ pub fn violation(tried: &Tried) -> Option<String> {
     ))
 }
 
-/// Fields of which good values were tried and none was ever carried out: they need a hint. `unavailable` are those that
+/// Fields of which values were tried and none was ever carried out: they need a hint. `unavailable` are those that
 /// the table of hints says cannot be.
 #[must_use]
 pub fn never_carried_out(tried: &[Tried], unavailable: impl Fn(&str) -> bool) -> Vec<String> {
     let mut fields: BTreeMap<&str, bool> = BTreeMap::new();
-    for one in tried.iter().filter(|one| one.class == Class::Good) {
+    for one in tried.iter().filter(|one| one.class != Class::Bad) {
         let carried = [Some(&one.verdict), one.at_creation.as_ref()]
             .into_iter()
             .flatten()

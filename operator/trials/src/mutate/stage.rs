@@ -149,10 +149,10 @@ impl Stage {
     ///
     /// # Errors
     /// The API server refuses it.
-    pub async fn write_status(&self, kind: &str, status: &Value) -> Result<(), kube::Error> {
+    pub async fn write_status(&self, kind: &str, before: &Value, after: &Value) -> Result<(), kube::Error> {
         let params = PatchParams { field_manager: Some("somebody".to_owned()), ..PatchParams::default() }
             .validation_strict();
-        let patch = json!({ "status": status });
+        let patch = json!({ "status": changes(before, after) });
         self.api(kind).patch_status(&self.name(kind), &params, &Patch::Merge(&patch)).await.map(drop)
     }
 
@@ -236,10 +236,27 @@ impl Stage {
     }
 }
 
+/// The merge patch between two values: what is no longer there is null. Our own documents bound the recursion.
+fn changes(before: &Value, after: &Value) -> Value {
+    let (Some(old), Some(new)) = (before.as_object(), after.as_object()) else { return after.clone() };
+    let gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null));
+    let changed = new.iter().filter(|(key, value)| old.get(*key) != Some(*value));
+    let changed =
+        changed.map(|(key, value)| (key.clone(), changes(old.get(key).unwrap_or(&Value::Null), value)));
+    Value::Object(gone.chain(changed).collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Reading, kstatus};
+    use super::{Reading, changes, kstatus};
     use serde_json::{Value, json};
+
+    #[test]
+    fn a_patch_takes_away_what_is_no_longer_there() {
+        let (before, after) =
+            (json!({ "a": { "b": 1, "c": 2 }, "d": 3 }), json!({ "a": { "b": 4 }, "d": 3 }));
+        assert_eq!(changes(&before, &after), json!({ "a": { "b": 4, "c": null } }));
+    }
 
     #[test]
     fn an_object_reads_as_kstatus_reads_it() {

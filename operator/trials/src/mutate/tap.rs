@@ -31,7 +31,7 @@ pub struct Writes {
 /// A behaviour that must not be, planted to see it found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plant {
-    /// Edits of StatefulSets are answered as if they were made.
+    /// Of every StatefulSet one edit is made; later ones are answered as if they were: nothing comes back.
     LostEdit,
     /// Status is never written.
     LostStatus,
@@ -42,6 +42,7 @@ pub struct Tap {
     client: Client,
     plant: Option<Plant>,
     writes: Mutex<BTreeMap<String, Writes>>,
+    edits: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Tap {
@@ -50,7 +51,7 @@ impl Tap {
     /// # Panics
     /// There is no free port, or the file cannot be written.
     pub async fn start(client: Client, plant: Option<Plant>, folder: &Path) -> (Arc<Self>, PathBuf) {
-        let tap = Arc::new(Self { client, plant, writes: Mutex::default() });
+        let tap = Arc::new(Self { client, plant, writes: Mutex::default(), edits: Mutex::default() });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let server = format!("http://{}", listener.local_addr().expect("an address"));
         let router = Router::new().fallback(forward).with_state(tap.clone());
@@ -90,7 +91,17 @@ impl Tap {
         let request = axum::http::Request::get(stored).body(kube::client::Body::empty()).ok()?;
         let answer = self.client.send(request).await.ok().filter(|_| lost)?;
         // What does not exist yet is made all the same: only edits are lost.
-        answer.status().is_success().then(|| answer.map(Body::new))
+        if !answer.status().is_success() || self.is_first_edit(stored) {
+            return None;
+        }
+        Some(answer.map(Body::new))
+    }
+
+    fn is_first_edit(&self, path: &str) -> bool {
+        let mut edits = self.edits.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = edits.entry(path.to_owned()).or_default();
+        *count += 1;
+        self.plant == Some(Plant::LostEdit) && *count == 1
     }
 
     async fn pass(&self, request: Request) -> Response {

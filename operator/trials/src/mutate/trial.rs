@@ -166,7 +166,7 @@ impl Ready {
         let kind = &mutation.field.kind;
         let before = self.stage.object(kind).await?;
         let edited = schemas.edited(mutation, &before)?;
-        if let Err(error) = self.stage.write_status(kind, &edited["status"]).await {
+        if let Err(error) = self.stage.write_status(kind, &before["status"], &edited["status"]).await {
             tried.verdict = judge(mutation, &Outcome::Refused(message(error)?));
             return Ok(true);
         }
@@ -226,14 +226,17 @@ async fn created(
     Ok(Some(judge(mutation, &outcome)))
 }
 
-/// What the API server said; what is not its answer is an error.
+/// What the API server refused an edit for; what is no such answer is an error.
 fn message(error: kube::Error) -> Result<String, kube::Error> {
     match error {
-        kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => {
-            Ok(status.message.clone())
-        }
+        kube::Error::Api(status) if is_refusal(status.code, &status.message) => Ok(status.message.clone()),
         other => Err(other),
     }
+}
+
+/// A value of another type than the schema's is answered 500 under server-side apply, which it is not.
+fn is_refusal(code: u16, message: &str) -> bool {
+    ((400..500).contains(&code) && code != 429) || message.contains("failed to create typed patch object")
 }
 
 /// Without the times, which move when the rest is put right.

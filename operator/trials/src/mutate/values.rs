@@ -311,7 +311,7 @@ fn distinct(schema: &Value, index: usize, random: &mut impl Rng) -> Result<Value
 
 /// Takes the number as digits at the end, or draws until something else comes.
 fn numbered(schema: &Value, text: &str, index: usize, random: &mut impl Rng) -> Result<String, NoValue> {
-    if index == 0 || schema.get("enum").is_some() {
+    if index == 0 || schema.get("enum").is_some() || schema.get("format").is_some() {
         return Ok(text.to_owned());
     }
     let pattern = schema["pattern"].as_str().and_then(|pattern| regex::Regex::new(pattern).ok());

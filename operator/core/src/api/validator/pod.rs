@@ -1,7 +1,7 @@
 //! Additions to the nodes' pods.
 #![expect(unreachable_pub, reason = "the KubeSchema derive repeats the type inside a function")]
 
-use crate::api::formats::OBJECT_NAME;
+use crate::api::formats::{LABEL_VALUE, OBJECT_NAME, TAINT_KEY};
 use k8s_openapi::api::core::v1::Affinity;
 use kube_derive::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -38,7 +38,7 @@ pub struct Pod {
     pub priority_class_name: Option<String>,
     /// Labels of the pods, beside the operator's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 63}))]
+    #[schemars(extend("maxProperties" = 32), extend("additionalProperties" = {"type": "string", "maxLength": 63, "pattern": LABEL_VALUE}))]
     pub labels: BTreeMap<String, String>,
     /// Annotations of the pods, beside the operator's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -56,19 +56,26 @@ pub struct SecretRef {
 }
 
 /// A taint that is tolerated, as in a pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(
+    crates(kube_core = "::kube_core"),
+    validation = Rule::new("has(self.key) || (has(self.operator) && self.operator == 'Exists')")
+        .message("spec.pod.tolerations: a toleration without key needs operator Exists"),
+    validation = Rule::new("!has(self.value) || self.value == '' || !has(self.operator) || self.operator != 'Exists'")
+        .message("spec.pod.tolerations: a toleration with operator Exists has no value"),
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Toleration {
     /// Key of the taint; every key when absent with `Exists`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 316))]
+    #[schemars(length(min = 1, max = 316), regex(pattern = TAINT_KEY))]
     pub key: Option<String>,
     /// How key and value are compared, `Equal` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<TolerationOperator>,
     /// Value of the taint, for `Equal`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 63))]
+    #[schemars(length(max = 63), regex(pattern = LABEL_VALUE))]
     pub value: Option<String>,
     /// Effect of the taint; every effect when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -15,6 +15,10 @@ use std::collections::BTreeMap;
         .message("spec.rpc.exposure Public needs spec.rpc.sourceRanges: name who may connect"),
     validation = Rule::new("(!has(self.exposure) && !has(self.sourceRanges)) || (has(self.type) && self.type == 'LoadBalancer')")
         .message("spec.rpc.exposure and spec.rpc.sourceRanges need spec.rpc.type LoadBalancer"),
+    validation = Rule::new("!has(self.sourceRanges) || self.sourceRanges.all(r, isCIDR(r))")
+        .message("spec.rpc.sourceRanges must be address ranges, as 203.0.113.0/24 or 2001:db8::/32"),
+    validation = Rule::new("!has(self.annotations) || self.annotations.all(k, !k.startsWith('quorate.dev/'))")
+        .message("spec.rpc.annotations must not use the prefix quorate.dev/"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Rpc {

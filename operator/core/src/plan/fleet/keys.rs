@@ -3,7 +3,7 @@
 use super::{KeyWanted, Planner};
 use crate::{
     api::{conditions::reasons, validator::Role},
-    build::{identity_secret, p2p_secret},
+    build::adopted_secret,
     names::NodeName,
     observed::{NodeObserved, SecretState},
     plan::Wait,
@@ -33,11 +33,10 @@ impl Planner<'_> {
     /// Only metadata is written: the key stays what it is.
     fn adopt(&mut self, name: &NodeName, node: &NodeObserved) {
         let (namespace, network) = (&self.valid.namespace, &self.valid.consortium);
-        if let Some(stored) = node.identity.key().filter(|stored| !stored.labelled) {
-            self.plan.adopt.push(identity_secret(namespace, network, name, &stored.key));
-        }
-        if let Some(stored) = node.p2p.key().filter(|stored| !stored.labelled) {
-            self.plan.adopt.push(p2p_secret(namespace, network, name, &stored.key));
+        for (secret, identity) in [(&node.identity, true), (&node.p2p, false)] {
+            if let Some(stored) = secret.key().filter(|stored| !stored.labelled) {
+                self.plan.adopt.extend(adopted_secret(namespace, network, name, &stored.key, identity));
+            }
         }
     }
 

@@ -1,0 +1,84 @@
+//! What is known of one network in one namespace: what its nodes said last, its genesis, what was published.
+
+use crate::{genesis::StoredGenesis, names::NodeName};
+use alloy_primitives::B256;
+use chain::status::NodeStatus;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A node's answer, and where it came from.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Address that was asked.
+    pub ip: String,
+    /// What it said; `None` when it was silent.
+    pub status: Option<Arc<NodeStatus>>,
+}
+
+/// A stored genesis, or why it cannot be read.
+pub type Genesis = Result<Arc<StoredGenesis>, String>;
+
+/// One network.
+#[derive(Debug, Default)]
+pub(super) struct Network {
+    /// Answers of the last round; `None` before the first.
+    pub(super) heard: Option<BTreeMap<NodeName, Answer>>,
+    /// Version of the ConfigMap, and what it holds.
+    pub(super) genesis: Option<(u64, Genesis)>,
+    /// Signing hash of the published network info, and the hash that was applied for it.
+    pub(super) published: Option<(B256, u64)>,
+}
+
+impl Network {
+    /// Takes a round of answers; the nodes that say something new, moving numbers aside.
+    pub(super) fn hear(&mut self, round: BTreeMap<NodeName, Answer>) -> Vec<NodeName> {
+        let before = self.heard.take().unwrap_or_default();
+        let silent = before.keys().filter(|name| !round.contains_key(name));
+        let news = round
+            .iter()
+            .filter(|(name, answer)| before.get(name).is_none_or(|before| !same_state(before, answer)));
+        let news = news.map(|(name, _)| name).chain(silent).cloned().collect();
+        self.heard = Some(round);
+        news
+    }
+}
+
+/// Whether two answers of a node put it in the same place: heights, times and peers move all the time.
+fn same_state(before: &Answer, after: &Answer) -> bool {
+    let (Some(before), Some(after)) = (&before.status, &after.status) else {
+        return before.status.is_none() && after.status.is_none();
+    };
+    let place = |status: &NodeStatus| {
+        let identity = status.identity.clone().map(|id| (id.address, id.seated, id.voting, id.journal));
+        (status.genesis_hash, status.ready, status.not_ready_reason.clone(), identity, status.faults.clone())
+    };
+    Arc::ptr_eq(before, after) || place(before) == place(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Network};
+    use crate::{names::NodeName, test_support::node_status};
+    use std::{collections::BTreeMap, sync::Arc};
+
+    #[test]
+    fn a_higher_head_is_no_news_and_a_fault_a_new_node_or_silence_is() {
+        let name = |index| NodeName { fleet: "bank-a".to_owned(), index };
+        let answer = |change: &dyn Fn(&mut chain::status::NodeStatus)| {
+            let mut status = node_status(1, 4, true);
+            change(&mut status);
+            Answer { ip: "10.0.0.1".to_owned(), status: Some(Arc::new(status)) }
+        };
+        let mut network = Network::default();
+        let mut hear = |answers: Vec<(u32, Answer)>| {
+            network.hear(
+                answers.into_iter().map(|(index, answer)| (name(index), answer)).collect::<BTreeMap<_, _>>(),
+            )
+        };
+        assert_eq!(hear(vec![(0, answer(&|_| {}))]), [name(0)], "first heard");
+        assert!(hear(vec![(0, answer(&|status| status.head.number += 1))]).is_empty());
+        assert_eq!(hear(vec![(0, answer(&|status| status.faults.push("disk full".to_owned())))]), [name(0)]);
+        let silent = Answer { status: None, ..answer(&|_| {}) };
+        assert_eq!(hear(vec![(0, silent), (1, answer(&|_| {}))]), [name(0), name(1)]);
+        assert_eq!(hear(vec![]), [name(0), name(1)]);
+    }
+}

@@ -1,0 +1,167 @@
+use super::{Body, Cache, Kind, NetworkKey, ObjectKey, ObjectKind, Source, Standing, Wakes};
+use crate::{
+    api::{Consortium, Validator},
+    names::{FLEET, MANAGER, NETWORK, NODE},
+    queue::Urgency,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const INTENT: u64 = 0xfeed;
+
+fn metadata(name: &str, version: u64, more: &Value) -> ObjectMeta {
+    let mut metadata = json!({
+        "name": name, "namespace": "bank-a", "resourceVersion": version.to_string(), "uid": name,
+        "labels": { NETWORK: "trade-finance", FLEET: "bank-a", NODE: "bank-a-0" },
+        "annotations": { "quorate.dev/applied": format!("{INTENT:016x}") },
+        "managedFields": [{
+            "manager": MANAGER, "operation": "Apply", "time": "2026-01-01T00:00:10Z", "fieldsV1": { "f:data": {} },
+        }],
+    });
+    for (key, value) in more.as_object().expect("an object") {
+        metadata[key] = value.clone();
+    }
+    serde_json::from_value(metadata).expect("metadata")
+}
+
+fn fleet(name: &str, version: u64, generation: i64) -> Arc<Validator> {
+    let mut fleet: Validator =
+        serde_saphyr::from_str(include_str!("../../../../examples/validator.yaml")).expect("the example");
+    fleet.metadata.name = Some(name.to_owned());
+    fleet.metadata.generation = Some(generation);
+    fleet.metadata.resource_version = Some(version.to_string());
+    Arc::new(fleet)
+}
+
+fn network() -> NetworkKey {
+    NetworkKey { namespace: "bank-a".into(), name: "trade-finance".into() }
+}
+
+fn key(kind: ObjectKind, name: &str) -> ObjectKey {
+    ObjectKey { kind, namespace: "bank-a".into(), name: name.into() }
+}
+
+/// Two fleets of one network, nothing else.
+fn cache() -> Cache {
+    let (mut cache, mut wakes) = (Cache::default(), Wakes::default());
+    let mut consortium: Consortium =
+        serde_saphyr::from_str(include_str!("../../../../examples/consortium.yaml")).expect("the example");
+    consortium.metadata.resource_version = Some("1".to_owned());
+    cache.put_consortium(Arc::new(consortium), &mut wakes);
+    cache.put_fleet(fleet("bank-a", 1, 1), &mut wakes);
+    cache.put_fleet(fleet("bank-b", 1, 1), &mut wakes);
+    cache
+}
+
+fn put(cache: &mut Cache, kind: Kind, metadata: &ObjectMeta, source: Source) -> Wakes {
+    let mut wakes = Wakes::default();
+    let body = if kind == Kind::Secret { Body::secret(metadata) } else { Body::Unread };
+    cache.put_child(kind, metadata, body, source, &mut wakes);
+    wakes
+}
+
+fn stands(cache: &Cache) -> Standing {
+    cache.standing(Kind::ConfigMap, "bank-a", "config", INTENT)
+}
+
+#[test]
+fn a_status_wakes_nobody_and_a_new_generation_wakes_its_object_and_its_consortium() {
+    let (mut cache, mut wakes) = (cache(), Wakes::default());
+    cache.put_fleet(fleet("bank-a", 2, 1), &mut wakes);
+    assert_eq!(wakes, Wakes::default());
+    cache.put_fleet(fleet("bank-a", 3, 2), &mut wakes);
+    let expected = [
+        (key(ObjectKind::Validator, "bank-a"), Urgency::Edited),
+        (key(ObjectKind::Consortium, "trade-finance"), Urgency::Related),
+    ];
+    assert_eq!(wakes.objects, expected);
+    cache.put_fleet(fleet("bank-a", 2, 1), &mut Wakes::default());
+    assert_eq!(cache.fleet("bank-a", "bank-a").expect("kept").metadata.generation, Some(2), "an old event");
+}
+
+#[test]
+fn what_we_wrote_ourselves_is_no_news_when_the_watch_tells_it() {
+    let mut cache = cache();
+    assert_eq!(stands(&cache), Standing::Absent);
+    let written = metadata("config", 7, &json!({}));
+    assert_eq!(put(&mut cache, Kind::ConfigMap, &written, Source::Verified).objects.len(), 1);
+    assert_eq!(put(&mut cache, Kind::ConfigMap, &written, Source::Watched), Wakes::default());
+    let older = metadata("config", 6, &json!({ "annotations": {} }));
+    assert_eq!(put(&mut cache, Kind::ConfigMap, &older, Source::Watched), Wakes::default());
+    assert_eq!(stands(&cache), Standing::AsApplied);
+    assert_eq!(cache.standing(Kind::ConfigMap, "bank-a", "config", 1), Standing::Differs);
+}
+
+#[test]
+fn an_edit_makes_a_child_unsure_until_it_is_read_and_a_restart_trusts_what_we_wrote_last() {
+    let mut cache = cache();
+    put(&mut cache, Kind::ConfigMap, &metadata("config", 7, &json!({})), Source::Watched);
+    assert_eq!(stands(&cache), Standing::AsApplied, "nobody wrote after us");
+    let ours = json!({
+        "manager": MANAGER, "operation": "Apply", "time": "2026-01-01T00:00:10Z", "fieldsV1": { "f:data": {} },
+    });
+    let theirs = json!({
+        "manager": "kubectl-edit", "operation": "Update", "time": "2026-01-01T00:00:20Z",
+        "fieldsV1": { "f:metadata": { "f:annotations": { "f:note": {} } } },
+    });
+    let edited =
+        |version| metadata("config", version, &json!({ "managedFields": [ours.clone(), theirs.clone()] }));
+    let wakes = put(&mut cache, Kind::ConfigMap, &edited(8), Source::Watched);
+    assert_eq!(wakes.objects, [(key(ObjectKind::Validator, "bank-a"), Urgency::Changed)]);
+    assert_eq!(stands(&cache), Standing::Unsure);
+    put(&mut cache, Kind::ConfigMap, &edited(8), Source::Verified);
+    assert_eq!(stands(&cache), Standing::AsApplied, "what they added is theirs");
+    put(&mut cache, Kind::ConfigMap, &edited(9), Source::Watched);
+    assert_eq!(stands(&cache), Standing::AsApplied, "seen before");
+    let removed = json!({ "managedFields": [{
+        "manager": MANAGER, "operation": "Apply", "time": "2026-01-01T00:00:10Z", "fieldsV1": {},
+    }] });
+    put(&mut cache, Kind::ConfigMap, &metadata("config", 10, &removed), Source::Watched);
+    assert_eq!(stands(&cache), Standing::Unsure, "a field of ours was removed, and nobody owns its absence");
+}
+
+#[test]
+fn a_list_that_lacks_a_child_removes_it_and_its_fleet_hears_of_it() {
+    let (mut cache, mut wakes) = (cache(), Wakes::default());
+    for name in ["config", "gone"] {
+        put(&mut cache, Kind::ConfigMap, &metadata(name, 7, &json!({})), Source::Watched);
+    }
+    cache.begin(Kind::ConfigMap, None);
+    put(&mut cache, Kind::ConfigMap, &metadata("config", 7, &json!({})), Source::Watched);
+    put(&mut cache, Kind::ConfigMap, &metadata("made-meanwhile", 9, &json!({})), Source::Verified);
+    cache.complete(Kind::ConfigMap, None, &mut wakes);
+    let known: Vec<_> =
+        cache.children_of(Kind::ConfigMap, &network()).map(|(name, _)| name.to_owned()).collect();
+    assert_eq!(known, ["config", "made-meanwhile"]);
+    assert!(wakes.objects.contains(&(key(ObjectKind::Validator, "bank-a"), Urgency::Changed)));
+}
+
+#[test]
+fn a_new_key_concerns_the_whole_network_and_its_journal_only_its_fleet() {
+    let mut cache = cache();
+    let annotated =
+        |version, annotations: Value| metadata("key", version, &json!({ "annotations": annotations }));
+    let address = "0x1a642f0E3c3aF545E7AcBD38b07251B3990914F1";
+    let made = annotated(7, json!({ "quorate.dev/address": address }));
+    let wakes = put(&mut cache, Kind::Secret, &made, Source::Verified);
+    assert!(wakes.objects.contains(&(key(ObjectKind::Validator, "bank-b"), Urgency::Related)), "{wakes:?}");
+    assert!(wakes.objects.contains(&(key(ObjectKind::Consortium, "trade-finance"), Urgency::Related)));
+    let journal = format!("0x{}", "07".repeat(32));
+    let recorded = annotated(8, json!({ "quorate.dev/address": address, "quorate.dev/journal-id": journal }));
+    let wakes = put(&mut cache, Kind::Secret, &recorded, Source::Verified);
+    assert_eq!(wakes.objects, [(key(ObjectKind::Validator, "bank-a"), Urgency::Changed)]);
+}
+
+#[test]
+fn a_network_is_forgotten_with_the_last_object_that_names_it() {
+    let (mut cache, mut wakes) = (cache(), Wakes::default());
+    let consortium = cache.consortium("bank-a", "trade-finance").expect("kept").clone();
+    cache.remove_consortium(&consortium.metadata, &mut wakes);
+    assert_eq!(cache.networks().collect::<Vec<_>>(), [network()], "fleets name it");
+    for name in ["bank-a", "bank-b"] {
+        cache.remove_fleet(&fleet(name, 1, 1).metadata, &mut wakes);
+    }
+    assert_eq!((cache.networks().count(), cache.objects().count()), (0, 0));
+    assert_eq!(wakes.gone.len(), 3);
+}

@@ -1,0 +1,189 @@
+//! Answers `GET /status` and the JSON-RPC calls of the operator for every node, each on an address of its own, with heights
+//! that advance every two seconds.
+
+use super::Failure;
+use alloy_primitives::{Address, B256, B512, hex};
+use alloy_sol_types::SolCall;
+use axum::{
+    Json, Router,
+    extract::{ConnectInfo, State, connect_info::Connected},
+    http::StatusCode,
+    routing::{get, post},
+    serve::IncomingStream,
+};
+use chain::{
+    config::{METRICS_PORT, RPC_PORT},
+    governance::Governance,
+    status::{Head, Identity, Journal, NodeStatus, Peer, Pool, STATUS_VERSION, SeatHeard},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tokio::net::TcpListener;
+
+/// Peers that a node reports: as many as a node of a network of some size has.
+const PEERS: usize = 15;
+/// Between two blocks.
+const PERIOD_MS: u64 = 2_000;
+
+/// One network's chain.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Hash of block 0.
+    pub genesis_hash: B256,
+    /// Chain id.
+    pub chain_id: u64,
+    /// Account of the member that votes.
+    pub admin: Address,
+    /// Account of the member that seats.
+    pub operator: Address,
+    /// Identities in the validator set.
+    pub seats: Vec<Address>,
+}
+
+/// One node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its network.
+    pub network: Arc<Network>,
+    /// Its identity, if it holds one.
+    pub identity: Option<Address>,
+}
+
+/// All nodes.
+#[derive(Debug, Default)]
+pub struct Nodes {
+    nodes: Mutex<HashMap<Ipv4Addr, Node>>,
+    started_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Local(SocketAddr);
+
+impl Connected<IncomingStream<'_, TcpListener>> for Local {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        Self(stream.io().local_addr().unwrap_or(nowhere))
+    }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The address of the node with this number, from 0.
+#[must_use]
+pub fn address(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 16, 0, 1)) + number)
+}
+
+impl Nodes {
+    /// Serves all nodes for as long as the process runs.
+    pub async fn serve() -> Result<Arc<Self>, Failure> {
+        let nodes = Arc::new(Self { nodes: Mutex::default(), started_ms: now_ms() });
+        let status = Router::new().route("/status", get(status)).with_state(nodes.clone());
+        let rpc = Router::new().route("/", post(rpc)).with_state(nodes.clone());
+        for (port, router) in [(METRICS_PORT, status), (RPC_PORT, rpc)] {
+            let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
+            let service = router.into_make_service_with_connect_info::<Local>();
+            tokio::spawn(async move { axum::serve(listener, service).await });
+        }
+        Ok(nodes)
+    }
+
+    /// A node answers from now on.
+    pub fn start(&self, address: Ipv4Addr, node: Node) {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).insert(address, node);
+    }
+
+    fn node(&self, local: SocketAddr) -> Option<Node> {
+        let IpAddr::V4(address) = local.ip() else { return None };
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).get(&address).cloned()
+    }
+
+    fn height(&self) -> u64 {
+        100 + now_ms().saturating_sub(self.started_ms) / PERIOD_MS
+    }
+}
+
+async fn status(
+    State(nodes): State<Arc<Nodes>>,
+    ConnectInfo(Local(local)): ConnectInfo<Local>,
+) -> Result<Json<NodeStatus>, StatusCode> {
+    let node = nodes.node(local).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+    Ok(Json(document(&node, nodes.height(), nodes.started_ms, local)))
+}
+
+fn document(node: &Node, number: u64, started_ms: u64, local: SocketAddr) -> NodeStatus {
+    let now_ms = now_ms();
+    let network = &node.network;
+    let peer = |index: usize| Peer {
+        node_id: B512::with_last_byte(u8::try_from(index).unwrap_or(u8::MAX)),
+        client: "quorate-validator/0.1.0/linux-x86_64".to_owned(),
+        remote: format!("10.244.{index}.17:30303"),
+        inbound: index.is_multiple_of(2),
+        head: number,
+    };
+    let heard = |seat: &Address| SeatHeard { address: *seat, height: number, at_ms: now_ms };
+    NodeStatus {
+        version: STATUS_VERSION,
+        chain_id: network.chain_id,
+        genesis_hash: network.genesis_hash,
+        node_id: B512::ZERO,
+        now_ms,
+        started_ms,
+        head: Head {
+            number,
+            hash: B256::from(alloy_primitives::U256::from(number)),
+            timestamp: now_ms / 1000,
+        },
+        best_peer_head: number,
+        ready: true,
+        not_ready_reason: None,
+        peers: (0..PEERS).map(peer).collect(),
+        identity: node.identity.map(|address| Identity {
+            address,
+            seated: true,
+            voting: true,
+            journal: Journal {
+                id: B256::left_padding_from(&local.ip().to_string().into_bytes()),
+                sitting_out: None,
+            },
+            seat_proof: None,
+        }),
+        seats: network.seats.iter().map(heard).collect(),
+        consensus: None,
+        pool: Pool::default(),
+        faults: Vec::new(),
+    }
+}
+
+async fn rpc(
+    State(nodes): State<Arc<Nodes>>,
+    ConnectInfo(Local(local)): ConnectInfo<Local>,
+    Json(request): Json<Value>,
+) -> Result<Json<Value>, StatusCode> {
+    let node = nodes.node(local).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+    let answer = match request["method"].as_str() {
+        Some("eth_call") => {
+            let network = &node.network;
+            let snapshot = crate::fake_network::governance(
+                nodes.height(),
+                network.admin,
+                network.operator,
+                &network.seats,
+            );
+            json!({ "result": hex::encode_prefixed(Governance::snapshotCall::abi_encode_returns(&snapshot)) })
+        }
+        Some("eth_getTransactionCount") => json!({ "result": "0x0" }),
+        other => {
+            json!({ "error": { "code": -32601, "message": format!("{other:?} is not part of this trial") } })
+        }
+    };
+    Ok(Json(answer))
+}
