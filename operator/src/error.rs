@@ -78,11 +78,17 @@ impl Error {
 
     /// Somebody else wrote first: reading again settles it.
     pub(crate) fn is_conflict(&self) -> bool {
+        self.status_code() == Some(409)
+    }
+
+    /// What the API server answered with.
+    pub(crate) fn status_code(&self) -> Option<u16> {
         match self {
-            Self::Kubernetes { source, .. } => {
-                matches!(&**source, kube::Error::Api(status) if status.code == 409)
-            }
-            _ => false,
+            Self::Kubernetes { source, .. } => match &**source {
+                kube::Error::Api(status) => Some(status.code),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

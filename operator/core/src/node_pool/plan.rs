@@ -191,19 +191,15 @@ fn sizing(made: &AsoPool, around: &Surroundings<'_>, nodes: u32) -> Sizing {
     if found.is_some_and(|found| held(found, "enableAutoScaling").is_some() && autoscaled(found)) {
         return Sizing::Theirs;
     }
-    match made.autoscaling.map(|autoscaling| u32::try_from(autoscaling.max_count).unwrap_or(1)) {
-        Some(max) => Sizing::Autoscaled {
-            seed: (!found.is_some_and(|found| found.exists)).then_some(nodes.min(max)),
-            min: nodes.min(max),
-            max,
-        },
-        None => {
-            // What was asked for before is done: AKS never takes two nodes at once.
-            let done = found.is_some_and(|found| found.ready == PoolReady::Ready);
-            let now = found.and_then(|found| found.count);
-            Sizing::Fixed(next_count(now, nodes, around.may_shrink && done))
-        }
+    if let Some(autoscaling) = made.autoscaling {
+        let max = u32::try_from(autoscaling.max_count).unwrap_or(1);
+        let seed = (!found.is_some_and(|found| found.exists)).then_some(nodes.min(max));
+        return Sizing::Autoscaled { seed, min: nodes.min(max), max };
     }
+    // What was asked for before is done: AKS never takes two nodes at once.
+    let done = found.is_some_and(|found| found.ready == PoolReady::Ready);
+    let now = found.and_then(|found| found.count);
+    Sizing::Fixed(next_count(now, nodes, around.may_shrink && done))
 }
 
 fn held<'a>(found: &'a PoolObserved, field: &str) -> Option<&'a str> {
