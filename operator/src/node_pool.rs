@@ -146,7 +146,10 @@ async fn unreachable(context: &Context, pool: &NodePool, error: Error) -> Result
     let denied = message.contains("admission webhook");
     match code {
         403 if !denied => Ok(core::forbidden(message)),
-        400 | 403 | 422 => Ok(core::refused(pool, message)),
+        400 | 403 | 422 => {
+            let said = error.said_of_child(KIND, &pool.name);
+            Ok(core::refused(pool, said.as_deref().unwrap_or(message)))
+        }
         404 => {
             context.agent_pools.forget().await;
             Err(error)
