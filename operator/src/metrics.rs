@@ -243,6 +243,10 @@ pub(crate) mod tests {
         let wanted: BTreeSet<_> = ALL.iter().map(|metric| format!("{PREFIX}_{}", metric.name)).collect();
         assert_eq!(shown, wanted.iter().map(String::as_str).collect());
         for metric in ALL {
+            let kind = format!("{:?}", metric.kind).to_lowercase();
+            assert!(text.contains(&format!("# TYPE {PREFIX}_{} {kind}\n", metric.name)), "{} is a {kind}", metric.name);
+        }
+        for metric in ALL {
             let name = format!("{PREFIX}_{}", metric.name);
             let sample = text.lines().find(|line| line.starts_with(&name)).expect("a sample");
             for label in metric.labels {

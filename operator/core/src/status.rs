@@ -10,7 +10,7 @@ use crate::{
     api::{
         Condition, ConsortiumStatus,
         conditions::{
-            ConditionStatus, DEGRADED, DRAINABLE, JOINED, NODE_POOL_READY, QUORUM_HEALTHY, READY,
+            ConditionStatus, DEGRADED, DRAINABLE, JOINED, NODE_POOL_READY, OVERRIDDEN, QUORUM_HEALTHY, READY,
             RECONCILING, STALLED, reasons,
         },
     },
@@ -20,8 +20,8 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 /// Conditions that the operator writes; others are others'.
-const OURS: [&str; 8] =
-    [READY, RECONCILING, STALLED, JOINED, QUORUM_HEALTHY, DRAINABLE, DEGRADED, NODE_POOL_READY];
+const OURS: [&str; 9] =
+    [READY, RECONCILING, STALLED, JOINED, QUORUM_HEALTHY, DRAINABLE, OVERRIDDEN, DEGRADED, NODE_POOL_READY];
 /// As many as the schema allows.
 const MOST_CONDITIONS: usize = 16;
 /// Longest message of a condition.

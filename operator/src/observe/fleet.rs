@@ -25,23 +25,24 @@ pub(crate) async fn fleet(
     let now = Timestamp::now();
     let network = key(&valid.namespace, &valid.consortium);
     let genesis = genesis(context, &network).await?.and_then(Result::ok);
-    let pods = pods(&context.cache(), &network, now);
-    let waiting = mounts::overdue(&pods, &valid.name, now);
-    let mut observed = FleetObserved {
-        turn: turn(&context.cache(), &network, genesis.as_ref().map(|genesis| genesis.member)),
-        genesis: genesis.map(|genesis| (*genesis).clone()),
-        recorded_image: object.status.as_ref().and_then(|status| status.image.clone()),
-        ..cached(&context.cache(), &network, valid, pods)
+    let (waiting, mut observed) = {
+        let cache = context.cache();
+        let pods = pods(&cache, &network, now);
+        let waiting = mounts::overdue(&pods, &valid.name, now);
+        let turn = genesis.as_ref().and_then(|genesis| turn(&cache, &network, genesis.member));
+        (waiting, FleetObserved { turn, ..cached(&cache, &network, valid, pods) })
     };
+    observed.genesis = genesis.map(|genesis| (*genesis).clone());
+    observed.recorded_image = object.status.as_ref().and_then(|status| status.image.clone());
     mounts::place_failures(context, valid, &waiting, &mut observed).await;
     place_keys(context, valid, &mut observed).await?;
     Ok(observed)
 }
 
 /// Our place among the members, as the Consortium's pass last read them from the chain.
-fn turn(cache: &Cache, network: &NetworkKey, member: Option<Address>) -> Option<Turn> {
+fn turn(cache: &Cache, network: &NetworkKey, member: Address) -> Option<Turn> {
     let consortium = cache.consortium(&network.namespace, &network.name)?;
-    Turn::among(&consortium.status.as_ref()?.members, member?)
+    Turn::among(&consortium.status.as_ref()?.members, member)
 }
 
 fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet, pods: Vec<NodePod>) -> FleetObserved {

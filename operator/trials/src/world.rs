@@ -163,10 +163,10 @@ impl World {
         client_of(&self.kubeconfig).await
     }
 
-    /// The kubeconfig of its API server, with the operator's own credentials.
+    /// The kubeconfig of its API server's admin: what users and their tools do is not done by the operator's rights.
     #[must_use]
-    pub fn kubeconfig(&self) -> &Path {
-        &self.kubeconfig
+    pub fn admin(&self) -> &Path {
+        &self.admin
     }
 
     /// Starts the operator for this namespace only.
@@ -206,6 +206,8 @@ impl World {
                 "default.example/node:1",
                 "--listen",
                 listen,
+                "--operator-namespace",
+                "quorate-system",
             ])
             .args(arguments)
             .spawn()

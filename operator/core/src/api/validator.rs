@@ -83,7 +83,9 @@ pub struct ValidatorSpec {
     #[serde(default)]
     pub role: Role,
     /// Where the identities' keys are; in generated Secrets when absent.
+    // Atomic: under server-side apply `secret: {}` that loses its last field would be stored as null, which is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub keys: Option<Keys>,
     /// The nodes' disks.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,8 @@
 //! What to apply, and what the pool's state means for the fleet.
 
-use super::{Demand, GROUP, KIND, PoolObserved, PoolReady, Sizing, next_count, object::object, version};
+use super::{
+    Demand, GROUP, KIND, PoolObserved, PoolReady, Sizing, next_count, object::object, restated, version,
+};
 use crate::{
     api::{
         Validator,
@@ -59,6 +61,8 @@ pub fn neighbour(fleet: &ValidFleet, pool: &NodePool, other: &Validator) -> Opti
 /// What to do about the pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolPlan {
+    /// Managed fields to write before anything is applied.
+    pub restate: Option<Value>,
     /// The object to apply; `None` where nothing may be written.
     pub apply: Option<Value>,
     /// What it means.
@@ -118,7 +122,7 @@ pub fn left_behind(fleet: &ValidFleet) -> Option<String> {
 /// Plans the pool of a fleet that makes one.
 #[must_use]
 pub fn plan(fleet: &ValidFleet, pool: &NodePool, made: &AsoPool, around: &Surroundings<'_>) -> PoolPlan {
-    let nothing = |state| PoolPlan { apply: None, state };
+    let nothing = |state| PoolPlan { restate: None, apply: None, state };
     let applied = around.found.and_then(|found| found.applied_version.as_deref());
     let Some(version) = around.served.and_then(|served| version(served, applied)) else {
         return nothing(PoolState::stalled(reasons::AZURE_SERVICE_OPERATOR_MISSING, missing(around.served)));
@@ -132,7 +136,9 @@ pub fn plan(fleet: &ValidFleet, pool: &NodePool, made: &AsoPool, around: &Surrou
     let held = around.found.map_or(&none, |found| &found.held);
     let state = too_small(pool, around.found, sizing, &demand)
         .unwrap_or_else(|| verdict(pool, around, version, sizing, &demand));
-    PoolPlan { apply: Some(object(fleet, &pool.name, made, version, sizing, held)), state }
+    let restate =
+        around.found.zip(around.served).and_then(|(found, served)| restated(&found.live, served, version));
+    PoolPlan { restate, apply: Some(object(fleet, &pool.name, made, version, sizing, held)), state }
 }
 
 fn missing(served: Option<&[String]>) -> String {
