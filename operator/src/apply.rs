@@ -41,7 +41,6 @@ pub(crate) async fn fleet(
         service_account,
         nodes_service,
         rpc_service,
-        disruption_budget,
         volumes,
         configs,
         statefulsets,
@@ -51,10 +50,6 @@ pub(crate) async fn fleet(
     let nodes_service = apply(context, nodes_service).await?;
     let rpc_service = match rpc_service {
         Some(service) => Some(with_address(context, apply(context, service).await?)),
-        None => None,
-    };
-    let disruption_budget = match disruption_budget {
-        Some(budget) => Some(apply(context, budget).await?),
         None => None,
     };
     let mut made = Vec::with_capacity(volumes.len());
@@ -73,7 +68,6 @@ pub(crate) async fn fleet(
         service_account,
         nodes_service,
         rpc_service,
-        disruption_budget,
         volumes: made,
         configs: applied_configs,
         statefulsets: applied_sets,

@@ -105,11 +105,10 @@ async fn a_pool_grows_with_its_fleets_at_once_shrinks_step_by_step_and_outlives_
     world.replicas(5).await;
     pool.until("count", 5).await;
     pool.done(5).await;
-    let readers = fleet(|spec| {
+    let mut readers = fleet(|spec| {
         (spec["role"], spec["replicas"]) = (json!("Observer"), json!(2));
         spec["nodePool"] = json!({ "name": "validators" });
     });
-    let mut readers = readers;
     readers["metadata"]["name"] = json!("readers");
     world.apply(&readers).await.expect("accepted");
     pool.until("count", 7).await;

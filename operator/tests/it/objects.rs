@@ -44,7 +44,7 @@ async fn two_manifests_become_every_object_of_the_network() {
         world.api::<Service>().get(service).await.expect("the Service");
     }
     world.api::<ServiceAccount>().get("bank-a").await.expect("the ServiceAccount");
-    world.api::<PodDisruptionBudget>().get("bank-a").await.expect("the budget");
+    world.api::<PodDisruptionBudget>().get("trade-finance-validators").await.expect("the budget");
     for config in ["trade-finance-genesis", "trade-finance-network-info"] {
         world.api::<ConfigMap>().get(config).await.expect("the ConfigMap");
     }
