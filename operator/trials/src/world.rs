@@ -44,6 +44,8 @@ pub struct World {
     pub(crate) scratch: TempDir,
     program: PathBuf,
     listen: String,
+    /// With every right.
+    admin: PathBuf,
     /// With the operator's own credentials.
     kubeconfig: PathBuf,
     operator: Option<Child>,
@@ -142,6 +144,7 @@ impl World {
             program: program.into(),
             listen: format!("127.0.0.1:{port}"),
             kubeconfig: credentials(&kubeconfig),
+            admin: kubeconfig,
             operator: None,
         };
         establish_crds(&world.client).await;
@@ -154,6 +157,12 @@ impl World {
     /// The API server as the operator sees it: what the chart does not grant is refused.
     pub async fn as_operator(&self) -> Client {
         client_of(&self.kubeconfig).await
+    }
+
+    /// The kubeconfig of its API server, with every right: that of a user, not of the operator.
+    #[must_use]
+    pub fn admin(&self) -> &Path {
+        &self.admin
     }
 
     /// The kubeconfig of its API server, with the operator's own credentials.
