@@ -193,7 +193,14 @@ impl World {
     pub fn beside(&self, listen: &str, arguments: &[&str]) -> Child {
         Command::new(&self.program)
             .env("KUBECONFIG", &self.kubeconfig)
-            .args(["--namespace", &self.namespace, "--node-image", "default.example/node:1", "--listen", listen])
+            .args([
+                "--namespace",
+                &self.namespace,
+                "--node-image",
+                "default.example/node:1",
+                "--listen",
+                listen,
+            ])
             .args(arguments)
             .spawn()
             .expect("the operator starts")
