@@ -122,7 +122,7 @@ operator-faults: ## a fault at every write of an operator on a real API server (
 	  QUORATE_API_KUBECONFIG=$$kubeconfig $${CARGO_TARGET_DIR:-target}/debug/operator-faults --operator $${CARGO_TARGET_DIR:-target}/debug/quorate-operator \
 	  $(if $(PLAN),--plan "$(PLAN)") $(if $(PLANS),--plans $(PLANS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)") $(if $(JOBS),--jobs $(JOBS))
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored && \
-	  build/rbac-audit target/api-operator/audit*.log
+	  VALUES="--set nodePools.aso.enabled=true" build/rbac-audit target/api-operator/audit*.log
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=

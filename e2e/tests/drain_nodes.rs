@@ -68,7 +68,7 @@ async fn run() -> Result<()> {
     let seats: Vec<_> = (0..SEATS).map(|index| format!("{FLEET}-{index}")).collect();
     let watching = watch(cluster.clone(), FLEET.to_owned(), &seats, &events);
     let rpc = live(&cluster, &seen).await?;
-    let load = Load::start(&rpc, &format!("drain at {}", now_ms()), CHAIN_ID)?;
+    let load = Load::start(&rpc, &format!("drain at {}", now_ms()), CHAIN_ID).await?;
     blocks(&seen).await?;
     for pass in 1..=PASSES {
         for node in &nodes {

@@ -41,7 +41,6 @@ pub(crate) async fn fleet(
         service_account,
         nodes_service,
         rpc_service,
-        disruption_budget,
         volumes,
         configs,
         statefulsets,
@@ -51,10 +50,6 @@ pub(crate) async fn fleet(
     let nodes_service = apply(context, nodes_service).await?;
     let rpc_service = match rpc_service {
         Some(service) => Some(with_address(context, apply(context, service).await?)),
-        None => None,
-    };
-    let disruption_budget = match disruption_budget {
-        Some(budget) => Some(apply(context, budget).await?),
         None => None,
     };
     let mut made = Vec::with_capacity(volumes.len());
@@ -73,7 +68,6 @@ pub(crate) async fn fleet(
         service_account,
         nodes_service,
         rpc_service,
-        disruption_budget,
         volumes: made,
         configs: applied_configs,
         statefulsets: applied_sets,
@@ -139,13 +133,13 @@ where
         return Ok(desired);
     }
     let api = context.api::<K>(&namespace);
-    if let Some(live) = call("read object", api.get_opt(&name)).await? {
-        return Ok(live);
-    }
     let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-    let created = call("create object", api.create(&params, &desired))
-        .await
-        .map_err(|error| error.of_child(&K::kind(&()), &name))?;
+    let created = match call("create object", api.create(&params, &desired)).await {
+        Ok(created) => created,
+        // Somebody has made it, perhaps without the label by which it would be known.
+        Err(error) if error.is_conflict() => return call("read object", api.get(&name)).await,
+        Err(error) => return Err(error.of_child(&K::kind(&()), &name)),
+    };
     context.learn_written(&created);
     tracing::info!(kind = %K::kind(&()), namespace, name, "created");
     context.metrics.wrote("child");

@@ -36,6 +36,10 @@ pub(crate) struct Args {
     /// Contend for this Lease, `namespace/name`, and act only while it is held; without it this process acts alone.
     #[arg(long, env = "QUORATE_LEASE")]
     pub(crate) lease: Option<LeaseName>,
+    /// Name of this replica, which no other has at the same time: its pod's. A container that is restarted has its lease still;
+    /// without a name every start is another replica.
+    #[arg(long, env = "QUORATE_INSTANCE")]
+    pub(crate) instance: Option<String>,
     /// A lease that was not renewed for so long is taken by another.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(2..=600))]
     pub(crate) lease_duration_seconds: u64,

@@ -65,24 +65,38 @@ impl Error {
 
     /// The same of a child's write: what its fields are refused for is said in the words of the spec.
     pub(crate) fn of_child(self, kind: &str, name: &str) -> Self {
-        let Self::Kubernetes { source, .. } = &self else { return self };
-        let kube::Error::Api(status) = &**source else { return self };
+        match self.said_of_child(kind, name) {
+            Some(said) => Self::Child(said),
+            None => self,
+        }
+    }
+
+    /// What the API server refuses of a child's fields; `None` for what passes by itself.
+    pub(crate) fn said_of_child(&self, kind: &str, name: &str) -> Option<String> {
+        let Self::Kubernetes { source, .. } = self else { return None };
+        let kube::Error::Api(status) = &**source else { return None };
         if !matches!(status.code, 400 | 422) {
-            return self;
+            return None;
         }
         let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
         let causes: Vec<_> =
             causes.iter().map(|cause| (cause.field.clone(), cause.message.clone())).collect();
-        Self::Child(validate::refused_child(kind, name, &causes, &status.message))
+        Some(validate::refused_child(kind, name, &causes, &status.message))
     }
 
     /// Somebody else wrote first: reading again settles it.
     pub(crate) fn is_conflict(&self) -> bool {
+        self.status_code() == Some(409)
+    }
+
+    /// What the API server answered with.
+    pub(crate) fn status_code(&self) -> Option<u16> {
         match self {
-            Self::Kubernetes { source, .. } => {
-                matches!(&**source, kube::Error::Api(status) if status.code == 409)
-            }
-            _ => false,
+            Self::Kubernetes { source, .. } => match &**source {
+                kube::Error::Api(status) => Some(status.code),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

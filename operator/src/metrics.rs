@@ -209,15 +209,15 @@ impl Metrics {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::{
         Metrics, Standing,
         names::{ALL, PREFIX},
     };
     use std::{collections::BTreeSet, time::Duration};
 
-    /// Of an operator that has done everything once: a family without a member is not exposed.
-    pub(super) fn exposition() -> String {
+    /// The exposition with a member in every family: one without is not exposed.
+    pub(crate) fn full() -> String {
         let metrics = Metrics::new();
         metrics.passed("Validator", "ok", Duration::ZERO);
         metrics.stepped("Validator", "plan", Duration::ZERO);
@@ -237,11 +237,15 @@ mod tests {
 
     #[test]
     fn the_exposition_has_every_metric_of_the_catalogue_with_its_labels_and_no_other() {
-        let text = exposition();
+        let text = full();
         let shown: BTreeSet<_> =
             text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next()).collect();
         let wanted: BTreeSet<_> = ALL.iter().map(|metric| format!("{PREFIX}_{}", metric.name)).collect();
         assert_eq!(shown, wanted.iter().map(String::as_str).collect());
+        for metric in ALL {
+            let kind = format!("{:?}", metric.kind).to_lowercase();
+            assert!(text.contains(&format!("# TYPE {PREFIX}_{} {kind}\n", metric.name)), "{} is a {kind}", metric.name);
+        }
         for metric in ALL {
             let name = format!("{PREFIX}_{}", metric.name);
             let sample = text.lines().find(|line| line.starts_with(&name)).expect("a sample");

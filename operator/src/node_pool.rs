@@ -63,14 +63,14 @@ async fn carry_out(
     (pool, made): (&NodePool, &AsoPool),
     around: &Surroundings<'_>,
 ) -> Result<PoolState, Error> {
-    let PoolPlan { apply: wanted, state } = core::plan(fleet, pool, made, around);
+    let PoolPlan { restate, apply: wanted, state } = core::plan(fleet, pool, made, around);
     let Some(mut wanted) = wanted else { return Ok(state) };
     drift::stamp(&mut wanted);
     let live = around.found.map(|found| &found.live);
     if live.is_some_and(|live| drift::is_applied(&wanted, live)) {
         return Ok(state);
     }
-    match apply(context, fleet, pool, wanted, live).await {
+    match apply(context, fleet, pool, wanted, live, restate).await {
         Ok(()) => Ok(state),
         Err(error) => unreachable(context, pool, error).await,
     }
@@ -116,13 +116,21 @@ async fn apply(
     pool: &NodePool,
     mut wanted: Value,
     live: Option<&Value>,
+    restate: Option<Value>,
 ) -> Result<(), Error> {
     let version = wanted["apiVersion"].as_str().and_then(|version| version.rsplit('/').next());
     let api = api(context, &fleet.namespace, version.ok_or(Error::Incomplete("apiVersion"))?);
     // A field that the version does not have is refused by name: dropped in silence it would be written again for ever.
     let mut params = PatchParams::apply(MANAGER).validation_strict();
     if let Some(live) = live {
-        wanted["metadata"]["resourceVersion"] = json!(live.pointer("/metadata/resourceVersion"));
+        let mut seen = json!(live.pointer("/metadata/resourceVersion"));
+        if let Some(fields) = restate {
+            let patch = json!({ "metadata": { "resourceVersion": seen, "managedFields": fields } });
+            let restated = api.patch_metadata(&pool.name, &PatchParams::default(), &Patch::Merge(&patch));
+            seen = json!(call("restate managed fields", restated).await?.metadata.resource_version);
+            context.metrics.wrote("node-pool");
+        }
+        wanted["metadata"]["resourceVersion"] = seen;
         params = params.force();
     }
     call("apply node pool", api.patch(&pool.name, &params, &Patch::Apply(&wanted))).await?;
@@ -138,7 +146,10 @@ async fn unreachable(context: &Context, pool: &NodePool, error: Error) -> Result
     let denied = message.contains("admission webhook");
     match code {
         403 if !denied => Ok(core::forbidden(message)),
-        400 | 403 | 422 => Ok(core::refused(pool, message)),
+        400 | 403 | 422 => {
+            let said = error.said_of_child(KIND, &pool.name);
+            Ok(core::refused(pool, said.as_deref().unwrap_or(message)))
+        }
         404 => {
             context.agent_pools.forget().await;
             Err(error)

@@ -2,6 +2,8 @@
 
 pub(crate) mod consortium;
 pub(crate) mod fleet;
+mod grow;
+mod restart;
 mod steps;
 
 use crate::{

@@ -40,7 +40,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let mut config = kube::Config::infer().await.context("no cluster: set KUBECONFIG or run in a pod")?;
     // A refused call is tried again by the next pass, which looks anew; retries inside one call would hide minutes.
     config.default_retry = false;
-    let instance = instance();
+    let instance = args.instance.clone().unwrap_or_else(instance);
     let metrics = Metrics::new();
     let leadership =
         Arc::new(if args.lease.is_some() { Leadership::candidate() } else { Leadership::alone() });

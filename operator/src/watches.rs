@@ -11,6 +11,7 @@ use k8s_openapi::{
         policy::v1::PodDisruptionBudget,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    jiff::Timestamp,
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -55,7 +56,7 @@ macro_rules! kept {
     };
 }
 
-kept!(Pod, Pod, Body::pod);
+kept!(Pod, Pod, |pod| Body::pod(pod, Timestamp::now()));
 kept!(StatefulSet, StatefulSet, Body::statefulset);
 kept!(Service, Service, Body::service);
 kept!(Secret, Secret, |secret| {
@@ -66,7 +67,7 @@ kept!(ConfigMap, ConfigMap);
 kept!(ServiceAccount, ServiceAccount);
 kept!(PodDisruptionBudget, PodDisruptionBudget);
 kept!(NetworkPolicy, NetworkPolicy);
-kept!(PersistentVolumeClaim, PersistentVolumeClaim);
+kept!(PersistentVolumeClaim, PersistentVolumeClaim, Body::volume);
 
 /// One of our two kinds.
 pub(crate) trait Own: Sized {
@@ -124,7 +125,7 @@ impl Watch {
             Box::pin(self.clone().children::<Service>(context.clone())),
             Box::pin(self.clone().children::<PartialObjectMeta<ServiceAccount>>(context.clone())),
             Box::pin(self.clone().children::<PartialObjectMeta<PodDisruptionBudget>>(context.clone())),
-            Box::pin(self.clone().children::<PartialObjectMeta<PersistentVolumeClaim>>(context.clone())),
+            Box::pin(self.clone().children::<PersistentVolumeClaim>(context.clone())),
             Box::pin(self.clone().children::<StatefulSet>(context.clone())),
             Box::pin(self.clone().children::<Pod>(context.clone())),
         ];

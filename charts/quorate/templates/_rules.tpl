@@ -9,7 +9,7 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
   verbs: [get, list, watch]
 - apiGroups: [quorate.dev]
   resources: [validators]
-  verbs: [list, watch, patch]
+  verbs: [get, list, watch, patch]
 # What is, for users.
 - apiGroups: [quorate.dev]
   resources: [consortia/status, validators/status]
@@ -23,10 +23,10 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch, create, patch]
-# Disks: made once, never changed, never deleted.
+# Disks: made once, never deleted; patch grows one when spec.storage.size is raised.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
-  verbs: [get, list, watch, create]
+  verbs: [get, list, watch, create, patch]
 # Genesis (made once), node configurations, network info. Configurations go when their node is scaled away.
 - apiGroups: [""]
   resources: [configmaps]
@@ -47,14 +47,18 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch]
-# Addresses and readiness of the nodes; delete restarts an outdated one.
+# Addresses and readiness of the nodes; delete replaces an outdated one that is broken.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, delete]
-# Tells what changed.
+# Restarts an outdated one that works, as the disruption budget allows.
+- apiGroups: [""]
+  resources: [pods/eviction]
+  verbs: [create]
+# Tells what changed; list says why a pod's volume is not mounted, which stands nowhere else.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create]
+  verbs: [create, list]
 {{- if .Values.networkPolicies.enabled }}
 # Who may connect to the nodes.
 - apiGroups: [networking.k8s.io]

@@ -8,8 +8,15 @@ use crate::{
 };
 use alloy_primitives::{B256, Bytes, TxKind};
 use anyhow::{Context, Result};
-use std::time::{Duration, Instant};
-use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinSet,
+    time::MissedTickBehavior,
+};
 
 /// Senders side by side; each sends its next transaction only once the one before is accepted.
 const SENDERS: u64 = 4;
@@ -22,6 +29,8 @@ pub struct Load {
     stop: watch::Sender<bool>,
     senders: JoinSet<Result<Sent>>,
     rpc: Rpc,
+    /// Height at the start.
+    from: u64,
 }
 
 /// What came of it.
@@ -37,18 +46,19 @@ pub struct Sent {
 
 impl Load {
     /// Starts the senders; `tag` makes their accounts fresh ones.
-    pub fn start(rpc: &Rpc, tag: &str, chain_id: u64) -> Result<Self> {
+    pub async fn start(rpc: &Rpc, tag: &str, chain_id: u64) -> Result<Self> {
+        let from = rpc.block_number().await?;
         let (stop, stopped) = watch::channel(false);
         let mut senders = JoinSet::new();
         for sender in 0..SENDERS {
             let account = Account::from_seed(&format!("{tag} {sender}"), chain_id)?;
             senders.spawn(send(rpc.clone(), account, stopped.clone()));
         }
-        Ok(Self { stop, senders, rpc: rpc.clone() })
+        Ok(Self { stop, senders, rpc: rpc.clone(), from })
     }
 
-    /// Ends the senders and returns what they sent with the number of accepted transactions that are not mined by
-    /// the deadline.
+    /// Ends the senders and returns what they sent with the number of accepted transactions that are in no block by the
+    /// deadline.
     pub async fn finish(mut self, deadline: Duration) -> Result<(Sent, usize)> {
         self.stop.send_replace(true);
         let mut all = Sent::default();
@@ -58,21 +68,33 @@ impl Load {
             all.refused += sent.refused;
             all.longest = all.longest.max(sent.longest);
         }
-        let end = Instant::now() + deadline;
-        let mut lost = 0;
-        for hash in &all.accepted {
-            let left = end.saturating_duration_since(Instant::now());
-            lost += usize::from(self.mined(*hash, left).await.is_err());
-        }
-        Ok((all, lost))
+        let missing = self.missing(&all.accepted, deadline).await?;
+        Ok((all, missing))
     }
 
-    async fn mined(&self, hash: B256, deadline: Duration) -> Result<()> {
-        eventually(&format!("receipt of {hash}"), deadline, || async {
-            let receipt = self.rpc.receipt(hash).await?;
-            Ok(receipt.map_or_else(|| Progress::Waiting("none".to_owned()), |_| Progress::Done(())))
+    /// Reads the blocks since the start, each once, until every transaction is found.
+    async fn missing(&self, accepted: &[B256], deadline: Duration) -> Result<usize> {
+        let state = Mutex::new((self.from, accepted.iter().copied().collect::<HashSet<_>>()));
+        let all = eventually("every accepted transaction in a block", deadline, || async {
+            let mut state = state.lock().await;
+            let (next, missing) = &mut *state;
+            while let Some(block) = self.rpc.block(*next).await? {
+                for hash in block["transactions"].as_array().into_iter().flatten() {
+                    missing.remove(&serde_json::from_value::<B256>(hash.clone())?);
+                }
+                *next += 1;
+            }
+            Ok(match missing.len() {
+                0 => Progress::Done(()),
+                left => Progress::Waiting(format!("{left} are in none up to block {next}")),
+            })
         })
-        .await
+        .await;
+        let left = state.into_inner().1.len();
+        if let Err(error) = all {
+            println!("  {error:#}");
+        }
+        Ok(left)
     }
 }
 

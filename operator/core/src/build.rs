@@ -17,6 +17,7 @@ pub use config::{ConfigInputs, node_config};
 pub use genesis::genesis;
 pub use network_info::{network_info, unsigned_network_info};
 pub use network_policy::{NetworkAccess, network_policy};
+pub use pod_disruption_budget::disruption_budget;
 pub use secret::{account_secret, adopted_secret, identity_secret, p2p_secret};
 pub use statefulset::StatefulSetInputs;
 
@@ -25,7 +26,6 @@ use k8s_openapi::{
     api::{
         apps::v1::StatefulSet,
         core::v1::{ConfigMap, PersistentVolumeClaim, Service, ServiceAccount},
-        policy::v1::PodDisruptionBudget,
     },
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
@@ -48,8 +48,6 @@ pub struct FleetResources<State> {
     pub nodes_service: Service,
     /// JSON-RPC over ready nodes.
     pub rpc_service: Option<Service>,
-    /// Budget of voluntary disruptions of nodes with seats.
-    pub disruption_budget: Option<PodDisruptionBudget>,
     /// Disks; created when absent, never changed.
     pub volumes: Vec<PersistentVolumeClaim>,
     /// Node configurations.
@@ -60,11 +58,18 @@ pub struct FleetResources<State> {
     pub state: PhantomData<State>,
 }
 
+/// Pod template of the first versions.
+pub const FIRST_TEMPLATE: u32 = 1;
+/// Pod template of new fleets, and of those whose spec is edited; the others keep theirs (ADR 26).
+pub const NEWEST_TEMPLATE: u32 = 2;
+
 /// What the builders of a whole fleet need beside its spec.
 #[derive(Clone, Debug)]
 pub struct FleetInputs {
     /// Node image.
     pub image: String,
+    /// Revision of the pod template.
+    pub template: u32,
     /// Nodes whose disk is to exist.
     pub volumes: Vec<u32>,
     /// Nodes that are to run.
@@ -93,14 +98,18 @@ pub fn fleet(
         let start = config::start_hash(&node.config)?;
         statefulsets.push(statefulset::statefulset(
             fleet,
-            &StatefulSetInputs { name, image: inputs.image.clone(), start_hash: start },
+            &StatefulSetInputs {
+                name,
+                image: inputs.image.clone(),
+                template: inputs.template,
+                start_hash: start,
+            },
         ));
     }
     Ok(FleetResources {
         service_account: service_account::service_account(fleet),
         nodes_service: service::nodes(fleet),
         rpc_service: service::rpc(fleet),
-        disruption_budget: pod_disruption_budget::pod_disruption_budget(fleet),
         volumes: inputs.volumes.iter().map(|index| volume::volume(fleet, &fleet.name.node(*index))).collect(),
         configs,
         statefulsets,

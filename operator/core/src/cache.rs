@@ -212,10 +212,10 @@ impl Cache {
         for (_, space) in within {
             match kind {
                 ObjectKind::Consortium => {
-                    gone.extend(space.consortia.values().filter_map(|o| absent(&o.metadata)))
+                    gone.extend(space.consortia.values().filter_map(|o| absent(&o.metadata)));
                 }
                 ObjectKind::Validator => {
-                    gone.extend(space.fleets.values().filter_map(|o| absent(&o.metadata)))
+                    gone.extend(space.fleets.values().filter_map(|o| absent(&o.metadata)));
                 }
             }
         }

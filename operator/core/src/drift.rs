@@ -1,6 +1,6 @@
 //! Whether an object has to be applied: its intent has changed, or somebody has changed what we intend.
 
-use crate::names::APPLIED;
+use crate::{names::APPLIED, units::quantity};
 use alloy_primitives::{hex, keccak256};
 use serde_json::{Map, Value};
 
@@ -49,26 +49,6 @@ fn same_quantity(left: &str, right: &str) -> bool {
         (Some(left), Some(right)) => (left - right).abs() <= f64::EPSILON * left.abs(),
         _ => false,
     }
-}
-
-/// A Kubernetes quantity as a number.
-pub(crate) fn quantity(text: &str) -> Option<f64> {
-    const UNITS: [(&str, f64); 11] = [
-        ("Ki", 1024.0),
-        ("Mi", 1_048_576.0),
-        ("Gi", 1_073_741_824.0),
-        ("Ti", 1_099_511_627_776.0),
-        ("Pi", 1_125_899_906_842_624.0),
-        ("m", 0.001),
-        ("k", 1e3),
-        ("M", 1e6),
-        ("G", 1e9),
-        ("T", 1e12),
-        ("P", 1e15),
-    ];
-    let unit = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
-    let (number, factor) = unit.unwrap_or((text, 1.0));
-    Some(number.parse::<f64>().ok()? * factor)
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ impl Candidate {
         LeaseSpec {
             holder_identity: Some(self.me.clone()),
             lease_duration_seconds: i32::try_from(self.terms.duration_ms.div_ceil(1000)).ok(),
-            acquire_time: acquired.or_else(|| Some(MicroTime(wall))),
+            acquire_time: acquired.or(Some(MicroTime(wall))),
             renew_time: Some(MicroTime(wall)),
             lease_transitions: Some(if ours || before.is_none() { transitions } else { transitions + 1 }),
             ..LeaseSpec::default()

@@ -9,6 +9,10 @@ use std::collections::BTreeSet;
 
 /// A seat is never called dead sooner than this.
 const PATIENCE_MS: u64 = 15_000;
+/// A seat that works is heard at every height: one that missed more than these is not counted on when another is to stop.
+pub const PRESENT_BLOCKS: u64 = 4;
+/// Documents of one pass are read within this of each other.
+const READ_WITHIN_MS: u64 = 2_000;
 
 /// The validator set of the next block, as the most advanced node in reach knows it, and who of it is heard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub struct Hearing {
     pub seats: BTreeSet<Address>,
     /// Those that are live: a valid message was heard within the last 2N blocks and within max(2N periods, 15 s).
     pub live: BTreeSet<Address>,
+    /// Those of the live that were heard within the last [`PRESENT_BLOCKS`]: a stop shows here first.
+    pub present: BTreeSet<Address>,
     /// The network has had no time to be heard: it has no block, or fewer than 2N and a node that has just started.
     pub young: bool,
 }
@@ -29,17 +35,29 @@ impl Hearing {
     pub fn from_nodes(nodes: &[NodeStatus], block_period_s: u64) -> Option<Self> {
         let best = nodes.iter().filter(|node| !node.seats.is_empty()).max_by_key(|node| node.head.number)?;
         let seats: BTreeSet<_> = best.seats.iter().map(|seat| seat.address).collect();
-        let mut live = BTreeSet::new();
+        let height = best.head.number;
+        let (mut live, mut present) = (BTreeSet::new(), BTreeSet::new());
         for node in nodes {
             let reach = Reach::new(node, seats.len(), block_period_s);
-            live.extend(node.seats.iter().filter(|seat| reach.covers(seat)).map(|seat| seat.address));
+            let heard = node.seats.iter().filter(|seat| reach.covers(seat) && seats.contains(&seat.address));
+            for seat in heard {
+                live.insert(seat.address);
+                if seat.height.saturating_add(PRESENT_BLOCKS) >= height {
+                    present.insert(seat.address);
+                }
+            }
         }
-        live.retain(|address| seats.contains(address));
-        let height = best.head.number;
         let fresh =
             |node: &NodeStatus| Reach::new(node, seats.len(), block_period_s).at_ms <= node.started_ms;
         let young = height == 0 || (height < span_blocks(seats.len()) && nodes.iter().any(fresh));
-        Some(Self { height, seats, live, young })
+        Some(Self { height, seats, live, present, young })
+    }
+
+    /// The same without those that are known not to vote, however lately they were heard.
+    #[must_use]
+    pub fn without(mut self, silent: &BTreeSet<Address>) -> Self {
+        self.present.retain(|address| !silent.contains(address));
+        self
     }
 
     /// N.
@@ -54,6 +72,12 @@ impl Hearing {
         quorum(self.seats.len())
     }
 
+    /// Q = N: every stop of a seat pauses the network.
+    #[must_use]
+    pub fn needs_all(&self) -> bool {
+        self.quorum() == self.total()
+    }
+
     /// No quorum is heard, and it is too early to say that there is none.
     #[must_use]
     pub fn starting(&self) -> bool {
@@ -65,6 +89,47 @@ impl Hearing {
     pub fn healthy(&self) -> bool {
         !self.seats.is_empty() && self.live.len() >= self.quorum()
     }
+}
+
+/// Seats of ours that no node in reach holds ready and voting.
+#[must_use]
+pub fn silent(own: &BTreeSet<Address>, hearing: &Hearing, nodes: &[NodeStatus]) -> BTreeSet<Address> {
+    let voting: BTreeSet<_> =
+        nodes.iter().filter(|node| node.ready).filter_map(|node| voter(node, nodes)).collect();
+    hearing.seats.iter().filter(|seat| own.contains(*seat) && !voting.contains(*seat)).copied().collect()
+}
+
+/// Seats of ours whose node is up and caught up, has nothing to complain of, and has not yet been heard since it started:
+/// it is about to vote, and until then another stop would be a second one.
+#[must_use]
+pub fn settling(own: &BTreeSet<Address>, hearing: &Hearing, nodes: &[NodeStatus]) -> BTreeSet<Address> {
+    let silent = silent(own, hearing, nodes);
+    let well = nodes.iter().filter(|node| node.ready && node.faults.is_empty());
+    let identities = well.filter_map(|node| node.identity.as_ref());
+    identities
+        .filter(|identity| identity.journal.sitting_out.is_none() && silent.contains(&identity.address))
+        .map(|identity| identity.address)
+        .collect()
+}
+
+/// The identity of a node that votes and that another node has heard since it started. Ages are compared, each by one
+/// clock, so that clocks need not agree. With no other node in reach its own word counts.
+#[must_use]
+pub fn voter(node: &NodeStatus, nodes: &[NodeStatus]) -> Option<Address> {
+    let identity = node.identity.as_ref().filter(|identity| identity.voting)?;
+    let uptime = node.now_ms.saturating_sub(node.started_ms);
+    let other = |other: &&NodeStatus| other.identity.as_ref().is_none_or(|id| id.address != identity.address);
+    let mut rows = nodes
+        .iter()
+        .filter(other)
+        .filter_map(|other| Some((other, other.seats.iter().find(|seat| seat.address == identity.address)?)))
+        .peekable();
+    let alone = rows.peek().is_none();
+    let heard = rows.any(|(other, seat)| {
+        let age = other.now_ms.saturating_sub(seat.at_ms);
+        seat.at_ms > 0 && age.saturating_add(READ_WITHIN_MS) < uptime
+    });
+    (alone || heard).then_some(identity.address)
 }
 
 /// 2N.
@@ -91,53 +156,4 @@ impl Reach {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Hearing;
-    use crate::test_support::{HEIGHT, NOW_MS, address, node_status};
-
-    #[test]
-    fn a_seat_is_live_within_2n_blocks_and_within_the_longer_of_2n_periods_and_15_s() {
-        let hear = |height: u64, at_ms: u64| {
-            let mut node = node_status(1, 4, true);
-            node.seats[3].height = height;
-            node.seats[3].at_ms = at_ms;
-            let hearing = Hearing::from_nodes(&[node], 2).expect("seats");
-            hearing.live.contains(&address(4))
-        };
-        assert!(hear(HEIGHT, NOW_MS));
-        assert!(hear(HEIGHT - 8, NOW_MS), "2N blocks are 8");
-        assert!(!hear(HEIGHT - 9, NOW_MS));
-        assert!(hear(HEIGHT, NOW_MS - 16_000), "2N periods are 16 s");
-        assert!(!hear(HEIGHT, NOW_MS - 16_001));
-        assert!(!hear(0, 0), "never heard");
-    }
-
-    #[test]
-    fn a_new_network_is_starting_until_it_is_heard_or_its_nodes_have_had_time_or_2n_blocks_are_made() {
-        let starting = |height: u64, age_ms: u64, heard: usize| {
-            let mut node = node_status(1, 4, true);
-            node.head.number = height;
-            node.started_ms = NOW_MS - age_ms;
-            node.seats.iter_mut().skip(heard).for_each(|seat| seat.at_ms = 0);
-            Hearing::from_nodes(&[node], 2).expect("seats").starting()
-        };
-        assert!(starting(0, 60_000, 0), "no block yet: nothing is lost");
-        assert!(starting(3, 1_000, 0));
-        assert!(starting(7, 16_000, 2), "2N periods are 16 s");
-        assert!(!starting(7, 16_001, 2), "time enough to be heard");
-        assert!(!starting(8, 1_000, 0), "2N blocks are 8");
-        assert!(!starting(3, 1_000, 3), "a quorum is heard");
-    }
-
-    #[test]
-    fn one_node_that_hears_a_seat_is_enough_and_the_newest_set_counts() {
-        let mut old = node_status(1, 3, true);
-        old.head.number = HEIGHT - 1;
-        let mut deaf = node_status(2, 4, true);
-        deaf.seats.iter_mut().for_each(|seat| seat.at_ms = 0);
-        let hearing = Hearing::from_nodes(&[old, deaf], 2).expect("seats");
-        assert_eq!((hearing.total(), hearing.live.len(), hearing.quorum()), (4, 3, 3));
-        assert!(hearing.healthy());
-        assert_eq!(Hearing::from_nodes(&[], 2), None);
-    }
-}
+mod tests;

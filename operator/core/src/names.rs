@@ -17,6 +17,10 @@ pub const FLEET: &str = "quorate.dev/fleet";
 pub const NODE: &str = "quorate.dev/node";
 /// Label: `validator` or `observer`.
 pub const ROLE: &str = "quorate.dev/role";
+/// Value of [`ROLE`] of nodes that hold seats.
+pub const VALIDATOR_ROLE: &str = "validator";
+/// Value of [`ROLE`] of nodes that hold none.
+pub const OBSERVER_ROLE: &str = "observer";
 /// Label of every node's pod, by which the headless Service and the network policies select them.
 pub const NODES: &str = "quorate.dev/nodes";
 /// Label by which the operator finds its objects.
@@ -32,10 +36,16 @@ pub const JOURNAL_ID: &str = "quorate.dev/journal-id";
 pub const APPLIED: &str = "quorate.dev/applied";
 /// Annotation of a pod template: hash of the configuration that a node reads only at start.
 pub const CONFIG: &str = "quorate.dev/config";
+/// Annotation of a StatefulSet: revision of the pod template that it was made by.
+pub const TEMPLATE: &str = "quorate.dev/template";
+/// Annotation of a StatefulSet: hash of the spec's fields that pods are made from.
+pub const SPEC: &str = "quorate.dev/spec";
 /// Annotation set by a user on a `Validator`: let it go with its seats.
 pub const SKIP_UNSEAT: &str = "quorate.dev/skip-unseat";
 /// Annotation set by a user on a `Validator`: ids of lost vote journals, separated by commas, whose loss is accepted.
 pub const ACCEPT_JOURNAL_LOSS: &str = "quorate.dev/accept-journal-loss";
+/// Annotation set by a user on a `Validator`: restart nodes one after the other whatever it costs the quorum.
+pub const IGNORE_QUORUM: &str = "quorate.dev/ignore-quorum";
 /// Taint that a node pool for validators may carry.
 pub const POOL_TAINT: &str = "quorate.dev/validators";
 
@@ -84,6 +94,12 @@ impl ConsortiumName {
     #[must_use]
     pub fn network_info(&self) -> String {
         format!("{}-network-info", self.0)
+    }
+
+    /// PodDisruptionBudget over the member's nodes that hold seats.
+    #[must_use]
+    pub fn disruption_budget(&self) -> String {
+        format!("{}-validators", self.0)
     }
 
     /// Secret with the admin account's key, unless the spec names another.

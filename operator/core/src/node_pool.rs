@@ -10,7 +10,7 @@ mod version;
 
 pub use calm::{may_shrink, pods, running};
 pub use object::{DETACH, RECONCILE_POLICY, Sizing, object};
-pub use observed::{PoolObserved, PoolReady};
+pub use observed::{PoolObserved, PoolReady, restated};
 pub use plan::{
     Neighbour, PoolPlan, PoolState, Surroundings, forbidden, left_behind, neighbour, plan, refused,
 };

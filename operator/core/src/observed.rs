@@ -1,16 +1,22 @@
 //! What the shell has read, as plain values.
 
+mod pod;
+mod volume;
+
+pub(crate) use pod::fault;
+pub use pod::{PodObserved, Trouble, says_disk_full};
+pub use volume::{Growth, VolumeObserved};
+
 use crate::{
+    build::FIRST_TEMPLATE,
     genesis::StoredGenesis,
     keys::{self, PublicKey, SecretError},
-    names::{FleetName, NodeName},
+    names::{FleetName, NodeName, SPEC, TEMPLATE},
+    policy::Turn,
 };
 use alloy_primitives::{Address, B256, B512};
 use chain::status::NodeStatus;
-use k8s_openapi::{
-    api::{apps::v1::StatefulSet, core::v1::Pod},
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
-};
+use k8s_openapi::{api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::collections::BTreeMap;
 
 /// A key Secret as found.
@@ -68,86 +74,6 @@ impl StoredKey {
     }
 }
 
-/// A pod as found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PodObserved {
-    /// Its address.
-    pub ip: Option<String>,
-    /// Its Ready condition.
-    pub ready: bool,
-    /// Revision of the template it was made from.
-    pub revision: Option<String>,
-    /// It is being deleted.
-    pub terminating: bool,
-    /// Why it does not run, when the kubelet or the scheduler says so.
-    pub waiting: Option<Waiting>,
-}
-
-/// Why a pod does not run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// One word, as `ImagePullBackOff`.
-    pub reason: String,
-    /// For a person.
-    pub message: String,
-}
-
-impl Waiting {
-    /// Whether it will not pass without somebody doing something.
-    #[must_use]
-    pub fn needs_help(&self) -> bool {
-        const HELP: [&str; 7] = [
-            "CrashLoopBackOff",
-            "ImagePullBackOff",
-            "ErrImagePull",
-            "ErrImageNeverPull",
-            "InvalidImageName",
-            "CreateContainerConfigError",
-            "Unschedulable",
-        ];
-        HELP.contains(&self.reason.as_str())
-    }
-}
-
-impl PodObserved {
-    /// Reads a pod.
-    #[must_use]
-    pub fn read(pod: &Pod) -> Self {
-        let status = pod.status.clone().unwrap_or_default();
-        let conditions = status.conditions.unwrap_or_default();
-        let ready =
-            conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
-        let unschedulable = conditions
-            .iter()
-            .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
-            .map(|condition| Waiting {
-                reason: condition.reason.clone().unwrap_or_default(),
-                message: condition.message.clone().unwrap_or_default(),
-            });
-        let container = status
-            .container_statuses
-            .unwrap_or_default()
-            .into_iter()
-            .find_map(|container| container.state?.waiting)
-            .map(|waiting| Waiting {
-                reason: waiting.reason.unwrap_or_default(),
-                message: waiting.message.unwrap_or_default(),
-            });
-        Self {
-            ip: status.pod_ip.filter(|ip| !ip.is_empty()),
-            ready,
-            revision: pod
-                .metadata
-                .labels
-                .as_ref()
-                .and_then(|all| all.get("controller-revision-hash"))
-                .cloned(),
-            terminating: pod.metadata.deletion_timestamp.is_some(),
-            waiting: container.or(unschedulable),
-        }
-    }
-}
-
 /// A StatefulSet as found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatefulSetObserved {
@@ -155,6 +81,10 @@ pub struct StatefulSetObserved {
     pub image: Option<String>,
     /// Revision that a new pod would have.
     pub revision: Option<String>,
+    /// Pod template that it was made by.
+    pub template: u32,
+    /// Hash of the spec that it was made from; `None` for sets of the first versions, which did not record it.
+    pub spec: Option<String>,
 }
 
 impl StatefulSetObserved {
@@ -162,13 +92,23 @@ impl StatefulSetObserved {
     #[must_use]
     pub fn read(set: &StatefulSet) -> Self {
         let template = set.spec.template.spec.as_ref();
+        let annotation = |name: &str| set.metadata.annotations.as_ref().and_then(|all| all.get(name));
         Self {
             image: template
                 .and_then(|pod| pod.containers.first())
                 .and_then(|container| container.image.clone()),
-            revision: set.status.as_ref().and_then(|status| status.update_revision.clone()),
+            revision: revision(set),
+            template: annotation(TEMPLATE).and_then(|text| text.parse().ok()).unwrap_or(FIRST_TEMPLATE),
+            spec: annotation(SPEC).cloned(),
         }
     }
+}
+
+/// What the controller has not yet looked at has no revision yet; the old one would make an outdated pod look new.
+fn revision(set: &StatefulSet) -> Option<String> {
+    let status = set.status.as_ref()?;
+    let seen = status.observed_generation.zip(set.metadata.generation).is_none_or(|(seen, is)| seen >= is);
+    status.update_revision.clone().filter(|_| seen)
 }
 
 /// A node of the fleet as found.
@@ -178,8 +118,8 @@ pub struct NodeObserved {
     pub identity: SecretState,
     /// Its p2p key.
     pub p2p: SecretState,
-    /// Whether it has a disk.
-    pub volume: bool,
+    /// Its disk.
+    pub volume: Option<VolumeObserved>,
     /// Its StatefulSet.
     pub statefulset: Option<StatefulSetObserved>,
     /// Its pod.
@@ -205,6 +145,17 @@ pub struct PeerNode {
     pub node_id: B512,
 }
 
+/// A node of another fleet of this member, in the same namespace and network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Which.
+    pub name: NodeName,
+    /// Address of its identity, if its fleet holds seats.
+    pub address: Option<Address>,
+    /// Its pod.
+    pub pod: Option<PodObserved>,
+}
+
 /// Everything about a fleet.
 #[derive(Clone, Debug, Default)]
 pub struct FleetObserved {
@@ -218,6 +169,10 @@ pub struct FleetObserved {
     pub peers: Vec<PeerNode>,
     /// What nodes of the network in this namespace say, of whichever fleet.
     pub network: Vec<NodeStatus>,
+    /// Nodes of the member's other fleets.
+    pub neighbours: Vec<Neighbour>,
+    /// This member's place among the members.
+    pub turn: Option<Turn>,
     /// Image in `status.image`.
     pub recorded_image: Option<String>,
 }
@@ -252,6 +207,8 @@ pub struct ConsortiumObserved {
     pub fleets: Vec<FleetSummary>,
     /// All nodes of the network in this namespace, in order.
     pub peers: Vec<PeerNode>,
+    /// Pods that exist of nodes that hold seats.
+    pub running: usize,
     /// What its nodes say.
     pub nodes: Vec<NodeStatus>,
     /// The governance contract at the newest block of a ready node.

@@ -4,7 +4,7 @@ mod consortium;
 mod fleet;
 
 pub use consortium::{ConsortiumPlan, SeatMove, consortium};
-pub use fleet::{FleetPlan, KeyWanted, Release, fleet};
+pub use fleet::{Failure, FleetPlan, Grow, KeyWanted, Note, Release, Restart, fleet};
 
 /// Something that is not as wanted, and what it waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use crate::{
     api::{
         Condition, ConsortiumStatus,
         conditions::{
-            ConditionStatus, DEGRADED, JOINED, NODE_POOL_READY, QUORUM_HEALTHY, READY, RECONCILING, STALLED,
-            reasons,
+            ConditionStatus, DEGRADED, DRAINABLE, JOINED, NODE_POOL_READY, OVERRIDDEN, QUORUM_HEALTHY, READY,
+            RECONCILING, STALLED, reasons,
         },
     },
     plan::Wait,
@@ -20,7 +20,8 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 /// Conditions that the operator writes; others are others'.
-const OURS: [&str; 7] = [READY, RECONCILING, STALLED, JOINED, QUORUM_HEALTHY, DEGRADED, NODE_POOL_READY];
+const OURS: [&str; 9] =
+    [READY, RECONCILING, STALLED, JOINED, QUORUM_HEALTHY, DRAINABLE, OVERRIDDEN, DEGRADED, NODE_POOL_READY];
 /// As many as the schema allows.
 const MOST_CONDITIONS: usize = 16;
 /// Longest message of a condition.
@@ -101,10 +102,11 @@ pub fn replacing(before: &Value, after: &Value) -> Value {
 }
 
 /// The conditions made, then those that others keep beside them.
-fn with_others(before: &[Condition], made: Vec<Condition>) -> Vec<Condition> {
+fn with_others(before: &[Condition], mut made: Vec<Condition>) -> Vec<Condition> {
     let others = before.iter().filter(|old| !OURS.contains(&old.kind.as_str()));
     let room = MOST_CONDITIONS.saturating_sub(made.len());
-    made.iter().cloned().chain(others.take(room).cloned()).collect()
+    made.extend(others.take(room).cloned());
+    made
 }
 
 /// The conditions of an object that a person must correct; the others stay as they are.

@@ -20,6 +20,7 @@ pub(crate) fn hearing(total: u8, live: u8) -> Hearing {
         height: HEIGHT,
         seats: (1..=total).map(address).collect(),
         live: (1..=live).map(address).collect(),
+        present: (1..=live).map(address).collect(),
         young: false,
     }
 }

@@ -25,10 +25,38 @@ pub fn wei(text: &str) -> Option<U256> {
     number.checked_mul(U256::from(10).pow(U256::from(decimals)))
 }
 
+/// A Kubernetes quantity: `50Gi` is 53687091200.
+#[must_use]
+pub fn quantity(text: &str) -> Option<f64> {
+    const UNITS: [(&str, f64); 11] = [
+        ("Ki", 1024.0),
+        ("Mi", 1_048_576.0),
+        ("Gi", 1_073_741_824.0),
+        ("Ti", 1_099_511_627_776.0),
+        ("Pi", 1_125_899_906_842_624.0),
+        ("m", 0.001),
+        ("k", 1e3),
+        ("M", 1e6),
+        ("G", 1e9),
+        ("T", 1e12),
+        ("P", 1e15),
+    ];
+    let unit = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
+    let (number, factor) = unit.unwrap_or((text, 1.0));
+    Some(number.parse::<f64>().ok()? * factor)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{milliseconds, wei};
+    use super::{milliseconds, quantity, wei};
     use alloy_primitives::U256;
+
+    #[test]
+    fn quantities_compare_across_units() {
+        assert_eq!(quantity("50Gi"), quantity("51200Mi"));
+        assert!(quantity("50Gi") > quantity("50G"));
+        assert_eq!(quantity("50 Gi"), None);
+    }
 
     #[test]
     fn durations_read_as_written() {

@@ -9,7 +9,7 @@ mod profiles;
 use alloy_primitives::B256;
 use k256::ecdsa::SigningKey;
 use operator_core::{
-    api::{Consortium, Validator, validator::Role},
+    api::{Consortium, Validator},
     build::{self, NetworkAccess},
     genesis::{self, StoredGenesis},
     keys::Key,
@@ -103,7 +103,6 @@ fn fleet_objects(fleet: &ValidFleet, observed: &FleetObserved) -> Vec<serde_json
     let resources = build::fleet(fleet, &plan.objects.expect("objects")).expect("rendered");
     let mut objects = vec![value(&resources.service_account), value(&resources.nodes_service)];
     objects.extend(resources.rpc_service.iter().map(value));
-    objects.extend(resources.disruption_budget.iter().map(value));
     objects.push(value(&build::network_policy(fleet, &access())));
     // One node is enough to read; the others differ by name and peers.
     objects.extend(resources.volumes.iter().take(1).map(value));
@@ -111,6 +110,31 @@ fn fleet_objects(fleet: &ValidFleet, observed: &FleetObserved) -> Vec<serde_json
     objects.extend(resources.statefulsets.iter().take(1).map(value));
     assert_eq!(resources.statefulsets.len(), fleet.replicas as usize);
     objects
+}
+
+/// The pods of a whole fleet as one revision of the template makes them.
+fn pods(fleet: &ValidFleet, template: u32) -> Vec<serde_json::Value> {
+    let plan = plan::fleet(fleet, &observed(fleet, false), IMAGE);
+    let inputs = build::FleetInputs { template, ..plan.objects.expect("objects") };
+    let resources = build::fleet(fleet, &inputs).expect("rendered");
+    resources.statefulsets.iter().map(|set| value(&set.spec.template)).collect()
+}
+
+#[test]
+fn every_revision_of_the_pod_template_renders_byte_for_byte_what_it_always_has() {
+    let mut observer = fleet("../../examples/validator.yaml");
+    observer.role = operator_core::api::validator::Role::Observer;
+    let fleets = [
+        ("example", fleet("../../examples/validator.yaml")),
+        ("observer", observer),
+        ("full", fleet("tests/golden/full.input.yaml")),
+        ("pool", fleet("tests/golden/pool.input.yaml")),
+    ];
+    for template in build::FIRST_TEMPLATE..=build::NEWEST_TEMPLATE {
+        for (name, fleet) in &fleets {
+            assert_golden(&format!("pods-{template}/{name}.yaml"), &pods(fleet, template));
+        }
+    }
 }
 
 #[test]
@@ -145,17 +169,6 @@ fn a_fleet_that_requires_hosts_of_its_own_and_makes_its_pool_becomes_exactly_the
     let scheduling: serde_json::Map<_, _> =
         scheduling.map(|field| (field.to_owned(), pod[field].clone())).into_iter().collect();
     assert_golden("pool.yaml", &[planned.apply.expect("an object"), value(&scheduling)]);
-}
-
-#[test]
-fn observers_hold_no_seat_and_so_have_no_disruption_budget() {
-    let mut fleet = fleet("../../examples/validator.yaml");
-    fleet.role = Role::Observer;
-    let budgets = fleet_objects(&fleet, &observed(&fleet, false))
-        .iter()
-        .filter(|o| o["kind"] == "PodDisruptionBudget")
-        .count();
-    assert_eq!(budgets, 0);
 }
 
 #[test]
@@ -208,6 +221,7 @@ fn the_example_consortium_becomes_exactly_these_objects() {
             value(&build::p2p_secret(&valid.namespace, &valid.name, &node, &key(21))),
             value(&build::genesis(&valid, &short)),
             value(&build::network_info(&valid, &info).expect("JSON")),
+            value(&build::disruption_budget(&valid, 3)),
         ],
     );
 }

@@ -1,7 +1,6 @@
 //! What the chart ships about metrics: every name in alerts and dashboard is one that operator or nodes expose, and the form of the
 //! alerts that Azure takes is made from the plain one. `UPDATE_GOLDEN=1` writes it.
 
-use super::tests::exposition;
 use chain::metrics::{CATALOGUE, Kind};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, path::PathBuf};
@@ -30,7 +29,7 @@ fn exposed() -> BTreeSet<String> {
         Kind::Histogram => "histogram",
     };
     let nodes = CATALOGUE.iter().flat_map(|metric| series(metric.name, kind(metric.kind)));
-    let text = exposition();
+    let text = super::tests::full();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let operator: Vec<_> = types.flat_map(|(name, kind)| series(name, kind)).collect();
     nodes.chain(operator).collect()

@@ -3,6 +3,7 @@
 use super::network::{NodePod, genesis, key, pods, public_keys, secret};
 use crate::{chain_access::Chain, context::Context, error::Error};
 use chain::status::NodeStatus;
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use operator_core::{
     api::Validator,
@@ -31,7 +32,7 @@ pub(crate) async fn consortium(context: &Context, valid: &ValidConsortium) -> Re
         let keys = public_keys(&cache, &network);
         let summaries = cache.fleets_of(&network).filter_map(|object| summary(object, &keys.identities));
         let fleets: Vec<_> = summaries.collect();
-        (keys, pods(&cache, &network), fleets)
+        (keys, pods(&cache, &network, Timestamp::now()), fleets)
     };
     let wanted = |name: &NodeName| {
         fleets.iter().any(|fleet| fleet.name.0 == name.fleet && name.index < fleet.replicas)
@@ -41,6 +42,7 @@ pub(crate) async fn consortium(context: &Context, valid: &ValidConsortium) -> Re
         operator,
         genesis: genesis.map(|genesis| genesis.map(|stored| (*stored).clone())),
         peers: keys.nodes.into_iter().filter(|peer| wanted(&peer.name)).collect(),
+        running: running(&pods, &fleets),
         nodes: pods.iter().filter_map(|pod| pod.status.as_deref().cloned()).collect(),
         fleets,
         governance: None,
@@ -72,6 +74,12 @@ async fn read_chain(context: &Context, ip: &str, observed: &mut ConsortiumObserv
             observed.governance = None;
         }
     }
+}
+
+/// A pod whose fleet is refused or gone counts: it may hold a seat.
+fn running(pods: &[NodePod], fleets: &[FleetSummary]) -> usize {
+    let observes = |pod: &&NodePod| fleets.iter().any(|fleet| fleet.name.0 == pod.name.fleet && !fleet.seats);
+    pods.iter().filter(|pod| !observes(pod)).count()
 }
 
 fn entry(pods: &[NodePod], ours: impl Fn(&NodeStatus) -> bool) -> Option<String> {

@@ -1,12 +1,17 @@
 //! Everything about one fleet.
 
-use super::network::{NodePod, genesis, key, pods, public_keys, secret};
+mod mounts;
+
+use super::network::{NodePod, PublicKeys, genesis, key, pods, public_keys, secret};
 use crate::{context::Context, error::Error};
+use alloy_primitives::Address;
+use k8s_openapi::jiff::Timestamp;
 use operator_core::{
     api::{Validator, validator::Role},
     cache::{Cache, Kind, NetworkKey},
     names::NodeName,
-    observed::{FleetObserved, NodeObserved},
+    observed::{FleetObserved, Neighbour, NodeObserved, StatefulSetObserved},
+    policy::Turn,
     validate::ValidFleet,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,18 +22,30 @@ pub(crate) async fn fleet(
     object: &Validator,
     valid: &ValidFleet,
 ) -> Result<FleetObserved, Error> {
+    let now = Timestamp::now();
     let network = key(&valid.namespace, &valid.consortium);
     let genesis = genesis(context, &network).await?.and_then(Result::ok);
-    let mut observed = FleetObserved {
-        genesis: genesis.map(|genesis| (*genesis).clone()),
-        recorded_image: object.status.as_ref().and_then(|status| status.image.clone()),
-        ..cached(&context.cache(), &network, valid)
+    let (waiting, mut observed) = {
+        let cache = context.cache();
+        let pods = pods(&cache, &network, now);
+        let waiting = mounts::overdue(&pods, &valid.name, now);
+        let turn = genesis.as_ref().and_then(|genesis| turn(&cache, &network, genesis.member));
+        (waiting, FleetObserved { turn, ..cached(&cache, &network, valid, pods) })
     };
+    observed.genesis = genesis.map(|genesis| (*genesis).clone());
+    observed.recorded_image = object.status.as_ref().and_then(|status| status.image.clone());
+    mounts::place_failures(context, valid, &waiting, &mut observed).await;
     place_keys(context, valid, &mut observed).await?;
     Ok(observed)
 }
 
-fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet) -> FleetObserved {
+/// Our place among the members, as the Consortium's pass last read them from the chain.
+fn turn(cache: &Cache, network: &NetworkKey, member: Address) -> Option<Turn> {
+    let consortium = cache.consortium(&network.namespace, &network.name)?;
+    Turn::among(&consortium.status.as_ref()?.members, member)
+}
+
+fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet, pods: Vec<NodePod>) -> FleetObserved {
     let sets: BTreeMap<NodeName, _> = cache
         .children_of(Kind::StatefulSet, network)
         .filter_map(|(_, child)| Some((child.node_name()?, child.statefulset()?)))
@@ -36,10 +53,10 @@ fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet) -> FleetObser
     let running: BTreeSet<&NodeName> = sets.keys().collect();
     let wanted =
         |name: &NodeName| name.fleet == valid.name.0 && name.index < valid.replicas && !valid.deleting;
-    let pods = pods(cache, network);
     let keys = public_keys(cache, network);
     let mut observed = FleetObserved {
         consortium_exists: cache.consortium(&network.namespace, &network.name).is_some(),
+        neighbours: neighbours(cache, network, valid, &sets, &pods, &keys),
         peers: keys
             .nodes
             .into_iter()
@@ -55,13 +72,36 @@ fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet) -> FleetObser
     place_pods(valid, pods, &mut observed);
     for (index, node) in &mut observed.nodes {
         let volume = valid.name.node(*index).volume();
-        node.volume = cache.child(Kind::PersistentVolumeClaim, &valid.namespace, &volume).is_some();
+        let claim = cache.child(Kind::PersistentVolumeClaim, &valid.namespace, &volume);
+        node.volume = claim.map(|claim| claim.volume().cloned().unwrap_or_default());
     }
     observed
 }
 
+/// Nodes of the member's other fleets. Those that hold no seats have no address here.
+fn neighbours(
+    cache: &Cache,
+    network: &NetworkKey,
+    valid: &ValidFleet,
+    sets: &BTreeMap<NodeName, &StatefulSetObserved>,
+    pods: &[NodePod],
+    keys: &PublicKeys,
+) -> Vec<Neighbour> {
+    let votes = |name: &NodeName| {
+        let fleet = cache.fleet(&network.namespace, &name.fleet);
+        fleet.is_none_or(|fleet| fleet.spec.role == Role::Validator)
+    };
+    let others = sets.keys().filter(|name| name.fleet != valid.name.0);
+    let neighbour = |name: &NodeName| Neighbour {
+        address: keys.identities.get(name).copied().filter(|_| votes(name)),
+        pod: pods.iter().find(|pod| pod.name == *name).map(|pod| pod.pod.clone()),
+        name: name.clone(),
+    };
+    others.map(neighbour).collect()
+}
+
 fn place_pods(valid: &ValidFleet, pods: Vec<NodePod>, observed: &mut FleetObserved) {
-    for NodePod { name, pod, status } in pods.into_iter().filter(|pod| pod.name.fleet == valid.name.0) {
+    for NodePod { name, pod, status, .. } in pods.into_iter().filter(|pod| pod.name.fleet == valid.name.0) {
         let node = observed.nodes.entry(name.index).or_default();
         node.pod = Some(pod);
         node.status = status.map(|status| (*status).clone());

@@ -3,7 +3,10 @@
 use crate::{calls::call, context::Context, error::Error};
 use alloy_primitives::Address;
 use chain::status::NodeStatus;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::{
+    api::core::v1::{ConfigMap, Pod, Secret},
+    jiff::Timestamp,
+};
 use kube::ResourceExt;
 use operator_core::{
     cache::{Cache, Genesis, Kind, NetworkKey},
@@ -23,17 +26,27 @@ pub(super) struct NodePod {
     pub(super) name: NodeName,
     pub(super) pod: PodObserved,
     pub(super) status: Option<Arc<NodeStatus>>,
+    /// When it was made, while it waits for its volumes.
+    pub(super) awaits_volumes_since: Option<Timestamp>,
 }
 
 /// All pods of the network, each with what its node said last under its present address.
-pub(super) fn pods(cache: &Cache, network: &NetworkKey) -> Vec<NodePod> {
+pub(super) fn pods(cache: &Cache, network: &NetworkKey, now: Timestamp) -> Vec<NodePod> {
     let heard = cache.heard(network);
     let pod = |child: &operator_core::cache::Child| {
         let (name, kept) = (child.node_name()?, child.pod()?);
-        let pod = kept.whole.as_deref().map_or_else(|| kept.observed.clone(), PodObserved::read);
+        let whole = kept.whole.as_deref();
+        let pod = whole.map_or_else(|| kept.observed.clone(), |whole| PodObserved::read(whole, now));
+        let waiting = whole.filter(|whole| PodObserved::awaits_volumes(whole));
+        let made = |pod: &Pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
         let answer = heard.and_then(|heard| heard.get(&name));
         let status = answer.filter(|answer| pod.ip.as_ref() == Some(&answer.ip));
-        Some(NodePod { status: status.and_then(|answer| answer.status.clone()), name, pod })
+        Some(NodePod {
+            status: status.and_then(|answer| answer.status.clone()),
+            name,
+            pod,
+            awaits_volumes_since: waiting.and_then(made),
+        })
     };
     cache.children_of(Kind::Pod, network).filter_map(|(_, child)| pod(child)).collect()
 }

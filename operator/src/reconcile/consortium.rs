@@ -15,7 +15,7 @@ use kube::{Resource, ResourceExt};
 use operator_core::{
     api::{
         Condition, Consortium, ConsortiumStatus,
-        conditions::{ConditionStatus, QUORUM_HEALTHY, READY, STALLED, reasons},
+        conditions::{ConditionStatus, DRAINABLE, QUORUM_HEALTHY, READY, STALLED, reasons},
     },
     build,
     cache::{Kind, Standing},
@@ -72,7 +72,7 @@ async fn decided(
     }
     let made = make(context, &valid, &plan).await;
     let published = match made {
-        Ok(()) => publish(context, &valid, &observed, &plan).await,
+        Ok(()) => share(context, &valid, &observed, &plan).await,
         Err(error) => Err(error),
     };
     let network_info = match published {
@@ -109,6 +109,34 @@ async fn make(context: &Context, valid: &ValidConsortium, plan: &ConsortiumPlan)
         tracing::info!(namespace = valid.namespace, network = valid.name.0, hash = %genesis.hash, "genesis made");
     }
     Ok(())
+}
+
+/// The budget of evictions. While nobody can say who votes it stays as it is.
+async fn protect(
+    context: &Context,
+    valid: &ValidConsortium,
+    observed: &ConsortiumObserved,
+    plan: &ConsortiumPlan,
+) -> Result<(), Error> {
+    if !observed.fleets.iter().any(|fleet| fleet.seats) {
+        return Ok(());
+    }
+    let budget = build::disruption_budget(valid, plan.min_available);
+    match plan.evictable {
+        Some(_) => stamped(context, budget).await.map(drop),
+        None => create_once(context, budget).await.map(drop),
+    }
+}
+
+/// What is shared with others: the budget with those who drain, the network info with those who join.
+async fn share(
+    context: &Context,
+    valid: &ValidConsortium,
+    observed: &ConsortiumObserved,
+    plan: &ConsortiumPlan,
+) -> Result<Option<String>, Error> {
+    protect(context, valid, observed, plan).await?;
+    publish(context, valid, observed, plan).await
 }
 
 /// The network info, signed; returns its ConfigMap's name.
@@ -232,6 +260,7 @@ async fn refused(object: &Consortium, context: &Context, message: &str) -> Resul
 fn settled(conditions: &[Condition]) -> bool {
     let is_true =
         |kind| conditions.iter().any(|c: &Condition| c.kind == kind && c.status == ConditionStatus::True);
-    // A network that is not heard is looked at often: its return is news.
-    (is_true(READY) && is_true(QUORUM_HEALTHY)) || is_true(STALLED)
+    let settling = conditions.iter().any(|c| c.kind == DRAINABLE && c.reason == reasons::AWAITING_VOTES);
+    // A network that is not heard is looked at often: its return is news, as is that of a node that drains wait for.
+    (is_true(READY) && is_true(QUORUM_HEALTHY) && !settling) || is_true(STALLED)
 }

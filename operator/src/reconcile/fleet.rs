@@ -1,16 +1,14 @@
 //! A pass over one `Validator`.
 
-use super::Steps;
+use super::{Steps, grow, restart};
 use crate::{
     apply::{self, create_once},
-    calls::call,
     context::{Action, Context},
     error::Error,
     events::{self, EventType},
     keygen, node_pool, observe, write,
 };
-use k8s_openapi::api::core::v1::Pod;
-use kube::{Resource, ResourceExt, api::DeleteParams};
+use kube::{Resource, ResourceExt};
 use operator_core::{
     api::{
         Condition, Validator, ValidatorStatus,
@@ -87,8 +85,9 @@ async fn decided(
     }
     if let Some(release) = &plan.release {
         let stays = operator_core::node_pool::left_behind(&valid).map(|stays| format!("; {stays}"));
+        let kind = if release.overridden { EventType::Warning } else { EventType::Normal };
         let note = format!("{}{}", release.message, stays.unwrap_or_default());
-        events::publish(context, &object.object_ref(&()), EventType::Normal, release.reason, &note).await;
+        events::publish(context, &object.object_ref(&()), kind, release.reason, &note).await;
         write::finalizer(context, object, false).await?;
         context.metrics.decided("release");
         return Ok(Decided::Done(Action::await_change()));
@@ -100,6 +99,16 @@ async fn decided(
         carried_out => carried_out?,
     };
     plan.node_pool = node_pool::pass(context, &valid, &observed, &plan).await?;
+    if let Some(grow) = &plan.grow
+        && let Some(wait) = grow::grow(context, &valid.namespace, grow).await?
+    {
+        plan.waits.push(wait);
+    }
+    if let Some(restart) = &plan.restart
+        && let Some(wait) = restart::restart(context, object, &valid.namespace, restart).await?
+    {
+        plan.waits.insert(0, wait);
+    }
     steps.done("apply");
     let settled = report(object, context, &valid, &observed, &plan, applied.as_ref()).await?;
     steps.done("status");
@@ -154,12 +163,6 @@ async fn carry_out(
     for node in &plan.stop {
         apply::stop(context, &valid.namespace, node).await?;
         context.metrics.decided("stop");
-    }
-    if let Some(node) = &plan.restart {
-        tracing::info!(namespace = valid.namespace, %node, "restarting");
-        let api = context.api::<Pod>(&valid.namespace);
-        call("restart pod", api.delete(&node.pod(), &DeleteParams::default())).await?;
-        context.metrics.decided("restart");
     }
     Ok(applied)
 }

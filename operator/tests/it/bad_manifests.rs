@@ -111,8 +111,8 @@ async fn an_immutable_field_is_not_edited_added_or_removed_but_a_pin_may_be_set_
     for patch in [
         json!({ "spec": { "consortiumRef": { "name": "other" } } }),
         json!({ "spec": { "role": "Observer" } }),
-        json!({ "spec": { "storage": { "size": "9Gi" } } }),
-        json!({ "spec": { "storage": null } }),
+        json!({ "spec": { "storage": { "storageClassName": "other" } } }),
+        json!({ "spec": { "storage": { "accessMode": "ReadWriteOncePod" } } }),
     ] {
         let edited = fleets.patch("bank-a", &PatchParams::default(), &Patch::Merge(&patch)).await;
         let refusal = edited.expect_err("refused").to_string();

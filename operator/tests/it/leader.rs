@@ -1,20 +1,42 @@
 use crate::world;
 use k8s_openapi::api::{apps::v1::StatefulSet, coordination::v1::Lease};
-use kube::api::ListParams;
+use kube::{Api, api::ListParams};
 use operator_trials::world::World;
 use serde_json::json;
 use std::process::{Child, Command};
+use tokio::sync::Mutex;
 
-/// Short terms: whoever dies is followed within seconds.
-fn candidate(world: &World, number: u16) -> (Child, String) {
+/// The lease that the chart grants: the trials that contend for it take turns.
+const LEASE: &str = "quorate-system/quorate-operator";
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// Short terms: whoever dies is followed within seconds. First lists come in pages, as older API servers give them.
+fn candidate(world: &World, number: u16) -> (Candidate, String) {
     let listen = format!(
         "127.0.0.1:{}",
         18_100 + u16::try_from(std::process::id() % 1_000).expect("small") * 2 + number
     );
-    let lease = format!("{}/operator", world.namespace);
-    let terms = ["--lease", &lease, "--lease-duration-seconds", "3", "--renew-deadline-seconds", "2"];
-    let retry = ["--lease-retry-ms", "200"];
-    (world.beside(&listen, &[&terms[..], &retry[..]].concat()), listen)
+    let terms = ["--lease", LEASE, "--lease-duration-seconds", "3", "--renew-deadline-seconds", "2"];
+    let retry = ["--lease-retry-ms", "200", "--streaming-lists", "never"];
+    (Candidate(world.beside(&listen, &[&terms[..], &retry[..]].concat())), listen)
+}
+
+/// Ended with the trial, however that ends.
+struct Candidate(Child);
+
+impl Candidate {
+    fn end(mut self, signal: &str) {
+        Command::new("kill").args([signal, &self.0.id().to_string()]).status().expect("a signal");
+        self.0.wait().expect("ended");
+    }
+}
+
+impl Drop for Candidate {
+    fn drop(&mut self) {
+        // Ended already where the trial went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 async fn figure(world: &World, listen: &str, line: &str) -> Option<f64> {
@@ -34,9 +56,8 @@ async fn writes(world: &World, listen: &str) -> Option<f64> {
     figure(world, listen, "quorate_operator_writes_total").await
 }
 
-fn end(mut operator: Child, signal: &str) {
-    Command::new("kill").args([signal, &operator.id().to_string()]).status().expect("a signal");
-    operator.wait().expect("ended");
+fn leases(world: &World) -> Api<Lease> {
+    Api::namespaced(world.client.clone(), "quorate-system")
 }
 
 async fn sets(world: &World) -> usize {
@@ -47,6 +68,7 @@ async fn sets(world: &World) -> usize {
 #[ignore = "needs an API server: make operator-test"]
 async fn one_of_two_acts_and_the_other_takes_over_at_once_from_a_leader_that_ends_and_in_time_from_one_that_dies()
  {
+    let _turn = TURN.lock().await;
     let world = world("leader").await;
     let (first, at) = candidate(&world, 0);
     world.until("the first leads", || async { leads(&world, &at).await?.then_some(()) }).await;
@@ -68,8 +90,8 @@ async fn one_of_two_acts_and_the_other_takes_over_at_once_from_a_leader_that_end
     world.until("the second is warm", ready).await;
     assert_eq!(leads(&world, &beside).await, Some(false));
     assert_eq!(writes(&world, &beside).await, Some(0.0), "it follows");
-    end(first, "-TERM");
-    let lease = world.api::<Lease>().get("operator").await.expect("the Lease").spec.expect("a record");
+    first.end("-TERM");
+    let lease = leases(&world).get("quorate-operator").await.expect("the Lease").spec.expect("a record");
     assert!(
         lease.holder_identity.is_none_or(|holder| holder.is_empty())
             || leads(&world, &beside).await == Some(true)
@@ -77,23 +99,24 @@ async fn one_of_two_acts_and_the_other_takes_over_at_once_from_a_leader_that_end
     world.until("the second leads", || async { leads(&world, &beside).await?.then_some(()) }).await;
     world.replicas(5).await;
     world.until("a fifth", || async { (sets(&world).await == 5).then_some(()) }).await;
-    end(second, "-KILL");
+    second.end("-KILL");
     let (third, after) = candidate(&world, 0);
     world.until("the third leads", || async { leads(&world, &after).await?.then_some(()) }).await;
-    end(third, "-KILL");
+    third.end("-KILL");
 }
 
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
 async fn a_leader_whose_lease_is_taken_writes_nothing_any_more() {
+    let _turn = TURN.lock().await;
     let world = world("deposed").await;
     let (operator, at) = candidate(&world, 0);
     world.until("it leads", || async { leads(&world, &at).await?.then_some(()) }).await;
-    let api = world.api::<Lease>();
+    let api = leases(&world);
     // Another holds the lease for longer than this test takes, renewed or not.
     let taken = json!({ "spec": { "holderIdentity": "another", "leaseDurationSeconds": 600 } });
     let params = kube::api::PatchParams::default();
-    api.patch("operator", &params, &kube::api::Patch::Merge(&taken)).await.expect("taken");
+    api.patch("quorate-operator", &params, &kube::api::Patch::Merge(&taken)).await.expect("taken");
     world.until("it follows", || async { (!leads(&world, &at).await?).then_some(()) }).await;
     let before = writes(&world, &at).await.expect("metrics");
     world.example("consortium.yaml").await;
@@ -101,5 +124,7 @@ async fn a_leader_whose_lease_is_taken_writes_nothing_any_more() {
     let known = || async { (figure(&world, &at, "quorate_operator_objects{").await? > 1.5).then_some(()) };
     world.until("it has seen both", known).await;
     assert_eq!((writes(&world, &at).await, sets(&world).await), (Some(before), 0));
-    end(operator, "-KILL");
+    operator.end("-KILL");
+    let delete = kube::api::DeleteParams::default();
+    api.delete("quorate-operator", &delete).await.expect("the lease is free again");
 }

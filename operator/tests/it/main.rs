@@ -4,13 +4,16 @@
 mod bad_manifests;
 mod crash;
 mod deletion;
+mod disks;
 mod gitops;
 mod leader;
 mod node_pool;
 mod objects;
 mod readiness;
 mod rights;
+mod rolling;
 mod seats;
+mod stuck;
 
 use operator_trials::world::World;
 

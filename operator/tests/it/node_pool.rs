@@ -105,11 +105,10 @@ async fn a_pool_grows_with_its_fleets_at_once_shrinks_step_by_step_and_outlives_
     world.replicas(5).await;
     pool.until("count", 5).await;
     pool.done(5).await;
-    let readers = fleet(|spec| {
+    let mut readers = fleet(|spec| {
         (spec["role"], spec["replicas"]) = (json!("Observer"), json!(2));
         spec["nodePool"] = json!({ "name": "validators" });
     });
-    let mut readers = readers;
     readers["metadata"]["name"] = json!("readers");
     world.apply(&readers).await.expect("accepted");
     pool.until("count", 7).await;
@@ -196,12 +195,11 @@ async fn a_pool_object_of_somebody_else_is_never_written() {
     let theirs = serde_json::from_value(theirs).expect("a pool");
     let made = Pool::of(&world).api().create(&PostParams::default(), &theirs).await.expect("made");
     world.start();
-    let pool = Pool::of(&world);
     world.example("consortium.yaml").await;
     world.apply(&fleet(|_| {})).await.expect("accepted");
     stalled(&world, "NodePoolForeign").await;
     world.two_more_passes().await;
-    let left = pool.get().await.expect("the pool");
+    let left = Pool::of(&world).get().await.expect("the pool");
     assert_eq!(left.resource_version(), made.resource_version());
 }
 

@@ -2,11 +2,12 @@ use crate::world;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount},
+    networking::v1::NetworkPolicy,
     policy::v1::PodDisruptionBudget,
 };
 use kube::{
     Resource, ResourceExt,
-    api::{DeleteParams, ListParams, Patch, PatchParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
     core::NamespaceResourceScope,
 };
 use operator_trials::world::World;
@@ -43,7 +44,7 @@ async fn two_manifests_become_every_object_of_the_network() {
         world.api::<Service>().get(service).await.expect("the Service");
     }
     world.api::<ServiceAccount>().get("bank-a").await.expect("the ServiceAccount");
-    world.api::<PodDisruptionBudget>().get("bank-a").await.expect("the budget");
+    world.api::<PodDisruptionBudget>().get("trade-finance-validators").await.expect("the budget");
     for config in ["trade-finance-genesis", "trade-finance-network-info"] {
         world.api::<ConfigMap>().get(config).await.expect("the ConfigMap");
     }
@@ -104,7 +105,8 @@ async fn what_others_add_to_a_child_is_read_once_and_left_alone() {
     annotate::<PodDisruptionBudget>(&world, "bank-a").await;
     annotate::<ConfigMap>(&world, "bank-a-0-config").await;
     annotate::<StatefulSet>(&world, "bank-a-0").await;
-    world.until("five reads", || async { (reads().await? >= read_before + 5).then_some(()) }).await;
+    annotate::<NetworkPolicy>(&world, "bank-a").await;
+    world.until("six reads", || async { (reads().await? >= read_before + 6).then_some(()) }).await;
     let read = reads().await.expect("metrics");
     world.two_more_passes().await;
     assert_eq!(reads().await, Some(read), "looked at once");
@@ -126,4 +128,23 @@ async fn a_field_of_ours_that_is_removed_comes_back_though_nobody_owns_its_absen
             service.labels().contains_key("quorate.dev/network").then_some(())
         })
         .await;
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn a_disk_of_the_right_name_that_a_person_made_is_taken_as_it_is() {
+    let mut world = world("disk").await;
+    let disk: PersistentVolumeClaim = serde_json::from_value(json!({
+        "metadata": { "name": "data-bank-a-0" },
+        "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "7Gi" } } },
+    }))
+    .expect("a disk");
+    world.api().create(&PostParams::default(), &disk).await.expect("made");
+    world.start();
+    world.example("consortium.yaml").await;
+    world.example("validator.yaml").await;
+    let sets = world.api::<StatefulSet>();
+    world.until("its StatefulSet", || async { sets.get_opt("bank-a-0").await.ok()? }).await;
+    let kept = world.api::<PersistentVolumeClaim>().get("data-bank-a-0").await.expect("the disk");
+    assert!(kept.labels().is_empty(), "left as it was");
 }

@@ -10,7 +10,7 @@ use operator_trials::{
     world::{World, delete_and_wait},
 };
 
-async fn validating(world: &World, count: usize) {
+pub(crate) async fn validating(world: &World, count: usize) {
     world
         .until(&format!("{count} validating nodes and Ready"), || async {
             let status = world.fleet().await.status?;
@@ -22,7 +22,7 @@ async fn validating(world: &World, count: usize) {
         .await;
 }
 
-async fn live(test: &str, net: u8) -> (World, FakeNetwork) {
+pub(crate) async fn live(test: &str, net: u8) -> (World, FakeNetwork) {
     let mut world = world(test).await;
     world.start();
     world.example("consortium.yaml").await;
@@ -34,7 +34,7 @@ async fn live(test: &str, net: u8) -> (World, FakeNetwork) {
     (world, network)
 }
 
-async fn wait_for_sets(world: &World, count: usize) {
+pub(crate) async fn wait_for_sets(world: &World, count: usize) {
     let sets = world.api::<StatefulSet>();
     world
         .until("StatefulSets", || async {

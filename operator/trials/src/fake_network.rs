@@ -17,9 +17,11 @@ use chain::{
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{Pod, Secret},
+    policy::v1::PodDisruptionBudget,
 };
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::{
-    ResourceExt,
+    Api, ResourceExt,
     api::{ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
@@ -32,6 +34,8 @@ use std::{
 /// The chain that all nodes show.
 #[derive(Default)]
 pub struct State {
+    /// Seats that nobody hears.
+    pub silent: Vec<Address>,
     /// Identities in the validator set.
     pub seats: Vec<Address>,
     /// Most of them that there have been.
@@ -93,27 +97,55 @@ impl FakeNetwork {
                 continue;
             }
             let number = u8::try_from(self.started.len()).expect("few") + 1;
-            let secret = world.api::<Secret>().get(&format!("{name}-identity")).await.expect("the key");
-            let address: Address = annotation(&secret, "quorate.dev/address");
-            if first_seats {
+            // Observers have none.
+            let secret = world.api::<Secret>().get_opt(&format!("{name}-identity")).await.expect("read");
+            let address: Option<Address> = secret.map(|secret| annotation(&secret, "quorate.dev/address"));
+            if let Some(address) = address.filter(|_| first_seats) {
                 self.state.lock().expect("lock").seats.push(address);
             }
             self.serve(number, address).await;
-            let pod = json!({
-                "apiVersion": "v1", "kind": "Pod",
-                "metadata": { "name": format!("{name}-0"), "labels": set.labels() },
-                "spec": { "containers": [{ "name": "validator", "image": "x" }] },
-            });
-            let pod: Pod = serde_json::from_value(pod).expect("a pod");
-            pods.create(&PostParams::default(), &pod).await.expect("the pod");
-            let status = json!({ "status": {
-                "podIP": self.ip(number), "podIPs": [{ "ip": self.ip(number) }],
-                "conditions": [{ "type": "Ready", "status": "True" }],
-            } });
-            pods.patch_status(&format!("{name}-0"), &PatchParams::default(), &Patch::Merge(&status))
-                .await
-                .expect("ready");
+            self.pod(&pods, set, number, None).await;
             self.started.insert(name, number);
+        }
+    }
+
+    /// A ready pod of a node that has been started before, made from this revision of its set.
+    pub async fn again(&self, world: &World, node: &str, revision: &str) {
+        let set = world.api::<StatefulSet>().get(node).await.expect("the StatefulSet");
+        self.pod(&world.api::<Pod>(), &set, self.started[node], Some(revision)).await;
+    }
+
+    async fn pod(&self, pods: &Api<Pod>, set: &StatefulSet, number: u8, revision: Option<&str>) {
+        let name = format!("{}-0", set.name_any());
+        let mut labels = set.labels().clone();
+        labels.extend(revision.map(|revision| ("controller-revision-hash".to_owned(), revision.to_owned())));
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": { "name": name, "labels": labels },
+            "spec": { "containers": [{ "name": "validator", "image": "x" }] },
+        });
+        let pod: Pod = serde_json::from_value(pod).expect("a pod");
+        pods.create(&PostParams::default(), &pod).await.expect("the pod");
+        let status = json!({ "status": {
+            "phase": "Running", "podIP": self.ip(number), "podIPs": [{ "ip": self.ip(number) }],
+            "conditions": [{ "type": "Ready", "status": "True" }],
+        } });
+        pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await.expect("ready");
+    }
+
+    /// Plays the disruption controller once: as many evictions may be asked for as the budgets say.
+    pub async fn disruption_controller(&self, world: &World) {
+        let budgets = world.api::<PodDisruptionBudget>();
+        for budget in budgets.list(&ListParams::default()).await.expect("budgets").items {
+            let spec = budget.spec.clone().expect("a spec");
+            let Some(IntOrString::Int(least)) = spec.min_available else { panic!("a number") };
+            let healthy = i32::try_from(self.started.len()).expect("few");
+            let status = json!({ "status": {
+                "observedGeneration": budget.metadata.generation, "disruptionsAllowed": (healthy - least).max(0),
+                "currentHealthy": healthy, "desiredHealthy": least, "expectedPods": healthy,
+            } });
+            let (name, params) = (budget.name_any(), PatchParams::default());
+            budgets.patch_status(&name, &params, &Patch::Merge(&status)).await.expect("the budget's status");
         }
     }
 
@@ -121,7 +153,7 @@ impl FakeNetwork {
         format!("127.1.{}.{number}", self.net)
     }
 
-    async fn serve(&self, number: u8, address: Address) {
+    async fn serve(&self, number: u8, address: Option<Address>) {
         let (status, rpc) = (self.state.clone(), self.state.clone());
         let status =
             Router::new().route("/status", get(move || async move { Json(document(&status, address)) }));
@@ -135,11 +167,11 @@ impl FakeNetwork {
     }
 }
 
-pub(crate) fn document(state: &Mutex<State>, address: Address) -> NodeStatus {
+pub(crate) fn document(state: &Mutex<State>, address: Option<Address>) -> NodeStatus {
     let state = state.lock().expect("lock");
     let (now_ms, number) = (now_ms(), state.height);
-    let seated = state.seats.contains(&address);
-    let heard = |seat: &Address| SeatHeard { address: *seat, height: number, at_ms: now_ms };
+    let at = |seat: &Address| if state.silent.contains(seat) { 0 } else { now_ms };
+    let heard = |seat: &Address| SeatHeard { address: *seat, height: number, at_ms: at(seat) };
     let proof = SeatProof {
         member: state.admin,
         block_number: number,
@@ -152,23 +184,29 @@ pub(crate) fn document(state: &Mutex<State>, address: Address) -> NodeStatus {
         genesis_hash: state.genesis_hash,
         node_id: B512::ZERO,
         now_ms,
-        started_ms: now_ms,
+        // Long ago, so that it has been heard since.
+        started_ms: now_ms.saturating_sub(60_000),
         head: Head { number, hash: B256::ZERO, timestamp: now_ms / 1000 },
         best_peer_head: number,
         ready: true,
         not_ready_reason: None,
         peers: Vec::new(),
-        identity: Some(Identity {
-            address,
-            seated,
-            voting: seated,
-            journal: Journal { id: B256::left_padding_from(address.as_slice()), sitting_out: None },
-            seat_proof: (!seated).then_some(proof),
-        }),
+        identity: address.map(|address| identity(&state, address, proof)),
         seats: state.seats.iter().map(heard).collect(),
         consensus: None,
         pool: Pool::default(),
         faults: Vec::new(),
+    }
+}
+
+fn identity(state: &State, address: Address, proof: SeatProof) -> Identity {
+    let seated = state.seats.contains(&address);
+    Identity {
+        address,
+        seated,
+        voting: seated && !state.silent.contains(&address),
+        journal: Journal { id: B256::left_padding_from(address.as_slice()), sitting_out: None },
+        seat_proof: (!seated).then_some(proof),
     }
 }
 

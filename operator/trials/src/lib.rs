@@ -14,8 +14,8 @@ pub mod azure_service_operator;
 pub mod fake_network;
 pub mod mutate;
 pub mod proxy;
-pub mod scale;
 pub mod rights;
+pub mod scale;
 pub mod world;
 
 #[cfg(feature = "real")]

@@ -13,10 +13,11 @@ use kube::{
 use operator_core::api::{Consortium, Validator};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        OnceLock,
+        Mutex,
         atomic::{AtomicU16, Ordering},
     },
     time::{Duration, Instant},
@@ -29,8 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Every operator of this process listens on a port of its own.
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
-/// The operator's kubeconfig: one for all worlds of this process.
-static OPERATOR: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+/// The operator's kubeconfig by that of its API server's admin: one for all worlds of this process.
+static OPERATOR: Mutex<BTreeMap<PathBuf, (TempDir, PathBuf)>> = Mutex::new(BTreeMap::new());
+/// What the chart grants where it is asked to, and trials use.
+const FEATURES: [&str; 2] = ["--set", "nodePools.aso.enabled=true"];
 
 /// A namespace, and the operator that works in it alone, with the rights that the chart grants and no others.
 pub struct World {
@@ -46,6 +49,8 @@ pub struct World {
     listen: String,
     /// With the operator's own credentials.
     kubeconfig: PathBuf,
+    /// With every right.
+    admin: PathBuf,
     operator: Option<Child>,
 }
 
@@ -71,13 +76,13 @@ fn credentials(admin: &Path) -> PathBuf {
     let make = || {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("operator.kubeconfig");
-        // Every feature that has rights of its own is tried.
-        let (script, every) = (root().join("charts/credentials"), ["--set", "nodePools.aso.enabled=true"]);
-        let made = Command::new(script).arg(&path).args(every).env("KUBECONFIG", admin).status();
+        let mut command = Command::new(root().join("charts/credentials"));
+        let made = command.arg(&path).args(FEATURES).env("KUBECONFIG", admin).status();
         assert!(made.is_ok_and(|status| status.success()), "charts/credentials failed");
         (folder, path)
     };
-    OPERATOR.get_or_init(make).1.clone()
+    let mut made = OPERATOR.lock().expect("no world has failed to be made");
+    made.entry(admin.to_owned()).or_insert_with(make).1.clone()
 }
 
 async fn client_of(kubeconfig: &Path) -> Client {
@@ -143,6 +148,7 @@ impl World {
             program: program.into(),
             listen: format!("127.0.0.1:{port}"),
             kubeconfig: credentials(&kubeconfig),
+            admin: kubeconfig,
             operator: None,
         };
         establish_crds(&world.client).await;
@@ -157,10 +163,10 @@ impl World {
         client_of(&self.kubeconfig).await
     }
 
-    /// The kubeconfig of its API server, with the operator's own credentials.
+    /// The kubeconfig of its API server's admin: what users and their tools do is not done by the operator's rights.
     #[must_use]
-    pub fn kubeconfig(&self) -> &Path {
-        &self.kubeconfig
+    pub fn admin(&self) -> &Path {
+        &self.admin
     }
 
     /// Starts the operator for this namespace only.
@@ -200,6 +206,8 @@ impl World {
                 "default.example/node:1",
                 "--listen",
                 listen,
+                "--operator-namespace",
+                "quorate-system",
             ])
             .args(arguments)
             .spawn()
@@ -208,7 +216,7 @@ impl World {
 
     /// Starts the operator with the rights of this user, whom the caller has given some.
     pub fn start_as(&mut self, user: &str) {
-        let mut config = Kubeconfig::read_from(&self.kubeconfig).expect("a kubeconfig");
+        let mut config = Kubeconfig::read_from(&self.admin).expect("a kubeconfig");
         for named in &mut config.auth_infos {
             named.auth_info.get_or_insert_default().impersonate = Some(user.to_owned());
         }

@@ -18,6 +18,11 @@ pub const DEGRADED: &str = "Degraded";
 /// The node pool that the operator makes is as the fleet needs it; only on fleets with `nodePool.manage: ASO`.
 pub const NODE_POOL_READY: &str = "NodePoolReady";
 
+/// A person has told the operator, by annotation, to disregard something.
+pub const OVERRIDDEN: &str = "Overridden";
+/// A node of ours may be drained now.
+pub const DRAINABLE: &str = "Drainable";
+
 /// Reasons, CamelCase words.
 pub mod reasons {
     /// All is as the spec says.
@@ -52,6 +57,22 @@ pub mod reasons {
     pub const RESTARTING: &str = "Restarting";
     /// A node that worked does not.
     pub const NODE_FAILED: &str = "NodeFailed";
+    /// No annotation overrides anything.
+    pub const NO_OVERRIDE: &str = "NoOverride";
+    /// An annotation overrides something.
+    pub const ANNOTATED: &str = "Annotated";
+    /// One node may be drained: the others are a quorum.
+    pub const QUORUM_WITHOUT_ONE: &str = "QuorumWithoutOne";
+    /// Kubernetes refused an eviction: the disruption budget is used up, or a drain is under way.
+    pub const DISRUPTION_BUDGET: &str = "DisruptionBudget";
+    /// A node of ours is up again, and has not been heard since it started.
+    pub const AWAITING_VOTES: &str = "AwaitingVotes";
+    /// A disk grows, or waits for its turn to.
+    pub const VOLUME_GROWING: &str = "VolumeGrowing";
+    /// The storage driver reports that a disk's growth failed.
+    pub const VOLUME_GROWTH_FAILED: &str = "VolumeGrowthFailed";
+    /// Kubernetes does not let a disk grow: its storage class does not allow it.
+    pub const VOLUME_NOT_EXPANDABLE: &str = "VolumeNotExpandable";
     /// A quorum of seats is heard.
     pub const QUORUM_HEARD: &str = "QuorumHeard";
     /// Fewer seats than a quorum are heard.

@@ -83,8 +83,11 @@ pub struct Member {
     #[schemars(length(min = 1, max = 32), regex(pattern = ALIAS))]
     pub alias: String,
     /// The account that votes.
+    // Atomic: under server-side apply `secret: {}` that loses its last field would be stored as null, which is refused.
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub admin: Account,
     /// The account that seats and unseats this member's nodes.
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub operator: Account,
 }
 

@@ -64,8 +64,12 @@ use serde::{Deserialize, Serialize};
         .message("spec.consortiumRef is immutable: make a new Validator for another network"),
     validation = Rule::new("self.role == oldSelf.role")
         .message("spec.role is immutable: make a second Validator for the other role"),
-    validation = Rule::new("has(self.storage) == has(oldSelf.storage) && (!has(self.storage) || self.storage == oldSelf.storage)")
-        .message("spec.storage is immutable in this version"),
+    validation = Rule::new("quantity(has(self.storage) && has(self.storage.size) ? self.storage.size : '50Gi').compareTo(quantity(has(oldSelf.storage) && has(oldSelf.storage.size) ? oldSelf.storage.size : '50Gi')) >= 0")
+        .message("spec.storage.size is immutable but for growth: a disk cannot shrink"),
+    validation = Rule::new("(has(self.storage) && has(self.storage.storageClassName) ? self.storage.storageClassName : '') == (has(oldSelf.storage) && has(oldSelf.storage.storageClassName) ? oldSelf.storage.storageClassName : '')")
+        .message("spec.storage.storageClassName is immutable: make a second Validator with the other class, and delete this one once that one is seated (docs/operator.md, Disks)"),
+    validation = Rule::new("(has(self.storage) && has(self.storage.accessMode) ? self.storage.accessMode : 'ReadWriteOnce') == (has(oldSelf.storage) && has(oldSelf.storage.accessMode) ? oldSelf.storage.accessMode : 'ReadWriteOnce')")
+        .message("spec.storage.accessMode is immutable: make a second Validator with the other mode, and delete this one once that one is seated (docs/operator.md, Disks)"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ValidatorSpec {
@@ -79,7 +83,9 @@ pub struct ValidatorSpec {
     #[serde(default)]
     pub role: Role,
     /// Where the identities' keys are; in generated Secrets when absent.
+    // Atomic: under server-side apply `secret: {}` that loses its last field would be stored as null, which is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub keys: Option<Keys>,
     /// The nodes' disks.
     #[serde(default, skip_serializing_if = "Option::is_none")]

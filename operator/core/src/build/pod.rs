@@ -73,6 +73,8 @@ fn container(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Container {
             capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
             ..SecurityContext::default()
         }),
+        // The end of the log says why a node does not start; it reaches the fleet's conditions this way.
+        termination_message_policy: (inputs.template >= 2).then(|| "FallbackToLogsOnError".to_owned()),
         volume_mounts: Some(mounts(fleet)),
         ..Container::default()
     }

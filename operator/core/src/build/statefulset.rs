@@ -4,7 +4,10 @@
 use super::{owned, pod::pod_spec};
 use crate::{
     api::validator::Role,
-    names::{CONFIG, FLEET, NETWORK, NODE, NODES, NodeName, ROLE, labels},
+    names::{
+        CONFIG, FLEET, NETWORK, NODE, NODES, NodeName, OBSERVER_ROLE, ROLE, SPEC, TEMPLATE, VALIDATOR_ROLE,
+        labels,
+    },
     validate::ValidFleet,
 };
 use k8s_openapi::{
@@ -25,6 +28,8 @@ pub struct StatefulSetInputs {
     pub image: String,
     /// Hash of the configuration that is read only at start.
     pub start_hash: String,
+    /// Revision of the pod template.
+    pub template: u32,
 }
 
 pub(super) fn statefulset(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> StatefulSet {
@@ -38,7 +43,13 @@ pub(super) fn statefulset(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Sta
     pod_labels.insert(NODES.to_owned(), "true".to_owned());
     pod_labels.insert("quorate.dev/rpc".to_owned(), "true".to_owned());
     StatefulSet {
-        metadata: owned(fleet, name.clone(), own),
+        metadata: ObjectMeta {
+            annotations: Some(BTreeMap::from([
+                (TEMPLATE.to_owned(), inputs.template.to_string()),
+                (SPEC.to_owned(), fleet.pod_hash.clone()),
+            ])),
+            ..owned(fleet, name.clone(), own)
+        },
         spec: StatefulSetSpec {
             replicas: Some(1),
             service_name: Some(fleet.name.nodes_service()),
@@ -69,8 +80,8 @@ pub(super) fn statefulset(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Sta
 
 fn own_labels(fleet: &ValidFleet, node: &str) -> BTreeMap<String, String> {
     let role = match fleet.role {
-        Role::Validator => "validator",
-        Role::Observer => "observer",
+        Role::Validator => VALIDATOR_ROLE,
+        Role::Observer => OBSERVER_ROLE,
     };
     labels([
         (NETWORK, fleet.consortium.0.as_str()),

@@ -1,4 +1,4 @@
-//! A node's disk: made once, mounted by name, and never deleted by us.
+//! A node's disk: made once, grown in place, mounted by name, and never deleted by us.
 
 use super::kept;
 use crate::{
@@ -21,7 +21,7 @@ pub(super) fn volume(fleet: &ValidFleet, node: &NodeName) -> PersistentVolumeCla
     PersistentVolumeClaim {
         metadata: kept(&fleet.namespace, node.volume(), labels),
         spec: Some(PersistentVolumeClaimSpec {
-            access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
+            access_modes: Some(vec![fleet.access_mode.as_str().to_owned()]),
             storage_class_name: fleet.storage_class.clone(),
             resources: Some(VolumeResourceRequirements {
                 requests: Some(BTreeMap::from([(

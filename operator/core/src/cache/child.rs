@@ -4,11 +4,12 @@
 use super::writers::Writers;
 use crate::{
     names::{APPLIED, FLEET, NETWORK, NODE, NodeName},
-    observed::{PodObserved, SecretState, StatefulSetObserved},
+    observed::{PodObserved, SecretState, StatefulSetObserved, VolumeObserved},
 };
 use k8s_openapi::{
-    api::core::v1::{LoadBalancerStatus, Pod, Service},
+    api::core::v1::{LoadBalancerStatus, PersistentVolumeClaim, Pod, Service},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    jiff::Timestamp,
 };
 use std::sync::Arc;
 
@@ -75,6 +76,8 @@ pub enum Body {
     Secret(Option<Box<SecretState>>),
     /// A pod.
     Pod(Box<PodKept>),
+    /// A disk.
+    Volume(Box<VolumeObserved>),
     /// A StatefulSet.
     StatefulSet(Box<StatefulSetObserved>),
     /// Addresses of a load balancer.
@@ -105,17 +108,23 @@ impl Body {
         Self::Secret(SecretState::announced(metadata).map(Box::new))
     }
 
-    /// What decisions need of a pod.
+    /// What decisions need of a pod, as it stands at `now`.
     #[must_use]
-    pub fn pod(pod: &Pod) -> Self {
-        let observed = PodObserved::read(pod);
-        let up = observed.ready && !observed.terminating;
+    pub fn pod(pod: &Pod, now: Timestamp) -> Self {
+        let observed = PodObserved::read(pod, now);
+        let up = observed.is_up();
         let whole = (!up).then(|| {
             let mut pod = Box::new(pod.clone());
             pod.metadata.managed_fields = None;
             pod
         });
         Self::Pod(Box::new(PodKept { observed, whole }))
+    }
+
+    /// What decisions need of a disk.
+    #[must_use]
+    pub fn volume(claim: &PersistentVolumeClaim) -> Self {
+        Self::Volume(Box::new(VolumeObserved::read(claim)))
     }
 
     /// What decisions need of a StatefulSet.
@@ -235,6 +244,15 @@ impl Child {
     pub fn pod(&self) -> Option<&PodKept> {
         match &self.body {
             Body::Pod(pod) => Some(pod),
+            _ => None,
+        }
+    }
+
+    /// The disk, if it is one.
+    #[must_use]
+    pub fn volume(&self) -> Option<&VolumeObserved> {
+        match &self.body {
+            Body::Volume(volume) => Some(volume),
             _ => None,
         }
     }

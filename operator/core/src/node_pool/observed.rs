@@ -1,5 +1,6 @@
 //! A `ManagedClustersAgentPool` as found: a value of whichever version, of which only what is needed is read.
 
+use super::GROUP;
 use crate::names::{FLEET, MANAGED_BY, MANAGER};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -69,6 +70,26 @@ fn is_ours(entry: &Value) -> bool {
     entry["manager"].as_str() == Some(MANAGER)
 }
 
+/// The managed fields under `version`, if some are under a version that is no longer served: the API server then answers
+/// every apply with 500, whoever left the entry. Who holds what stays as it is.
+#[must_use]
+pub fn restated(live: &Value, served: &[String], version: &str) -> Option<Value> {
+    let spoken = format!("{GROUP}/{version}");
+    let gone = |entry: &Value| {
+        let version =
+            entry["apiVersion"].as_str().and_then(|spoken| spoken.strip_prefix(GROUP)?.strip_prefix('/'));
+        version.is_some_and(|version| !served.iter().any(|served| served == version))
+    };
+    let renamed = |entry: &Value| {
+        let mut entry = entry.clone();
+        if gone(&entry) {
+            entry["apiVersion"] = Value::String(spoken.clone());
+        }
+        entry
+    };
+    managers(live).any(gone).then(|| managers(live).map(renamed).collect())
+}
+
 /// `v20260501` of `containerservice.azure.com/v20260501`.
 fn applied_version(live: &Value) -> Option<String> {
     let entry = managers(live).find(|entry| is_ours(entry) && entry["operation"] == "Apply")?;
@@ -90,8 +111,8 @@ fn held(live: &Value) -> BTreeMap<String, String> {
 }
 
 fn ready(live: &Value) -> PoolReady {
-    let conditions = live.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
-    let Some(ready) = conditions.into_iter().find(|condition| condition["type"] == "Ready") else {
+    let mut conditions = live.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    let Some(ready) = conditions.find(|condition| condition["type"] == "Ready") else {
         return PoolReady::Working("Azure Service Operator has not looked at it yet".to_owned());
     };
     let text = |field: &str| ready[field].as_str().unwrap_or_default();

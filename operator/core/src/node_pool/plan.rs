@@ -1,6 +1,8 @@
 //! What to apply, and what the pool's state means for the fleet.
 
-use super::{Demand, GROUP, KIND, PoolObserved, PoolReady, Sizing, next_count, object::object, version};
+use super::{
+    Demand, GROUP, KIND, PoolObserved, PoolReady, Sizing, next_count, object::object, restated, version,
+};
 use crate::{
     api::{
         Validator,
@@ -59,6 +61,8 @@ pub fn neighbour(fleet: &ValidFleet, pool: &NodePool, other: &Validator) -> Opti
 /// What to do about the pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolPlan {
+    /// Managed fields to write before anything is applied.
+    pub restate: Option<Value>,
     /// The object to apply; `None` where nothing may be written.
     pub apply: Option<Value>,
     /// What it means.
@@ -118,7 +122,7 @@ pub fn left_behind(fleet: &ValidFleet) -> Option<String> {
 /// Plans the pool of a fleet that makes one.
 #[must_use]
 pub fn plan(fleet: &ValidFleet, pool: &NodePool, made: &AsoPool, around: &Surroundings<'_>) -> PoolPlan {
-    let nothing = |state| PoolPlan { apply: None, state };
+    let nothing = |state| PoolPlan { restate: None, apply: None, state };
     let applied = around.found.and_then(|found| found.applied_version.as_deref());
     let Some(version) = around.served.and_then(|served| version(served, applied)) else {
         return nothing(PoolState::stalled(reasons::AZURE_SERVICE_OPERATOR_MISSING, missing(around.served)));
@@ -132,7 +136,9 @@ pub fn plan(fleet: &ValidFleet, pool: &NodePool, made: &AsoPool, around: &Surrou
     let held = around.found.map_or(&none, |found| &found.held);
     let state = too_small(pool, around.found, sizing, &demand)
         .unwrap_or_else(|| verdict(pool, around, version, sizing, &demand));
-    PoolPlan { apply: Some(object(fleet, &pool.name, made, version, sizing, held)), state }
+    let restate =
+        around.found.zip(around.served).and_then(|(found, served)| restated(&found.live, served, version));
+    PoolPlan { restate, apply: Some(object(fleet, &pool.name, made, version, sizing, held)), state }
 }
 
 fn missing(served: Option<&[String]>) -> String {
@@ -185,19 +191,15 @@ fn sizing(made: &AsoPool, around: &Surroundings<'_>, nodes: u32) -> Sizing {
     if found.is_some_and(|found| held(found, "enableAutoScaling").is_some() && autoscaled(found)) {
         return Sizing::Theirs;
     }
-    match made.autoscaling.map(|autoscaling| u32::try_from(autoscaling.max_count).unwrap_or(1)) {
-        Some(max) => Sizing::Autoscaled {
-            seed: (!found.is_some_and(|found| found.exists)).then_some(nodes.min(max)),
-            min: nodes.min(max),
-            max,
-        },
-        None => {
-            // What was asked for before is done: AKS never takes two nodes at once.
-            let done = found.is_some_and(|found| found.ready == PoolReady::Ready);
-            let now = found.and_then(|found| found.count);
-            Sizing::Fixed(next_count(now, nodes, around.may_shrink && done))
-        }
+    if let Some(autoscaling) = made.autoscaling {
+        let max = u32::try_from(autoscaling.max_count).unwrap_or(1);
+        let seed = (!found.is_some_and(|found| found.exists)).then_some(nodes.min(max));
+        return Sizing::Autoscaled { seed, min: nodes.min(max), max };
     }
+    // What was asked for before is done: AKS never takes two nodes at once.
+    let done = found.is_some_and(|found| found.ready == PoolReady::Ready);
+    let now = found.and_then(|found| found.count);
+    Sizing::Fixed(next_count(now, nodes, around.may_shrink && done))
 }
 
 fn held<'a>(found: &'a PoolObserved, field: &str) -> Option<&'a str> {
@@ -256,14 +258,18 @@ fn verdict(
     let (status, reason, said) = match ready {
         PoolReady::Ready => (ConditionStatus::True, reasons::SETTLED, None),
         PoolReady::Working(_) if around.running => (ConditionStatus::True, reasons::SETTLED, None),
-        PoolReady::Working(said) => (ConditionStatus::False, reasons::NODE_POOL_PROVISIONING, Some(said)),
-        PoolReady::Retrying(said) => (ConditionStatus::False, reasons::NODE_POOL_PROVISIONING, Some(said)),
+        PoolReady::Working(said) | PoolReady::Retrying(said) => {
+            (ConditionStatus::False, reasons::NODE_POOL_PROVISIONING, Some(said))
+        }
         PoolReady::Failed(said) => (ConditionStatus::False, reasons::NODE_POOL_FAILED, Some(said)),
     };
     let stalled = reason == reasons::NODE_POOL_FAILED;
     let message = match said {
         Some(said) => format!("{KIND} {}: {said}", pool.name),
-        None => format!("{}{}", needs(demand), shown(sizing, demand.nodes())),
+        None => match around.found.and_then(|found| held(found, "count")) {
+            Some(manager) => format!("{}; {manager} holds spec.count", needs(demand)),
+            None => format!("{}{}", needs(demand), shown(sizing, demand.nodes())),
+        },
     };
     let waits = stalled || (said.is_some() && !around.running);
     PoolState { status, reason, message, stalled, waits }

@@ -4,10 +4,10 @@ use super::Wait;
 use crate::{
     api::conditions::reasons,
     genesis::{self, StoredGenesis},
-    liveness::Hearing,
+    liveness::{Hearing, settling, silent},
     names::{ConsortiumName, FleetName},
     observed::{ConsortiumObserved, FleetSummary, MemberObserved, SecretState, StoredKey},
-    policy::{Joining, Leaving, Refusal, may_leave, may_seat},
+    policy::{Evicting, Joining, Leaving, Refusal, Verdict, may_evict, may_leave, may_seat},
     validate::ValidConsortium,
 };
 use alloy_primitives::Address;
@@ -25,6 +25,10 @@ pub struct ConsortiumPlan {
     pub publish: bool,
     /// The one transaction to send.
     pub seat_move: Option<SeatMove>,
+    /// Whether a drain may stop a node now; `None` while nobody can say.
+    pub evictable: Option<Verdict>,
+    /// Nodes that must stay up while somebody else, as a drain, wants to stop one.
+    pub min_available: i32,
     /// What is not as wanted.
     pub waits: Vec<Wait>,
 }
@@ -57,6 +61,7 @@ pub fn consortium(valid: &ValidConsortium, observed: &ConsortiumObserved) -> Con
     let Some((admin, operator)) = accounts(valid, observed, &mut plan) else { return plan };
     let Some(genesis) = stored_genesis(valid, observed, admin, operator, &mut plan) else { return plan };
     plan.publish = true;
+    plan.min_available = min_available(observed, 0, true);
     seats(&genesis, observed, operator.key.address, &mut plan);
     plan
 }
@@ -184,10 +189,20 @@ fn seats(
     operator: Address,
     plan: &mut ConsortiumPlan,
 ) {
-    let Some(hearing) = Hearing::from_nodes(&observed.nodes, genesis.block_period_s) else {
+    let Some(heard) = Hearing::from_nodes(&observed.nodes, genesis.block_period_s) else {
         plan.waits.push(Wait::passing(reasons::NO_NODE_ANSWERS, "no node of the network answers yet"));
         return;
     };
+    let own = observed.fleets.iter().flat_map(|fleet| fleet.identities.values().copied()).collect();
+    let settling = settling(&own, &heard, &observed.nodes);
+    let silent = silent(&own, &heard, &observed.nodes);
+    let hearing = heard.without(&silent);
+    if !hearing.starting() {
+        let verdict = may_evict(&Evicting { hearing: &hearing, settling: &settling });
+        let seated = hearing.seats.iter().filter(|seat| own.contains(*seat)).count();
+        plan.min_available = min_available(observed, seated, verdict.is_ok());
+        plan.evictable = Some(verdict);
+    }
     let member =
         observed.governance.as_ref().and_then(|view| view.members.iter().find(|m| m.admin == genesis.member));
     let context = Context { observed, hearing: &hearing, member, operator };
@@ -212,6 +227,14 @@ fn seats(
             }
         }
     }
+}
+
+/// Whatever counts most of our nodes is taken: those wanted, those that still run, those that still hold seats.
+fn min_available(observed: &ConsortiumObserved, seated: usize, open: bool) -> i32 {
+    let fleets = observed.fleets.iter().filter(|fleet| fleet.seats && !fleet.deleting);
+    let wanted: u32 = fleets.map(|fleet| fleet.replicas).sum();
+    let most = usize::try_from(wanted).unwrap_or(usize::MAX).max(seated).max(observed.running);
+    i32::try_from(most.saturating_sub(usize::from(open))).unwrap_or(i32::MAX)
 }
 
 struct Context<'a> {

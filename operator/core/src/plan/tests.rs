@@ -1,13 +1,15 @@
 use super::{KeyWanted, SeatMove, consortium, fleet};
 use crate::{
     api::{Consortium, Validator, conditions::reasons, validator::Phase},
+    build::{FIRST_TEMPLATE, NEWEST_TEMPLATE},
     genesis::{self, StoredGenesis},
     keys::Key,
     names::FleetName,
     observed::{
-        ConsortiumObserved, FleetObserved, FleetSummary, Governance, MemberObserved, NodeObserved,
-        PodObserved, SeatObserved, SecretState, StatefulSetObserved, StoredKey,
+        ConsortiumObserved, FleetObserved, FleetSummary, Governance, MemberObserved, Neighbour, NodeObserved,
+        PodObserved, SeatObserved, SecretState, StatefulSetObserved, StoredKey, VolumeObserved,
     },
+    policy::Turn,
     test_support::{HEIGHT, node_status},
     validate::{self, ValidConsortium, ValidFleet},
 };
@@ -156,14 +158,24 @@ fn a_deleted_fleet_gives_its_seats_up_unless_it_is_the_whole_network() {
     assert_eq!(moved(&consortium(&valid_consortium(), &observed)), None, "the user lets it go");
 }
 
+fn disk(requested: &str, capacity: &str) -> VolumeObserved {
+    VolumeObserved {
+        requested: requested.to_owned(),
+        capacity: Some(capacity.to_owned()),
+        bound: true,
+        growth: None,
+    }
+}
+
 fn node(seed: u8, seats: u8) -> NodeObserved {
     NodeObserved {
         identity: SecretState::Present(stored(seed)),
         p2p: SecretState::Present(stored(seed + 20)),
-        volume: true,
+        volume: Some(disk("50Gi", "50Gi")),
         statefulset: Some(StatefulSetObserved {
             image: Some("old:1".to_owned()),
             revision: Some("a".to_owned()),
+            ..StatefulSetObserved::default()
         }),
         pod: Some(PodObserved { ready: true, revision: Some("a".to_owned()), ..PodObserved::default() }),
         status: Some(status(seed, seats, true)),
@@ -176,6 +188,7 @@ fn running(nodes: u8, seats: u8) -> FleetObserved {
         genesis: Some(example_genesis()),
         nodes: (0..).zip(1..=nodes).map(|(index, seed)| (index, node(seed, seats))).collect(),
         network: (1..=nodes).map(|seed| status(seed, seats, true)).collect(),
+        turn: Some(Turn { place: 0, members: 1 }),
         ..FleetObserved::default()
     }
 }
@@ -184,7 +197,7 @@ fn running(nodes: u8, seats: u8) -> FleetObserved {
 fn keys_are_made_for_new_nodes_only_and_never_for_one_whose_disk_is_there() {
     let nodes = (0..2).map(|index| (index, NodeObserved::default())).collect();
     let mut observed = FleetObserved { nodes, ..FleetObserved::default() };
-    observed.nodes.get_mut(&1).expect("a node").volume = true;
+    observed.nodes.get_mut(&1).expect("a node").volume = Some(VolumeObserved::default());
     let valid = valid_fleet(2);
     let plan = fleet(&valid, &observed, "new:1");
     let made: Vec<_> = plan.keys.iter().filter(|key| matches!(key, KeyWanted::Identity(_))).collect();
@@ -234,23 +247,163 @@ fn a_fleet_keeps_the_image_it_has_had_until_its_spec_names_one() {
     assert_eq!(image(&valid, &recorded), "asked:1");
 }
 
-#[test]
-fn outdated_pods_restart_one_at_a_time_and_broken_ones_first_in_line() {
-    let valid = valid_fleet(4);
-    let mut observed = running(4, 4);
+fn outdated(nodes: u8) -> FleetObserved {
+    let mut observed = running(nodes, nodes);
     for node in observed.nodes.values_mut() {
         node.statefulset.as_mut().expect("a set").revision = Some("b".to_owned());
     }
-    assert_eq!(fleet(&valid, &observed, "new:1").restart, Some(valid.name.node(0)));
-    let ready = |observed: &mut FleetObserved, index: u32, ready: bool| {
-        observed.nodes.get_mut(&index).and_then(|node| node.pod.as_mut()).expect("a pod").ready = ready;
+    observed
+}
+
+fn pod(observed: &mut FleetObserved, index: u32) -> &mut PodObserved {
+    observed.nodes.get_mut(&index).and_then(|node| node.pod.as_mut()).expect("a pod")
+}
+
+/// What the node of this index says, wherever it is written.
+fn says(observed: &mut FleetObserved, index: u32, change: &dyn Fn(&mut chain::status::NodeStatus)) {
+    change(observed.nodes.get_mut(&index).and_then(|node| node.status.as_mut()).expect("a status"));
+    change(&mut observed.network[index as usize]);
+}
+
+fn restarted(observed: &FleetObserved) -> (Option<(u32, bool)>, Vec<&'static str>) {
+    let plan = fleet(&valid_fleet(4), observed, "new:1");
+    let restart = plan.restart.map(|restart| (restart.node.index, restart.forced));
+    (restart, plan.waits.iter().map(|wait| wait.reason).collect())
+}
+
+#[test]
+fn outdated_pods_restart_one_at_a_time_and_the_next_only_once_the_one_before_votes_again() {
+    let mut observed = outdated(4);
+    assert_eq!(restarted(&observed).0, Some((0, false)), "evicted, since it is up");
+    pod(&mut observed, 0).ready = false;
+    pod(&mut observed, 0).revision = Some("b".to_owned());
+    says(&mut observed, 0, &|status| status.ready = false);
+    assert_eq!(restarted(&observed), (None, vec!["AnotherNodeDown"; 3]), "its pod comes up");
+    pod(&mut observed, 0).ready = true;
+    says(&mut observed, 0, &|status| {
+        status.ready = true;
+        status.started_ms = status.now_ms;
+    });
+    assert_eq!(restarted(&observed), (None, vec!["AwaitingVotes"; 3]), "it is at the tip and not heard yet");
+    says(&mut observed, 0, &|status| status.started_ms -= 60_000);
+    assert_eq!(restarted(&observed).0, Some((1, false)));
+}
+
+#[test]
+fn a_broken_pod_is_first_in_line_and_deleted_past_the_budget_once_nobody_hears_its_seat() {
+    let mut observed = outdated(4);
+    pod(&mut observed, 2).ready = false;
+    says(&mut observed, 2, &|status| status.ready = false);
+    assert_eq!(restarted(&observed).0, Some((2, false)), "not ready, but its votes are heard: as any other");
+    for status in &mut observed.network {
+        status.seats[2].height -= 9;
+    }
+    assert_eq!(restarted(&observed).0, Some((2, true)));
+    pod(&mut observed, 2).terminating = true;
+    assert_eq!(restarted(&observed), (None, vec!["AnotherNodeDown"; 3]));
+}
+
+#[test]
+fn a_fleet_waits_for_nodes_of_the_members_other_fleets_that_hold_seats_or_are_just_stopping() {
+    let neighbour = |seat: Option<u8>, pod: PodObserved| Neighbour {
+        name: FleetName("bank-b".to_owned()).node(0),
+        address: seat.map(|seed| stored(seed).key.address),
+        pod: Some(pod),
     };
-    ready(&mut observed, 2, false);
-    assert_eq!(fleet(&valid, &observed, "new:1").restart, Some(valid.name.node(2)), "it is down already");
-    observed.nodes.get_mut(&2).and_then(|node| node.pod.as_mut()).expect("a pod").revision =
-        Some("b".to_owned());
+    let restarted = |neighbour: Neighbour| {
+        let observed = FleetObserved { neighbours: vec![neighbour], ..outdated(4) };
+        restarted(&observed).0.map(|(index, _)| index)
+    };
+    let up = PodObserved { ready: true, ..PodObserved::default() };
+    let (down, stopping) = (PodObserved::default(), PodObserved { terminating: true, ..up.clone() });
+    assert_eq!(restarted(neighbour(Some(60), up)), Some(0));
+    assert_eq!(restarted(neighbour(Some(60), down.clone())), None);
+    assert_eq!(restarted(neighbour(None, down)), Some(0), "an observer that is broken keeps nobody waiting");
+    assert_eq!(restarted(neighbour(None, stopping)), None);
+}
+
+#[test]
+fn where_every_seat_is_needed_the_pause_is_announced_and_an_override_is_named_with_what_it_overrides() {
+    let mut valid = valid_fleet(2);
+    let restart = |valid: &ValidFleet, observed: &FleetObserved| {
+        let plan = fleet(valid, observed, "new:1");
+        plan.restart.map(|restart| (restart.forced, restart.note.map(|note| (note.reason, note.message))))
+    };
+    let (forced, note) = restart(&valid, &outdated(2)).expect("a restart");
+    let (reason, message) = note.expect("an announcement");
+    assert_eq!((forced, reason), (false, "NetworkPauses"));
+    assert!(message.contains("bank-a-0") && message.contains("2 seats"), "{message}");
+    let mut halted = FleetObserved { turn: None, ..outdated(4) };
+    for status in &mut halted.network {
+        status.seats[2].at_ms = 0;
+        status.seats[3].at_ms = 0;
+    }
+    valid.replicas = 4;
+    assert_eq!(restart(&valid, &halted).map(|(forced, _)| forced), None);
+    valid.ignore_quorum = true;
+    let (forced, note) = restart(&valid, &halted).expect("a restart");
+    let (reason, message) = note.expect("a note");
+    assert_eq!((forced, reason), (true, "QuorumIgnored"));
+    assert!(
+        message.contains("quorate.dev/ignore-quorum=true") && message.contains("AwaitingVotes"),
+        "{message}"
+    );
+}
+
+#[test]
+fn observers_restart_one_at_a_time_without_asking_for_turn_or_quorum() {
+    let valid = ValidFleet { role: crate::api::validator::Role::Observer, ..valid_fleet(2) };
+    let mut observed = outdated(2);
+    observed.turn = None;
+    observed.network.clear();
+    for node in observed.nodes.values_mut() {
+        node.identity = SecretState::Absent;
+        node.status.as_mut().expect("a status").identity = None;
+    }
     let plan = fleet(&valid, &observed, "new:1");
-    assert_eq!((plan.restart, plan.waits[0].reason), (None, reasons::RESTARTING), "bank-a-2 comes up first");
+    assert_eq!(plan.restart.map(|restart| restart.node.index), Some(0));
+    assert!(plan.nodes.iter().all(|node| node.phase == Phase::Observing));
+    pod(&mut observed, 1).ready = false;
+    assert_eq!(
+        fleet(&valid, &observed, "new:1").restart.map(|restart| restart.node.index),
+        Some(1),
+        "broken first"
+    );
+}
+
+#[test]
+fn stuck_pods_and_full_disks_fail_their_node_by_name_with_a_word_and_a_cure() {
+    let mut observed = running(4, 4);
+    says(&mut observed, 1, &|status| status.faults.push("vote journal: No space left on device".to_owned()));
+    let plan = fleet(&valid_fleet(4), &observed, "new:1");
+    let failure = plan.failures.first().expect("a failure");
+    assert_eq!((failure.node.as_str(), failure.reason), ("bank-a-1", "DiskFull"));
+    assert!(failure.message.contains("spec.storage.size"), "{}", failure.message);
+    assert_eq!(plan.nodes[1].phase, Phase::Failed);
+}
+
+#[test]
+fn a_scale_down_that_would_cost_the_quorum_is_refused_with_the_arithmetic_in_the_fleets_own_condition() {
+    let mut observed = running(6, 6);
+    for silent in [4, 5] {
+        for status in &mut observed.network {
+            status.seats[silent].at_ms = 0;
+        }
+    }
+    says(&mut observed, 5, &|status| status.identity.as_mut().expect("identity").voting = true);
+    let plan = fleet(&valid_fleet(1), &observed, "new:1");
+    let refused: Vec<_> = plan.waits.iter().filter(|wait| wait.reason == "WouldLoseQuorum").collect();
+    assert_eq!(plan.stop, []);
+    assert!(
+        refused[0].message.contains("bank-a-1")
+            && refused[0].message.contains("5 seats and a quorum of 4, of which 3 vote"),
+        "{refused:?}"
+    );
+    assert!(
+        plan.waits.iter().any(|wait| wait.reason == reasons::LEAVING),
+        "the dead ones may go: {:?}",
+        plan.waits
+    );
 }
 
 #[test]
@@ -287,4 +440,83 @@ fn nothing_is_made_for_a_fleet_that_is_being_deleted_and_it_is_let_go_when_its_s
     assert_eq!(release(&valid, &shared), None, "nobody answers");
     shared.consortium_exists = false;
     assert_eq!(release(&valid, &shared), Some("NoSeats"));
+}
+
+#[test]
+fn disks_grow_one_after_the_other_a_full_one_first_and_never_shrink() {
+    let grow = |observed: &FleetObserved, size: &str| {
+        let valid = ValidFleet { storage_size: size.to_owned(), ..valid_fleet(4) };
+        let plan = fleet(&valid, observed, "new:1");
+        let waits: Vec<_> = plan.waits.iter().map(|wait| wait.reason).collect();
+        (plan.grow.map(|grow| (grow.volume, grow.size)), waits)
+    };
+    let mut observed = running(4, 4);
+    let volume = |observed: &mut FleetObserved, index, disk| {
+        observed.nodes.get_mut(&index).expect("a node").volume = Some(disk);
+    };
+    assert_eq!(grow(&observed, "50Gi"), (None, vec![]));
+    assert_eq!(grow(&observed, "40Gi"), (None, vec![]), "a disk that somebody grew stays as it is");
+    let first = |name: &str| Some((name.to_owned(), "60Gi".to_owned()));
+    assert_eq!(grow(&observed, "60Gi"), (first("data-bank-a-0"), vec![reasons::VOLUME_GROWING; 4]));
+    says(&mut observed, 2, &|status| status.faults.push("journal: no space left on device".to_owned()));
+    assert_eq!(grow(&observed, "60Gi").0, first("data-bank-a-2"));
+    volume(&mut observed, 2, disk("60Gi", "50Gi"));
+    assert_eq!(grow(&observed, "60Gi").0, None, "it has not grown yet");
+    let failed = crate::observed::Growth { failed: true, message: "ControllerResizeError: quota".to_owned() };
+    volume(&mut observed, 2, VolumeObserved { growth: Some(failed), ..disk("60Gi", "50Gi") });
+    assert_eq!(grow(&observed, "60Gi").1[0], reasons::VOLUME_GROWTH_FAILED);
+    volume(&mut observed, 2, disk("60Gi", "61440Mi"));
+    assert_eq!(grow(&observed, "60Gi").0, first("data-bank-a-0"));
+    volume(&mut observed, 0, VolumeObserved { bound: false, ..disk("50Gi", "50Gi") });
+    assert_eq!(grow(&observed, "60Gi").0, first("data-bank-a-1"), "one that is not bound cannot grow yet");
+}
+
+#[test]
+fn a_fleet_keeps_the_pod_template_it_was_made_by_until_its_spec_is_edited() {
+    let template = |valid: &ValidFleet, observed: &FleetObserved| {
+        fleet(valid, observed, "new:1").objects.expect("objects").template
+    };
+    let valid = valid_fleet(4);
+    let made = |template: u32, spec: Option<&str>| {
+        let mut observed = running(4, 4);
+        for node in observed.nodes.values_mut() {
+            let set = node.statefulset.as_mut().expect("a set");
+            (set.template, set.spec) = (template, spec.map(str::to_owned));
+        }
+        observed
+    };
+    assert_eq!(
+        template(&valid, &FleetObserved { genesis: None, ..FleetObserved::default() }),
+        NEWEST_TEMPLATE
+    );
+    assert_eq!(template(&valid, &made(FIRST_TEMPLATE, Some(&valid.pod_hash))), FIRST_TEMPLATE);
+    assert_eq!(template(&valid, &made(FIRST_TEMPLATE, None)), FIRST_TEMPLATE, "made before it was recorded");
+    assert_eq!(template(&valid, &made(FIRST_TEMPLATE, Some("another spec"))), NEWEST_TEMPLATE);
+    let mut begun = made(FIRST_TEMPLATE, Some("another spec"));
+    let set = begun.nodes.get_mut(&0).and_then(|node| node.statefulset.as_mut()).expect("a set");
+    (set.template, set.spec) = (NEWEST_TEMPLATE, Some(valid.pod_hash.clone()));
+    assert_eq!(template(&valid, &begun), NEWEST_TEMPLATE, "an edit that was applied to one node only");
+}
+
+#[test]
+fn so_many_nodes_must_stay_up_that_one_eviction_is_left_or_none() {
+    let valid = valid_consortium();
+    let least = |observed: &ConsortiumObserved| {
+        let plan = consortium(&valid, observed);
+        (plan.min_available, plan.evictable.map(|verdict| verdict.is_ok()))
+    };
+    let mut observed = network(4, 4, 4);
+    assert_eq!(least(&observed), (3, Some(true)));
+    observed.fleets[0].replicas = 3;
+    assert_eq!(least(&observed), (3, Some(true)), "the fourth still holds its seat");
+    let mut unseated = ConsortiumObserved { running: 4, ..network(3, 4, 3) };
+    assert_eq!(least(&unseated), (3, Some(true)), "it still runs, and may not be counted for one that votes");
+    unseated.running = 3;
+    assert_eq!(least(&unseated), (2, Some(true)));
+    for status in &mut observed.nodes {
+        status.seats[0].at_ms = 0;
+    }
+    assert_eq!(least(&observed), (4, Some(false)), "3 of 4 vote: none may go");
+    observed.nodes.clear();
+    assert_eq!(least(&observed).1, None, "nobody answers: the budget stays as it is");
 }

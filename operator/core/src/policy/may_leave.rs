@@ -1,6 +1,6 @@
 //! May a seat be given up?
 
-use super::{Verdict, refuse};
+use super::{Verdict, network_healthy, refuse};
 use crate::{liveness::Hearing, names::SKIP_UNSEAT};
 use alloy_primitives::Address;
 use chain::quorum::quorum;
@@ -22,8 +22,8 @@ pub fn may_leave(leaving: &Leaving<'_>) -> Verdict {
         // The contract refuses it, and a chain without seats is over.
         seat_remains,
         // Without quorum no block would hold the transaction.
-        network_healthy,
-        // live' >= Q(N - 1) of those that stay.
+        healthy,
+        // Those that stay and vote now are a quorum of N - 1.
         quorum_after,
     ];
     checks.iter().try_for_each(|check| check(leaving))
@@ -42,33 +42,20 @@ fn seat_remains(leaving: &Leaving<'_>) -> Verdict {
     )
 }
 
-fn network_healthy(leaving: &Leaving<'_>) -> Verdict {
-    let hearing = leaving.hearing;
-    if hearing.healthy() {
-        return Ok(());
-    }
-    refuse(
-        "QuorumLost",
-        format!(
-            "{} of {} seats are heard, {} are needed for a block; bring the missing nodes back before {} leaves",
-            hearing.live.len(),
-            hearing.total(),
-            hearing.quorum(),
-            leaving.node
-        ),
-    )
+fn healthy(leaving: &Leaving<'_>) -> Verdict {
+    network_healthy(leaving.hearing, leaving.node, "leaves")
 }
 
 fn quorum_after(leaving: &Leaving<'_>) -> Verdict {
     let total = leaving.hearing.total().saturating_sub(1);
-    let live = leaving.hearing.live.iter().filter(|address| **address != leaving.identity).count();
-    if live >= quorum(total) {
+    let votes = leaving.hearing.present.iter().filter(|address| **address != leaving.identity).count();
+    if votes >= quorum(total) {
         return Ok(());
     }
     refuse(
         "WouldLoseQuorum",
         format!(
-            "without {} there would be {total} seats and a quorum of {}, of which {live} are heard; bring the missing nodes back first",
+            "without {} there would be {total} seats and a quorum of {}, of which {votes} vote now; bring the missing nodes back first, or raise spec.replicas again",
             leaving.node,
             quorum(total)
         ),

@@ -1,7 +1,7 @@
 //! May a node be restarted by choice?
 
-use super::{Verdict, refuse};
-use crate::liveness::Hearing;
+use super::{Turn, Verdict, network_healthy, overriding, quorum_of, refuse};
+use crate::{api::conditions::reasons, liveness::Hearing};
 use alloy_primitives::Address;
 
 /// A node to restart, and the network it belongs to.
@@ -11,44 +11,128 @@ pub struct Restarting<'a> {
     pub node: &'a str,
     /// Its identity, if it has one.
     pub identity: Option<Address>,
-    /// Another node of the fleet that is not up, if any.
-    pub other_down: Option<&'a str>,
+    /// Another node of this member that keeps it waiting, if any.
+    pub other: Option<Other<'a>>,
     /// Who is heard; `None` when no node answers.
     pub hearing: Option<&'a Hearing>,
+    /// This member's place among the members; `None` while it is not known.
+    pub turn: Option<Turn>,
+    /// The user takes the risk: whatever the others' votes say, nodes restart one after the other.
+    pub ignore_quorum: bool,
 }
 
-/// Ordered checks: one at a time, then the quorum.
+/// Why another node comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Other<'a> {
+    /// Its pod is not up.
+    Down(&'a str),
+    /// Its pod is up, and its vote has not been heard since it started.
+    NotVoting(&'a str),
+}
+
+impl Restarting<'_> {
+    /// Its stop would be felt: its seat is live. A seat that nobody hears, or none, costs nothing.
+    fn counted(&self) -> Option<&Hearing> {
+        let seat = self.identity?;
+        self.hearing.filter(|hearing| hearing.live.contains(&seat) && !self.ignore_quorum)
+    }
+
+    /// Its stop pauses the network until it is back.
+    #[must_use]
+    pub fn pauses(&self) -> bool {
+        let live = |hearing: &&Hearing| self.identity.is_some_and(|seat| hearing.live.contains(&seat));
+        self.hearing.filter(live).is_some_and(Hearing::needs_all)
+    }
+}
+
+/// Ordered checks: from our own nodes over the network's quorum to the other members' turns.
 pub fn may_restart(restarting: &Restarting<'_>) -> Verdict {
-    let checks: [fn(&Restarting<'_>) -> Verdict; 2] = [
+    let checks: [fn(&Restarting<'_>) -> Verdict; 6] = [
         // At most one node is down by choice, and none while another is down by chance.
         one_at_a_time,
+        // A node that is up and does not vote yet is as good as down.
+        votes_again,
+        // Without a node that answers nobody can say what the stop would cost.
+        heard,
+        // A halted network is left as it is: every restart only lengthens the halt.
+        healthy,
+        // Those that would still vote are a quorum.
         quorum_after,
+        // Two members that look at the same time would both see one seat to spare.
+        our_turn,
     ];
     checks.iter().try_for_each(|check| check(restarting))
 }
 
 fn one_at_a_time(restarting: &Restarting<'_>) -> Verdict {
-    match restarting.other_down {
-        None => Ok(()),
-        Some(other) => refuse("AnotherNodeDown", format!("{} waits until {other} is up", restarting.node)),
+    match restarting.other {
+        Some(Other::Down(other)) => {
+            refuse("AnotherNodeDown", format!("{} waits until {other} is up", restarting.node))
+        }
+        _ => Ok(()),
     }
 }
 
-/// live − 1 >= Q. Where N makes Q = N (one or two seats) every restart pauses the network, and is done all the same.
-fn quorum_after(restarting: &Restarting<'_>) -> Verdict {
-    let Some(hearing) = restarting.hearing else { return Ok(()) };
-    let counted = restarting.identity.is_some_and(|identity| hearing.live.contains(&identity));
-    if !counted || hearing.quorum() == hearing.total() || hearing.live.len() > hearing.quorum() {
+fn votes_again(restarting: &Restarting<'_>) -> Verdict {
+    match restarting.other {
+        Some(Other::NotVoting(other)) if restarting.identity.is_some() && !restarting.ignore_quorum => {
+            refuse(
+                reasons::AWAITING_VOTES,
+                format!("{} waits until the others hear {other} vote again{}", restarting.node, overriding()),
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+fn heard(restarting: &Restarting<'_>) -> Verdict {
+    if restarting.hearing.is_some() || restarting.identity.is_none() || restarting.ignore_quorum {
         return Ok(());
     }
     refuse(
-        "WouldLoseQuorum",
+        reasons::NO_NODE_ANSWERS,
         format!(
-            "{} of {} seats are heard and {} are needed; {} waits until one more is heard",
-            hearing.live.len(),
-            hearing.total(),
-            hearing.quorum(),
-            restarting.node
+            "{} waits until a node of the network says which seats it hears{}",
+            restarting.node,
+            overriding()
         ),
     )
+}
+
+fn healthy(restarting: &Restarting<'_>) -> Verdict {
+    let Some(hearing) = restarting.counted() else { return Ok(()) };
+    overridable(network_healthy(hearing, restarting.node, "restarts"))
+}
+
+fn quorum_after(restarting: &Restarting<'_>) -> Verdict {
+    let Some(hearing) = restarting.counted() else { return Ok(()) };
+    let left = hearing.present.iter().filter(|seat| Some(**seat) != restarting.identity).count();
+    overridable(quorum_of(left, hearing, &format!("{} waits", restarting.node)))
+}
+
+fn our_turn(restarting: &Restarting<'_>) -> Verdict {
+    let Some(hearing) = restarting.counted() else { return Ok(()) };
+    let node = restarting.node;
+    let verdict = match restarting.turn {
+        Some(turn) if turn.is_open(hearing.height) => Ok(()),
+        Some(turn) => refuse(
+            "NotOurTurn",
+            format!(
+                "members take turns: this one, {} of {}, may begin again at block {}, the newest is {}; {node} waits",
+                turn.place + 1,
+                turn.members,
+                turn.next(hearing.height),
+                hearing.height
+            ),
+        ),
+        None => refuse(
+            "TurnUnknown",
+            format!("{node} waits until the Consortium's status lists the members, this one among them"),
+        ),
+    };
+    overridable(verdict)
+}
+
+fn overridable(verdict: Verdict) -> Verdict {
+    verdict.map_err(|refusal| super::Refusal { message: refusal.message + &overriding(), ..refusal })
 }

@@ -1,6 +1,6 @@
 //! May a node be given a seat?
 
-use super::{Verdict, refuse};
+use super::{Verdict, network_healthy, refuse};
 use crate::{liveness::Hearing, observed::MemberObserved};
 use chain::{quorum::quorum, status::NodeStatus};
 
@@ -25,8 +25,8 @@ pub fn may_seat(joining: &Joining<'_>) -> Verdict {
         // A seat without a synced node behind it only raises the quorum.
         synced,
         // Without quorum no block would hold the transaction.
-        network_healthy,
-        // The new seat raises Q; what is live must still reach it.
+        healthy,
+        // The new seat raises Q; what votes now must still reach it.
         quorum_after,
         member_known,
         within_capacity,
@@ -48,31 +48,19 @@ fn synced(joining: &Joining<'_>) -> Verdict {
     }
 }
 
-fn network_healthy(joining: &Joining<'_>) -> Verdict {
-    let hearing = joining.hearing;
-    if hearing.healthy() {
-        return Ok(());
-    }
-    refuse(
-        "QuorumLost",
-        format!(
-            "{} of {} seats are heard, {} are needed for a block; bring the missing nodes back first",
-            hearing.live.len(),
-            hearing.total(),
-            hearing.quorum()
-        ),
-    )
+fn healthy(joining: &Joining<'_>) -> Verdict {
+    network_healthy(joining.hearing, joining.node, "is seated")
 }
 
 fn quorum_after(joining: &Joining<'_>) -> Verdict {
-    let (live, total) = (joining.hearing.live.len() + 1, joining.hearing.total() + 1);
-    if live >= quorum(total) {
+    let (votes, total) = (joining.hearing.present.len() + 1, joining.hearing.total() + 1);
+    if votes >= quorum(total) {
         return Ok(());
     }
     refuse(
         "WouldLoseQuorum",
         format!(
-            "with {} there would be {total} seats and a quorum of {}, of which {live} are heard; bring the missing nodes back first",
+            "with {} there would be {total} seats and a quorum of {}, of which {votes} vote now; bring the missing nodes back first",
             joining.node,
             quorum(total)
         ),

@@ -1,10 +1,18 @@
-use super::{Joining, Leaving, Restarting, may_leave, may_restart, may_seat};
+use super::{
+    Evicting, Joining, Leaving, Other, Restarting, TURN_BLOCKS, Turn, may_evict, may_leave, may_restart,
+    may_seat,
+};
 use crate::{
     liveness::Hearing,
     observed::MemberObserved,
-    test_support::{address, hearing, node_status},
+    test_support::{HEIGHT, address, hearing, node_status},
 };
+use alloy_primitives::Address;
 use chain::quorum::quorum;
+use std::collections::BTreeSet;
+
+mod sizes;
+mod turns;
 
 fn reason(verdict: super::Verdict) -> &'static str {
     verdict.map_or_else(|refusal| refusal.reason, |()| "")
@@ -18,6 +26,20 @@ fn member() -> MemberObserved {
         capacity: 6,
         seats: 4,
         next_seat_block: 0,
+    }
+}
+
+/// The only member of its network: it is always its turn.
+const ALONE: Option<Turn> = Some(Turn { place: 0, members: 1 });
+
+fn restarting(hearing: &Hearing, index: u8) -> Restarting<'_> {
+    Restarting {
+        node: "bank-a-0",
+        identity: Some(address(index)),
+        other: None,
+        hearing: Some(hearing),
+        turn: ALONE,
+        ignore_quorum: false,
     }
 }
 
@@ -65,49 +87,97 @@ fn a_seat_is_given_up_only_while_the_rest_keeps_quorum() {
 }
 
 #[test]
-fn leaving_never_breaks_quorum_for_any_size_and_any_number_of_live_seats() {
-    for total in 2..=40_u8 {
-        for live in 0..=total {
-            let hearing = hearing(total, live);
-            let leaving = Leaving { node: "n", identity: address(1), hearing: &hearing };
-            if may_leave(&leaving).is_ok() {
-                let left = usize::from(live) - usize::from(hearing.live.contains(&address(1)));
-                assert!(left >= quorum(usize::from(total) - 1), "N = {total}, live = {live}");
-            }
-        }
-    }
-}
-
-#[test]
 fn a_refusal_carries_the_arithmetic() {
     let hearing = hearing(6, 4);
     let leaving = Leaving { node: "bank-a-5", identity: address(1), hearing: &hearing };
     let message = may_leave(&leaving).expect_err("refused").message;
     assert!(
-        message.contains("5 seats") && message.contains("quorum of 4") && message.contains("3 are heard"),
+        message.contains("5 seats") && message.contains("quorum of 4") && message.contains("3 vote now"),
         "{message}"
     );
 }
 
 #[test]
-fn a_node_restarts_only_alone_and_only_if_the_others_are_a_quorum() {
-    let restart = |hearing: &Hearing, index: u8, other_down| {
-        let node = Restarting {
-            node: "bank-a-0",
-            identity: Some(address(index)),
-            other_down,
-            hearing: Some(hearing),
-        };
-        reason(may_restart(&node))
-    };
-    assert_eq!(restart(&hearing(4, 4), 1, None), "");
-    assert_eq!(restart(&hearing(4, 4), 1, Some("bank-a-1")), "AnotherNodeDown");
-    assert_eq!(restart(&hearing(4, 3), 1, None), "WouldLoseQuorum");
-    assert_eq!(restart(&hearing(4, 3), 4, None), "", "a seat that is not heard anyway");
+fn a_node_restarts_only_alone_in_its_members_turn_and_only_if_the_others_are_a_quorum() {
+    let (four, three, two, pair, one) =
+        (hearing(4, 4), hearing(4, 3), hearing(4, 2), hearing(2, 2), hearing(1, 1));
+    let other_turn = Some(Turn { place: 0, members: 2 });
+    let our_turn = Some(Turn { place: 1, members: 2 });
+    assert_eq!(HEIGHT, 100, "block 100 is in the second of two members' turns");
+    let cases = [
+        ("4 of 4 vote", restarting(&four, 1), ""),
+        (
+            "another pod is down",
+            Restarting { other: Some(Other::Down("bank-a-1")), ..restarting(&four, 1) },
+            "AnotherNodeDown",
+        ),
+        (
+            "another pod is up and does not vote yet",
+            Restarting { other: Some(Other::NotVoting("bank-a-1")), ..restarting(&four, 1) },
+            "AwaitingVotes",
+        ),
+        ("3 of 4 vote", restarting(&three, 1), "WouldLoseQuorum"),
+        ("3 of 4 vote, this one does not", restarting(&three, 4), ""),
+        ("halted", restarting(&two, 1), "QuorumLost"),
+        ("Q = N: every restart is a pause", restarting(&pair, 1), ""),
+        ("the only seat", restarting(&one, 1), ""),
+        ("nobody answers", Restarting { hearing: None, ..restarting(&four, 1) }, "NoNodeAnswers"),
+        (
+            "nobody answers an observer",
+            Restarting { hearing: None, identity: None, ..restarting(&four, 1) },
+            "",
+        ),
+        ("an observer of a halted network", Restarting { identity: None, ..restarting(&two, 1) }, ""),
+        ("our turn", Restarting { turn: our_turn, ..restarting(&four, 1) }, ""),
+        ("another member's turn", Restarting { turn: other_turn, ..restarting(&four, 1) }, "NotOurTurn"),
+        ("a turn that is not known", Restarting { turn: None, ..restarting(&four, 1) }, "TurnUnknown"),
+        ("a seat nobody hears needs no turn", Restarting { turn: other_turn, ..restarting(&three, 4) }, ""),
+    ];
+    for (what, restarting, want) in cases {
+        assert_eq!(reason(may_restart(&restarting)), want, "{what}");
+    }
+}
+
+#[test]
+fn the_annotation_overrides_what_concerns_votes_and_never_lets_two_pods_go() {
+    let two = hearing(4, 2);
+    let ignoring =
+        |restarting: Restarting<'_>| reason(may_restart(&Restarting { ignore_quorum: true, ..restarting }));
+    assert_eq!(ignoring(restarting(&two, 1)), "");
+    assert_eq!(ignoring(Restarting { hearing: None, turn: None, ..restarting(&two, 1) }), "");
+    assert_eq!(ignoring(Restarting { other: Some(Other::NotVoting("bank-a-1")), ..restarting(&two, 1) }), "");
     assert_eq!(
-        restart(&hearing(2, 2), 1, None),
-        "",
-        "Q = N: every restart is a pause, and is done one at a time"
+        ignoring(Restarting { other: Some(Other::Down("bank-a-1")), ..restarting(&two, 1) }),
+        "AnotherNodeDown"
     );
-    assert_eq!(restart(&hearing(1, 1), 1, None), "");
+}
+
+#[test]
+fn every_refusal_of_a_restart_for_the_sake_of_votes_names_the_override() {
+    let (three, two) = (hearing(4, 3), hearing(4, 2));
+    let refused = [
+        restarting(&three, 1),
+        restarting(&two, 1),
+        Restarting { hearing: None, ..restarting(&three, 1) },
+        Restarting { turn: None, ..restarting(&hearing(4, 4), 1) },
+    ]
+    .map(|restarting| may_restart(&restarting).expect_err("refused").message);
+    for message in refused {
+        assert!(message.contains("quorate.dev/ignore-quorum=true"), "{message}");
+    }
+    let message = may_restart(&restarting(&three, 1)).expect_err("refused").message;
+    assert!(message.contains("3 of 4 seats vote now and 3 are needed"), "{message}");
+}
+
+#[test]
+fn a_drain_may_stop_a_node_only_while_a_quorum_votes_without_it_and_none_of_ours_is_settling() {
+    let (none, one) = (BTreeSet::new(), BTreeSet::from([address(2)]));
+    let evict =
+        |hearing: &Hearing, settling: &BTreeSet<Address>| reason(may_evict(&Evicting { hearing, settling }));
+    assert_eq!(evict(&hearing(4, 4), &none), "");
+    assert_eq!(evict(&hearing(4, 3), &none), "WouldLoseQuorum");
+    assert_eq!(evict(&hearing(7, 7), &one), "AwaitingVotes");
+    assert_eq!(evict(&hearing(7, 6), &none), "");
+    assert_eq!(evict(&hearing(7, 5), &none), "WouldLoseQuorum");
+    assert_eq!(evict(&hearing(2, 2), &none), "", "Q = N: a drain is a pause, as every restart is");
 }

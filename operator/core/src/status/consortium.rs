@@ -4,7 +4,7 @@ use super::{Conditions, rfc3339, with_others};
 use crate::{
     api::{
         ConsortiumStatus,
-        conditions::{ConditionStatus, JOINED, QUORUM_HEALTHY, reasons},
+        conditions::{ConditionStatus, DRAINABLE, JOINED, QUORUM_HEALTHY, reasons},
         consortium::{MemberAccounts, MemberSeats, Seats},
     },
     genesis::StoredGenesis,
@@ -44,6 +44,8 @@ pub fn consortium(
     conditions.set(JOINED, status, reason, &message);
     let (status, reason, message) = quorum_healthy(stored, hearing.as_ref());
     conditions.set(QUORUM_HEALTHY, status, reason, &message);
+    let (status, reason, message) = drainable(plan);
+    conditions.set(DRAINABLE, status, reason, &message);
     let seats = hearing.as_ref().map(seats);
     ConsortiumStatus {
         observed_generation: context.generation,
@@ -132,6 +134,22 @@ fn quorum_healthy(
         true => (ConditionStatus::True, reasons::QUORUM_HEARD, message),
         false if hearing.starting() => (ConditionStatus::Unknown, reasons::STARTING, message),
         false => (ConditionStatus::False, reasons::QUORUM_LOST, message),
+    }
+}
+
+fn drainable(plan: &ConsortiumPlan) -> (ConditionStatus, &'static str, String) {
+    match &plan.evictable {
+        Some(Ok(())) => (
+            ConditionStatus::True,
+            reasons::QUORUM_WITHOUT_ONE,
+            "one node may be drained at a time".to_owned(),
+        ),
+        Some(Err(refusal)) => (ConditionStatus::False, refusal.reason, refusal.message.clone()),
+        None => (
+            ConditionStatus::Unknown,
+            reasons::NO_NODE_ANSWERS,
+            "who votes is not known yet; the disruption budget stays as it is".to_owned(),
+        ),
     }
 }
 

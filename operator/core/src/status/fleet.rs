@@ -1,14 +1,14 @@
 //! The status of a `Validator`.
 
-use super::{Conditions, with_others};
+use super::{Conditions, NAMED, with_others};
 use crate::{
     api::{
         ValidatorStatus,
-        conditions::{ConditionStatus, DEGRADED, NODE_POOL_READY, reasons},
+        conditions::{ConditionStatus, DEGRADED, NODE_POOL_READY, OVERRIDDEN, reasons},
         validator::{Phase, Role, RpcAddress},
     },
     build::{Applied, FleetResources},
-    names::FLEET,
+    names::{ACCEPT_JOURNAL_LOSS, FLEET, IGNORE_QUORUM, SKIP_UNSEAT},
     node_pool::PoolState,
     observed::FleetObserved,
     plan::{FleetPlan, Wait},
@@ -44,6 +44,8 @@ pub fn fleet(
     conditions.progress(&waits, "all nodes are where the spec wants them");
     let (status, reason, message) = degraded(plan);
     conditions.set(DEGRADED, status, reason, &message);
+    let (status, reason, message) = overridden(valid);
+    conditions.set(OVERRIDDEN, status, reason, &message);
     if let Some(pool) = &plan.node_pool {
         conditions.set(NODE_POOL_READY, pool.status, pool.reason, &pool.message);
     }
@@ -72,33 +74,60 @@ pub fn fleet(
 
 /// Nodes that are not where they should be, worst first.
 fn node_waits(plan: &FleetPlan) -> Vec<Wait> {
+    let failed = plan.failures.iter().map(|failure| {
+        Wait::passing(failure.reason, format!("{} is Failed: {}", failure.node, failure.message))
+    });
     let reason = |phase| match phase {
-        Phase::Failed => Some(reasons::NODE_FAILED),
         Phase::Provisioning | Phase::Syncing => Some(reasons::NODES_STARTING),
         Phase::AwaitingSeat => Some(reasons::AWAITING_SEAT),
-        Phase::Validating | Phase::Leaving | Phase::Observing => None,
+        Phase::Validating | Phase::Leaving | Phase::Observing | Phase::Failed => None,
     };
     let mut nodes: Vec<_> = plan.nodes.iter().filter_map(|node| Some((reason(node.phase)?, node))).collect();
     nodes.sort_by_key(|(_, node)| std::cmp::Reverse(node.phase));
     let why =
         |reason: &Option<String>| reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    nodes
-        .into_iter()
-        .map(|(word, node)| {
-            Wait::passing(word, format!("{} is {:?}{}", node.name, node.phase, why(&node.reason)))
-        })
-        .collect()
+    let others = nodes.into_iter().map(|(word, node)| {
+        Wait::passing(word, format!("{} is {:?}{}", node.name, node.phase, why(&node.reason)))
+    });
+    failed.chain(others).collect()
 }
 
 fn degraded(plan: &FleetPlan) -> (ConditionStatus, &'static str, String) {
-    let failed = plan.nodes.iter().find(|node| node.phase == Phase::Failed);
-    match failed {
-        Some(node) => {
-            let reason = node.reason.as_deref().unwrap_or("no reason known");
-            (ConditionStatus::True, reasons::NODE_FAILED, format!("{}: {reason}", node.name))
-        }
-        None => (ConditionStatus::False, reasons::SETTLED, String::new()),
+    let Some(first) = plan.failures.first() else {
+        return (ConditionStatus::False, reasons::SETTLED, String::new());
+    };
+    let named =
+        plan.failures.iter().take(NAMED).map(|failure| format!("{}: {}", failure.node, failure.message));
+    let more = plan.failures.len().saturating_sub(NAMED);
+    let rest = if more == 0 { String::new() } else { format!("; and {more} more nodes") };
+    (ConditionStatus::True, first.reason, named.collect::<Vec<_>>().join("; ") + &rest)
+}
+
+/// What a person has told the operator to disregard; true is nothing to forget about.
+fn overridden(valid: &ValidFleet) -> (ConditionStatus, &'static str, String) {
+    let set = [
+        (
+            valid.ignore_quorum,
+            IGNORE_QUORUM,
+            "nodes restart one after the other whatever it costs the quorum",
+        ),
+        (valid.skip_unseat, SKIP_UNSEAT, "nodes and fleet go without their seats being given up"),
+        (
+            !valid.accept_journal_loss.is_empty(),
+            ACCEPT_JOURNAL_LOSS,
+            "nodes vote although the named journals are lost",
+        ),
+    ];
+    let told: Vec<_> =
+        set.iter().filter(|(set, ..)| *set).map(|(_, name, effect)| format!("{name}: {effect}")).collect();
+    if told.is_empty() {
+        return (ConditionStatus::False, reasons::NO_OVERRIDE, String::new());
     }
+    (
+        ConditionStatus::True,
+        reasons::ANNOTATED,
+        told.join("; ") + "; remove the annotation when it has done its work",
+    )
 }
 
 fn summary(valid: &ValidFleet, plan: &FleetPlan) -> String {

@@ -88,3 +88,14 @@ fn height_alone_is_written_once_a_minute() {
     let other = ConsortiumStatus { summary: Some("3/4 seats, tolerates 0".to_owned()), ..status(11, 1001) };
     assert!(consortium_worth_writing(&before, &other, at(1001)));
 }
+
+#[test]
+fn every_type_of_condition_that_is_ours_is_replaced_and_those_of_others_stay() {
+    let source = include_str!("../api/conditions.rs");
+    let types = source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split_once(": &str = \""));
+    let types: Vec<_> = types.map(|(_, kind)| kind.trim_end_matches("\";")).collect();
+    assert!(types.contains(&"Ready") && types.contains(&"Overridden"), "{types:?}");
+    for kind in types {
+        assert!(super::OURS.contains(&kind), "{kind} would stand twice");
+    }
+}

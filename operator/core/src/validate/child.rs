@@ -1,7 +1,7 @@
 //! What the API server refuses of a child object, in the words of the spec that asked for it.
 
 /// Kind of child, where its field begins, where that comes from in the spec.
-const ORIGINS: [(&str, &str, &str); 14] = [
+const ORIGINS: [(&str, &str, &str); 18] = [
     ("StatefulSet", "spec.template.spec.containers[0].resources", "spec.resources"),
     ("StatefulSet", "spec.template.spec.containers[0].image", "spec.image"),
     ("StatefulSet", "spec.template.spec.affinity", "spec.pod.affinity"),
@@ -16,6 +16,10 @@ const ORIGINS: [(&str, &str, &str); 14] = [
     ("Service", "metadata.annotations", "spec.rpc.annotations"),
     ("PersistentVolumeClaim", "spec.resources", "spec.storage"),
     ("PersistentVolumeClaim", "spec.storageClassName", "spec.storage.storageClassName"),
+    ("ManagedClustersAgentPool", "spec.vnetSubnetReference", "spec.nodePool.aso.vnetSubnetId"),
+    ("ManagedClustersAgentPool", "spec.maxCount", "spec.nodePool.aso.autoscaling.maxCount"),
+    ("ManagedClustersAgentPool", "metadata.annotations", "spec.nodePool.aso.credentialFrom"),
+    ("ManagedClustersAgentPool", "spec", "spec.nodePool.aso"),
 ];
 
 /// Causes named in one message.
@@ -73,6 +77,7 @@ mod tests {
             ("StatefulSet", "spec.template.labels", "spec.pod.labels: bad"),
             ("Service", "spec.LoadBalancerSourceRanges[0]", "spec.rpc.sourceRanges[0]: bad"),
             ("PersistentVolumeClaim", "spec.resources[storage]", "spec.storage.size: bad"),
+            ("ManagedClustersAgentPool", "spec.osSKU", "spec.nodePool.aso.osSKU: bad"),
             (
                 "StatefulSet",
                 "spec.template.spec.affinityOfAnother",

@@ -3,11 +3,11 @@
 use super::InvalidField;
 use crate::{
     api::{
-        Validator,
-        validator::{Amounts, Exposure, NodePool, Pod, Resources, Role, RpcNamespace, RpcType},
+        Validator, ValidatorSpec,
+        validator::{AccessMode, Amounts, Exposure, NodePool, Pod, Resources, Role, RpcNamespace, RpcType},
     },
-    drift::quantity,
-    names::{ACCEPT_JOURNAL_LOSS, ConsortiumName, FleetName, SKIP_UNSEAT},
+    names::{ACCEPT_JOURNAL_LOSS, ConsortiumName, FleetName, IGNORE_QUORUM, SKIP_UNSEAT},
+    units::quantity,
 };
 use alloy_primitives::B256;
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ const MAX_LOST: usize = 64;
 
 /// A fleet whose every field can be carried out.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own that a user sets")]
 pub struct ValidFleet {
     /// Its name.
     pub name: FleetName,
@@ -35,6 +36,8 @@ pub struct ValidFleet {
     pub create_keys: bool,
     /// Disk of one node.
     pub storage_size: String,
+    /// Who may mount it.
+    pub access_mode: AccessMode,
     /// Storage class, the cluster's default when absent.
     pub storage_class: Option<String>,
     /// Requests.
@@ -51,10 +54,14 @@ pub struct ValidFleet {
     pub rpc: Option<RpcService>,
     /// JSON-RPC namespaces.
     pub namespaces: Vec<String>,
+    /// Hash of those fields of the spec that pods are made from.
+    pub pod_hash: String,
     /// A deletion is under way.
     pub deleting: bool,
     /// The user lets it go with its seats.
     pub skip_unseat: bool,
+    /// The user restarts nodes whatever it costs the quorum.
+    pub ignore_quorum: bool,
     /// Lost vote journals whose loss the user accepts.
     pub accept_journal_loss: Vec<B256>,
 }
@@ -90,6 +97,7 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
         role: spec.role,
         create_keys: spec.keys.as_ref().and_then(|keys| keys.secret.create).unwrap_or(true),
         storage_size: storage.size.unwrap_or_else(|| STORAGE.to_owned()),
+        access_mode: storage.access_mode.unwrap_or_default(),
         storage_class: storage.storage_class_name,
         limits,
         requests,
@@ -98,8 +106,10 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
         node_pool: spec.node_pool.clone(),
         rpc: rpc(object),
         namespaces: namespaces(object),
+        pod_hash: pod_hash(spec),
         deleting,
         skip_unseat: annotation(SKIP_UNSEAT).is_some_and(|value| value == "true"),
+        ignore_quorum: annotation(IGNORE_QUORUM).is_some_and(|value| value == "true"),
         accept_journal_loss: match annotation(ACCEPT_JOURNAL_LOSS).filter(|_| !deleting) {
             Some(ids) => lost(ids)?,
             None => Vec::new(),
@@ -118,6 +128,16 @@ fn lost(ids: &str) -> Result<Vec<B256>, InvalidField> {
             ),
         )
     })
+}
+
+/// What the user wrote, not what is made of it: a default that a later version changes is no edit. A field that is
+/// forgotten here still works; its edit only does not bring the newest pod template with it.
+fn pod_hash(spec: &ValidatorSpec) -> String {
+    let namespaces = spec.rpc.as_ref().map(|rpc| rpc.namespaces.as_slice()).unwrap_or_default();
+    let fields = (spec.role, &spec.resources, &spec.image, &spec.pod, &spec.node_pool, namespaces);
+    // These types always serialise: no map of theirs has keys other than strings.
+    let text = serde_json::to_string(&fields).unwrap_or_default();
+    alloy_primitives::hex::encode(&alloy_primitives::keccak256(text)[..8])
 }
 
 fn replicas(wanted: i32, deleting: bool) -> Result<u32, InvalidField> {

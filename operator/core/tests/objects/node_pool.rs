@@ -270,6 +270,13 @@ fn the_version_stays_while_it_is_served_and_moves_when_it_is_gone() {
     let spoken = |case: &Case| case.plan().apply.expect("an object")["apiVersion"].clone();
     case.served = Some(vec!["v20270101".to_owned(), SERVED.to_owned()]);
     assert_eq!(spoken(&case), "containerservice.azure.com/v20260501");
+    assert_eq!(case.plan().restate, None);
     case.served = Some(vec!["v20270101".to_owned()]);
     assert_eq!(spoken(&case), "containerservice.azure.com/v20270101");
+    let restated = case
+        .plan()
+        .restate
+        .expect("the API server answers 500 to an apply over entries of a version that is gone");
+    assert_eq!(restated[0]["apiVersion"], "containerservice.azure.com/v20270101");
+    assert_eq!(restated[0]["fieldsV1"], json!({ "f:spec": { "f:count": {} } }), "who holds what stays");
 }

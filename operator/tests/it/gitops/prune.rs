@@ -136,7 +136,7 @@ async fn flux_applies_once_changes_nothing_after_and_prunes_by_its_inventory_wit
     let file = inventory.path().join("inventory");
     let flux = |manifests: &[Value]| {
         let list = json!({ "apiVersion": "v1", "kind": "List", "items": manifests }).to_string();
-        let kubeconfig = world.kubeconfig().to_str().expect("a path");
+        let kubeconfig = world.admin().to_str().expect("a path");
         gitops(&["flux-apply", kubeconfig, "bank-a", &world.namespace, file.to_str().expect("a path")], &list)
     };
     assert_eq!(flux(&manifests).matches(" created").count(), 2);

@@ -38,7 +38,7 @@ pub(crate) fn kubectl(world: &World, args: &[&str], manifests: &[Value]) -> Ende
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": manifests }).to_string();
     let mut command = Command::new(root().join("e2e/cluster/kubectl"));
     command
-        .env("KUBECONFIG", world.kubeconfig())
+        .env("KUBECONFIG", world.admin())
         .args(["--namespace", &world.namespace])
         .args(args)
         .args(["-f", "-"]);

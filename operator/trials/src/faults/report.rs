@@ -21,7 +21,11 @@ pub fn plans(scenario: Scenario, reference: &Reference) -> Vec<Plan> {
         } else {
             reference.writes.len()
         };
-        (1..=last).step_by(fault.stride()).map(move |at| Plan { scenario, fault, at })
+        let all = (1..=last).step_by(fault.stride()).map(move |at| Plan { scenario, fault, at });
+        // No API server says 409 Conflict to a creation: what exists already is another matter.
+        let is_creation =
+            |at: usize| reference.writes.get(at - 1).is_some_and(|write| write.starts_with("Create"));
+        all.filter(move |plan| fault != Fault::Conflict || !is_creation(plan.at))
     };
     Fault::all().flat_map(one).collect()
 }

@@ -51,8 +51,8 @@ impl Chain {
     /// The address is taken.
     pub async fn serve(&self, address: Ipv4Addr, identity: Address) -> Vec<BoxFuture<'static, ()>> {
         let (status, rpc) = (self.0.clone(), self.0.clone());
-        let status =
-            Router::new().route("/status", get(move || async move { Json(document(&status, identity)) }));
+        let status = Router::new()
+            .route("/status", get(move || async move { Json(document(&status, Some(identity))) }));
         let rpc = Router::new()
             .route("/", post(move |Json(request): Json<Value>| async move { Json(answer(&rpc, &request)) }));
         let mut served: Vec<BoxFuture<'static, ()>> = Vec::new();

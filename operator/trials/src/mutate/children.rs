@@ -86,7 +86,8 @@ pub fn changed_kinds(before: &Snapshot, after: &Snapshot) -> std::collections::B
 
 fn is_kept(object: &Value) -> bool {
     let kind = object["kind"].as_str().unwrap_or_default();
-    ["Secret", "PersistentVolumeClaim", "ManagedClustersAgentPool"].contains(&kind) && object["metadata"].get("ownerReferences").is_none()
+    ["Secret", "PersistentVolumeClaim", "ManagedClustersAgentPool"].contains(&kind)
+        && object["metadata"].get("ownerReferences").is_none()
 }
 
 /// Without times, versions and identities; of what was made anew also without what Kubernetes gave it.

@@ -60,19 +60,40 @@ const TABLE: &[(&str, Hint)] = &[
     ("Validator.spec.resources.limits.cpu", Hint::Values(r#"["100m", "1.5", "64"]"#)),
     ("Validator.spec.resources.limits.memory", Hint::Values(r#"["128Mi", "1500M", "1Ti"]"#)),
     ("Validator.spec.storage.size", Hint::Values(r#"["1Gi", "1.5Ti", "100000M"]"#)),
-    ("Validator.spec.pod.tolerations", Hint::Values(r#"[[{ "key": "a", "operator": "Exists" }], [{ "operator": "Exists" }]]"#)),
-    ("Validator.spec.pod.tolerations[]", Hint::Values(r#"[{ "key": "a", "operator": "Exists" }, { "key": "a", "value": "b" }]"#)),
+    (
+        "Validator.spec.pod.tolerations",
+        Hint::Values(r#"[[{ "key": "a", "operator": "Exists" }], [{ "operator": "Exists" }]]"#),
+    ),
+    (
+        "Validator.spec.pod.tolerations[]",
+        Hint::Values(r#"[{ "key": "a", "operator": "Exists" }, { "key": "a", "value": "b" }]"#),
+    ),
     ("Validator.spec.pod.tolerations[].value", Hint::With(r#"{ "operator": "Equal" }"#)),
     // Rules between fields.
-    ("Validator.spec.rpc.exposure", Hint::With(r#"{ "type": "LoadBalancer", "sourceRanges": ["203.0.113.0/24"] }"#)),
+    (
+        "Validator.spec.rpc.exposure",
+        Hint::With(r#"{ "type": "LoadBalancer", "sourceRanges": ["203.0.113.0/24"] }"#),
+    ),
     ("Validator.spec.rpc.sourceRanges", Hint::With(r#"{ "type": "LoadBalancer" }"#)),
-    ("Validator.spec.rpc.sourceRanges", Hint::Values(r#"[["203.0.113.0/24"], ["203.0.113.0/24", "2001:db8::/32"]]"#)),
-    ("Validator.spec.rpc.sourceRanges[]", Hint::Values(r#"["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"]"#)),
+    (
+        "Validator.spec.rpc.sourceRanges",
+        Hint::Values(r#"[["203.0.113.0/24"], ["203.0.113.0/24", "2001:db8::/32"]]"#),
+    ),
+    (
+        "Validator.spec.rpc.sourceRanges[]",
+        Hint::Values(r#"["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"]"#),
+    ),
     // A pool that the operator makes; the trial's API server has Azure Service Operator's kind.
-    ("Validator.spec.nodePool.manage", Hint::With(r#"{ "aso": { "owner": { "name": "aks" }, "vmSize": "Standard_D4s_v5" } }"#)),
+    (
+        "Validator.spec.nodePool.manage",
+        Hint::With(r#"{ "aso": { "owner": { "name": "aks" }, "vmSize": "Standard_D4s_v5" } }"#),
+    ),
     ("Validator.spec.nodePool.manage", Hint::Values(r#"["ASO"]"#)),
     ("Validator.spec.nodePool.aso", Hint::With(r#"{ "manage": "ASO" }"#)),
-    ("Validator.spec.nodePool.aso", Hint::Values(r#"[{ "owner": { "name": "aks" }, "vmSize": "Standard_D4s_v5" }]"#)),
+    (
+        "Validator.spec.nodePool.aso",
+        Hint::Values(r#"[{ "owner": { "name": "aks" }, "vmSize": "Standard_D4s_v5" }]"#),
+    ),
     ("Validator.spec.nodePool.aso.owner", Hint::Values(r#"[{ "name": "aks" }]"#)),
     // More than the pods of the trial need.
     ("Validator.spec.nodePool.aso.autoscaling.maxCount", Hint::Values("[4, 1000]")),
@@ -80,14 +101,28 @@ const TABLE: &[(&str, Hint)] = &[
     ("Validator.spec.nodePool.aso.owner.armId", Hint::Alone),
     ("Validator.spec.nodePool.aso.owner.name", Hint::Alone),
     // Kubernetes' own types: what its validation wants, beyond what its schema says.
-    ("*matchExpressions[]", Hint::Values(r#"[{ "key": "example.com/a", "operator": "In", "values": ["b"] }]"#)),
+    (
+        "*matchExpressions[]",
+        Hint::Values(r#"[{ "key": "example.com/a", "operator": "In", "values": ["b"] }]"#),
+    ),
     ("*matchExpressions[].operator", Hint::Values(r#"["In", "NotIn"]"#)),
     ("*matchFields[]", Hint::Values(r#"[{ "key": "metadata.name", "operator": "In", "values": ["a"] }]"#)),
     ("*matchFields[].operator", Hint::Values(r#"["In", "NotIn"]"#)),
     ("*matchFields[].key", Hint::Values(r#"["metadata.name"]"#)),
-    ("*nodeSelectorTerms[]", Hint::Values(r#"[{ "matchExpressions": [{ "key": "a", "operator": "Exists" }] }]"#)),
-    ("*nodeSelectorTerms", Hint::Values(r#"[[{ "matchExpressions": [{ "key": "a", "operator": "Exists" }] }]]"#)),
-    ("*nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution", Hint::Values(r#"[{ "nodeSelectorTerms": [{ "matchExpressions": [{ "key": "a", "operator": "Exists" }] }] }]"#)),
+    (
+        "*nodeSelectorTerms[]",
+        Hint::Values(r#"[{ "matchExpressions": [{ "key": "a", "operator": "Exists" }] }]"#),
+    ),
+    (
+        "*nodeSelectorTerms",
+        Hint::Values(r#"[[{ "matchExpressions": [{ "key": "a", "operator": "Exists" }] }]]"#),
+    ),
+    (
+        "*nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution",
+        Hint::Values(
+            r#"[{ "nodeSelectorTerms": [{ "matchExpressions": [{ "key": "a", "operator": "Exists" }] }] }]"#,
+        ),
+    ),
     ("*matchLabelKeys", Hint::With(r#"{ "labelSelector": { "matchLabels": { "example.com/x": "y" } } }"#)),
     ("*mismatchLabelKeys", Hint::With(r#"{ "labelSelector": { "matchLabels": { "example.com/x": "y" } } }"#)),
     ("*topologyKey", Hint::Values(r#"["kubernetes.io/hostname", "topology.kubernetes.io/zone"]"#)),
@@ -141,7 +176,8 @@ mod tests {
         for (place, hint) in TABLE {
             assert!(schemas.fields.iter().any(|field| matches(place, &field.name())), "{place} is no field");
             if let Hint::Values(text) | Hint::With(text) = hint {
-                serde_json::from_str::<serde_json::Value>(text).unwrap_or_else(|error| panic!("{place}: {error}"));
+                serde_json::from_str::<serde_json::Value>(text)
+                    .unwrap_or_else(|error| panic!("{place}: {error}"));
             }
         }
     }

@@ -45,7 +45,9 @@ pub fn judge(mutation: &Mutation, outcome: &Outcome) -> Verdict {
             Verdict::Violation("the schema forbids it, and it was taken and carried out".to_owned())
         }
         Outcome::Settled => Verdict::CarriedOut,
-        Outcome::Stalled(message) if hints::stalls(&mutation.field.name()).is_some_and(|words| message.contains(words)) => {
+        Outcome::Stalled(message)
+            if hints::stalls(&mutation.field.name()).is_some_and(|words| message.contains(words)) =>
+        {
             Verdict::Stalled
         }
         Outcome::Stalled(message) if mutation.class == Class::Good => {
@@ -146,7 +148,11 @@ mod tests {
             (Class::Good, Outcome::Restless("Reconciling".to_owned()), violation.clone()),
             (Class::Bad, refused("spec.list[0].name: Invalid value"), Some(Verdict::Refused)),
             (Class::Bad, refused(".spec.list[name=\"a\"].name: expected string"), Some(Verdict::Refused)),
-            (Class::Bad, refused("x is invalid: [spec.list[0].name: Required value, y]"), Some(Verdict::Refused)),
+            (
+                Class::Bad,
+                refused("x is invalid: [spec.list[0].name: Required value, y]"),
+                Some(Verdict::Refused),
+            ),
             (Class::Bad, refused("something is wrong"), violation.clone()),
             (Class::Bad, Outcome::Settled, violation.clone()),
             (Class::Bad, stalled("spec.list[a].name: is a; write b"), Some(Verdict::Stalled)),

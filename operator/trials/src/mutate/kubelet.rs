@@ -64,7 +64,9 @@ impl Kubelet {
             let mut changes = watcher(all, watcher::Config::default()).default_backoff().boxed();
             while let Ok(event) = changes.try_next().await {
                 match event {
-                    Some(watcher::Event::Apply(set) | watcher::Event::InitApply(set)) => sets.look(name_of(&set)),
+                    Some(watcher::Event::Apply(set) | watcher::Event::InitApply(set)) => {
+                        sets.look(name_of(&set))
+                    }
                     Some(watcher::Event::Delete(set)) => sets.look(name_of(&set)),
                     _ => {}
                 }
@@ -118,7 +120,8 @@ impl Kubelet {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let pod = format!("{name}-0");
         let Some(set) = sets.get_opt(name).await? else {
-            return Ok(pods.get_opt(&pod).await?.is_none() || pods.delete(&pod, &DeleteParams::default()).await.is_ok());
+            return Ok(pods.get_opt(&pod).await?.is_none()
+                || pods.delete(&pod, &DeleteParams::default()).await.is_ok());
         };
         let revision = revision(&set);
         if set.status.as_ref().and_then(|status| status.update_revision.as_ref()) != Some(&revision) {
@@ -158,8 +161,9 @@ impl Kubelet {
         }
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let identity = secrets.get_opt(&format!("{name}-identity")).await?;
-        let identity: Option<Address> = identity
-            .and_then(|secret| secret.annotations().get("quorate.dev/address").and_then(|text| text.parse().ok()));
+        let identity: Option<Address> = identity.and_then(|secret| {
+            secret.annotations().get("quorate.dev/address").and_then(|text| text.parse().ok())
+        });
         let Some(identity) = identity else { return Ok(None) };
         chain.seat_first(identity, seats);
         let address = Ipv4Addr::from(self.next.fetch_add(1, Ordering::Relaxed));
@@ -191,8 +195,12 @@ fn made(name: &str, set: &StatefulSet, revision: &str) -> Pod {
     let image = template.spec.as_ref().and_then(|spec| spec.containers.first()?.image.clone());
     let container = Container { name: "validator".to_owned(), image, ..Container::default() };
     let spec = PodSpec { containers: vec![container], ..PodSpec::default() };
-    let mut pod = Pod { metadata: template.metadata.clone().unwrap_or_default(), spec: Some(spec), status: None };
+    let mut pod =
+        Pod { metadata: template.metadata.clone().unwrap_or_default(), spec: Some(spec), status: None };
     pod.metadata.name = Some(name.to_owned());
-    pod.metadata.labels.get_or_insert_default().insert("controller-revision-hash".to_owned(), revision.to_owned());
+    pod.metadata
+        .labels
+        .get_or_insert_default()
+        .insert("controller-revision-hash".to_owned(), revision.to_owned());
     pod
 }

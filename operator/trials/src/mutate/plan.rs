@@ -36,7 +36,9 @@ pub struct Mutation {
 
 /// A field for which nothing can be tried.
 #[derive(Debug, thiserror::Error)]
-#[error("{field}: {reason}\n  teach operator/trials/src/mutate/values.rs the type, or give values in the table of hints.rs, as (\"{field}\", Hint::Values(\"[…]\"))")]
+#[error(
+    "{field}: {reason}\n  teach operator/trials/src/mutate/values.rs the type, or give values in the table of hints.rs, as (\"{field}\", Hint::Values(\"[…]\"))"
+)]
 pub struct Untried {
     /// Name of the field.
     pub field: String,
@@ -112,7 +114,9 @@ impl Schemas {
     }
 
     fn made(&self, kind: &str, at: &Path, random: &mut StdRng) -> Result<Value, NoValue> {
-        if let Some(first) = hints::values(&format!("{kind}.{at}")).and_then(|values| values.into_iter().next()) {
+        if let Some(first) =
+            hints::values(&format!("{kind}.{at}")).and_then(|values| values.into_iter().next())
+        {
             return Ok(first);
         }
         let schema = self.roots.get(kind).and_then(|root| schema::at(root, at));
@@ -149,7 +153,10 @@ fn tried(field: &Field, seed: u64) -> Result<Vec<Candidate>, NoValue> {
         let mut found = candidates(&field.schema, &mut random)?;
         // A type of Kubernetes' own: its validation wants more than its schema says.
         if field.path.to_string().contains(".affinity.") {
-            found.iter_mut().filter(|candidate| candidate.class == Class::Good).for_each(|one| one.class = Class::Odd);
+            found
+                .iter_mut()
+                .filter(|candidate| candidate.class == Class::Good)
+                .for_each(|one| one.class = Class::Odd);
         }
         return Ok(found);
     };
@@ -162,9 +169,8 @@ fn tried(field: &Field, seed: u64) -> Result<Vec<Candidate>, NoValue> {
     });
     let from_schema = candidates(&field.schema, &mut random).unwrap_or_default().into_iter();
     let others = from_schema.filter(|candidate| !values.contains(&candidate.value));
-    let others = others.filter(|candidate| !only || candidate.class == Class::Bad).map(|candidate| Candidate {
-        class: if candidate.class == Class::Bad { Class::Bad } else { Class::Odd },
-        ..candidate
+    let others = others.filter(|candidate| !only || candidate.class == Class::Bad).map(|candidate| {
+        Candidate { class: if candidate.class == Class::Bad { Class::Bad } else { Class::Odd }, ..candidate }
     });
     Ok(good.chain(others).collect())
 }
@@ -224,8 +230,12 @@ mod tests {
         for bad in [false, true] {
             let tried: BTreeSet<String> =
                 mutations.iter().filter(|m| (m.class == Class::Bad) == bad).map(|m| m.field.name()).collect();
-            let missing: Vec<String> =
-                schemas.fields.iter().map(|field| field.name()).filter(|name| !tried.contains(name)).collect();
+            let missing: Vec<String> = schemas
+                .fields
+                .iter()
+                .map(|field| field.name())
+                .filter(|name| !tried.contains(name))
+                .collect();
             assert!(missing.is_empty(), "without a value, bad {bad}: {missing:?}");
         }
     }
@@ -233,8 +243,14 @@ mod tests {
     #[test]
     fn a_field_that_is_added_is_tried_or_the_run_names_it_and_says_what_to_do() {
         let mut crds = operator_core::crds::all();
-        let added = |schema: serde_json::Value| -> JSONSchemaProps { serde_json::from_value(schema).expect("a schema") };
-        let root = crds[1].spec.versions[0].schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()).expect("a schema");
+        let added = |schema: serde_json::Value| -> JSONSchemaProps {
+            serde_json::from_value(schema).expect("a schema")
+        };
+        let root = crds[1].spec.versions[0]
+            .schema
+            .as_mut()
+            .and_then(|s| s.open_api_v3_schema.as_mut())
+            .expect("a schema");
         let spec = root.properties.as_mut().and_then(|all| all.get_mut("spec")).expect("a spec");
         let fields = spec.properties.as_mut().expect("fields");
         fields.insert("colour".to_owned(), added(json!({ "type": "string", "enum": ["red", "blue"] })));
@@ -254,14 +270,22 @@ mod tests {
         let base = manifests::base().expect("examples");
         let (mutations, _) = schemas.mutations(&base, 1);
         let edited = |name: &str, value: &serde_json::Value| {
-            let mutation = mutations.iter().find(|m| m.field.name() == name && m.value.as_ref() == Some(value)).expect("tried");
+            let mutation = mutations
+                .iter()
+                .find(|m| m.field.name() == name && m.value.as_ref() == Some(value))
+                .expect("tried");
             schemas.edited(mutation, &base[&mutation.field.kind]).expect("made")
         };
         let public = edited("Validator.spec.rpc.exposure", &json!("Public"));
-        assert_eq!(public["spec"]["rpc"], json!({ "type": "LoadBalancer", "exposure": "Public", "sourceRanges": ["203.0.113.0/24"] }));
-        let path = "spec.pod.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].topologyKey";
+        assert_eq!(
+            public["spec"]["rpc"],
+            json!({ "type": "LoadBalancer", "exposure": "Public", "sourceRanges": ["203.0.113.0/24"] })
+        );
+        let path =
+            "spec.pod.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].topologyKey";
         let spread = edited(&format!("Validator.{path}"), &json!("topology.kubernetes.io/zone"));
-        let term = &spread["spec"]["pod"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0];
+        let term = &spread["spec"]["pod"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+            [0];
         assert_eq!(term, &json!({ "topologyKey": "topology.kubernetes.io/zone" }));
     }
 }

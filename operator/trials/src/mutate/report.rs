@@ -41,12 +41,18 @@ pub fn rows(tried: &[Tried]) -> BTreeMap<String, Row> {
 /// What is wrong with one trial, if anything.
 #[must_use]
 pub fn violation(tried: &Tried) -> Option<String> {
-    let found = [Some(&tried.verdict), tried.at_creation.as_ref()].into_iter().flatten().find_map(|verdict| match verdict {
-        Verdict::Violation(what) => Some(what),
-        _ => None,
-    })?;
+    let found =
+        [Some(&tried.verdict), tried.at_creation.as_ref()].into_iter().flatten().find_map(|verdict| {
+            match verdict {
+                Verdict::Violation(what) => Some(what),
+                _ => None,
+            }
+        })?;
     let value = tried.value.as_ref().map_or_else(|| "left out".to_owned(), shown);
-    Some(format!("{} = {value} ({:?}: {})\n    {found}\n    replay: make operator-mutate LEAF='{}'", tried.field, tried.class, tried.what, tried.field))
+    Some(format!(
+        "{} = {value} ({:?}: {})\n    {found}\n    replay: make operator-mutate LEAF='{}'",
+        tried.field, tried.class, tried.what, tried.field
+    ))
 }
 
 /// Fields of which values were tried and none was ever carried out: they need a hint. `unavailable` are those that
@@ -55,19 +61,31 @@ pub fn violation(tried: &Tried) -> Option<String> {
 pub fn never_carried_out(tried: &[Tried], unavailable: impl Fn(&str) -> bool) -> Vec<String> {
     let mut fields: BTreeMap<&str, bool> = BTreeMap::new();
     for one in tried.iter().filter(|one| one.class != Class::Bad) {
-        let carried = [Some(&one.verdict), one.at_creation.as_ref()].into_iter().flatten().any(|v| *v == Verdict::CarriedOut);
+        let carried = [Some(&one.verdict), one.at_creation.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|v| *v == Verdict::CarriedOut);
         *fields.entry(&one.field).or_default() |= carried;
     }
-    fields.into_iter().filter(|(field, carried)| !carried && !unavailable(field)).map(|(field, _)| field.to_owned()).collect()
+    fields
+        .into_iter()
+        .filter(|(field, carried)| !carried && !unavailable(field))
+        .map(|(field, _)| field.to_owned())
+        .collect()
 }
 
 /// The table.
 #[must_use]
 pub fn table(tried: &[Tried]) -> String {
-    let mut text = format!("{:>8} {:>9} {:>8} {:>8} {:>10}  field\n", "carried", "immutable", "refused", "stalled", "violations");
+    let mut text = format!(
+        "{:>8} {:>9} {:>8} {:>8} {:>10}  field\n",
+        "carried", "immutable", "refused", "stalled", "violations"
+    );
     for (field, row) in rows(tried) {
         let Row { carried_out, immutable, refused, stalled, violations } = row;
-        text.push_str(&format!("{carried_out:>8} {immutable:>9} {refused:>8} {stalled:>8} {violations:>10}  {field}\n"));
+        text.push_str(&format!(
+            "{carried_out:>8} {immutable:>9} {refused:>8} {stalled:>8} {violations:>10}  {field}\n"
+        ));
     }
     text
 }
@@ -87,7 +105,11 @@ pub fn json(tried: &[Tried], figures: &BTreeMap<&str, u64>) -> Value {
 
 fn shown(value: &Value) -> String {
     let text = value.to_string();
-    if text.chars().count() <= 120 { text } else { format!("{}… ({} bytes)", text.chars().take(120).collect::<String>(), text.len()) }
+    if text.chars().count() <= 120 {
+        text
+    } else {
+        format!("{}… ({} bytes)", text.chars().take(120).collect::<String>(), text.len())
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +119,16 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn tried(field: &str, class: Class, verdict: Verdict, at_creation: Option<Verdict>) -> Tried {
-        Tried { field: field.to_owned(), what: "w".to_owned(), class, value: None, verdict, at_creation, changed: BTreeSet::new(), seconds: 0.0 }
+        Tried {
+            field: field.to_owned(),
+            what: "w".to_owned(),
+            class,
+            value: None,
+            verdict,
+            at_creation,
+            changed: BTreeSet::new(),
+            seconds: 0.0,
+        }
     }
 
     #[test]

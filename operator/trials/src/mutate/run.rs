@@ -134,11 +134,10 @@ pub async fn run(options: &Options) -> Result<Outcome, RunError> {
 
 /// Fields that the table of hints says are not carried out, and those in them.
 fn unavailable(name: &str) -> bool {
-    let part_of = |end: usize| {
-        hints::at(&name[..end]).any(|hint| matches!(hint, Hint::Unavailable(_)))
-    };
+    let part_of = |end: usize| hints::at(&name[..end]).any(|hint| matches!(hint, Hint::Unavailable(_)));
     let ends = name.char_indices().filter(|(_, c)| ['.', '['].contains(c)).map(|(at, _)| at);
-    let kept = hints::at(name).any(|hint| matches!(hint, Hint::Kept | Hint::NotAtCreation)) || hints::stalls(name).is_some();
+    let kept = hints::at(name).any(|hint| matches!(hint, Hint::Kept | Hint::NotAtCreation))
+        || hints::stalls(name).is_some();
     kept || ends.chain([name.len()]).any(part_of)
 }
 

@@ -79,7 +79,10 @@ pub fn kstatus(object: &Value) -> Reading {
     };
     let generation = object["metadata"]["generation"].as_i64();
     if status.observed_generation != generation {
-        return Reading::InProgress(format!("observedGeneration {:?} of {generation:?}", status.observed_generation));
+        return Reading::InProgress(format!(
+            "observedGeneration {:?} of {generation:?}",
+            status.observed_generation
+        ));
     }
     if let Some(condition) = is("Reconciling", ConditionStatus::True) {
         return Reading::InProgress(format!("Reconciling: {}", condition.message));
@@ -147,7 +150,8 @@ impl Stage {
     /// # Errors
     /// The API server refuses it.
     pub async fn write_status(&self, kind: &str, before: &Value, after: &Value) -> Result<(), kube::Error> {
-        let params = PatchParams { field_manager: Some("somebody".to_owned()), ..PatchParams::default() }.validation_strict();
+        let params = PatchParams { field_manager: Some("somebody".to_owned()), ..PatchParams::default() }
+            .validation_strict();
         let patch = json!({ "status": changes(before, after) });
         self.api(kind).patch_status(&self.name(kind), &params, &Patch::Merge(&patch)).await.map(drop)
     }
@@ -179,7 +183,9 @@ impl Stage {
                 Some(Reading::Current) => return Ok(Outcome::Settled),
                 Some(Reading::Failed(message)) => return Ok(Outcome::Stalled(message)),
                 said if start.elapsed() > PATIENCE => {
-                    let last = last.map_or_else(String::new, |(_, what, answer)| format!("; last write: {what}: {answer}"));
+                    let last = last.map_or_else(String::new, |(_, what, answer)| {
+                        format!("; last write: {what}: {answer}")
+                    });
                     let said = match said {
                         Some(Reading::InProgress(message)) => message,
                         _ => format!("writes go on: {} so far", self.arena.tap.writes(&self.namespace).count),
@@ -235,7 +241,8 @@ fn changes(before: &Value, after: &Value) -> Value {
     let (Some(old), Some(new)) = (before.as_object(), after.as_object()) else { return after.clone() };
     let gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null));
     let changed = new.iter().filter(|(key, value)| old.get(*key) != Some(*value));
-    let changed = changed.map(|(key, value)| (key.clone(), changes(old.get(key).unwrap_or(&Value::Null), value)));
+    let changed =
+        changed.map(|(key, value)| (key.clone(), changes(old.get(key).unwrap_or(&Value::Null), value)));
     Value::Object(gone.chain(changed).collect())
 }
 
@@ -246,7 +253,8 @@ mod tests {
 
     #[test]
     fn a_patch_takes_away_what_is_no_longer_there() {
-        let (before, after) = (json!({ "a": { "b": 1, "c": 2 }, "d": 3 }), json!({ "a": { "b": 4 }, "d": 3 }));
+        let (before, after) =
+            (json!({ "a": { "b": 1, "c": 2 }, "d": 3 }), json!({ "a": { "b": 4 }, "d": 3 }));
         assert_eq!(changes(&before, &after), json!({ "a": { "b": 4, "c": null } }));
     }
 
@@ -262,8 +270,17 @@ mod tests {
         let ready = [("Ready", "True"), ("Reconciling", "False"), ("Stalled", "False")];
         assert_eq!(kstatus(&object(2, &ready)), Reading::Current);
         assert!(matches!(kstatus(&object(1, &ready)), Reading::InProgress(_)), "of another generation");
-        assert!(matches!(kstatus(&object(2, &[("Ready", "False"), ("Reconciling", "True")])), Reading::InProgress(_)));
-        assert_eq!(kstatus(&object(2, &[("Ready", "False"), ("Stalled", "True")])), Reading::Failed("m".to_owned()));
-        assert!(matches!(kstatus(&json!({ "metadata": { "generation": 1 } })), Reading::InProgress(_)), "no status yet");
+        assert!(matches!(
+            kstatus(&object(2, &[("Ready", "False"), ("Reconciling", "True")])),
+            Reading::InProgress(_)
+        ));
+        assert_eq!(
+            kstatus(&object(2, &[("Ready", "False"), ("Stalled", "True")])),
+            Reading::Failed("m".to_owned())
+        );
+        assert!(
+            matches!(kstatus(&json!({ "metadata": { "generation": 1 } })), Reading::InProgress(_)),
+            "no status yet"
+        );
     }
 }

@@ -127,7 +127,8 @@ impl Ready {
         tried.changed = changed_kinds(&self.children, &self.stage.children().await?);
         if let Err(error) = self.stage.apply(&base).await {
             let message = message(error)?;
-            let one_way = mutation.field.rules.iter().any(|rule| rule.transition && message.contains(&rule.message));
+            let one_way =
+                mutation.field.rules.iter().any(|rule| rule.transition && message.contains(&rule.message));
             if !one_way {
                 self.wrong(tried, &format!("the edit is taken, but not taken back: {message}"));
             }
@@ -210,7 +211,8 @@ async fn created(
     for hint in hints::of(&mutation.field) {
         if let (Hint::Same(kind, path), Some(value)) = (hint, mutation.field.path.get(&wanted)) {
             let other = manifests.entry(kind.to_owned()).or_default();
-            *Path::from(path).place(other, &mut |_| Ok::<_, super::values::NoValue>(Value::Null))? = value.clone();
+            *Path::from(path).place(other, &mut |_| Ok::<_, super::values::NoValue>(Value::Null))? =
+                value.clone();
         }
     }
     let outcome = match Stage::new(&stage.arena, fresh, &manifests).await {

@@ -38,7 +38,7 @@ impl Program {
             .env("KUBECONFIG", &self.kubeconfig)
             .env("RUST_LOG", "warn")
             .args(["--node-image", "registry.example/quorate-validator:1", "--listen", LISTEN])
-            .args(["--lease", "default/quorate-operator"])
+            .args(["--lease", "default/quorate-operator", "--instance", "bench"])
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()?;

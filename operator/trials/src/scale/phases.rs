@@ -127,8 +127,6 @@ impl Run {
     }
 
     async fn restart(&self, figures: &mut Figures) -> Result<Operator, Failure> {
-        // The lease of the one that was killed has to run out: that wait is the lease's, not the restart's.
-        tokio::time::sleep(Duration::from_secs(16)).await;
         let operator = self.program.start()?;
         let every = Duration::from_millis(100);
         until("a pass over every object", PATIENCE, every, || operator.is_settled(self.objects)).await?;

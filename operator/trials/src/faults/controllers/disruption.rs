@@ -9,9 +9,15 @@ impl Controllers {
         for (name, budget) in of_kind(objects, "PodDisruptionBudget") {
             let status = status(budget, objects);
             let found = &budget["status"];
-            let same = ["currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods", "observedGeneration"]
-                .iter()
-                .all(|field| found[field] == status[field]);
+            let same = [
+                "currentHealthy",
+                "desiredHealthy",
+                "disruptionsAllowed",
+                "expectedPods",
+                "observedGeneration",
+            ]
+            .iter()
+            .all(|field| found[field] == status[field]);
             let waiting = |status: &Value| status["disruptedPods"].as_object().map_or(0, Map::len);
             if !same || waiting(found) != waiting(&status) {
                 let mut patch = status.clone();
@@ -38,7 +44,10 @@ fn status(budget: &Value, objects: &Objects) -> Value {
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(name, _)| pods.iter().any(|(pod, object)| pod == name && text(object, "/metadata/deletionTimestamp").is_empty()))
+        .filter(|(name, _)| {
+            pods.iter()
+                .any(|(pod, object)| pod == name && text(object, "/metadata/deletionTimestamp").is_empty())
+        })
         .map(|(name, at)| (name.clone(), at.clone()))
         .collect();
     let healthy = |(name, pod): &&(&str, &Value)| {

@@ -47,7 +47,8 @@ impl Front {
     /// A request of our own that counts as the operator's.
     async fn also(&self, method: Method, path: &str, body: &Value) {
         let uri = format!("/api/v1/namespaces/{}/{path}", self.namespace);
-        let contents = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+        let contents =
+            if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
         let made = axum::extract::Request::builder()
             .method(method)
             .uri(uri)

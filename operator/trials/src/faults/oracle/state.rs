@@ -29,6 +29,9 @@ fn is_foreign(kind: Kind, name: &str) -> bool {
 fn tokens(objects: &Objects) -> Vec<(String, String)> {
     let mut tokens = Vec::new();
     for ((kind, name), object) in objects {
+        if let (true, Some(namespace)) = (tokens.is_empty(), object["metadata"]["namespace"].as_str()) {
+            tokens.push((namespace.to_owned(), "<namespace>".to_owned()));
+        }
         if kind.kind != "Secret" {
             continue;
         }
@@ -51,8 +54,9 @@ fn mask(object: &Value, tokens: &[(String, String)]) -> Value {
         owners.iter().map(|owner| json!([owner["kind"], owner["name"], owner["controller"]])).collect();
     let (mut labels, mut annotations) = (keep(metadata, "labels"), keep(metadata, "annotations"));
     for (map, key) in [(&mut annotations, NUDGE), (&mut labels, "controller-revision-hash")] {
-        if let Some(map) = map.as_object_mut() {
-            map.remove(key);
+        let left = map.as_object_mut().map(|map| (map.remove(key), map.is_empty()).1);
+        if left == Some(true) {
+            *map = Value::Null;
         }
     }
     *metadata = json!({
@@ -99,6 +103,17 @@ fn walk(value: &mut Value, field: &str, tokens: &[(String, String)]) {
     match value {
         Value::Object(map) => map.iter_mut().for_each(|(key, value)| walk(value, key, tokens)),
         Value::Array(list) => list.iter_mut().for_each(|value| walk(value, "", tokens)),
+        // A document in a document: a node's configuration, the network info.
+        Value::String(text) if text.starts_with('{') && text.ends_with(['}', '\n']) => {
+            match serde_json::from_str::<Value>(text) {
+                Ok(_) if field == "genesis" => *value = json!("<masked>"),
+                Ok(mut inner) => {
+                    walk(&mut inner, "", tokens);
+                    *value = inner;
+                }
+                Err(_) => *text = mask_text(text, tokens),
+            }
+        }
         Value::String(text) => *text = mask_text(text, tokens),
         _ => {}
     }

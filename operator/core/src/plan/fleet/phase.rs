@@ -1,0 +1,98 @@
+//! Where every node stands, and what keeps it from its place.
+
+use super::{Failure, Planner};
+use crate::{
+    api::{
+        conditions::reasons,
+        validator::{NodeState, Phase, Role},
+    },
+    observed::{NodeObserved, SecretState, Trouble, fault},
+};
+
+/// A node's phase, why it is not further, and a word for it where somebody must help.
+struct Standing(Phase, Option<String>, Option<&'static str>);
+
+impl Standing {
+    const fn well(phase: Phase) -> Self {
+        Self(phase, None, None)
+    }
+
+    const fn because(phase: Phase, why: Option<String>) -> Self {
+        Self(phase, why, None)
+    }
+
+    fn failed(reason: &'static str, why: String) -> Self {
+        Self(Phase::Failed, Some(why), Some(reason))
+    }
+
+    fn troubled(trouble: &Trouble) -> Self {
+        match trouble.reason {
+            Some(reason) => Self::failed(reason, trouble.explained()),
+            None => Self::because(Phase::Provisioning, Some(trouble.explained())),
+        }
+    }
+}
+
+impl Planner<'_> {
+    pub(super) fn phases(&mut self) {
+        for (index, node) in &self.observed.nodes {
+            let Standing(phase, why, failure) = self.standing(*index, node);
+            let name = self.name(*index).to_string();
+            let reason: Option<String> = why.map(|why| why.chars().take(500).collect());
+            if let Some(word) = failure {
+                let message = reason.clone().unwrap_or_default();
+                self.plan.failures.push(Failure { node: name.clone(), reason: word, message });
+            }
+            let address = node.address().map(|address| address.to_string());
+            self.plan.nodes.push(NodeState { name, address, phase, reason });
+        }
+    }
+
+    fn standing(&self, index: u32, node: &NodeObserved) -> Standing {
+        if !self.wanted(index) {
+            return Standing::well(Phase::Leaving);
+        }
+        for secret in [&node.identity, &node.p2p] {
+            if let SecretState::Malformed(error) = secret {
+                return Standing::failed(reasons::SECRET_MALFORMED, error.to_string());
+            }
+        }
+        let Some(status) = &node.status else { return not_running(node) };
+        if let Some(genesis) =
+            self.observed.genesis.as_ref().filter(|genesis| genesis.hash != status.genesis_hash)
+        {
+            let message = format!("runs genesis {}, the network has {}", status.genesis_hash, genesis.hash);
+            return Standing::failed(reasons::GENESIS_MISMATCH, message);
+        }
+        if let Some(told) = status.faults.last() {
+            return Standing::troubled(&fault(told));
+        }
+        if !status.ready {
+            return Standing::because(Phase::Syncing, status.not_ready_reason.clone());
+        }
+        if self.valid.role == Role::Observer {
+            return Standing::well(Phase::Observing);
+        }
+        match &status.identity {
+            Some(identity) if identity.seated => {
+                Standing::because(Phase::Validating, identity.journal.sitting_out.clone())
+            }
+            _ => Standing::because(
+                Phase::AwaitingSeat,
+                Some("the Consortium's Ready condition says what its seat waits for".to_owned()),
+            ),
+        }
+    }
+}
+
+fn not_running(node: &NodeObserved) -> Standing {
+    let provisioning = |why: &str| Standing::because(Phase::Provisioning, Some(why.to_owned()));
+    match (&node.pod, &node.statefulset) {
+        (None, Some(_)) => provisioning("its pod is not there yet"),
+        (None, None) => provisioning("its objects are being made"),
+        (Some(pod), _) => match &pod.trouble {
+            Some(trouble) => Standing::troubled(trouble),
+            None => provisioning("its status is not readable yet"),
+        },
+    }
+}

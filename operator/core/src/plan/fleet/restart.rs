@@ -1,0 +1,137 @@
+//! The one pod to restart: outdated ones, broken ones first, the others as the policy lets them.
+
+use super::Planner;
+use crate::{
+    api::conditions::reasons,
+    names::{IGNORE_QUORUM, NodeName},
+    observed::{NodeObserved, PodObserved},
+    plan::Wait,
+    policy::{Other, Refusal, Restarting, may_restart},
+};
+
+/// A pod to restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// Its node.
+    pub node: NodeName,
+    /// The very pod that was looked at: its successor is not meant.
+    pub uid: Option<String>,
+    /// Deleted, past the disruption budget: it is down already, or the user takes the risk. Otherwise evicted, so that
+    /// no drain and no other operator stops a second one in the same moment.
+    pub forced: bool,
+    /// To be told before it is done.
+    pub note: Option<Note>,
+}
+
+/// Something that the user is told once, as an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// One word.
+    pub reason: &'static str,
+    /// For a person.
+    pub message: String,
+}
+
+impl Planner<'_> {
+    pub(super) fn restart(&mut self) {
+        let outdated = self.observed.nodes.iter().filter_map(|(index, node)| Some((*index, outdated(node)?)));
+        let outdated: Vec<_> = outdated.collect();
+        if let Some((index, pod)) = outdated.iter().find(|(index, pod)| self.is_broken(*index, pod)) {
+            self.chosen(*index, pod, true, None);
+        }
+        for (index, pod) in outdated {
+            match self.decide(index) {
+                _ if self.plan.restart.as_ref().is_some_and(|restart| restart.node.index == index) => {}
+                Ok(_) if self.plan.restart.is_some() => {
+                    let name = self.name(index);
+                    self.waits_to_restart(
+                        reasons::RESTARTING,
+                        format!("{name} restarts after the one before it"),
+                    );
+                }
+                Ok((forced, note)) => self.chosen(index, pod, forced, note),
+                Err(refusal) => self.waits_to_restart(refusal.reason, refusal.message),
+            }
+        }
+    }
+
+    fn chosen(&mut self, index: u32, pod: &PodObserved, forced: bool, note: Option<Note>) {
+        let node = self.name(index);
+        self.waits_to_restart(reasons::RESTARTING, format!("{node} is being restarted"));
+        self.plan.restart = Some(Restart { node, uid: pod.uid.clone(), forced, note });
+    }
+
+    /// It does its work no more: its pod is not ready, and the others miss its votes. Replacing it costs nothing.
+    fn is_broken(&self, index: u32, pod: &PodObserved) -> bool {
+        let seat = self.observed.nodes.get(&index).and_then(NodeObserved::address);
+        let heard =
+            self.hearing.as_ref().zip(seat).is_some_and(|(heard, seat)| heard.present.contains(&seat));
+        !pod.ready && !heard
+    }
+
+    fn decide(&self, index: u32) -> Result<(bool, Option<Note>), Refusal> {
+        let node = self.name(index).to_string();
+        let (steady, other) = (self.steady(), self.other(index));
+        let restarting = Restarting {
+            node: &node,
+            identity: self.observed.nodes.get(&index).and_then(NodeObserved::address),
+            other: other
+                .as_ref()
+                .map(|(name, up)| if *up { Other::NotVoting(name) } else { Other::Down(name) }),
+            hearing: steady.as_ref(),
+            turn: self.observed.turn,
+            ignore_quorum: false,
+        };
+        match may_restart(&restarting) {
+            Ok(()) => Ok((false, restarting.pauses().then(|| pause(&restarting)))),
+            Err(refusal) if self.valid.ignore_quorum => {
+                may_restart(&Restarting { ignore_quorum: true, ..restarting })?;
+                Ok((true, Some(ignored(&node, &refusal))))
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Another node of this member that is not up (`false`), or up and not voting (`true`). Nodes of other fleets count
+    /// while they hold seats or are just stopping.
+    fn other(&self, index: u32) -> Option<(String, bool)> {
+        let own = self.observed.nodes.iter().filter(|(other, _)| **other != index);
+        let own = own.map(|(other, node)| (self.name(*other), node.pod.as_ref(), node.address()));
+        let neighbours = self.observed.neighbours.iter();
+        let neighbours = neighbours
+            .filter(|other| other.address.is_some() || other.pod.as_ref().is_some_and(|pod| pod.terminating))
+            .map(|other| (other.name.clone(), other.pod.as_ref(), other.address));
+        let others: Vec<_> = own.chain(neighbours).collect();
+        let down = others.iter().find(|(_, pod, _)| !pod.is_some_and(PodObserved::is_up));
+        let silent = |seat: &Option<_>| seat.is_some_and(|seat| self.silent.contains(&seat));
+        let not_voting =
+            || others.iter().find(|(_, _, seat)| silent(seat)).map(|(name, ..)| (name.to_string(), true));
+        down.map(|(name, ..)| (name.to_string(), false)).or_else(not_voting)
+    }
+
+    fn waits_to_restart(&mut self, reason: &'static str, message: String) {
+        self.plan.waits.push(Wait::passing(reason, message));
+    }
+}
+
+fn outdated(node: &NodeObserved) -> Option<&PodObserved> {
+    let (set, pod) = (node.statefulset.as_ref()?, node.pod.as_ref()?);
+    let known = set.revision.is_some() && pod.revision.is_some();
+    (known && set.revision != pod.revision && !pod.terminating).then_some(pod)
+}
+
+fn pause(restarting: &Restarting<'_>) -> Note {
+    let seats = restarting.hearing.map_or(0, crate::liveness::Hearing::total);
+    let message = format!(
+        "{} restarts: of {seats} seats all are needed for a block, so the network pauses until it votes again",
+        restarting.node
+    );
+    Note { reason: "NetworkPauses", message }
+}
+
+fn ignored(node: &str, refusal: &Refusal) -> Note {
+    let why = refusal.message.split("; to restart all the same").next().unwrap_or_default();
+    let message =
+        format!("annotation {IGNORE_QUORUM}=true: {node} restarts in spite of {}: {why}", refusal.reason);
+    Note { reason: "QuorumIgnored", message }
+}

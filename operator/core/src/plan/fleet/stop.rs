@@ -1,0 +1,92 @@
+//! Nodes that stop for good, and whether a fleet that is being deleted may be let go.
+
+use super::{Planner, Release};
+use crate::{
+    api::{conditions::reasons, validator::Role},
+    names::SKIP_UNSEAT,
+    observed::NodeObserved,
+    plan::Wait,
+    policy::{Leaving, may_leave},
+};
+use alloy_primitives::Address;
+use std::collections::BTreeSet;
+
+impl Planner<'_> {
+    /// A node above `replicas` stops once nobody counts on it: its identity is out of the set at head.
+    pub(super) fn stop(&mut self) {
+        let above = self.observed.nodes.iter().filter(|(index, _)| **index >= self.valid.replicas);
+        for (index, node) in above.filter(|(_, node)| node.statefulset.is_some()) {
+            let name = self.name(*index);
+            let never_ran = self.observed.genesis.is_none() || self.valid.role == Role::Observer;
+            match self.seated(node.address()) {
+                _ if never_ran || self.valid.skip_unseat => self.plan.stop.push(name),
+                Some(false) => self.plan.stop.push(name),
+                Some(true) => self.leaving(&name.to_string(), node.address()),
+                None => self.plan.waits.push(Wait::passing(
+                    reasons::NO_NODE_ANSWERS,
+                    format!("{name} stops once a node of the network shows that it holds no seat; to stop it now set the annotation {SKIP_UNSEAT}=true"),
+                )),
+            }
+        }
+    }
+
+    /// The Consortium gives the seat up; when it may not, the arithmetic stands here too.
+    fn leaving(&mut self, node: &str, identity: Option<Address>) {
+        let steady = self.steady();
+        let leaving =
+            steady.as_ref().zip(identity).map(|(hearing, identity)| Leaving { node, identity, hearing });
+        let wait = match leaving.map_or(Ok(()), |leaving| may_leave(&leaving)) {
+            Ok(()) => Wait::passing(reasons::LEAVING, format!("{node} gives its seat up before it stops")),
+            Err(refusal) => {
+                Wait::passing(refusal.reason, format!("{node} does not leave yet: {}", refusal.message))
+            }
+        };
+        self.plan.waits.push(wait);
+    }
+
+    pub(super) fn release(&mut self) -> Option<Release> {
+        let release = |reason, message: String| {
+            let overridden = self.valid.skip_unseat;
+            Some(Release { reason, message, overridden })
+        };
+        if self.valid.skip_unseat {
+            return release(
+                "SeatsKept",
+                format!("annotation {SKIP_UNSEAT}=true: let go with whatever seats it holds"),
+            );
+        }
+        if self.valid.role == Role::Observer
+            || self.observed.genesis.is_none()
+            || !self.observed.consortium_exists
+        {
+            return release(
+                "NoSeats",
+                "no seat can be given up: the fleet observes, or its network is gone".to_owned(),
+            );
+        }
+        let own: BTreeSet<Address> = self.observed.nodes.values().filter_map(NodeObserved::address).collect();
+        let Some(hearing) = &self.hearing else {
+            let message = format!(
+                "no node of the network answers, so seats cannot be given up; to let the fleet go with them set the annotation {SKIP_UNSEAT}=true"
+            );
+            self.plan.waits.push(Wait::passing(reasons::NO_NODE_ANSWERS, message));
+            return None;
+        };
+        let held = hearing.seats.intersection(&own).count();
+        if held == 0 {
+            return release("SeatsGivenUp", "no identity of the fleet holds a seat".to_owned());
+        }
+        if held == hearing.total() {
+            let message = format!(
+                "the fleet holds all {held} seats of the network, which keeps at least one: let go with them; keys and disks stay"
+            );
+            return release("NetworkStops", message);
+        }
+        let message = format!(
+            "{held} of {} seats are given up first; to let the fleet go with them set the annotation {SKIP_UNSEAT}=true",
+            hearing.total()
+        );
+        self.plan.waits.push(Wait::passing(reasons::LEAVING, message));
+        None
+    }
+}

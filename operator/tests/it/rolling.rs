@@ -1,0 +1,210 @@
+use crate::seats::{live, validating, wait_for_sets};
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{ConfigMap, Pod, Secret},
+    events::v1::Event,
+    policy::v1::PodDisruptionBudget,
+};
+use kube::{
+    ResourceExt,
+    api::{ListParams, Patch, PatchParams},
+};
+use operator_core::{
+    api::{Condition, Validator, conditions::ConditionStatus, validator::Phase},
+    names::{ACCEPT_JOURNAL_LOSS, IGNORE_QUORUM},
+};
+use operator_trials::{fake_network::FakeNetwork, world::World};
+use serde_json::json;
+
+/// Plays the StatefulSet controller: the pods are of revision `a`, the sets are at `b`.
+async fn outdate(world: &World, fleet: &str, nodes: u32) {
+    for node in 0..nodes {
+        let label = json!({ "metadata": { "labels": { "controller-revision-hash": "a" } } });
+        let pods = world.api::<Pod>();
+        pods.patch(&format!("{fleet}-{node}-0"), &PatchParams::default(), &Patch::Merge(&label))
+            .await
+            .expect("a pod");
+    }
+    for node in 0..nodes {
+        let status = json!({ "status": { "replicas": 1, "updateRevision": "b" } });
+        let sets = world.api::<StatefulSet>();
+        let name = format!("{fleet}-{node}");
+        sets.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await.expect("a set");
+    }
+}
+
+async fn annotate(world: &World, name: &str, value: &str) {
+    let patch = json!({ "metadata": { "annotations": { name: value } } });
+    let api = world.api::<Validator>();
+    api.patch("bank-a", &PatchParams::default(), &Patch::Merge(&patch)).await.expect("annotated");
+}
+
+async fn condition(world: &World, fleet: &str, kind: &str, says: &str) -> Condition {
+    world
+        .until(&format!("{kind}: {says}"), || async {
+            let status = world.api::<Validator>().get(fleet).await.ok()?.status?;
+            let found = status.conditions.into_iter().find(|condition| condition.kind == kind)?;
+            (found.reason == says || found.message.contains(says)).then_some(found)
+        })
+        .await
+}
+
+async fn event(world: &World, reason: &str) -> Event {
+    world
+        .until(&format!("event {reason}"), || async {
+            let events = world.api::<Event>().list(&ListParams::default()).await.ok()?;
+            events.items.into_iter().find(|event| event.reason.as_deref() == Some(reason))
+        })
+        .await
+}
+
+async fn gone(world: &World, pods: &[String]) -> String {
+    world
+        .until("a pod gone", || async {
+            let here = world.api::<Pod>().list(&ListParams::default()).await.ok()?;
+            let here: Vec<_> = here.items.iter().map(ResourceExt::name_any).collect();
+            let gone: Vec<_> = pods.iter().filter(|pod| !here.contains(*pod)).collect();
+            assert!(gone.len() <= 1, "two nodes down by choice: {gone:?}");
+            gone.first().map(|pod| pod.strip_suffix("-0").expect("a pod of a set").to_owned())
+        })
+        .await
+}
+
+async fn least(world: &World) -> Option<i32> {
+    let budget = world.api::<PodDisruptionBudget>().get("trade-finance-validators").await.ok()?;
+    match budget.spec?.min_available? {
+        k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::Int(least) => Some(least),
+        k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::String(_) => None,
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn outdated_nodes_are_evicted_one_after_the_other_and_only_as_the_disruption_budget_allows() {
+    let (world, network) = live("rolling", 21).await;
+    let pods: Vec<_> = (0..4).map(|node| format!("bank-a-{node}-0")).collect();
+    outdate(&world, "bank-a", 4).await;
+    // No disruption controller has looked at the budget yet, so the API server evicts nobody.
+    condition(&world, "bank-a", "Ready", "disruption budget").await;
+    assert_eq!(world.api::<Pod>().list(&ListParams::default()).await.expect("pods").items.len(), 4);
+    for node in 0..4 {
+        network.disruption_controller(&world).await;
+        let stopped = gone(&world, &pods).await;
+        assert_eq!(stopped, format!("bank-a-{node}"), "in order");
+        network.again(&world, &stopped, "b").await;
+    }
+    validating(&world, 4).await;
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn a_seat_that_falls_silent_closes_the_budget_and_its_return_opens_it() {
+    let (world, network) = live("budget", 22).await;
+    world.until("an open budget", || async { (least(&world).await? == 3).then_some(()) }).await;
+    let seat = network.state.lock().expect("lock").seats[3];
+    network.state.lock().expect("lock").silent = vec![seat];
+    world.until("a closed budget", || async { (least(&world).await? == 4).then_some(()) }).await;
+    let message = world
+        .until("a reason", || async {
+            let status = world.consortium().await.status?;
+            let drainable = status.conditions.into_iter().find(|condition| condition.kind == "Drainable")?;
+            (drainable.status == ConditionStatus::False).then_some(drainable.message)
+        })
+        .await;
+    assert!(message.contains("3 of 4 seats vote now and 3 are needed"), "{message}");
+    network.state.lock().expect("lock").silent.clear();
+    world.until("an open budget", || async { (least(&world).await? == 3).then_some(()) }).await;
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn the_override_restarts_nodes_of_a_halted_network_and_every_use_of_it_is_an_event() {
+    let (world, network) = live("override", 23).await;
+    let pods: Vec<_> = (0..4).map(|node| format!("bank-a-{node}-0")).collect();
+    let seats = network.state.lock().expect("lock").seats.clone();
+    network.state.lock().expect("lock").silent = seats[2..].to_vec();
+    outdate(&world, "bank-a", 4).await;
+    let refused = condition(&world, "bank-a", "Ready", IGNORE_QUORUM).await;
+    assert_eq!(
+        world.api::<Pod>().list(&ListParams::default()).await.expect("pods").items.len(),
+        4,
+        "{refused:?}"
+    );
+    annotate(&world, IGNORE_QUORUM, "true").await;
+    let stopped = gone(&world, &pods).await;
+    let used = event(&world, "QuorumIgnored").await;
+    let note = used.note.unwrap_or_default();
+    assert!(note.contains(&stopped) && note.contains(IGNORE_QUORUM), "{note}");
+    assert_eq!(used.type_.as_deref(), Some("Warning"));
+    let overridden = condition(&world, "bank-a", "Overridden", IGNORE_QUORUM).await;
+    assert_eq!(overridden.status, ConditionStatus::True);
+    event(&world, "Overridden").await;
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn an_accepted_loss_of_a_journal_reaches_the_nodes_configurations_and_shows_as_an_override() {
+    let (world, _network) = live("journal", 24).await;
+    world
+        .until("the journal on record", || async {
+            let identity = world.api::<Secret>().get("bank-a-0-identity").await.ok()?;
+            identity.annotations().contains_key("quorate.dev/journal-id").then_some(())
+        })
+        .await;
+    let lost = format!("0x{}", "ee".repeat(32));
+    annotate(&world, ACCEPT_JOURNAL_LOSS, &lost).await;
+    world
+        .until("the loss accepted", || async {
+            let config = world.api::<ConfigMap>().get("bank-a-0-config").await.ok()?;
+            let text = &config.data?["node.json"];
+            (text.contains("acceptLoss") && text.contains(&lost)).then_some(())
+        })
+        .await;
+    let overridden = condition(&world, "bank-a", "Overridden", ACCEPT_JOURNAL_LOSS).await;
+    assert_eq!(overridden.status, ConditionStatus::True);
+    event(&world, "Overridden").await;
+    annotate(&world, ACCEPT_JOURNAL_LOSS, "all").await;
+    let stalled = condition(&world, "bank-a", "Stalled", "InvalidSpec").await;
+    assert!(stalled.message.contains(ACCEPT_JOURNAL_LOSS), "{}", stalled.message);
+}
+
+async fn observing(world: &World, count: usize) {
+    world
+        .until("observing nodes and Ready", || async {
+            let status = world.api::<Validator>().get("readers").await.ok()?.status?;
+            let ready =
+                status.conditions.iter().any(|c| c.kind == "Ready" && c.status == ConditionStatus::True);
+            let all = status.nodes.iter().filter(|node| node.phase == Phase::Observing).count();
+            (ready && all == count && status.nodes.len() == count).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn observers_hold_no_seat_stop_at_once_and_restart_while_the_network_cannot_spare_a_seat() {
+    let (world, mut network): (World, FakeNetwork) = live("observers", 25).await;
+    let readers = json!({
+        "apiVersion": "quorate.dev/v1alpha1", "kind": "Validator", "metadata": { "name": "readers" },
+        "spec": { "consortiumRef": { "name": "trade-finance" }, "replicas": 2, "role": "Observer" },
+    });
+    world.apply(&readers).await.expect("accepted");
+    wait_for_sets(&world, 6).await;
+    network.kubelet(&world, false).await;
+    observing(&world, 2).await;
+    assert!(world.api::<Secret>().get_opt("readers-0-identity").await.expect("read").is_none());
+    assert_eq!(network.state.lock().expect("lock").seats.len(), 4);
+    let seat = network.state.lock().expect("lock").seats[3];
+    network.state.lock().expect("lock").silent = vec![seat];
+    outdate(&world, "readers", 2).await;
+    let pods = ["readers-0-0".to_owned(), "readers-1-0".to_owned()];
+    let stopped = gone(&world, &pods).await;
+    network.again(&world, &stopped, "b").await;
+    let stopped = gone(&world, &pods).await;
+    network.again(&world, &stopped, "b").await;
+    observing(&world, 2).await;
+    let one = json!({ "spec": { "replicas": 1 } });
+    let api = world.api::<Validator>();
+    api.patch_scale("readers", &PatchParams::default(), &Patch::Merge(&one)).await.expect("scaled");
+    wait_for_sets(&world, 5).await;
+}
