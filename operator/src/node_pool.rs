@@ -125,9 +125,12 @@ async fn apply(
     if let Some(live) = live {
         let mut seen = json!(live.pointer("/metadata/resourceVersion"));
         if let Some(fields) = restate {
+            let params = PatchParams::default();
             let patch = json!({ "metadata": { "resourceVersion": seen, "managedFields": fields } });
-            let restated = api.patch_metadata(&pool.name, &PatchParams::default(), &Patch::Merge(&patch));
-            seen = json!(call("restate managed fields", restated).await?.metadata.resource_version);
+            let patch = Patch::Merge(&patch);
+            let restated =
+                call("restate managed fields", api.patch_metadata(&pool.name, &params, &patch)).await?;
+            seen = json!(restated.metadata.resource_version);
             context.metrics.wrote("node-pool");
         }
         wanted["metadata"]["resourceVersion"] = seen;

@@ -5,6 +5,7 @@ use super::{
     timeline::{Drain, Timeline},
 };
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 /// A pause this many times the bar is no slow block: the chain stood still.
 const HALT_FACTOR: u64 = 3;
@@ -63,8 +64,9 @@ pub fn table(drains: &[Drain]) -> String {
     );
     for drain in drains {
         let gap = drain.worst_gap.map_or_else(|| "-".to_owned(), |gap| gap.ms.to_string());
-        text += &format!(
-            "{:<5} {:<8} {:>5} {:>8} {:>8} {gap:>14} {:>9}\n",
+        let _ = writeln!(
+            text,
+            "{:<5} {:<8} {:>5} {:>8} {:>8} {gap:>14} {:>9}",
             drain.pass,
             drain.node,
             drain.pods,
@@ -73,7 +75,7 @@ pub fn table(drains: &[Drain]) -> String {
             drain.most_down
         );
         for (at, line) in &drain.story {
-            text += &format!("        {:>6} s  {line}\n", seconds(*at));
+            let _ = writeln!(text, "        {:>6} s  {line}", seconds(*at));
         }
     }
     text

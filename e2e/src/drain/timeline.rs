@@ -259,10 +259,9 @@ impl Timeline {
         self.head = Some((head, at));
         let gap = Gap { height: head, ms: at - since };
         self.gaps.push(gap);
-        if let Some(drain) = self.drains.last_mut() {
-            if drain.worst_gap.is_none_or(|worst| gap.ms > worst.ms) {
-                drain.worst_gap = Some(gap);
-            }
+        let drain = self.drains.last_mut();
+        if let Some(drain) = drain.filter(|drain| drain.worst_gap.is_none_or(|worst| gap.ms > worst.ms)) {
+            drain.worst_gap = Some(gap);
         }
     }
 

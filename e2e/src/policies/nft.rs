@@ -49,8 +49,11 @@ fn peers(peers: &Peers, other: &str) -> Option<String> {
             Some(format!("ip {other} {{ {} }} ", listed.join(", ")))
         }
         Peers::Block { cidr, except } => {
-            let except: String = except.iter().map(|part| format!("ip {other} != {part} ")).collect();
-            Some(format!("ip {other} {cidr} {except}"))
+            let mut text = format!("ip {other} {cidr} ");
+            for part in except {
+                let _ = write!(text, "ip {other} != {part} ");
+            }
+            Some(text)
         }
     }
 }

@@ -47,10 +47,10 @@ pub struct World {
     pub(crate) scratch: TempDir,
     program: PathBuf,
     listen: String,
-    /// With the operator's own credentials.
-    kubeconfig: PathBuf,
     /// With every right.
     admin: PathBuf,
+    /// With the operator's own credentials.
+    kubeconfig: PathBuf,
     operator: Option<Child>,
 }
 

@@ -26,7 +26,9 @@ fn drain(at_ms: u64, node: &str) -> Event {
 
 fn seen(events: &[Event]) -> Timeline {
     let mut timeline = Timeline::default();
-    events.iter().for_each(|event| timeline.add(event));
+    for event in events {
+        timeline.add(event);
+    }
     timeline
 }
 

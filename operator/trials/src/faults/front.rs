@@ -102,13 +102,13 @@ impl Front {
         self.silence.send_replace(silence);
     }
 
-    async fn handle(&self, incoming: axum::extract::Request) -> Response {
+    async fn handle(self: &Arc<Self>, incoming: axum::extract::Request) -> Response {
         let request = Request::parse(incoming.method(), incoming.uri());
         if self.dead.load(Ordering::SeqCst) {
             return status(StatusCode::BAD_GATEWAY, "Dead", "this process has been killed", &[]);
         }
         match request.verb {
-            Verb::Watch => self.watch(incoming).await,
+            Verb::Watch => self.watch(&request, incoming).await,
             Verb::Get | Verb::List => {
                 if let Some(answer) = self.gate.read(self.instance, &request) {
                     return answer.response();

@@ -30,7 +30,7 @@ impl Kinds {
     /// It does not say.
     pub async fn discover(client: &Client) -> Result<Self, kube::Error> {
         let discovery = Discovery::new(client.clone()).filter(&GROUPS).run().await?;
-        let resources = discovery.groups().flat_map(|group| group.recommended_resources());
+        let resources = discovery.groups().flat_map(kube::discovery::ApiGroup::recommended_resources);
         let kinds = resources.filter(|(resource, capabilities)| {
             capabilities.scope == Scope::Namespaced
                 && capabilities.supports_operation(verbs::LIST)
@@ -66,14 +66,16 @@ pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<String> {
             None => lines.push(format!("{kind} {name} is gone")),
             Some(new) => {
                 let remade = old["metadata"]["uid"] != new["metadata"]["uid"];
-                let (old, new) = (masked(old, remade), masked(new, remade));
+                let (old, new) = (masked(kind, old, remade), masked(kind, new, remade));
                 compare(&format!("{kind} {name}"), &old, &new, &mut lines);
             }
         }
     }
     let added = after.iter().filter(|(key, _)| !before.contains_key(*key));
     lines.extend(
-        added.filter(|(_, object)| !is_kept(object)).map(|((kind, name), _)| format!("{kind} {name} is new")),
+        added
+            .filter(|((kind, _), object)| !is_kept(kind, object))
+            .map(|((kind, name), _)| format!("{kind} {name} is new")),
     );
     lines
 }
@@ -84,14 +86,14 @@ pub fn changed_kinds(before: &Snapshot, after: &Snapshot) -> std::collections::B
     differences(before, after).iter().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect()
 }
 
-fn is_kept(object: &Value) -> bool {
-    let kind = object["kind"].as_str().unwrap_or_default();
+/// Items of a list do not say their kind themselves.
+fn is_kept(kind: &str, object: &Value) -> bool {
     ["Secret", "PersistentVolumeClaim", "ManagedClustersAgentPool"].contains(&kind)
         && object["metadata"].get("ownerReferences").is_none()
 }
 
 /// Without times, versions and identities; of what was made anew also without what Kubernetes gave it.
-fn masked(object: &Value, remade: bool) -> Value {
+fn masked(kind: &str, object: &Value, remade: bool) -> Value {
     let mut object = object.clone();
     if let Some(metadata) = object["metadata"].as_object_mut() {
         for key in ["uid", "resourceVersion", "creationTimestamp", "generation"] {
@@ -112,7 +114,7 @@ fn masked(object: &Value, remade: bool) -> Value {
             spec.remove(key);
         }
     }
-    if object["kind"] == json!("Service") {
+    if kind == "Service" {
         // A Service that was a load balancer's once more gets another port from the API server.
         for port in object["spec"]["ports"].as_array_mut().into_iter().flatten() {
             if let Some(port) = port.as_object_mut() {
@@ -144,12 +146,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn snapshot(objects: &[(&str, Value)]) -> Snapshot {
-        let named = |kind: &str, body: &Value| {
-            let mut object = body.clone();
-            object["kind"] = json!(kind);
-            ((kind.to_owned(), "a".to_owned()), object)
-        };
-        objects.iter().map(|(kind, body)| named(kind, body)).collect()
+        objects.iter().map(|(kind, body)| (((*kind).to_owned(), "a".to_owned()), body.clone())).collect()
     }
 
     #[test]

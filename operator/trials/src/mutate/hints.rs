@@ -111,16 +111,16 @@ const TABLE: &[(&str, Hint)] = &[
     ("*matchFields[].key", Hint::Values(r#"["metadata.name"]"#)),
     (
         "*nodeSelectorTerms[]",
-        Hint::Values(r#"[{ "matchExpressions": [{ "key": "a", "operator": "Exists" }] }]"#),
+        Hint::Values(r#"[{ "matchExpressions": [{ "key": "a", "operator": "In", "values": ["b"] }] }]"#),
     ),
     (
         "*nodeSelectorTerms",
-        Hint::Values(r#"[[{ "matchExpressions": [{ "key": "a", "operator": "Exists" }] }]]"#),
+        Hint::Values(r#"[[{ "matchExpressions": [{ "key": "a", "operator": "In", "values": ["b"] }] }]]"#),
     ),
     (
         "*nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution",
         Hint::Values(
-            r#"[{ "nodeSelectorTerms": [{ "matchExpressions": [{ "key": "a", "operator": "Exists" }] }] }]"#,
+            r#"[{ "nodeSelectorTerms": [{ "matchExpressions": [{ "key": "a", "operator": "In", "values": ["b"] }] }] }]"#,
         ),
     ),
     ("*matchLabelKeys", Hint::With(r#"{ "labelSelector": { "matchLabels": { "example.com/x": "y" } } }"#)),

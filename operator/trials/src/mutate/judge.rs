@@ -91,7 +91,14 @@ fn names(message: &str, mutation: &Mutation) -> bool {
     let bare = without_indices(message);
     let path = &mutation.field.path;
     let of_its_object = mutation.value.is_none() && bare.contains(&path.parent().names());
-    of_its_object || bare.contains(&path.names())
+    // Below a rule the API server counts from the rule's object: "status: … in members.capacity".
+    let names = path.names();
+    let below_a_rule = names.split_once('.').is_some_and(|(first, rest)| {
+        bare.contains(&format!("{first}: ")) && bare.contains(&format!(" in {rest}"))
+    });
+    // Kubernetes names some fields of its own types otherwise (`namespace` for an item of `namespaces`), but always their object.
+    let theirs = path.to_string().contains(".affinity.") && bare.contains(&path.enclosing().names());
+    of_its_object || below_a_rule || theirs || bare.contains(&names)
 }
 
 /// `spec.list[0].name` and `spec.list[name="a"].name` are `spec.list.name`; a bracket that opens a list of messages stays.

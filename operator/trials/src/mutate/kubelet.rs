@@ -3,7 +3,7 @@
 
 use super::chain::Chain;
 use alloy_primitives::Address;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{Container, Pod, PodSpec, Secret},
@@ -11,7 +11,10 @@ use k8s_openapi::api::{
 use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
-    runtime::{WatchStreamExt, watcher},
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, Event, watcher as watch},
+    },
 };
 use operator_core::api::Consortium;
 use serde_json::json;
@@ -61,22 +64,19 @@ impl Kubelet {
         let (sets, pods) = (kubelet.clone(), kubelet.clone());
         let all: Api<StatefulSet> = Api::all(client.clone());
         tokio::spawn(async move {
-            let mut changes = watcher(all, watcher::Config::default()).default_backoff().boxed();
-            while let Ok(event) = changes.try_next().await {
-                match event {
-                    Some(watcher::Event::Apply(set) | watcher::Event::InitApply(set)) => {
-                        sets.look(name_of(&set))
-                    }
-                    Some(watcher::Event::Delete(set)) => sets.look(name_of(&set)),
-                    _ => {}
+            let mut changes = watch(all, watcher::Config::default()).default_backoff().boxed();
+            // A failed watch begins again by itself.
+            while let Some(event) = changes.next().await {
+                if let Ok(Event::Apply(set) | Event::InitApply(set) | Event::Delete(set)) = event {
+                    sets.look(name_of(&set));
                 }
             }
         });
         let all: Api<Pod> = Api::all(client);
         tokio::spawn(async move {
-            let mut changes = watcher(all, watcher::Config::default()).default_backoff().boxed();
-            while let Ok(event) = changes.try_next().await {
-                if let Some(watcher::Event::Delete(pod)) = event {
+            let mut changes = watch(all, watcher::Config::default()).default_backoff().boxed();
+            while let Some(event) = changes.next().await {
+                if let Ok(Event::Delete(pod)) = event {
                     let (namespace, name) = name_of(&pod);
                     if let Some(set) = name.strip_suffix("-0") {
                         pods.look((namespace, set.to_owned()));

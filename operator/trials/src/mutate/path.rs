@@ -36,6 +36,13 @@ impl Path {
         Self(self.0[..self.0.len().saturating_sub(1)].to_vec())
     }
 
+    /// The object that the field, or the list or map of which it is an item, stands in.
+    #[must_use]
+    pub fn enclosing(&self) -> Self {
+        let named = self.0.iter().rposition(|step| matches!(step, Step::Field(_))).unwrap_or_default();
+        Self(self.0[..named].to_vec())
+    }
+
     /// Whether the last steps are these, as `matchExpressions[].key`.
     #[must_use]
     pub fn ends_with(&self, suffix: &str) -> bool {
@@ -176,6 +183,7 @@ mod tests {
             assert_eq!(Path::from(text).to_string(), text);
         }
         assert_eq!(Path::from("spec.create.accounts[].address").names(), "spec.create.accounts.address");
+        assert_eq!(Path::from("spec.term.namespaces[]").enclosing().to_string(), "spec.term");
         assert!(Path::from("spec.pod.affinity.a.matchExpressions[].key").ends_with("matchExpressions[].key"));
         assert!(!Path::from("spec.ab").ends_with("b"));
     }

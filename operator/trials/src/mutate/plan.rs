@@ -201,7 +201,7 @@ fn left_out(field: &Arc<Field>, there: bool, seed: u64) -> Option<Mutation> {
     })
 }
 
-/// A part of the mutations, drawn by the seed: as many of every field as the number allows.
+/// A part of the mutations, drawn by the seed.
 #[must_use]
 pub fn slice(mutations: Vec<Mutation>, count: usize, seed: u64) -> Vec<Mutation> {
     if mutations.len() <= count {

@@ -1,6 +1,6 @@
 //! Strings that match a pattern, made from the pattern.
 
-use rand::Rng;
+use rand::{Rng, seq::IndexedRandom};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// Which of the strings of a pattern.
@@ -78,13 +78,15 @@ fn character(class: &Class, choice: Choice, random: &mut impl Rng) -> Option<cha
             class.iter().map(|range| (char::from(range.start()), char::from(range.end()))).collect()
         }
     };
+    // What people write, where the class has such: letters and digits rather than signs, which may not stand at an end.
+    let has = |c: &char| ranges.iter().any(|(start, end)| (*start..=*end).contains(c));
+    let plain: Vec<char> = ('0'..='9').chain('a'..='z').chain('A'..='Z').filter(has).collect();
     match choice {
-        // A letter rather than a sign, where there is one: signs may not stand at an end.
-        Choice::Short => ranges.iter().map(|range| range.0).find(|c| c.is_ascii_alphanumeric()),
-        Choice::Long => ranges.iter().rev().map(|range| range.1).find(|c| c.is_ascii_alphanumeric()),
+        Choice::Short => plain.first().copied(),
+        Choice::Long => plain.last().copied(),
         Choice::Random => {
-            let (start, end) = ranges[random.random_range(0..ranges.len())];
-            Some(random.random_range(start..=end))
+            let printable: Vec<char> = ('!'..='~').filter(has).collect();
+            printable.choose(random).copied()
         }
     }
     .or_else(|| ranges.first().map(|range| range.0))

@@ -70,6 +70,8 @@ impl Ready {
     /// They do not come to rest.
     pub async fn new(arena: &Arena, name: &str, base: &BTreeMap<String, Value>) -> Result<Self, TrialError> {
         let stage = Stage::new(arena, name, base).await?;
+        // Twice: what follows from the first status of the nodes may be late on a busy machine.
+        stage.rest().await?;
         match stage.rest().await? {
             Outcome::Settled => Ok(Self { children: stage.children().await?, stage }),
             outcome => Err(TrialError::Base { namespace: name.to_owned(), outcome }),

@@ -54,6 +54,8 @@ pub enum NoValue {
 
 /// Longest string that is made where the schema sets no bound.
 const UNBOUNDED: usize = 63;
+/// Draws after which there is no other value.
+const REDRAWS: usize = 50;
 /// Items of the longest list that is made.
 const MOST_ITEMS: usize = 300;
 
@@ -230,23 +232,23 @@ fn integers(schema: &Value, add: &mut Add<'_>) {
 
 fn lists(schema: &Value, random: &mut impl Rng, add: &mut Add<'_>) -> Result<(), NoValue> {
     let (least, most) = (count(schema, "minItems", 0), count(schema, "maxItems", 3));
-    let items = |count: usize, random: &mut _| -> Result<Value, NoValue> {
-        (0..count)
-            .map(|index| distinct(&schema["items"], index, random))
-            .collect::<Result<_, _>>()
-            .map(Value::Array)
-    };
     let words = schema["items"]["enum"].as_array().map_or(usize::MAX, Vec::len);
     for count in [least, 1, 2, most.min(words)] {
         if (least..=most.min(words).min(MOST_ITEMS)).contains(&count) {
-            add(Class::Good, &format!("{count} items"), items(count, random)?);
+            if let Some(list) = items(&schema["items"], count, random)? {
+                add(Class::Good, &format!("{count} items"), list);
+            }
         }
     }
     if let Some(less) = least.checked_sub(1) {
-        add(Class::Bad, "too few items", items(less, random)?);
+        if let Some(list) = items(&schema["items"], less, random)? {
+            add(Class::Bad, "too few items", list);
+        }
     }
     if schema.get("maxItems").is_some() && most < words.min(MOST_ITEMS) {
-        add(Class::Bad, "too many items", items(most + 1, random)?);
+        if let Some(list) = items(&schema["items"], most + 1, random)? {
+            add(Class::Bad, "too many items", list);
+        }
     }
     if ["set", "map"].iter().any(|kind| schema["x-kubernetes-list-type"] == json!(kind)) && most > 1 {
         let item = distinct(&schema["items"], 0, random)?;
@@ -254,6 +256,25 @@ fn lists(schema: &Value, random: &mut impl Rng, add: &mut Add<'_>) -> Result<(),
     }
     add(Class::Bad, "a string for a list", json!("a"));
     Ok(())
+}
+
+/// So many items that differ; `None` when the schema has not so many.
+fn items(schema: &Value, count: usize, random: &mut impl Rng) -> Result<Option<Value>, NoValue> {
+    let mut list: Vec<Value> = Vec::new();
+    for index in 0..count {
+        let mut item = distinct(schema, index, random)?;
+        for _ in 0..REDRAWS {
+            if list.contains(&item) {
+                item = distinct(schema, index, random)?;
+            }
+        }
+        // Objects without a field to number are equal, and lists that are neither sets nor maps may have them.
+        if list.contains(&item) && !item.is_object() {
+            return Ok(None);
+        }
+        list.push(item);
+    }
+    Ok(Some(Value::Array(list)))
 }
 
 fn objects(schema: &Value, random: &mut impl Rng, add: &mut Add<'_>) -> Result<(), NoValue> {

@@ -20,7 +20,7 @@ use std::{
 };
 
 /// Nothing here takes longer on a machine that can do it.
-const PATIENCE: Duration = Duration::from_mins(60);
+const PATIENCE: Duration = Duration::from_hours(1);
 const OFTEN: Duration = Duration::from_millis(250);
 /// Objects edited one by one.
 const EDITS: u32 = 1_000;

@@ -8,11 +8,43 @@ use axum::{
 };
 use serde_json::{Value, json};
 
+/// Whether the answer is to have metadata only.
+fn is_metadata_only(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("PartialObjectMetadata"))
+}
+
+/// What a streamed list begins with: every object, then the bookmark that ends them.
+pub(super) fn streamed(
+    objects: &Objects,
+    version: u64,
+    request: &Request,
+    headers: &HeaderMap,
+) -> Option<String> {
+    let kind = Kind::of_plural(&request.resource)?;
+    let metadata_only = is_metadata_only(headers);
+    let mut lines = String::new();
+    let of_kind = objects.iter().filter(|((found, _), _)| *found == kind).map(|(_, object)| object);
+    for object in of_kind.filter(|object| is_selected(object, request)) {
+        let shown = if metadata_only { metadata(object) } else { Value::clone(object) };
+        lines += &format!("{}\n", json!({ "type": "ADDED", "object": shown }));
+    }
+    let (api, kind) = if metadata_only {
+        ("meta.k8s.io/v1".to_owned(), "PartialObjectMetadata")
+    } else {
+        (kind.api_version(), kind.kind)
+    };
+    let end = json!({
+        "resourceVersion": version.to_string(), "annotations": { "k8s.io/initial-events-end": "true" },
+    });
+    let bookmark =
+        json!({ "type": "BOOKMARK", "object": { "apiVersion": api, "kind": kind, "metadata": end } });
+    lines += &format!("{bookmark}\n");
+    Some(lines)
+}
+
 pub(super) fn answer(objects: &Objects, version: u64, request: &Request, headers: &HeaderMap) -> Response {
-    let metadata_only = headers
-        .get(ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("PartialObjectMetadata"));
+    let metadata_only = is_metadata_only(headers);
     let Some(kind) = Kind::of_plural(&request.resource) else {
         return status(StatusCode::NOT_FOUND, "NotFound", "this kind is not recorded", &[]);
     };

@@ -209,7 +209,7 @@ impl Stage {
         let objects = self.log.now();
         let ours: Vec<_> =
             objects.keys().filter(|(kind, _)| kind.group == operator_core::api::GROUP).collect();
-        let alive: Vec<String> = {
+        let alive: Vec<(usize, String)> = {
             let mut crew = self.crew.lock().await;
             let alive = crew.alive.clone();
             for instance in &alive {
@@ -217,13 +217,13 @@ impl Stage {
                     anyhow::bail!("operator {instance} has ended by itself: {how}");
                 }
             }
-            alive.iter().map(|instance| crew.members[*instance].1.listen.clone()).collect()
+            alive.iter().map(|instance| (*instance, crew.members[*instance].1.listen.clone())).collect()
         };
         let kinds: std::collections::BTreeSet<&str> = ours.iter().map(|(kind, _)| kind.kind).collect();
         let mut before = Vec::new();
-        for listen in &alive {
+        for (instance, listen) in &alive {
             for kind in &kinds {
-                before.push((listen, *kind, passes(listen, kind).await.unwrap_or_default()));
+                before.push((*instance, listen, *kind, passes(listen, kind).await.unwrap_or_default()));
             }
         }
         for (kind, name) in &ours {
@@ -233,9 +233,13 @@ impl Stage {
                 self.objects_of(kind.kind)?.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
         }
         let each: u64 = ours.iter().filter(|(kind, _)| kind.kind == "Validator").count().try_into()?;
-        for (listen, kind, was) in before {
+        for (instance, listen, kind, was) in before {
             let needed = if kind == "Validator" { each } else { 1 };
             while passes(listen, kind).await.unwrap_or_default() < was + needed {
+                // The fault may come as late as this.
+                if !self.crew.lock().await.alive.contains(&instance) {
+                    return Ok(false);
+                }
                 anyhow::ensure!(Instant::now() < deadline, "no pass over {kind} after it was touched");
                 tokio::time::sleep(LOOK).await;
             }
@@ -297,6 +301,10 @@ fn unsettled(objects: &Objects) -> Option<String> {
                     "neither Ready nor Stalled"
                 } else if kind.kind == "Consortium" && condition(object, "QuorumHealthy") != "True" {
                     "its quorum is not healthy"
+                } else if kind.kind == "Consortium"
+                    && object["status"]["seats"]["live"] != object["status"]["seats"]["total"]
+                {
+                    "a seat is not heard yet"
                 } else {
                     return None;
                 }
