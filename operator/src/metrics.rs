@@ -244,7 +244,11 @@ pub(crate) mod tests {
         assert_eq!(shown, wanted.iter().map(String::as_str).collect());
         for metric in ALL {
             let kind = format!("{:?}", metric.kind).to_lowercase();
-            assert!(text.contains(&format!("# TYPE {PREFIX}_{} {kind}\n", metric.name)), "{} is a {kind}", metric.name);
+            assert!(
+                text.contains(&format!("# TYPE {PREFIX}_{} {kind}\n", metric.name)),
+                "{} is a {kind}",
+                metric.name
+            );
         }
         for metric in ALL {
             let name = format!("{PREFIX}_{}", metric.name);
