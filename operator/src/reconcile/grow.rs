@@ -16,7 +16,8 @@ pub(super) async fn grow(context: &Context, namespace: &str, grow: &Grow) -> Res
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let api = context.api::<PersistentVolumeClaim>(namespace);
     match call("grow disk", api.patch(&grow.volume, &params, &Patch::Merge(&patch))).await {
-        Ok(_) => {
+        Ok(claim) => {
+            context.learn_written(&claim);
             tracing::info!(namespace, volume = grow.volume, size = grow.size, "growing");
             context.metrics.wrote("volume");
             Ok(None)

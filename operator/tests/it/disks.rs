@@ -77,8 +77,9 @@ async fn editing_the_size_grows_one_disk_after_the_other_and_never_shrinks_one()
         async move { (asked(world, disk).await? == "2Gi").then_some(()) }
     };
     world.until("the first disk asked to grow", || grown("data-bank-a-0")).await;
-    let waits = condition(&world, "Ready", "data-bank-a-1 grows to 2Gi after the one before it").await;
-    assert!(waits.message.contains("data-bank-a-0 has 1Gi of 2Gi"), "{}", waits.message);
+    let waits = condition(&world, "Ready", "data-bank-a-0 has 1Gi of 2Gi").await;
+    let second = "data-bank-a-1 grows to 2Gi after the one before it";
+    assert!(waits.message.contains(second), "{}", waits.message);
     assert_eq!(asked(&world, "data-bank-a-1").await.as_deref(), Some("1Gi"));
     has(&world, "data-bank-a-0", "2Gi").await;
     world.until("the second disk asked to grow", || grown("data-bank-a-1")).await;

@@ -95,7 +95,7 @@ where
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
 async fn what_others_add_to_a_child_is_read_once_and_left_alone() {
-    let world = applied("foreign").await;
+    let world = applied("foreign-child").await;
     world.two_more_passes().await;
     let before = world.counter("quorate_operator_writes_total").await;
     let reads = || world.counter("quorate_operator_api_requests_total{verb=\"get\"");
