@@ -114,16 +114,13 @@ impl Election {
 
     /// Only in place of what was read: of two that write, the API server lets one.
     async fn write(&self, found: Option<Lease>, record: LeaseSpec) -> Result<bool, Error> {
-        let written = match found {
-            Some(lease) => {
-                let lease = Lease { spec: Some(record), ..lease };
-                call("write Lease", self.api.replace(&self.name, &PostParams::default(), &lease)).await
-            }
-            None => {
-                let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
-                let lease = Lease { metadata, spec: Some(record) };
-                call("create Lease", self.api.create(&PostParams::default(), &lease)).await
-            }
+        let written = if let Some(lease) = found {
+            let lease = Lease { spec: Some(record), ..lease };
+            call("write Lease", self.api.replace(&self.name, &PostParams::default(), &lease)).await
+        } else {
+            let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
+            let lease = Lease { metadata, spec: Some(record) };
+            call("create Lease", self.api.create(&PostParams::default(), &lease)).await
         };
         match written {
             Ok(_) => Ok(true),
