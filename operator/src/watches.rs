@@ -73,6 +73,7 @@ kept!(PersistentVolumeClaim, PersistentVolumeClaim, Body::volume);
 pub(crate) trait Own: Sized {
     const KIND: ObjectKind;
     fn put(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes);
+    fn written(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes);
     fn remove(cache: &mut Cache, metadata: &ObjectMeta, wakes: &mut Wakes);
 }
 
@@ -80,6 +81,9 @@ impl Own for Consortium {
     const KIND: ObjectKind = ObjectKind::Consortium;
     fn put(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes) {
         cache.put_consortium(object, wakes);
+    }
+    fn written(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes) {
+        cache.written_consortium(object, wakes);
     }
     fn remove(cache: &mut Cache, metadata: &ObjectMeta, wakes: &mut Wakes) {
         cache.remove_consortium(metadata, wakes);
@@ -90,6 +94,9 @@ impl Own for Validator {
     const KIND: ObjectKind = ObjectKind::Validator;
     fn put(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes) {
         cache.put_fleet(object, wakes);
+    }
+    fn written(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes) {
+        cache.written_fleet(object, wakes);
     }
     fn remove(cache: &mut Cache, metadata: &ObjectMeta, wakes: &mut Wakes) {
         cache.remove_fleet(metadata, wakes);
@@ -227,6 +234,12 @@ impl Watch {
 pub(crate) fn put<K: Own + ResourceExt>(context: &Context, mut object: K) {
     object.meta_mut().managed_fields = None;
     context.learn(|cache, wakes| K::put(cache, Arc::new(object), wakes));
+}
+
+/// Takes what a write answered, unless the object is gone by now.
+pub(crate) fn written<K: Own + ResourceExt>(context: &Context, mut object: K) {
+    object.meta_mut().managed_fields = None;
+    context.learn(|cache, wakes| K::written(cache, Arc::new(object), wakes));
 }
 
 fn once(first: &mut bool, context: &Context) {

@@ -41,7 +41,7 @@ where
         context.api::<K>(&namespace).patch_status(&name, &params, &Patch::Merge(&patch)),
     )
     .await?;
-    watches::put(context, written);
+    watches::written(context, written);
     context.metrics.wrote("status");
     Ok(())
 }
@@ -64,7 +64,7 @@ pub(crate) async fn finalizer(context: &Context, fleet: &Validator, wanted: bool
     let name = fleet.name_any();
     match call("write finalizer", api.patch(&name, &params, &Patch::Merge(&patch))).await {
         Ok(written) => {
-            watches::put(context, written);
+            watches::written(context, written);
             context.metrics.wrote("finalizer");
         }
         Err(error) if !wanted && is_gone(&error) => {}

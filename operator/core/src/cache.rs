@@ -159,6 +159,23 @@ impl Cache {
         }
     }
 
+    /// Takes what a write of ours answered. An object that the watch has meanwhile told is gone stays gone.
+    pub fn written_consortium(&mut self, object: Arc<Consortium>, wakes: &mut Wakes) {
+        let known =
+            self.place(&object.metadata).and_then(|(namespace, name)| self.consortium(&namespace, &name));
+        if known.is_some_and(|known| known.metadata.uid == object.metadata.uid) {
+            self.put_consortium(object, wakes);
+        }
+    }
+
+    /// The same for a `Validator`.
+    pub fn written_fleet(&mut self, object: Arc<Validator>, wakes: &mut Wakes) {
+        let known = self.place(&object.metadata).and_then(|(namespace, name)| self.fleet(&namespace, &name));
+        if known.is_some_and(|known| known.metadata.uid == object.metadata.uid) {
+            self.put_fleet(object, wakes);
+        }
+    }
+
     /// Forgets a `Validator`.
     pub fn remove_fleet(&mut self, metadata: &ObjectMeta, wakes: &mut Wakes) {
         let Some((namespace, name)) = self.place(metadata) else { return };

@@ -81,6 +81,24 @@ fn a_status_wakes_nobody_and_a_new_generation_wakes_its_object_and_its_consortiu
 }
 
 #[test]
+fn the_answer_to_a_write_does_not_bring_back_what_the_watch_has_told_is_gone() {
+    let mut cache = cache();
+    let last = fleet("bank-b", 2, 1);
+    cache.written_fleet(last.clone(), &mut Wakes::default());
+    let known = cache.fleet("bank-a", "bank-b").expect("kept");
+    assert_eq!(known.metadata.resource_version.as_deref(), Some("2"), "an answer is known at once");
+    cache.remove_fleet(&last.metadata, &mut Wakes::default());
+    cache.written_fleet(fleet("bank-b", 3, 1), &mut Wakes::default());
+    assert!(cache.fleet("bank-a", "bank-b").is_none(), "the finalizer's removal was answered late");
+    let mut again = Validator::clone(&last);
+    again.metadata.uid = Some("another".to_owned());
+    cache.put_fleet(Arc::new(again), &mut Wakes::default());
+    cache.written_fleet(fleet("bank-b", 4, 1), &mut Wakes::default());
+    let known = cache.fleet("bank-a", "bank-b").expect("the new one");
+    assert_eq!(known.metadata.uid.as_deref(), Some("another"), "nor does it stand for its successor");
+}
+
+#[test]
 fn what_we_wrote_ourselves_is_no_news_when_the_watch_tells_it() {
     let mut cache = cache();
     assert_eq!(stands(&cache), Standing::Absent);

@@ -181,7 +181,7 @@ pub fn complaint(verdict: &Verdict) -> String {
 #[cfg(test)]
 mod tests {
     use super::draw;
-    use crate::{
+    use crate::faults::{
         plan::{Fault, Plan},
         scenario::Scenario,
     };

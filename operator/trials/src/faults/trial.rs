@@ -18,7 +18,7 @@ use stage::Stage;
 use std::time::{Duration, Instant};
 
 /// A run that is not where it should be by then never will be: several of the operator's longest pauses.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Longer than the operator waits before it looks at a settled object again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(16);

@@ -60,7 +60,7 @@ impl Request {
         let mut namespace = None;
         if resource == "namespaces" && rest.len() >= 2 {
             namespace = rest.next().map(str::to_owned);
-            resource = rest.next().unwrap_or_default().to_owned();
+            rest.next().unwrap_or_default().clone_into(&mut resource);
         }
         let name = rest.next().map(str::to_owned);
         let subresource = rest.next().map(str::to_owned);

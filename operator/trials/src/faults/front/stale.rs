@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 /// Whether the answer is to have metadata only.
 fn is_metadata_only(headers: &HeaderMap) -> bool {
@@ -27,7 +28,7 @@ pub(super) fn streamed(
     let of_kind = objects.iter().filter(|((found, _), _)| *found == kind).map(|(_, object)| object);
     for object in of_kind.filter(|object| is_selected(object, request)) {
         let shown = if metadata_only { metadata(object) } else { Value::clone(object) };
-        lines += &format!("{}\n", json!({ "type": "ADDED", "object": shown }));
+        let _ = writeln!(lines, "{}", json!({ "type": "ADDED", "object": shown }));
     }
     let (api, kind) = if metadata_only {
         ("meta.k8s.io/v1".to_owned(), "PartialObjectMetadata")
@@ -39,7 +40,7 @@ pub(super) fn streamed(
     });
     let bookmark =
         json!({ "type": "BOOKMARK", "object": { "apiVersion": api, "kind": kind, "metadata": end } });
-    lines += &format!("{bookmark}\n");
+    let _ = writeln!(lines, "{bookmark}");
     Some(lines)
 }
 

@@ -118,7 +118,7 @@ async fn send(network: &Network, uid: &str, raw: &Value) -> Option<Result<Value,
             take(LATE_BLOCKS);
             None
         }
-        Delivery::Dropped => Some(Ok(answer)),
         Delivery::Refused => None,
+        Delivery::Dropped => Some(Ok(answer)),
     }
 }
