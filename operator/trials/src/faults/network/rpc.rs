@@ -97,9 +97,8 @@ async fn send(network: &Network, uid: &str, raw: &Value) -> Option<Result<Value,
         .ok_or_else(|| "no hex data".to_owned())
         .map(|raw| network.with_chain(uid, |chain| chain.offer(&raw)));
     let (hash, Offered { recovered, seat_move }) = match offered {
-        Err(message) => return Some(Err(message)),
+        Err(message) | Ok(Some((_, Err(message)))) => return Some(Err(message)),
         Ok(None) => return None,
-        Ok(Some((_, Err(message)))) => return Some(Err(message)),
         Ok(Some((hash, Ok(offered)))) => (hash, offered),
     };
     if let Some(wrong) = network.moving(hash, &seat_move) {

@@ -43,11 +43,13 @@ impl Stage {
                 let name = manifest["metadata"]["name"].as_str().context("a manifest without name")?;
                 let api = self.objects_of(manifest["kind"].as_str().unwrap_or_default())?;
                 let params = PatchParams::apply("user").validation_strict();
-                api.patch(name, &params, &Patch::Apply(&manifest)).await.context("apply")?;
+                let applied = api.patch(name, &params, &Patch::Apply(&manifest)).await.context("apply")?;
+                self.recorded(applied.metadata.resource_version).await?;
             }
             Step::Merge(kind, name, patch) => {
                 let params = PatchParams::default();
-                self.objects_of(kind)?.patch(name, &params, &Patch::Merge(&patch)).await.context("patch")?;
+                let edited = self.objects_of(kind)?.patch(name, &params, &Patch::Merge(&patch)).await;
+                self.recorded(edited.context("patch")?.metadata.resource_version).await?;
             }
             Step::Refused(kind, name, patch) => {
                 let params =
@@ -70,6 +72,19 @@ impl Stage {
             Step::Empty => self.empty().await?,
         }
         Ok(())
+    }
+
+    /// Waits until the record has what was just written: before that a lack of unrest says nothing.
+    async fn recorded(&self, version: Option<String>) -> anyhow::Result<()> {
+        let wanted: u64 = version.context("an answer without resource version")?.parse()?;
+        let mut changes = self.log.changes();
+        let recorded = async {
+            while self.log.version() < wanted {
+                changes.changed().await?;
+            }
+            anyhow::Ok(())
+        };
+        timeout(super::PATIENCE, recorded).await.context("the record lags")?
     }
 
     async fn delete(&self, kind: &str, name: &str) -> anyhow::Result<()> {
