@@ -47,6 +47,7 @@ test: ## everything: lints, unit tests, consensus under attack, contracts, chart
 	  chart-cluster="make --no-print-directory chart-cluster" \
 	  clients="make --no-print-directory clients" \
 	  operator="make --no-print-directory operator-test" \
+	  mutate="make --no-print-directory operator-mutate MUTATIONS=60" \
 	  e2e="make --no-print-directory e2e"
 
 .PHONY: lint fmt sizes arch deny
@@ -107,7 +108,8 @@ fuzz: ## the protocol step and every decoder of bytes from outside (list: fuzz/s
 	@build/fuzz $(SECONDS) $(TARGET)
 operator-test: ## operator against a real API server, with the rights of the chart; ends with granted= unused=0 refused=0
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
-	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored
+	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored && \
+	  VALUES="--set nodePools.aso.enabled=true" build/rbac-audit target/api-operator/audit*.log
 .PHONY: operator-mutate
 # One cargo command with an example: the features are those of the tests, so nothing is compiled anew.
 operator-mutate: ## every field of both CRDs edited and undone on a real API server (LEAF=Validator.spec.replicas MUTATIONS=60 SEED=1 NAMESPACES=32 PLANT=lost-edit|lost-status: succeeds if that is found); ends with leaves= mutations= violations=
@@ -121,8 +123,6 @@ operator-faults: ## a fault at every write of an operator on a real API server (
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-faults) && trap '$(CLUSTER)/api-down target/api-faults' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig $${CARGO_TARGET_DIR:-target}/debug/operator-faults --operator $${CARGO_TARGET_DIR:-target}/debug/quorate-operator \
 	  $(if $(PLAN),--plan "$(PLAN)") $(if $(PLANS),--plans $(PLANS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)") $(if $(JOBS),--jobs $(JOBS))
-	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored && \
-	  VALUES="--set nodePools.aso.enabled=true" build/rbac-audit target/api-operator/audit*.log
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=
