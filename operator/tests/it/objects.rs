@@ -102,11 +102,10 @@ async fn what_others_add_to_a_child_is_read_once_and_left_alone() {
     let read_before = reads().await.expect("metrics");
     annotate::<Service>(&world, "bank-a-rpc").await;
     annotate::<ServiceAccount>(&world, "bank-a").await;
-    annotate::<PodDisruptionBudget>(&world, "bank-a").await;
     annotate::<ConfigMap>(&world, "bank-a-0-config").await;
     annotate::<StatefulSet>(&world, "bank-a-0").await;
     annotate::<NetworkPolicy>(&world, "bank-a").await;
-    world.until("six reads", || async { (reads().await? >= read_before + 6).then_some(()) }).await;
+    world.until("five reads", || async { (reads().await? >= read_before + 5).then_some(()) }).await;
     let read = reads().await.expect("metrics");
     world.two_more_passes().await;
     assert_eq!(reads().await, Some(read), "looked at once");

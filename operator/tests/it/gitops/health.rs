@@ -1,4 +1,6 @@
 use super::tools::{examples, gitops, kubectl_well, root, seen};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use kube::api::ListParams;
 use operator_core::api::{Consortium, Validator};
 use operator_trials::{fake_network::FakeNetwork, world::World};
 use serde::Deserialize;
@@ -137,7 +139,10 @@ async fn a_network_reads_in_progress_then_current_and_failed_once_its_spec_canno
     }
     let mut network = FakeNetwork::new(&world, 9).await;
     world
-        .until("four nodes", || async { (world.fleet().await.status?.nodes.len() == 4).then_some(()) })
+        .until("four nodes", || async {
+            let sets = world.api::<StatefulSet>().list_metadata(&ListParams::default()).await.ok()?;
+            (sets.items.len() == 4).then_some(())
+        })
         .await;
     network.kubelet(&world, true).await;
     world

@@ -108,7 +108,7 @@ impl Schemas {
         *path.place(&mut object, &mut make)? = value.clone();
         for depth in 1..=path.0.len() {
             let whole = depth == path.0.len();
-            self.beside(kind, &Path(path.0[..depth].to_vec()), whole, &mut object, &mut make)?;
+            beside(kind, &Path(path.0[..depth].to_vec()), whole, &mut object, &mut make)?;
         }
         Ok(object)
     }
@@ -122,29 +122,28 @@ impl Schemas {
         let schema = self.roots.get(kind).and_then(|root| schema::at(root, at));
         schema.map_or(Ok(Value::Null), |schema| plain(schema, random))
     }
+}
 
-    fn beside(
-        &self,
-        kind: &str,
-        at: &Path,
-        is_field: bool,
-        object: &mut Value,
-        make: &mut dyn FnMut(&Path) -> Result<Value, NoValue>,
-    ) -> Result<(), NoValue> {
-        for hint in hints::at(&format!("{kind}.{at}")) {
-            if hint == Hint::Alone && is_field {
-                let value = at.get(object).cloned().unwrap_or_default();
-                *at.parent().place(object, make)? = serde_json::json!({});
-                *at.place(object, make)? = value;
-            }
-            let Hint::With(text) = hint else { continue };
-            let fields: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
-            for (name, value) in fields {
-                *at.parent().then(Step::Field(name)).place(object, make)? = value;
-            }
+fn beside(
+    kind: &str,
+    at: &Path,
+    is_field: bool,
+    object: &mut Value,
+    make: &mut dyn FnMut(&Path) -> Result<Value, NoValue>,
+) -> Result<(), NoValue> {
+    for hint in hints::at(&format!("{kind}.{at}")) {
+        if hint == Hint::Alone && is_field {
+            let value = at.get(object).cloned().unwrap_or_default();
+            *at.parent().place(object, make)? = serde_json::json!({});
+            *at.place(object, make)? = value;
         }
-        Ok(())
+        let Hint::With(text) = hint else { continue };
+        let fields: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+        for (name, value) in fields {
+            *at.parent().then(Step::Field(name)).place(object, make)? = value;
+        }
     }
+    Ok(())
 }
 
 fn tried(field: &Field, seed: u64) -> Result<Vec<Candidate>, NoValue> {
@@ -226,7 +225,8 @@ mod tests {
     fn every_field_of_both_kinds_has_values_that_are_tried_good_and_bad() {
         let schemas = Schemas::ours().expect("schemas");
         let (mutations, untried) = schemas.mutations(&manifests::base().expect("examples"), 1);
-        assert!(untried.is_empty(), "{}", untried.iter().map(|u| format!("{u}\n")).collect::<String>());
+        let untried: Vec<_> = untried.iter().map(ToString::to_string).collect();
+        assert!(untried.is_empty(), "{}", untried.join("\n"));
         for bad in [false, true] {
             let tried: BTreeSet<String> =
                 mutations.iter().filter(|m| (m.class == Class::Bad) == bad).map(|m| m.field.name()).collect();

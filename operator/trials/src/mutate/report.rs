@@ -3,6 +3,7 @@
 use super::{judge::Verdict, trial::Tried, values::Class};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Counts of one field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,9 +84,11 @@ pub fn table(tried: &[Tried]) -> String {
     );
     for (field, row) in rows(tried) {
         let Row { carried_out, immutable, refused, stalled, violations } = row;
-        text.push_str(&format!(
-            "{carried_out:>8} {immutable:>9} {refused:>8} {stalled:>8} {violations:>10}  {field}\n"
-        ));
+        // Into a string nothing fails.
+        let _ = writeln!(
+            text,
+            "{carried_out:>8} {immutable:>9} {refused:>8} {stalled:>8} {violations:>10}  {field}"
+        );
     }
     text
 }
@@ -148,6 +151,12 @@ mod tests {
     fn a_violation_at_creation_counts_too_and_says_how_to_replay_it() {
         let wrong = tried("a.b", Class::Good, Verdict::Immutable, Some(Verdict::Violation("x".to_owned())));
         assert!(violation(&wrong).is_some_and(|text| text.contains("LEAF='a.b'")));
-        assert_eq!((rows(&[wrong.clone()])["a.b"].violations, rows(&[wrong])["a.b"].immutable), (1, 1));
+        assert_eq!(
+            (
+                rows(std::slice::from_ref(&wrong))["a.b"].violations,
+                rows(std::slice::from_ref(&wrong))["a.b"].immutable
+            ),
+            (1, 1)
+        );
     }
 }

@@ -31,21 +31,21 @@ pub fn matching(
     };
     caps.into_iter().find_map(|cap| {
         let mut text = String::new();
-        write(&hir, choice, cap, random, &mut text);
+        write(&hir, choice, (cap, *lengths.end()), random, &mut text);
         lengths.contains(&text.chars().count()).then_some(text)
     })
 }
 
-/// The pattern's own depth bounds the recursion.
-fn write(hir: &Hir, choice: Choice, cap: usize, random: &mut impl Rng, text: &mut String) {
+/// The pattern's own depth bounds the recursion; what is longer than `most` is thrown away, so it is not gone on with.
+fn write(hir: &Hir, choice: Choice, (cap, most): (usize, usize), random: &mut impl Rng, text: &mut String) {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => {}
         HirKind::Literal(literal) => text.push_str(&String::from_utf8_lossy(&literal.0)),
         HirKind::Class(class) => text.extend(character(class, choice, random)),
-        HirKind::Capture(capture) => write(&capture.sub, choice, cap, random, text),
+        HirKind::Capture(capture) => write(&capture.sub, choice, (cap, most), random, text),
         HirKind::Concat(parts) => {
             for part in parts {
-                write(part, choice, cap, random, text);
+                write(part, choice, (cap, most), random, text);
             }
         }
         HirKind::Alternation(parts) => {
@@ -54,18 +54,21 @@ fn write(hir: &Hir, choice: Choice, cap: usize, random: &mut impl Rng, text: &mu
                 Choice::Long => parts.len() - 1,
                 Choice::Random => random.random_range(0..parts.len()),
             };
-            write(&parts[index], choice, cap, random, text);
+            write(&parts[index], choice, (cap, most), random, text);
         }
         HirKind::Repetition(repetition) => {
             let least = repetition.min as usize;
-            let most = repetition.max.map_or(least.max(cap), |most| most as usize);
+            let greatest = repetition.max.map_or(least.max(cap), |bound| bound as usize);
             let count = match choice {
-                Choice::Short => least.max(if repetition.max.is_none() { cap.min(most) } else { least }),
-                Choice::Long => most,
-                Choice::Random => random.random_range(least..=most),
+                Choice::Short => least.max(if repetition.max.is_none() { cap.min(greatest) } else { least }),
+                Choice::Long => greatest,
+                Choice::Random => random.random_range(least..=greatest),
             };
             for _ in 0..count {
-                write(&repetition.sub, choice, cap, random, text);
+                if text.len() > most * 4 {
+                    return;
+                }
+                write(&repetition.sub, choice, (cap, most), random, text);
             }
         }
     }

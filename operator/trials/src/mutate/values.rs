@@ -234,21 +234,22 @@ fn lists(schema: &Value, random: &mut impl Rng, add: &mut Add<'_>) -> Result<(),
     let (least, most) = (count(schema, "minItems", 0), count(schema, "maxItems", 3));
     let words = schema["items"]["enum"].as_array().map_or(usize::MAX, Vec::len);
     for count in [least, 1, 2, most.min(words)] {
-        if (least..=most.min(words).min(MOST_ITEMS)).contains(&count) {
-            if let Some(list) = items(&schema["items"], count, random)? {
-                add(Class::Good, &format!("{count} items"), list);
-            }
+        if (least..=most.min(words).min(MOST_ITEMS)).contains(&count)
+            && let Some(list) = items(&schema["items"], count, random)?
+        {
+            add(Class::Good, &format!("{count} items"), list);
         }
     }
-    if let Some(less) = least.checked_sub(1) {
-        if let Some(list) = items(&schema["items"], less, random)? {
-            add(Class::Bad, "too few items", list);
-        }
+    if let Some(less) = least.checked_sub(1)
+        && let Some(list) = items(&schema["items"], less, random)?
+    {
+        add(Class::Bad, "too few items", list);
     }
-    if schema.get("maxItems").is_some() && most < words.min(MOST_ITEMS) {
-        if let Some(list) = items(&schema["items"], most + 1, random)? {
-            add(Class::Bad, "too many items", list);
-        }
+    if schema.get("maxItems").is_some()
+        && most < words.min(MOST_ITEMS)
+        && let Some(list) = items(&schema["items"], most + 1, random)?
+    {
+        add(Class::Bad, "too many items", list);
     }
     if ["set", "map"].iter().any(|kind| schema["x-kubernetes-list-type"] == json!(kind)) && most > 1 {
         let item = distinct(&schema["items"], 0, random)?;
