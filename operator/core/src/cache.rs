@@ -85,6 +85,8 @@ struct Space {
     fleets: BTreeMap<Arc<str>, Arc<Validator>>,
     children: BTreeMap<(Kind, Box<str>), Child>,
     networks: BTreeMap<Arc<str>, Network>,
+    /// Newest resource version of a deletion that the watch of a kind has told.
+    gone: BTreeMap<Kind, u64>,
 }
 
 /// The whole.
@@ -275,6 +277,11 @@ impl Cache {
             }
             return;
         }
+        // A watch tells of a kind in order: what it has passed by and is not known here is gone again.
+        let passed = space.gone.get(&kind).is_some_and(|gone| child.version != 0 && child.version <= *gone);
+        if source == Source::Verified && passed {
+            return;
+        }
         let (public, moved) = (is_public(kind, None, &child), is_moved(None, &child));
         space.children.insert(key, child);
         self.wake_for(kind, &namespace, name, public, moved, wakes);
@@ -283,7 +290,11 @@ impl Cache {
     /// Forgets a child, unless a newer one of its name is known.
     pub fn remove_child(&mut self, kind: Kind, namespace: &str, name: &str, version: u64, wakes: &mut Wakes) {
         let key = (kind, Box::from(name));
-        let Some(space) = self.spaces.get(namespace) else { return };
+        let Some(space) = self.spaces.get_mut(namespace) else { return };
+        if version != u64::MAX {
+            let gone = space.gone.entry(kind).or_default();
+            *gone = version.max(*gone);
+        }
         if space.children.get(&key).is_none_or(|child| child.version > version) {
             return;
         }

@@ -99,6 +99,18 @@ fn the_answer_to_a_write_does_not_bring_back_what_the_watch_has_told_is_gone() {
 }
 
 #[test]
+fn the_answer_to_an_apply_does_not_bring_back_a_child_that_the_watch_has_told_is_gone() {
+    let mut cache = cache();
+    let child = |version: u64| metadata("bank-a-3", version, &serde_json::json!({}));
+    put(&mut cache, Kind::StatefulSet, &child(5), Source::Watched);
+    cache.remove_child(Kind::StatefulSet, "bank-a", "bank-a-3", 7, &mut Wakes::default());
+    put(&mut cache, Kind::StatefulSet, &child(6), Source::Verified);
+    assert!(cache.child(Kind::StatefulSet, "bank-a", "bank-a-3").is_none(), "applied at 6, collected at 7");
+    put(&mut cache, Kind::StatefulSet, &child(8), Source::Verified);
+    assert!(cache.child(Kind::StatefulSet, "bank-a", "bank-a-3").is_some(), "made anew");
+}
+
+#[test]
 fn what_we_wrote_ourselves_is_no_news_when_the_watch_tells_it() {
     let mut cache = cache();
     assert_eq!(stands(&cache), Standing::Absent);

@@ -155,6 +155,15 @@ impl Log {
         self.lock().0.iter().map(|change| change.version).max().unwrap_or_default()
     }
 
+    /// The newest resource version of one object; 0 when it is not there.
+    #[must_use]
+    pub fn version_of(&self, kind: &str, name: &str) -> u64 {
+        let found = self.get(kind, name);
+        found
+            .and_then(|found| found["metadata"]["resourceVersion"].as_str()?.parse().ok())
+            .unwrap_or_default()
+    }
+
     /// All objects as they were at a resource version.
     #[must_use]
     pub fn as_of(&self, version: u64) -> Objects {

@@ -7,7 +7,7 @@ use crate::faults::{
         state::{Masked, NUDGE, differences, masked},
         treasure::ByHand,
     },
-    scenario::Step,
+    scenario::{FLEET, Step},
 };
 use anyhow::Context as _;
 use kube::{
@@ -41,15 +41,16 @@ impl Stage {
         match step {
             Step::Apply(manifest) => {
                 let name = manifest["metadata"]["name"].as_str().context("a manifest without name")?;
-                let api = self.objects_of(manifest["kind"].as_str().unwrap_or_default())?;
+                let kind = manifest["kind"].as_str().unwrap_or_default();
+                let api = self.objects_of(kind)?;
                 let params = PatchParams::apply("user").validation_strict();
                 let applied = api.patch(name, &params, &Patch::Apply(&manifest)).await.context("apply")?;
-                self.recorded(applied.metadata.resource_version).await?;
+                self.recorded(kind, name, applied.metadata.resource_version).await?;
             }
             Step::Merge(kind, name, patch) => {
                 let params = PatchParams::default();
                 let edited = self.objects_of(kind)?.patch(name, &params, &Patch::Merge(&patch)).await;
-                self.recorded(edited.context("patch")?.metadata.resource_version).await?;
+                self.recorded(kind, name, edited.context("patch")?.metadata.resource_version).await?;
             }
             Step::Refused(kind, name, patch) => {
                 let params =
@@ -60,13 +61,9 @@ impl Stage {
             Step::Scale(replicas) => {
                 let patch = json!({ "spec": { "replicas": replicas } });
                 let api = self.objects_of("Validator")?;
-                api.patch_scale(
-                    crate::faults::scenario::FLEET,
-                    &PatchParams::default(),
-                    &Patch::Merge(&patch),
-                )
-                .await
-                .context("scale")?;
+                let params = PatchParams::default();
+                let scaled = api.patch_scale(FLEET, &params, &Patch::Merge(&patch)).await.context("scale")?;
+                self.recorded("Validator", FLEET, scaled.metadata.resource_version).await?;
             }
             Step::Delete(kind, name) => self.delete(kind, name).await?,
             Step::Empty => self.empty().await?,
@@ -75,11 +72,12 @@ impl Stage {
     }
 
     /// Waits until the record has what was just written: before that a lack of unrest says nothing.
-    async fn recorded(&self, version: Option<String>) -> anyhow::Result<()> {
+    async fn recorded(&self, kind: &str, name: &str, version: Option<String>) -> anyhow::Result<()> {
         let wanted: u64 = version.context("an answer without resource version")?.parse()?;
         let mut changes = self.log.changes();
         let recorded = async {
-            while self.log.version() < wanted {
+            // Kinds are watched apart: what another one has come to is no measure.
+            while self.log.version_of(kind, name) < wanted {
                 changes.changed().await?;
             }
             anyhow::Ok(())
