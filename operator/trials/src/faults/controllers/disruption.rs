@@ -44,10 +44,7 @@ fn status(budget: &Value, objects: &Objects) -> Value {
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(name, _)| {
-            pods.iter()
-                .any(|(pod, object)| pod == name && text(object, "/metadata/deletionTimestamp").is_empty())
-        })
+        .filter(|(name, at)| pods.iter().any(|(pod, object)| pod == name && is_still(object, at)))
         .map(|(name, at)| (name.clone(), at.clone()))
         .collect();
     let healthy = |(name, pod): &&(&str, &Value)| {
@@ -62,6 +59,12 @@ fn status(budget: &Value, objects: &Objects) -> Value {
         "observedGeneration": budget["metadata"]["generation"], "expectedPods": expected, "currentHealthy": current,
         "desiredHealthy": least, "disruptionsAllowed": (current - least).max(0), "disruptedPods": disrupted,
     })
+}
+
+/// The very pod that was evicted, not yet being deleted: neither its successor nor one that goes.
+fn is_still(pod: &Value, evicted_at: &Value) -> bool {
+    let made = text(pod, "/metadata/creationTimestamp");
+    pod["metadata"]["deletionTimestamp"].is_null() && evicted_at.as_str().is_some_and(|at| made < at)
 }
 
 fn count(number: usize) -> i64 {
