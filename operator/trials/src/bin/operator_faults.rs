@@ -74,8 +74,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         report.add(plan, outcome);
     }
-    let found =
-        if args.plan.is_none() && args.only.is_none() { planted(&around, &references).await? } else { 0 };
+    let plants = args.plan.is_none() && args.only.is_none();
+    let found = if plants { planted(&around, &references).await? } else { 0 };
     println!("{}", report.table());
     if let Some(folder) = args.json.parent() {
         std::fs::create_dir_all(folder)?;
