@@ -2,7 +2,11 @@
 
 use super::{Controllers, of_kind, statefulset::is_ready, text};
 use crate::faults::history::Objects;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
+
+/// The real controller's two minutes, in the time of these networks.
+const GIVEN_UP: SignedDuration = SignedDuration::from_secs(120 / 8);
 
 impl Controllers {
     pub(super) async fn budgets(&self, objects: &Objects) {
@@ -44,10 +48,7 @@ fn status(budget: &Value, objects: &Objects) -> Value {
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(name, _)| {
-            pods.iter()
-                .any(|(pod, object)| pod == name && text(object, "/metadata/deletionTimestamp").is_empty())
-        })
+        .filter(|(name, at)| pods.iter().any(|(pod, object)| pod == name && is_still(object, at)))
         .map(|(name, at)| (name.clone(), at.clone()))
         .collect();
     let healthy = |(name, pod): &&(&str, &Value)| {
@@ -62,6 +63,15 @@ fn status(budget: &Value, objects: &Objects) -> Value {
         "observedGeneration": budget["metadata"]["generation"], "expectedPods": expected, "currentHealthy": current,
         "desiredHealthy": least, "disruptionsAllowed": (current - least).max(0), "disruptedPods": disrupted,
     })
+}
+
+/// The very pod that was evicted, not yet being deleted: neither its successor nor one that goes. An eviction whose deletion
+/// never came (its precondition named another pod) is given up after a while, as the real controller does.
+fn is_still(pod: &Value, evicted_at: &Value) -> bool {
+    let made = text(pod, "/metadata/creationTimestamp");
+    let Some(at) = evicted_at.as_str() else { return false };
+    let given_up = at.parse::<Timestamp>().is_ok_and(|at| Timestamp::now().duration_since(at) > GIVEN_UP);
+    pod["metadata"]["deletionTimestamp"].is_null() && made < at && !given_up
 }
 
 fn count(number: usize) -> i64 {
