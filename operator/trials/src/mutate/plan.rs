@@ -230,12 +230,11 @@ mod tests {
         for bad in [false, true] {
             let tried: BTreeSet<String> =
                 mutations.iter().filter(|m| (m.class == Class::Bad) == bad).map(|m| m.field.name()).collect();
-            let missing: Vec<String> = schemas
-                .fields
-                .iter()
-                .map(|field| field.name())
-                .filter(|name| !tried.contains(name))
-                .collect();
+            // What stands in the base manifests already is no edit; what is in it is tried.
+            let within = |name: &String| tried.iter().any(|field| field.starts_with(&format!("{name}.")));
+            let names = schemas.fields.iter().map(|field| field.name());
+            let missing: Vec<String> =
+                names.filter(|name| !tried.contains(name) && (bad || !within(name))).collect();
             assert!(missing.is_empty(), "without a value, bad {bad}: {missing:?}");
         }
     }
