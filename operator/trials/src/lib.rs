@@ -8,7 +8,7 @@
 //!
 //! A failure of the surroundings (no API server, no free port) panics with what was tried: it is no outcome of a trial.
 //!
-//! Feature `real` adds [`faults`], which stands on the real ledger.
+//! Feature `real` adds `faults`, which stands on the real ledger.
 
 pub mod azure_service_operator;
 pub mod fake_network;
