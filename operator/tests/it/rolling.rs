@@ -102,6 +102,17 @@ async fn outdated_nodes_are_evicted_one_after_the_other_and_only_as_the_disrupti
 async fn a_seat_that_falls_silent_closes_the_budget_and_its_return_opens_it() {
     let (world, network) = live("budget", 22).await;
     world.until("an open budget", || async { (least(&world).await? == 3).then_some(()) }).await;
+    // What somebody adds to it is looked at, and left alone.
+    let reads = "quorate_operator_api_requests_total{verb=\"get\",resource=\"poddisruptionbudgets\"";
+    let before = world.counter(reads).await.expect("metrics");
+    let note = json!({ "metadata": { "annotations": { "policy.example/seen": "yes" } } });
+    let params = PatchParams { field_manager: Some("policy".to_owned()), ..PatchParams::default() };
+    let budgets = world.api::<PodDisruptionBudget>();
+    budgets
+        .patch_metadata("trade-finance-validators", &params, &Patch::Merge(&note))
+        .await
+        .expect("annotated");
+    world.until("a look", || async { (world.counter(reads).await? > before).then_some(()) }).await;
     let seat = network.state.lock().expect("lock").seats[3];
     network.state.lock().expect("lock").silent = vec![seat];
     world.until("a closed budget", || async { (least(&world).await? == 4).then_some(()) }).await;
