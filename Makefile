@@ -57,7 +57,7 @@ lint: ## formatting, clippy and documentation, warnings denied
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo fmt --manifest-path e2e/clients/rust/Cargo.toml --check
-	cargo clippy --locked --workspace --all-targets --features e2e/cluster -- -D warnings
+	cargo clippy --locked --workspace --all-targets --features e2e/cluster,operator-trials/real -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items --features qbft-sim/real
 fmt: ## format the Rust code
 	cargo fmt --all
@@ -83,7 +83,7 @@ conformance-fixtures: ## ask go-ethereum's library anew into target/fixtures (ne
 
 .PHONY: unit model fuzz sim sim-night sim-long sim-soak sim-real museum mutants operator-test e2e drain-nodes clients chart chart-cluster
 unit: ## Rust unit, table, golden and process tests
-	cargo test --locked --workspace
+	cargo test --locked --workspace --features operator-trials/real
 SIM := cargo run --quiet --locked --release -p qbft-sim --
 sim: ## N seeded consensus schedules (N=2000; SEED=… or PLAN="…" replays one; MIXED=1 NODES= HEIGHTS= FROM=)
 	@$(if $(SEED)$(PLAN)$(MIXED)$(NODES)$(HEIGHTS)$(FROM),,$(MAKE) --no-print-directory sim-real && $(SIM) --mixed --seeds 300 && )$(SIM) --seeds $(N) $(if $(SEED),--seed $(SEED)) \

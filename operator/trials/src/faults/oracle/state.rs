@@ -222,7 +222,7 @@ mod tests {
                 "a-0-identity",
                 json!({
                     "metadata": { "uid": uid, "annotations": { "quorate.dev/address": address } },
-                    "data": { "key": digit.to_string().repeat(88) },
+                    "data": { "key": format!("{digit}K").repeat(44) },
                 }),
             ),
             ("StatefulSet", "a-0", json!({ "metadata": { "uid": uid }, "spec": { "image": image } })),
