@@ -47,7 +47,6 @@ test: ## everything: lints, unit tests, consensus under attack, contracts, chart
 	  chart-cluster="make --no-print-directory chart-cluster" \
 	  clients="make --no-print-directory clients" \
 	  operator="make --no-print-directory operator-test" \
-	  mutate="make --no-print-directory operator-mutate MUTATIONS=60" \
 	  e2e="make --no-print-directory e2e"
 
 .PHONY: lint fmt sizes arch deny
