@@ -137,7 +137,7 @@ impl Context {
     /// decided from this, never from what a watch may have kept back.
     pub(crate) async fn refresh(&self, network: &NetworkKey) -> Result<(), Error> {
         crate::watches::relist(self, network).await?;
-        crate::poll::ask(self, network).await;
+        crate::poll::ask(self, network, Duration::ZERO).await;
         Ok(())
     }
 
@@ -183,7 +183,10 @@ impl Context {
 
     /// An object has had a pass.
     pub(crate) fn visited(&self, key: &ObjectKey) {
-        self.unvisited.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        let mut unvisited = self.unvisited.lock().unwrap_or_else(PoisonError::into_inner);
+        if unvisited.remove(key) && unvisited.is_empty() {
+            *unvisited = HashSet::new();
+        }
     }
 
     /// Until an object that is not settled is looked at again, if nothing wakes it: however many there are, they cost
