@@ -1,12 +1,11 @@
 //! What every pass needs.
 
 use crate::{
-    calls::call, clock::steady_ms, endpoints::Listed, error::Error, leader::Leadership, metrics::Metrics,
-    node_pool::Served, nodes::Nodes, turns::Turns, watches::Kept,
+    clock::steady_ms, endpoints::Listed, error::Error, leader::Leadership, metrics::Metrics,
+    node_pool::Served, nodes::Nodes, traces, turns::Turns, watches::Kept,
 };
 use kube::{Api, Client, Resource, core::NamespaceResourceScope};
 use operator_core::{
-    api::{Consortium, Validator},
     build::NetworkAccess,
     cache::{Cache, NetworkKey, ObjectKey, ObjectKind, Source, Wakes},
     queue::Urgency,
@@ -105,6 +104,12 @@ impl Context {
         });
     }
 
+    /// Counts and traces a decision that was carried out.
+    pub(crate) fn decided(&self, decision: &'static str) {
+        self.metrics.decided(decision);
+        traces::decided(decision);
+    }
+
     /// The queue of a kind.
     pub(crate) const fn turns(&self, kind: ObjectKind) -> &Arc<Turns<ObjectKey>> {
         match kind {
@@ -134,34 +139,6 @@ impl Context {
         crate::watches::relist(self, network).await?;
         crate::poll::ask(self, network).await;
         Ok(())
-    }
-
-    /// Reads the two objects anew that a decision of ours may rest on.
-    pub(crate) async fn refresh_fleet(
-        &self,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Option<Arc<Validator>>, Error> {
-        let found = call("read Validator", self.api::<Validator>(namespace).get_opt(name)).await?;
-        if let Some(found) = found {
-            crate::watches::put(self, found);
-            return Ok(self.cache().fleet(namespace, name).cloned());
-        }
-        Ok(None)
-    }
-
-    /// The same for a consortium.
-    pub(crate) async fn refresh_consortium(
-        &self,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Option<Arc<Consortium>>, Error> {
-        let found = call("read Consortium", self.api::<Consortium>(namespace).get_opt(name)).await?;
-        if let Some(found) = found {
-            crate::watches::put(self, found);
-            return Ok(self.cache().consortium(namespace, name).cloned());
-        }
-        Ok(None)
     }
 
     /// This process begins to lead: every network is asked, every object has a pass.
