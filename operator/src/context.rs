@@ -1,14 +1,13 @@
 //! What every pass needs.
 
 use crate::{
-    calls::call, clock::steady_ms, endpoints::Listed, error::Error, leader::Leadership, metrics::Metrics,
-    node_pool::Served, nodes::Nodes, turns::Turns, watches::Kept,
+    clock::steady_ms, endpoints::Listed, error::Error, leader::Leadership, metrics::Metrics,
+    node_pool::Served, nodes::Nodes, traces, turns::Turns, watches::Kept,
 };
 use kube::{Api, Client, Resource, core::NamespaceResourceScope};
 use operator_core::{
-    api::{Consortium, Validator},
     build::NetworkAccess,
-    cache::{Cache, Fleet, Kind, Mark, NetworkKey, ObjectKey, ObjectKind, Source, Wakes},
+    cache::{Cache, Kind, Mark, NetworkKey, ObjectKey, ObjectKind, Source, Wakes},
     queue::Urgency,
 };
 use std::{
@@ -110,6 +109,12 @@ impl Context {
         self.cache().mark(kind, namespace)
     }
 
+    /// Counts and traces a decision that was carried out.
+    pub(crate) fn decided(&self, decision: &'static str) {
+        self.metrics.decided(decision);
+        traces::decided(decision);
+    }
+
     /// The queue of a kind.
     pub(crate) const fn turns(&self, kind: ObjectKind) -> &Arc<Turns<ObjectKey>> {
         match kind {
@@ -139,33 +144,6 @@ impl Context {
         crate::watches::relist(self, network).await?;
         crate::poll::ask(self, network, Duration::ZERO).await;
         Ok(())
-    }
-
-    /// Reads an object anew that a decision of ours may rest on; `None` when it is gone, or another has its name: that one
-    /// is told by the watch.
-    pub(crate) async fn refresh_fleet(
-        &self,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Option<Validator>, Error> {
-        let found = call("read Validator", self.api::<Validator>(namespace).get_opt(name)).await?;
-        if !found.is_some_and(|found| crate::watches::answered(self, found)) {
-            return Ok(None);
-        }
-        Ok(self.cache().fleet(namespace, name).map(Fleet::object).transpose()?)
-    }
-
-    /// The same for a consortium.
-    pub(crate) async fn refresh_consortium(
-        &self,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Option<Arc<Consortium>>, Error> {
-        let found = call("read Consortium", self.api::<Consortium>(namespace).get_opt(name)).await?;
-        if !found.is_some_and(|found| crate::watches::answered(self, found)) {
-            return Ok(None);
-        }
-        Ok(self.cache().consortium(namespace, name).cloned())
     }
 
     /// This process begins to lead: every network is asked, every object has a pass.

@@ -1,3 +1,5 @@
+mod pool;
+
 use super::{KeyWanted, SeatMove, consortium, fleet};
 use crate::{
     api::{Consortium, Validator, conditions::reasons, validator::Phase},
