@@ -8,7 +8,7 @@ use kube::{Api, Client, Resource, core::NamespaceResourceScope};
 use operator_core::{
     api::{Consortium, Validator},
     build::NetworkAccess,
-    cache::{Cache, NetworkKey, ObjectKey, ObjectKind, Source, Wakes},
+    cache::{Cache, Fleet, Kind, Mark, NetworkKey, ObjectKey, ObjectKind, Source, Wakes},
     queue::Urgency,
 };
 use std::{
@@ -99,10 +99,15 @@ impl Context {
     }
 
     /// What we have just written, or read whole and found as wanted, is known before the watch tells it.
-    pub(crate) fn learn_written<K: Kept>(&self, object: &K) {
+    pub(crate) fn learn_written<K: Kept>(&self, object: &K, asked: Mark) {
         self.learn(|cache, wakes| {
-            cache.put_child(K::KIND, object.meta(), object.body(), Source::Verified, wakes);
+            cache.put_child(K::KIND, object.meta(), object.body(), Source::Verified(asked), wakes);
         });
+    }
+
+    /// To be taken before a child is read or written whose answer is then learned.
+    pub(crate) fn mark(&self, kind: Kind, namespace: &str) -> Mark {
+        self.cache().mark(kind, namespace)
     }
 
     /// The queue of a kind.
@@ -136,18 +141,18 @@ impl Context {
         Ok(())
     }
 
-    /// Reads the two objects anew that a decision of ours may rest on.
+    /// Reads an object anew that a decision of ours may rest on; `None` when it is gone, or another has its name: that one
+    /// is told by the watch.
     pub(crate) async fn refresh_fleet(
         &self,
         namespace: &str,
         name: &str,
-    ) -> Result<Option<Arc<Validator>>, Error> {
+    ) -> Result<Option<Validator>, Error> {
         let found = call("read Validator", self.api::<Validator>(namespace).get_opt(name)).await?;
-        if let Some(found) = found {
-            crate::watches::put(self, found);
-            return Ok(self.cache().fleet(namespace, name).cloned());
+        if !found.is_some_and(|found| crate::watches::answered(self, found)) {
+            return Ok(None);
         }
-        Ok(None)
+        Ok(self.cache().fleet(namespace, name).map(Fleet::object).transpose()?)
     }
 
     /// The same for a consortium.
@@ -157,11 +162,10 @@ impl Context {
         name: &str,
     ) -> Result<Option<Arc<Consortium>>, Error> {
         let found = call("read Consortium", self.api::<Consortium>(namespace).get_opt(name)).await?;
-        if let Some(found) = found {
-            crate::watches::put(self, found);
-            return Ok(self.cache().consortium(namespace, name).cloned());
+        if !found.is_some_and(|found| crate::watches::answered(self, found)) {
+            return Ok(None);
         }
-        Ok(None)
+        Ok(self.cache().consortium(namespace, name).cloned())
     }
 
     /// This process begins to lead: every network is asked, every object has a pass.

@@ -46,18 +46,19 @@ async fn turn(context: Arc<Context>, key: ObjectKey) -> Outcome {
             measured(&context, "Consortium", name, Box::pin(pass)).await
         }
         ObjectKind::Validator => {
-            let object = context.cache().fleet(&key.namespace, &key.name).cloned();
-            let Some(object) = object else { return Outcome::Await };
-            let network = NetworkKey {
-                namespace: key.namespace.clone(),
-                name: object.spec.consortium_ref.name.as_str().into(),
+            let object = {
+                let cache = context.cache();
+                let Some(fleet) = cache.fleet(&key.namespace, &key.name) else { return Outcome::Await };
+                let network = NetworkKey { namespace: key.namespace.clone(), name: fleet.network.clone() };
+                // Its nodes have not been asked yet; when they have, it is woken.
+                if cache.heard(&network).is_none() {
+                    return Outcome::Await;
+                }
+                fleet.object()
             };
-            // Its nodes have not been asked yet; when they have, it is woken.
-            if context.cache().heard(&network).is_none() {
-                return Outcome::Await;
-            }
             let steps = Steps::new(&context, "Validator");
-            measured(&context, "Validator", name, Box::pin(fleet::pass(&object, &context, &steps))).await
+            let pass = async { fleet::pass(&object?, &context, &steps).await };
+            measured(&context, "Validator", name, Box::pin(pass)).await
         }
     };
     context.visited(&key);

@@ -22,7 +22,7 @@ use operator_core::{
     status,
     validate::{self, ValidFleet},
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 /// When everything is as wanted, or a person must act: whatever changes wakes the fleet before.
 const SETTLED: Duration = Duration::from_mins(10);
@@ -30,11 +30,7 @@ const SETTLED: Duration = Duration::from_mins(10);
 const SETTLED_WITH_POOL: Duration = Duration::from_secs(12);
 
 /// One pass. What cannot be undone is decided a second time, from what the API server and the nodes say now.
-pub(crate) async fn pass(
-    object: &Arc<Validator>,
-    context: &Context,
-    steps: &Steps<'_>,
-) -> Result<Action, Error> {
+pub(crate) async fn pass(object: &Validator, context: &Context, steps: &Steps<'_>) -> Result<Action, Error> {
     let first = decided(object, context, steps, false).await?;
     match first {
         Decided::Done(action) => Ok(action),

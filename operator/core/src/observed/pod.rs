@@ -94,7 +94,7 @@ mod cures {
 #[must_use]
 pub fn says_disk_full(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["no space left", "disk full", "storage full", "disk quota exceeded"]
+    ["no space left", "disk full", "disk is nearly full", "storage full", "disk quota exceeded"]
         .iter()
         .any(|sign| text.contains(sign))
 }
