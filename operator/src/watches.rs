@@ -80,7 +80,7 @@ pub(crate) trait Own: Sized {
 impl Own for Consortium {
     const KIND: ObjectKind = ObjectKind::Consortium;
     fn put(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes) {
-        cache.put_consortium(object, wakes);
+        cache.put_consortium(object, Source::Watched, wakes);
     }
     fn written(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes) {
         cache.written_consortium(object, wakes);
@@ -93,7 +93,7 @@ impl Own for Consortium {
 impl Own for Validator {
     const KIND: ObjectKind = ObjectKind::Validator;
     fn put(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes) {
-        cache.put_fleet(object, wakes);
+        cache.put_fleet(object, Source::Watched, wakes);
     }
     fn written(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes) {
         cache.written_fleet(object, wakes);

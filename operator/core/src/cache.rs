@@ -105,7 +105,7 @@ impl Cache {
     }
 
     /// Keeps a `Consortium`.
-    pub fn put_consortium(&mut self, object: Arc<Consortium>, wakes: &mut Wakes) {
+    pub fn put_consortium(&mut self, object: Arc<Consortium>, source: Source, wakes: &mut Wakes) {
         let Some((namespace, name)) = self.place(&object.metadata) else { return };
         let space = self.spaces.entry(namespace.clone()).or_default();
         let before = space.consortia.get(&name);
@@ -113,13 +113,15 @@ impl Cache {
             return;
         }
         let edited = before.is_none_or(|before| is_edited(&before.metadata, &object.metadata));
+        let told = is_told(source, before.map(|before| &before.status), &object.status);
         let appeared = before.is_none();
         self.known += usize::from(appeared);
         space.consortia.insert(name.clone(), object);
         space.networks.entry(name.clone()).or_default();
         let network = NetworkKey { namespace, name };
-        if edited {
-            wakes.objects.push((consortium_key(&network), Urgency::Edited));
+        if edited || told {
+            let urgency = if edited { Urgency::Edited } else { Urgency::Changed };
+            wakes.objects.push((consortium_key(&network), urgency));
         }
         if appeared {
             self.wake_fleets(&network, Urgency::Related, wakes);
@@ -139,7 +141,7 @@ impl Cache {
     }
 
     /// Keeps a `Validator`.
-    pub fn put_fleet(&mut self, object: Arc<Validator>, wakes: &mut Wakes) {
+    pub fn put_fleet(&mut self, object: Arc<Validator>, source: Source, wakes: &mut Wakes) {
         let Some((namespace, name)) = self.place(&object.metadata) else { return };
         let network = self.share(&object.spec.consortium_ref.name);
         let space = self.spaces.entry(namespace.clone()).or_default();
@@ -148,6 +150,7 @@ impl Cache {
             return;
         }
         let edited = before.is_none_or(|before| is_edited(&before.metadata, &object.metadata));
+        let told = is_told(source, before.map(|before| &before.status), &object.status);
         self.known += usize::from(before.is_none());
         space.fleets.insert(name.clone(), object);
         let network = NetworkKey { namespace: namespace.clone(), name: network };
@@ -158,6 +161,8 @@ impl Cache {
         if edited {
             wakes.objects.push((fleet_key(&namespace, name), Urgency::Edited));
             wakes.objects.push((consortium_key(&network), Urgency::Related));
+        } else if told {
+            wakes.objects.push((fleet_key(&namespace, name), Urgency::Changed));
         }
     }
 
@@ -166,7 +171,7 @@ impl Cache {
         let known =
             self.place(&object.metadata).and_then(|(namespace, name)| self.consortium(&namespace, &name));
         if known.is_some_and(|known| known.metadata.uid == object.metadata.uid) {
-            self.put_consortium(object, wakes);
+            self.put_consortium(object, Source::Verified, wakes);
         }
     }
 
@@ -174,7 +179,7 @@ impl Cache {
     pub fn written_fleet(&mut self, object: Arc<Validator>, wakes: &mut Wakes) {
         let known = self.place(&object.metadata).and_then(|(namespace, name)| self.fleet(&namespace, &name));
         if known.is_some_and(|known| known.metadata.uid == object.metadata.uid) {
-            self.put_fleet(object, wakes);
+            self.put_fleet(object, Source::Verified, wakes);
         }
     }
 
@@ -443,6 +448,12 @@ fn is_edited(before: &ObjectMeta, after: &ObjectMeta) -> bool {
     (&before.uid, before.generation, &before.annotations, &before.labels)
         != (&after.uid, after.generation, &after.annotations, &after.labels)
         || (&before.deletion_timestamp, &before.finalizers) != (&after.deletion_timestamp, &after.finalizers)
+}
+
+/// Whether a status is not the one that we wrote last: somebody else's, to be put right. A watch that is faster than the answer
+/// to our own write costs a pass that writes nothing.
+fn is_told<S: PartialEq>(source: Source, before: Option<&S>, after: &S) -> bool {
+    source == Source::Watched && before.is_some_and(|before| before != after)
 }
 
 /// Whether what all nodes of a network are told has changed: keys, genesis, which nodes run.

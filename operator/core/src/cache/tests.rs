@@ -48,9 +48,9 @@ fn cache() -> Cache {
     let mut consortium: Consortium =
         serde_saphyr::from_str(include_str!("../../../../examples/consortium.yaml")).expect("the example");
     consortium.metadata.resource_version = Some("1".to_owned());
-    cache.put_consortium(Arc::new(consortium), &mut wakes);
-    cache.put_fleet(fleet("bank-a", 1, 1), &mut wakes);
-    cache.put_fleet(fleet("bank-b", 1, 1), &mut wakes);
+    cache.put_consortium(Arc::new(consortium), Source::Watched, &mut wakes);
+    cache.put_fleet(fleet("bank-a", 1, 1), Source::Watched, &mut wakes);
+    cache.put_fleet(fleet("bank-b", 1, 1), Source::Watched, &mut wakes);
     cache
 }
 
@@ -66,17 +66,38 @@ fn stands(cache: &Cache) -> Standing {
 }
 
 #[test]
-fn a_status_wakes_nobody_and_a_new_generation_wakes_its_object_and_its_consortium() {
+fn a_status_that_somebody_else_wrote_wakes_its_object_and_our_own_wakes_nobody() {
     let (mut cache, mut wakes) = (cache(), Wakes::default());
-    cache.put_fleet(fleet("bank-a", 2, 1), &mut wakes);
+    let with = |version, summary: &str| {
+        let mut fleet = Validator::clone(&fleet("bank-a", version, 1));
+        fleet.status.get_or_insert_default().summary = Some(summary.to_owned());
+        Arc::new(fleet)
+    };
+    cache.written_fleet(with(2, "4/4 validating"), &mut wakes);
+    cache.put_fleet(with(2, "4/4 validating"), Source::Watched, &mut wakes);
+    assert_eq!(wakes, Wakes::default(), "our own, answered and then told");
+    cache.put_fleet(with(3, "all is well"), Source::Watched, &mut wakes);
+    assert_eq!(wakes.objects, [(key(ObjectKind::Validator, "bank-a"), Urgency::Changed)]);
+    let mut consortium = Consortium::clone(cache.consortium("bank-a", "trade-finance").expect("kept"));
+    consortium.metadata.resource_version = Some("4".to_owned());
+    consortium.status.get_or_insert_default().height = Some(-1);
+    let mut wakes = Wakes::default();
+    cache.put_consortium(Arc::new(consortium), Source::Watched, &mut wakes);
+    assert_eq!(wakes.objects, [(key(ObjectKind::Consortium, "trade-finance"), Urgency::Changed)]);
+}
+
+#[test]
+fn metadata_that_moves_alone_wakes_nobody_and_a_new_generation_wakes_its_object_and_its_consortium() {
+    let (mut cache, mut wakes) = (cache(), Wakes::default());
+    cache.put_fleet(fleet("bank-a", 2, 1), Source::Watched, &mut wakes);
     assert_eq!(wakes, Wakes::default());
-    cache.put_fleet(fleet("bank-a", 3, 2), &mut wakes);
+    cache.put_fleet(fleet("bank-a", 3, 2), Source::Watched, &mut wakes);
     let expected = [
         (key(ObjectKind::Validator, "bank-a"), Urgency::Edited),
         (key(ObjectKind::Consortium, "trade-finance"), Urgency::Related),
     ];
     assert_eq!(wakes.objects, expected);
-    cache.put_fleet(fleet("bank-a", 2, 1), &mut Wakes::default());
+    cache.put_fleet(fleet("bank-a", 2, 1), Source::Watched, &mut Wakes::default());
     assert_eq!(cache.fleet("bank-a", "bank-a").expect("kept").metadata.generation, Some(2), "an old event");
 }
 
@@ -92,7 +113,7 @@ fn the_answer_to_a_write_does_not_bring_back_what_the_watch_has_told_is_gone() {
     assert!(cache.fleet("bank-a", "bank-b").is_none(), "the finalizer's removal was answered late");
     let mut again = Validator::clone(&last);
     again.metadata.uid = Some("another".to_owned());
-    cache.put_fleet(Arc::new(again), &mut Wakes::default());
+    cache.put_fleet(Arc::new(again), Source::Watched, &mut Wakes::default());
     cache.written_fleet(fleet("bank-b", 4, 1), &mut Wakes::default());
     let known = cache.fleet("bank-a", "bank-b").expect("the new one");
     assert_eq!(known.metadata.uid.as_deref(), Some("another"), "nor does it stand for its successor");
