@@ -64,9 +64,21 @@ pub struct Cache {
     lists: Lists,
 }
 
+/// Who told of an object of ours. A status that a watch tells and that is not the one we know is somebody else's, to be put right; a
+/// watch that is faster than the answer to our own write costs a pass that writes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Teller {
+    Watch,
+    Answer,
+}
+
 impl Cache {
-    /// Keeps a `Consortium`.
+    /// Keeps a `Consortium` that a watch or a list told.
     pub fn put_consortium(&mut self, object: Arc<Consortium>, wakes: &mut Wakes) {
+        self.keep_consortium(object, Teller::Watch, wakes);
+    }
+
+    fn keep_consortium(&mut self, object: Arc<Consortium>, teller: Teller, wakes: &mut Wakes) {
         let Some((namespace, name)) = self.place(&object.metadata) else { return };
         let space = self.spaces.entry(namespace.clone()).or_default();
         let before = space.consortia.get(&name);
@@ -74,13 +86,15 @@ impl Cache {
             return;
         }
         let edited = before.is_none_or(|before| is_edited(&before.metadata, &object.metadata));
+        let told = teller == Teller::Watch && before.is_some_and(|before| before.status != object.status);
         let appeared = before.is_none();
         self.known += usize::from(appeared);
         space.consortia.insert(name.clone(), object);
         space.networks.entry(name.clone()).or_default();
         let network = NetworkKey { namespace, name };
-        if edited {
-            wakes.objects.push((consortium_key(&network), Urgency::Edited));
+        if edited || told {
+            let urgency = if edited { Urgency::Edited } else { Urgency::Changed };
+            wakes.objects.push((consortium_key(&network), urgency));
         }
         if appeared {
             self.wake_fleets(&network, Urgency::Related, wakes);
@@ -95,7 +109,7 @@ impl Cache {
             self.place(&object.metadata).and_then(|(namespace, name)| self.consortium(&namespace, &name));
         let same = known.is_some_and(|known| known.metadata.uid == object.metadata.uid);
         if same {
-            self.put_consortium(object, wakes);
+            self.keep_consortium(object, Teller::Answer, wakes);
         }
         same
     }

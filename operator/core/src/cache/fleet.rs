@@ -2,14 +2,14 @@
 //! Ten thousand are kept, and only the one that has its pass is read.
 
 use super::{
-    Cache, Network, NetworkKey, Wakes,
+    Cache, Network, NetworkKey, Teller, Wakes,
     child::{uid_hash, version},
     key::{consortium_key, fleet_key},
     shared::Shared,
 };
 use crate::{
     api::{
-        Condition, Validator,
+        Condition, Validator, ValidatorStatus,
         conditions::{ConditionStatus, READY, STALLED},
         validator::Role,
     },
@@ -60,6 +60,7 @@ pub struct Fleet {
     pub(super) uid: u64,
     version: u64,
     edit: u64,
+    status: u64,
     text: Box<[u8]>,
 }
 
@@ -80,6 +81,7 @@ impl Fleet {
             uid: uid(&object.metadata),
             version: version(&object.metadata),
             edit: edit(&object.metadata),
+            status: hash(object.status.as_ref()),
             // Nothing of it can fail; text that is not there is refused by name when it is read.
             text: pack(object).unwrap_or_default(),
         }
@@ -101,6 +103,13 @@ fn uid(metadata: &ObjectMeta) -> u64 {
     metadata.uid.as_deref().map_or(0, uid_hash)
 }
 
+/// Of a status as it is written; nothing of it can fail to be.
+fn hash(status: Option<&ValidatorStatus>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_vec(&status).unwrap_or_default().hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Changes when somebody changes more than the status.
 fn edit(metadata: &ObjectMeta) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -114,8 +123,12 @@ pub(super) fn is_true(conditions: &[Condition], kind: &str) -> bool {
 }
 
 impl Cache {
-    /// Keeps a `Validator`.
+    /// Keeps a `Validator` that a watch or a list told.
     pub fn put_fleet(&mut self, object: &Validator, wakes: &mut Wakes) {
+        self.keep_fleet(object, Teller::Watch, wakes);
+    }
+
+    fn keep_fleet(&mut self, object: &Validator, teller: Teller, wakes: &mut Wakes) {
         let Some((namespace, name)) = self.place(&object.metadata) else { return };
         let now = Fleet::keep(object, &mut self.shared);
         let space = self.spaces.entry(namespace.clone()).or_default();
@@ -125,6 +138,7 @@ impl Cache {
             return;
         }
         let edited = before.is_none_or(|before| before.edit != now.edit);
+        let told = teller == Teller::Watch && before.is_some_and(|before| before.status != now.status);
         self.known += usize::from(before.is_none());
         let network = NetworkKey { namespace: namespace.clone(), name: now.network.clone() };
         space.fleets.insert(name.clone(), now);
@@ -135,6 +149,8 @@ impl Cache {
         if edited {
             wakes.objects.push((fleet_key(&namespace, name), Urgency::Edited));
             wakes.objects.push((consortium_key(&network), Urgency::Related));
+        } else if told {
+            wakes.objects.push((fleet_key(&namespace, name), Urgency::Changed));
         }
     }
 
@@ -144,7 +160,7 @@ impl Cache {
         let known = self.place(&object.metadata).and_then(|(namespace, name)| self.fleet(&namespace, &name));
         let same = known.is_some_and(|known| known.uid == uid(&object.metadata));
         if same {
-            self.put_fleet(object, wakes);
+            self.keep_fleet(object, Teller::Answer, wakes);
         }
         same
     }

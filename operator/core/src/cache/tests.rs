@@ -79,7 +79,28 @@ fn stands(cache: &Cache) -> Standing {
 }
 
 #[test]
-fn a_status_wakes_nobody_and_a_new_generation_wakes_its_object_and_its_consortium() {
+fn a_status_that_somebody_else_wrote_wakes_its_object_and_our_own_wakes_nobody() {
+    let (mut cache, mut wakes) = (cache(), Wakes::default());
+    let with = |version, summary: &str| {
+        let mut fleet = fleet("bank-a", version, 1);
+        fleet.status.get_or_insert_default().summary = Some(summary.to_owned());
+        fleet
+    };
+    assert!(cache.answered_fleet(&with(2, "4/4 validating"), &mut wakes));
+    cache.put_fleet(&with(2, "4/4 validating"), &mut wakes);
+    assert_eq!(wakes, Wakes::default(), "our own, answered and then told");
+    cache.put_fleet(&with(3, "all is well"), &mut wakes);
+    assert_eq!(wakes.objects, [(key(ObjectKind::Validator, "bank-a"), Urgency::Changed)]);
+    let mut consortium = Consortium::clone(cache.consortium("bank-a", "trade-finance").expect("kept"));
+    consortium.metadata.resource_version = Some("4".to_owned());
+    consortium.status.get_or_insert_default().height = Some(-1);
+    let mut wakes = Wakes::default();
+    cache.put_consortium(Arc::new(consortium), &mut wakes);
+    assert_eq!(wakes.objects, [(key(ObjectKind::Consortium, "trade-finance"), Urgency::Changed)]);
+}
+
+#[test]
+fn metadata_that_moves_alone_wakes_nobody_and_a_new_generation_wakes_its_object_and_its_consortium() {
     let (mut cache, mut wakes) = (cache(), Wakes::default());
     cache.put_fleet(&fleet("bank-a", 2, 1), &mut wakes);
     assert_eq!(wakes, Wakes::default());
