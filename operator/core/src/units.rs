@@ -25,25 +25,28 @@ pub fn wei(text: &str) -> Option<U256> {
     number.checked_mul(U256::from(10).pow(U256::from(decimals)))
 }
 
-/// A Kubernetes quantity: `50Gi` is 53687091200.
+/// A Kubernetes quantity: `50Gi` is 53687091200; what is more than 2^63 − 1 is that, as the API server stores it.
 #[must_use]
 pub fn quantity(text: &str) -> Option<f64> {
-    const UNITS: [(&str, f64); 11] = [
+    const MOST: f64 = 9_223_372_036_854_775_807.0;
+    const UNITS: [(&str, f64); 13] = [
         ("Ki", 1024.0),
         ("Mi", 1_048_576.0),
         ("Gi", 1_073_741_824.0),
         ("Ti", 1_099_511_627_776.0),
         ("Pi", 1_125_899_906_842_624.0),
+        ("Ei", 1_152_921_504_606_846_976.0),
         ("m", 0.001),
         ("k", 1e3),
         ("M", 1e6),
         ("G", 1e9),
         ("T", 1e12),
         ("P", 1e15),
+        ("E", 1e18),
     ];
     let unit = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
     let (number, factor) = unit.unwrap_or((text, 1.0));
-    Some(number.parse::<f64>().ok()? * factor)
+    Some((number.parse::<f64>().ok()? * factor).min(MOST))
 }
 
 #[cfg(test)]
@@ -56,6 +59,11 @@ mod tests {
         assert_eq!(quantity("50Gi"), quantity("51200Mi"));
         assert!(quantity("50Gi") > quantity("50G"));
         assert_eq!(quantity("50 Gi"), None);
+        assert_eq!(quantity("1024Pi"), quantity("1Ei"), "which is how the API server writes it");
+        assert_eq!(quantity("1000P"), quantity("1E"));
+        let capped = quantity("9223372036854775807");
+        assert_eq!(quantity("02251027Pi"), capped, "the API server caps it; it never asks for more");
+        assert!(quantity("7Ei") < capped);
     }
 
     #[test]

@@ -29,6 +29,7 @@ fn options() -> Result<Options, String> {
         operator: operator.into(),
         folder: PathBuf::from(set("FOLDER").unwrap_or_else(|| "target/bench".to_owned())),
         leaf: set("LEAF"),
+        what: set("WHAT"),
         mutations: number("MUTATIONS")?,
         seed: number("SEED")?.unwrap_or(1),
         namespaces: number("NAMESPACES")?.unwrap_or(32),

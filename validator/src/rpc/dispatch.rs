@@ -5,7 +5,7 @@ use super::{
     args::Args,
     budget::{Budget, Encoded, encode},
     check_namespaces,
-    context::{Context, Weight},
+    context::{Beside, Context, Weight, caught},
     debug, discover,
     error::{Failure, method_not_found},
     eth, istanbul, net, ots, qbft, quorate,
@@ -49,6 +49,8 @@ pub(super) enum Run {
     Now(fn(&Context, &Args) -> Answer),
     /// On a blocking thread: reads the ledger.
     Read(fn(&Context, &Args) -> Answer),
+    /// At once if that takes a moment at most, otherwise on a blocking thread.
+    Tried(fn(&Context, &Args) -> Option<Answer>, fn(&Context, &Args) -> Answer),
     /// Waits for something.
     Wait(fn(Arc<Context>, Args) -> BoxFuture<'static, Answer>),
 }
@@ -149,6 +151,7 @@ impl Methods {
         name: &str,
         params: Option<&str>,
         client: &Client,
+        beside: Beside,
         budget: &Arc<Budget>,
     ) -> Result<Encoded, ErrorObjectOwned> {
         match name {
@@ -160,24 +163,42 @@ impl Methods {
         let method = method.ok_or_else(|| method_not_found(name))?;
         let begun = Instant::now();
         let outcome = match Args::new(&Params::new(params), method.args, client.address) {
-            Ok(args) => self.run(method, args, budget).await,
+            Ok(args) => self.run(method, args, beside, budget).await,
             Err(failure) => Err(failure),
         };
         self.context.node.count_call(method.name, outcome.is_ok(), begun.elapsed());
         Ok(outcome?)
     }
 
-    async fn run(&self, method: &'static Method, args: Args, budget: &Arc<Budget>) -> Answer {
+    async fn run(&self, method: &'static Method, args: Args, beside: Beside, budget: &Arc<Budget>) -> Answer {
         let context = &self.context;
         match method.run {
             Run::Now(run) => budget.pays(|| run(context, &args)),
-            Run::Read(run) => {
-                let budget = Arc::clone(budget);
-                let read = move |context: &Context| budget.pays(|| run(context, &args));
-                context.read(weight(method.name), read).await
+            Run::Read(run) => self.read(method.name, run, args, beside, budget).await,
+            Run::Tried(at_once, run) => {
+                if beside != Beside::Batch
+                    && let Some(answer) =
+                        caught(|| budget.pays(|| at_once(context, &args).transpose())).transpose()
+                {
+                    return answer;
+                }
+                self.read(method.name, run, args, beside, budget).await
             }
             Run::Wait(run) => run(Arc::clone(context), args).await,
         }
+    }
+
+    async fn read(
+        &self,
+        name: &str,
+        run: fn(&Context, &Args) -> Answer,
+        args: Args,
+        beside: Beside,
+        budget: &Arc<Budget>,
+    ) -> Answer {
+        let budget = Arc::clone(budget);
+        let read = move |context: &Context| budget.pays(|| run(context, &args));
+        self.context.read(weight(name), beside, read).await
     }
 
     fn modules(&self, client: &Client) -> Answer {

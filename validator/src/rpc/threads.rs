@@ -5,7 +5,8 @@ use crate::threads::stand_back;
 use std::thread::available_parallelism;
 use tokio::runtime::{Builder, Runtime};
 
-/// Serves on threads of their own: half of the cores for connections and JSON, and those of the limits for reads.
+/// Serves on threads of their own: half of the cores for connections, JSON and what takes a moment, and those of the limits for
+/// other reads.
 pub async fn serve_apart(options: RpcOptions) -> Result<ServerHandle, RpcError> {
     let runtime = runtime(&options.limits).map_err(RpcError::Threads)?;
     let serving = runtime.spawn(serve(options));

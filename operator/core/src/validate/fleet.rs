@@ -134,7 +134,15 @@ fn lost(ids: &str) -> Result<Vec<B256>, InvalidField> {
 /// forgotten here still works; its edit only does not bring the newest pod template with it.
 fn pod_hash(spec: &ValidatorSpec) -> String {
     let namespaces = spec.rpc.as_ref().map(|rpc| rpc.namespaces.as_slice()).unwrap_or_default();
-    let fields = (spec.role, &spec.resources, &spec.image, &spec.pod, &spec.node_pool, namespaces);
+    // An empty object says as much as none, and is what a field that was taken out of it may leave behind.
+    let amounts = |amounts: Option<Amounts>| amounts.filter(|amounts| *amounts != Amounts::default());
+    let resources = spec.resources.clone().map(|resources| Resources {
+        requests: amounts(resources.requests),
+        limits: amounts(resources.limits),
+    });
+    let resources = resources.filter(|resources| *resources != Resources::default());
+    let pod = spec.pod.as_ref().filter(|pod| **pod != Pod::default());
+    let fields = (spec.role, resources, &spec.image, pod, &spec.node_pool, namespaces);
     // These types always serialise: no map of theirs has keys other than strings.
     let text = serde_json::to_string(&fields).unwrap_or_default();
     alloy_primitives::hex::encode(&alloy_primitives::keccak256(text)[..8])
@@ -245,6 +253,26 @@ mod tests {
         let refused =
             with(json!({ "requests": { "cpu": "2" }, "limits": { "cpu": "500m" } })).expect_err("refused");
         assert_eq!(refused.field, "spec.resources.requests.cpu");
+    }
+
+    #[test]
+    fn what_is_empty_makes_no_other_pods_than_what_is_absent() {
+        let hash = |field: &str, value: serde_json::Value| {
+            let mut object = serde_json::to_value(manifest(4, false)).expect("JSON");
+            object["spec"][field] = value;
+            fleet(&serde_json::from_value(object).expect("a Validator")).expect("valid").pod_hash
+        };
+        let absent = hash("pod", json!(null));
+        for (field, empty) in [
+            ("pod", json!({})),
+            ("pod", json!({ "imagePullSecrets": [], "labels": {} })),
+            ("resources", json!({ "requests": {}, "limits": {} })),
+            ("resources", json!({ "requests": { "cpu": null } })),
+        ] {
+            assert_eq!(hash(field, empty.clone()), absent, "{field}: {empty}");
+        }
+        assert_ne!(hash("pod", json!({ "labels": { "a": "b" } })), absent);
+        assert_ne!(hash("resources", json!({ "limits": { "cpu": "1" } })), absent);
     }
 
     #[test]

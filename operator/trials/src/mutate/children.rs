@@ -1,60 +1,43 @@
 //! Everything in a namespace that is not ours to edit: as it was, and what is different now.
 
+use super::mirror::Snapshot;
 use kube::{
-    Api, Client,
-    api::ListParams,
-    core::{ApiResource, DynamicObject},
+    Client,
+    core::ApiResource,
     discovery::{Discovery, Scope, verbs},
 };
+use operator_core::names::MANAGER;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Groups in which an operator makes objects.
-const GROUPS: [&str; 6] =
-    ["", "apps", "policy", "networking.k8s.io", "rbac.authorization.k8s.io", "containerservice.azure.com"];
+/// Groups in which an operator makes objects, and our own.
+const GROUPS: [&str; 7] = [
+    "",
+    "apps",
+    "policy",
+    "networking.k8s.io",
+    "rbac.authorization.k8s.io",
+    "containerservice.azure.com",
+    operator_core::api::GROUP,
+];
 /// Made by Kubernetes or by the part that plays it, or a record of what happened.
 const NOT_CHILDREN: [&str; 7] =
     ["Pod", "Event", "Endpoints", "ControllerRevision", "ReplicaSet", "PodTemplate", "ReplicationController"];
 
-/// Kinds that are listed.
-#[derive(Clone, Debug)]
-pub struct Kinds(Vec<ApiResource>);
-
-/// Objects by kind and name.
-pub type Snapshot = BTreeMap<(String, String), Value>;
-
-impl Kinds {
-    /// Those that this API server has.
-    ///
-    /// # Errors
-    /// It does not say.
-    pub async fn discover(client: &Client) -> Result<Self, kube::Error> {
-        let discovery = Discovery::new(client.clone()).filter(&GROUPS).run().await?;
-        let resources = discovery.groups().flat_map(kube::discovery::ApiGroup::recommended_resources);
-        let kinds = resources.filter(|(resource, capabilities)| {
-            capabilities.scope == Scope::Namespaced
-                && capabilities.supports_operation(verbs::LIST)
-                && !NOT_CHILDREN.contains(&resource.kind.as_str())
-        });
-        Ok(Self(kinds.map(|(resource, _)| resource).collect()))
-    }
-
-    /// Everything of these kinds in a namespace.
-    ///
-    /// # Errors
-    /// A list is refused.
-    pub async fn snapshot(&self, client: &Client, namespace: &str) -> Result<Snapshot, kube::Error> {
-        let mut found = Snapshot::new();
-        for kind in &self.0 {
-            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, kind);
-            for object in api.list(&ListParams::default()).await?.items {
-                let name = object.metadata.name.clone().unwrap_or_default();
-                let value = serde_json::to_value(&object).unwrap_or_default();
-                found.insert((kind.kind.clone(), name), value);
-            }
-        }
-        Ok(found)
-    }
+/// Those that this API server has, with our own.
+///
+/// # Errors
+/// It does not say.
+pub async fn kinds(client: &Client) -> Result<Vec<ApiResource>, kube::Error> {
+    let discovery = Discovery::new(client.clone()).filter(&GROUPS).run().await?;
+    let resources = discovery.groups().flat_map(kube::discovery::ApiGroup::recommended_resources);
+    let kinds = resources.filter(|(resource, capabilities)| {
+        capabilities.scope == Scope::Namespaced
+            && capabilities.supports_operation(verbs::LIST)
+            && capabilities.supports_operation(verbs::WATCH)
+            && !NOT_CHILDREN.contains(&resource.kind.as_str())
+    });
+    Ok(kinds.map(|(resource, _)| resource).collect())
 }
 
 /// What is not as it was, a line each. Keys, disks and pools may have been added: they outlive what they were made for.
@@ -64,6 +47,7 @@ pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<String> {
     for ((kind, name), old) in before {
         match after.get(&(kind.clone(), name.clone())) {
             None => lines.push(format!("{kind} {name} is gone")),
+            Some(new) if Arc::ptr_eq(old, new) => {}
             Some(new) => {
                 let remade = old["metadata"]["uid"] != new["metadata"]["uid"];
                 let (old, new) = (masked(kind, old, remade), masked(kind, new, remade));
@@ -100,7 +84,11 @@ fn masked(kind: &str, object: &Value, remade: bool) -> Value {
             metadata.remove(key);
         }
         if let Some(entries) = metadata.get_mut("managedFields").and_then(Value::as_array_mut) {
-            entries.retain(|entry| entry["subresource"].is_null());
+            // What is made once and never overwritten is made by a POST, which counts as an update; a field that is applied since
+            // then is taken from that entry for good.
+            let posted =
+                |entry: &Value| entry["manager"] == json!(MANAGER) && entry["operation"] == json!("Update");
+            entries.retain(|entry| entry["subresource"].is_null() && !posted(entry));
             for entry in entries {
                 entry["time"] = json!(null);
             }
@@ -126,7 +114,7 @@ fn masked(kind: &str, object: &Value, remade: bool) -> Value {
 }
 
 /// The objects' own depth bounds the recursion.
-fn compare(at: &str, old: &Value, new: &Value, lines: &mut Vec<String>) {
+pub(super) fn compare(at: &str, old: &Value, new: &Value, lines: &mut Vec<String>) {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => {
             let keys: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
@@ -144,9 +132,13 @@ fn compare(at: &str, old: &Value, new: &Value, lines: &mut Vec<String>) {
 mod tests {
     use super::{Snapshot, differences};
     use serde_json::{Value, json};
+    use std::sync::Arc;
 
     fn snapshot(objects: &[(&str, Value)]) -> Snapshot {
-        objects.iter().map(|(kind, body)| (((*kind).to_owned(), "a".to_owned()), body.clone())).collect()
+        objects
+            .iter()
+            .map(|(kind, body)| (((*kind).to_owned(), "a".to_owned()), Arc::new(body.clone())))
+            .collect()
     }
 
     #[test]

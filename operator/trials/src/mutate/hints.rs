@@ -25,6 +25,8 @@ pub enum Hint {
     Kept,
     /// Nothing but the table's values and bad ones is tried.
     Only,
+    /// No child shows it, for this reason.
+    Unfelt(&'static str),
     /// Left alone: at creation it says what the world has no part for; as an edit it is refused.
     NotAtCreation,
 }
@@ -41,6 +43,9 @@ const TABLE: &[(&str, Hint)] = &[
     ("Validator.spec.role", Hint::NotAtCreation),
     ("Consortium.spec.create.fleets[]", Hint::Same("Validator", "metadata.name")),
     ("Validator.spec.consortiumRef.name", Hint::Same("Consortium", "metadata.name")),
+    ("Validator.spec.keys", Hint::Unfelt("only what becomes of missing keys depends on it")),
+    ("Validator.spec.keys.secret", Hint::Unfelt("only what becomes of missing keys depends on it")),
+    ("Validator.spec.keys.secret.create", Hint::Unfelt("only what becomes of missing keys depends on it")),
     // A pin is a hash that only the running network knows: any other stalls it.
     ("Consortium.spec.create.genesisHash", Hint::Stalls("spec.create.genesisHash")),
     ("Consortium.spec.create.genesisHash", Hint::NotAtCreation),

@@ -19,7 +19,7 @@ use kube::{
 use operator_core::api::Consortium;
 use serde_json::json;
 use std::{
-    collections::{BTreeMap, hash_map::DefaultHasher},
+    collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
     net::Ipv4Addr,
     sync::{
@@ -33,7 +33,7 @@ use tokio::task::JoinSet;
 /// A pass over a StatefulSet that fails is tried again after so long.
 const AGAIN: Duration = Duration::from_millis(300);
 /// More passes than any StatefulSet needs; whoever waits for the pod says that it never came.
-const TRIES: u32 = 100;
+const TRIES: u32 = 300;
 
 /// Namespace and name.
 type Name = (String, String);
@@ -44,6 +44,8 @@ pub struct Kubelet {
     /// Chains by namespace, with the number of nodes that have a seat from the start.
     chains: Mutex<BTreeMap<String, (Chain, usize)>>,
     addresses: Mutex<BTreeMap<Name, Ipv4Addr>>,
+    /// Every StatefulSet that there was in namespaces that are played.
+    sets: Mutex<BTreeSet<Name>>,
     next: AtomicU32,
     servers: Mutex<BTreeMap<String, JoinSet<()>>>,
 }
@@ -58,6 +60,7 @@ impl Kubelet {
             client: client.clone(),
             chains: Mutex::default(),
             addresses: Mutex::default(),
+            sets: Mutex::default(),
             next: AtomicU32::new((127 << 24) | (octet << 16) | 1),
             servers: Mutex::default(),
         });
@@ -68,7 +71,9 @@ impl Kubelet {
             // A failed watch begins again by itself.
             while let Some(event) = changes.next().await {
                 if let Ok(Event::Apply(set) | Event::InitApply(set) | Event::Delete(set)) = event {
-                    sets.look(name_of(&set));
+                    let name = name_of(&set);
+                    sets.sets.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
+                    sets.look(name);
                 }
             }
         });
@@ -76,11 +81,19 @@ impl Kubelet {
         tokio::spawn(async move {
             let mut changes = watch(all, watcher::Config::default()).default_backoff().boxed();
             while let Some(event) = changes.next().await {
-                if let Ok(Event::Delete(pod)) = event {
-                    let (namespace, name) = name_of(&pod);
-                    if let Some(set) = name.strip_suffix("-0") {
-                        pods.look((namespace, set.to_owned()));
+                match event {
+                    Ok(Event::Delete(pod)) => {
+                        let (namespace, name) = name_of(&pod);
+                        if let Some(set) = name.strip_suffix("-0") {
+                            pods.look((namespace, set.to_owned()));
+                        }
                     }
+                    // What was deleted while nobody watched is told by nobody.
+                    Ok(Event::InitDone) => {
+                        let known = pods.sets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                        known.into_iter().for_each(|set| pods.look(set));
+                    }
+                    _ => {}
                 }
             }
         });
@@ -97,6 +110,7 @@ impl Kubelet {
     pub fn stop(&self, namespace: &str) {
         self.chains.lock().unwrap_or_else(PoisonError::into_inner).remove(namespace);
         self.servers.lock().unwrap_or_else(PoisonError::into_inner).remove(namespace);
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _)| of != namespace);
     }
 
     fn look(self: &Arc<Self>, name: Name) {
@@ -128,11 +142,16 @@ impl Kubelet {
             let status = json!({ "status": { "replicas": 1, "updateRevision": revision } });
             sets.patch_status(name, &PatchParams::default(), &Patch::Merge(&status)).await?;
         }
-        if pods.get_opt(&pod).await?.is_some() {
+        let there = pods.get_opt(&pod).await?;
+        let is_up = |pod: &Pod| pod.status.as_ref().is_some_and(|status| status.pod_ip.is_some());
+        if there.as_ref().is_some_and(is_up) {
             return Ok(true);
         }
         let Some(address) = self.node(namespace, name, &chain, seats).await? else { return Ok(false) };
-        pods.create(&PostParams::default(), &made(&pod, &set, &revision)).await?;
+        // One that is there already got no address: the pass that made it failed after that.
+        if there.is_none() {
+            pods.create(&PostParams::default(), &made(&pod, &set, &revision)).await?;
+        }
         let status = json!({ "status": {
             "podIP": address.to_string(), "podIPs": [{ "ip": address.to_string() }],
             "conditions": [{ "type": "Ready", "status": "True" }],

@@ -200,17 +200,25 @@ fn left_out(field: &Arc<Field>, there: bool, seed: u64) -> Option<Mutation> {
     })
 }
 
-/// A part of the mutations, drawn by the seed.
+/// A part of the mutations, drawn by the seed: one of every field before a second of any.
 #[must_use]
 pub fn slice(mutations: Vec<Mutation>, count: usize, seed: u64) -> Vec<Mutation> {
     if mutations.len() <= count {
         return mutations;
     }
-    let mut random = StdRng::seed_from_u64(seed);
     let mut drawn = mutations;
-    drawn.shuffle(&mut random);
-    drawn.truncate(count);
-    drawn
+    drawn.shuffle(&mut StdRng::seed_from_u64(seed));
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut turns: Vec<(usize, Mutation)> = drawn
+        .into_iter()
+        .map(|mutation| {
+            let turn = seen.entry(mutation.field.name()).or_default();
+            *turn += 1;
+            (*turn, mutation)
+        })
+        .collect();
+    turns.sort_by_key(|(turn, mutation)| (*turn, !mutation.field.is_leaf()));
+    turns.into_iter().map(|(_, mutation)| mutation).take(count).collect()
 }
 
 #[cfg(test)]
@@ -237,6 +245,23 @@ mod tests {
                 names.filter(|name| !tried.contains(name) && (bad || !within(name))).collect();
             assert!(missing.is_empty(), "without a value, bad {bad}: {missing:?}");
         }
+    }
+
+    #[test]
+    fn a_slice_has_an_edit_of_every_leaf_before_a_second_of_any_and_another_seed_draws_others() {
+        let (all, _) = Schemas::ours().expect("schemas").mutations(&manifests::base().expect("examples"), 1);
+        let leaves = |some: &[super::Mutation]| {
+            let names = some.iter().filter(|m| m.field.is_leaf()).map(|m| m.field.name());
+            names.collect::<BTreeSet<_>>().len()
+        };
+        let every = leaves(&all);
+        let (one, two) = (super::slice(all.clone(), every, 1), super::slice(all.clone(), every, 2));
+        assert_eq!((one.len(), leaves(&one), leaves(&two)), (every, every, every));
+        let drawn = |some: &[super::Mutation]| {
+            some.iter().map(|m| (m.field.name(), m.what.clone())).collect::<Vec<_>>()
+        };
+        assert_ne!(drawn(&one), drawn(&two));
+        assert_eq!(drawn(&one), drawn(&super::slice(all, every, 1)));
     }
 
     #[test]

@@ -39,9 +39,9 @@ pub fn rows(tried: &[Tried]) -> BTreeMap<String, Row> {
     rows
 }
 
-/// What is wrong with one trial, if anything.
+/// What is wrong with one trial of a run with this seed, if anything.
 #[must_use]
-pub fn violation(tried: &Tried) -> Option<String> {
+pub fn violation(tried: &Tried, seed: u64) -> Option<String> {
     let found =
         [Some(&tried.verdict), tried.at_creation.as_ref()].into_iter().flatten().find_map(|verdict| {
             match verdict {
@@ -51,8 +51,12 @@ pub fn violation(tried: &Tried) -> Option<String> {
         })?;
     let value = tried.value.as_ref().map_or_else(|| "left out".to_owned(), shown);
     Some(format!(
-        "{} = {value} ({:?}: {})\n    {found}\n    replay: make operator-mutate LEAF='{}'",
-        tried.field, tried.class, tried.what, tried.field
+        "{} = {value} ({:?}: {})\n    {found}\n    replay: make operator-mutate SEED={seed} LEAF='{}' WHAT='{}'",
+        tried.field,
+        tried.class,
+        tried.what,
+        tried.field,
+        tried.what.replace('\'', "'\\''")
     ))
 }
 
@@ -73,6 +77,25 @@ pub fn never_carried_out(tried: &[Tried], unavailable: impl Fn(&str) -> bool) ->
         .filter(|(field, carried)| !carried && !unavailable(field))
         .map(|(field, _)| field.to_owned())
         .collect()
+}
+
+/// Fields of the spec whose good values were carried out as edits without a difference to any child; not those that refuse
+/// another value as immutable, of which an edit can only say what is so already. `unfelt` are those of which the table of hints
+/// says why.
+#[must_use]
+pub fn never_felt(tried: &[Tried], unfelt: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut fields: BTreeMap<&str, bool> = BTreeMap::new();
+    for one in tried.iter().filter(|one| one.class == Class::Good && one.is_spec) {
+        match one.verdict {
+            Verdict::CarriedOut if one.value.is_some() => {
+                *fields.entry(&one.field).or_default() |= !one.changed.is_empty();
+            }
+            Verdict::Immutable => drop(fields.insert(&one.field, true)),
+            _ => {}
+        }
+    }
+    let ignored = fields.into_iter().filter(|(field, felt)| !felt && !unfelt(field));
+    ignored.map(|(field, _)| field.to_owned()).collect()
 }
 
 /// The table.
@@ -117,7 +140,7 @@ fn shown(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tried, Verdict, never_carried_out, rows, violation};
+    use super::{Tried, Verdict, never_carried_out, never_felt, rows, violation};
     use crate::mutate::values::Class;
     use std::collections::BTreeSet;
 
@@ -127,6 +150,7 @@ mod tests {
             what: "w".to_owned(),
             class,
             value: None,
+            is_spec: true,
             verdict,
             at_creation,
             changed: BTreeSet::new(),
@@ -148,9 +172,32 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_is_carried_out_and_felt_by_no_child_is_named() {
+        let edit = |field: &str, value: bool, changed: bool| {
+            let mut one = tried(field, Class::Good, Verdict::CarriedOut, None);
+            one.value = value.then(|| serde_json::json!(1));
+            one.changed.extend(changed.then(|| "StatefulSet".to_owned()));
+            one
+        };
+        let mut reported = edit("status", true, false);
+        reported.is_spec = false;
+        let all = [
+            edit("a", true, false),
+            edit("b", true, false),
+            edit("b", true, true),
+            edit("c", true, false),
+            edit("left out", false, false),
+            reported,
+            tried("d", Class::Good, Verdict::Immutable, Some(Verdict::CarriedOut)),
+            edit("d", true, false),
+        ];
+        assert_eq!(never_felt(&all, |field| field == "c"), ["a"]);
+    }
+
+    #[test]
     fn a_violation_at_creation_counts_too_and_says_how_to_replay_it() {
         let wrong = tried("a.b", Class::Good, Verdict::Immutable, Some(Verdict::Violation("x".to_owned())));
-        assert!(violation(&wrong).is_some_and(|text| text.contains("LEAF='a.b'")));
+        assert!(violation(&wrong, 7).is_some_and(|text| text.contains("SEED=7 LEAF='a.b' WHAT='w'")));
         assert_eq!(
             (
                 rows(std::slice::from_ref(&wrong))["a.b"].violations,

@@ -1,11 +1,12 @@
 //! All edits over many namespaces at once.
 
 use super::{
-    children::Kinds,
+    children, disks,
     hints::{self, Hint},
     judge::Verdict,
     kubelet::Kubelet,
     manifests,
+    mirror::Mirror,
     operator::Operator,
     plan::{Mutation, Schemas, slice},
     report,
@@ -19,11 +20,12 @@ use std::{
     collections::{BTreeMap, VecDeque},
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 /// What is run.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Only fields whose name begins with it.
     pub leaf: Option<String>,
+    /// Only edits of this description.
+    pub what: Option<String>,
     /// Only so many, drawn.
     pub mutations: Option<usize>,
     /// Draws.
@@ -56,13 +60,16 @@ pub struct Outcome {
     pub leaves: usize,
     /// Edits.
     pub mutations: usize,
+    /// What drew them.
+    pub seed: u64,
 }
 
 impl Outcome {
     /// All that is wrong, in words.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
-        self.tried.iter().filter_map(report::violation).chain(self.others.iter().cloned()).collect()
+        let trials = self.tried.iter().filter_map(|tried| report::violation(tried, self.seed));
+        trials.chain(self.others.iter().cloned()).collect()
     }
 }
 
@@ -79,8 +86,15 @@ pub enum RunError {
     #[error("API server: {0}")]
     Api(#[from] kube::Error),
     /// Nothing to do.
-    #[error("no field's name begins with {0:?}; names are as in the table of a run: Validator.spec.replicas")]
-    NoLeaf(String),
+    #[error(
+        "there is no edit {what:?} of a field whose name begins with {leaf:?}; names are as in the table of a run: Validator.spec.replicas"
+    )]
+    NoEdit {
+        /// What the field's name was to begin with.
+        leaf: String,
+        /// What the edit was to be.
+        what: String,
+    },
 }
 
 /// Runs all edits.
@@ -91,12 +105,18 @@ pub async fn run(options: &Options) -> Result<Outcome, RunError> {
     let (schemas, base) = (Schemas::ours()?, manifests::base()?);
     let (all, untried) = schemas.mutations(&base, options.seed);
     let wanted = options.leaf.as_deref().unwrap_or_default();
-    let chosen: Vec<Mutation> =
-        all.into_iter().filter(|mutation| mutation.field.name().starts_with(wanted)).collect();
+    let is_wanted = |mutation: &Mutation| {
+        mutation.field.name().starts_with(wanted)
+            && options.what.as_ref().is_none_or(|what| *what == mutation.what)
+    };
+    let chosen: Vec<Mutation> = all.into_iter().filter(is_wanted).collect();
     if chosen.is_empty() {
-        return Err(RunError::NoLeaf(wanted.to_owned()));
+        return Err(RunError::NoEdit {
+            leaf: wanted.to_owned(),
+            what: options.what.clone().unwrap_or_default(),
+        });
     }
-    let whole = options.mutations.is_none_or(|count| count >= chosen.len());
+    let part = options.what.is_some() || options.mutations.is_some_and(|count| count < chosen.len());
     let chosen = slice(chosen, options.mutations.unwrap_or(usize::MAX), options.seed);
     let leaves = chosen
         .iter()
@@ -117,19 +137,44 @@ pub async fn run(options: &Options) -> Result<Outcome, RunError> {
         others: Mutex::new(untried.iter().map(ToString::to_string).collect()),
         fresh: AtomicUsize::new(0),
         start: Instant::now(),
+        seed: options.seed,
     };
     let workers = (0..options.namespaces.min(mutations)).map(|_| work.worker());
-    let stages: Vec<Ready> = futures::future::join_all(workers).await.into_iter().flatten().collect();
-    work.silence(&stages, options.silence).await;
+    let all = async {
+        let stages: Vec<Ready> = futures::future::join_all(workers).await.into_iter().flatten().collect();
+        work.silence(&stages, options.silence).await;
+    };
+    // Whoever ends the run early is told what was found until then.
+    tokio::select! {
+        () = all => {}
+        () = stopped() => println!("stopped: no further edits"),
+    }
     let tried = work.tried.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut others = work.others.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if whole {
+    let left = work.queue.into_inner().unwrap_or_else(PoisonError::into_inner).len();
+    if left > 0 {
+        others.push(format!("stopped by a signal: {left} edits were not made"));
+    } else if !part {
         let never = report::never_carried_out(&tried, unavailable);
         others.extend(never.iter().map(|field| {
             format!("{field}: no good value was ever carried out; give it its meaning or its context in operator/trials/src/mutate/hints.rs")
         }));
+        let unfelt =
+            report::never_felt(&tried, |name| hints::at(name).any(|hint| matches!(hint, Hint::Unfelt(_))));
+        others.extend(unfelt.iter().map(|field| {
+            format!("{field}: its good values were carried out, and no child was ever different; the operator ignores it, or hints.rs has to say why")
+        }));
     }
-    Ok(Outcome { tried, others, leaves, mutations })
+    Ok(Outcome { tried, others, leaves, mutations, seed: options.seed })
+}
+
+/// SIGINT or SIGTERM.
+async fn stopped() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
 }
 
 /// Fields that the table of hints says are not carried out, and those in them.
@@ -147,12 +192,13 @@ async fn arena(options: &Options) -> Result<(Arena, Operator), RunError> {
     azure_service_operator::install(&world, &[azure_service_operator::NEWEST]).await;
     let client = world.client.clone();
     let (tap, kubeconfig) = Tap::start(client.clone(), options.plant, &options.folder).await;
-    let kinds = Arc::new(Kinds::discover(&client).await?);
+    let mirror = Mirror::start(&client, children::kinds(&client).await?);
     let kubelet = Kubelet::start(client.clone());
+    disks::play(client.clone()).await?;
     let port = 32_000 - u16::try_from(std::process::id() % 10_000).unwrap_or(0);
     let log = options.folder.join("operator.log");
     let operator = Operator::start(&options.operator, &kubeconfig, &format!("127.0.0.1:{port}"), &log);
-    Ok((Arena { client, tap, kubelet, kinds }, operator))
+    Ok((Arena { client, tap, kubelet, mirror }, operator))
 }
 
 struct Work {
@@ -165,6 +211,7 @@ struct Work {
     others: Mutex<Vec<String>>,
     fresh: AtomicUsize,
     start: Instant,
+    seed: u64,
 }
 
 impl Work {
@@ -223,7 +270,7 @@ impl Work {
         if let Some(trouble) = self.operator.trouble() {
             tried.verdict = Verdict::Violation(trouble);
         }
-        if let Some(violation) = report::violation(&tried) {
+        if let Some(violation) = report::violation(&tried, self.seed) {
             println!("  ! {violation}");
         }
         let mut all = self.tried.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,9 +1,9 @@
 //! A namespace with both objects, brought to rest.
 
 use super::{
-    children::{Kinds, Snapshot},
     judge::Outcome,
     kubelet::Kubelet,
+    mirror::{Mirror, Snapshot},
     tap::Tap,
 };
 use k8s_openapi::api::core::v1::Namespace;
@@ -17,16 +17,23 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// No write for so long is silence: longer than the operator's own pause after a pass that failed.
-const QUIET: Duration = Duration::from_millis(4500);
+/// No write for so long is silence: longer than the pause between two passes over what is not settled, a quarter added.
+const QUIET: Duration = Duration::from_millis(1500);
+/// The same after a write that was refused: longer than the operator's pause after passes that failed.
+const QUIET_AFTER_REFUSAL: Duration = Duration::from_millis(4500);
+/// Nothing bad is said of the operator before it was silent for so long: rounds of questions to the nodes are within,
+/// also when the machine is busy with other things.
+const LATE: Duration = Duration::from_secs(40);
 /// What needs longer than this does not settle.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_mins(2);
+/// Between two looks at the clock when nothing happens.
+const LOOK: Duration = Duration::from_secs(1);
+/// Our own two kinds: no children.
+const OURS: [&str; 2] = ["Consortium", "Validator"];
 
 /// What all stages share.
 #[derive(Clone)]
@@ -37,8 +44,8 @@ pub struct Arena {
     pub tap: Arc<Tap>,
     /// The nodes.
     pub kubelet: Arc<Kubelet>,
-    /// Kinds of children.
-    pub kinds: Arc<Kinds>,
+    /// What there is.
+    pub mirror: Arc<Mirror>,
 }
 
 /// One namespace.
@@ -49,6 +56,8 @@ pub struct Stage {
     pub namespace: String,
     /// Manifests as applied last.
     pub manifests: BTreeMap<String, Value>,
+    /// Versions of our own last writes, by kind.
+    written: Mutex<BTreeMap<String, u64>>,
 }
 
 /// The part of a status that every kind has.
@@ -97,29 +106,35 @@ pub fn kstatus(object: &Value) -> Reading {
 }
 
 impl Stage {
-    /// A fresh namespace in which the manifests are applied; refused ones say why.
-    ///
-    /// # Errors
-    /// The API server refuses a manifest.
+    /// A fresh namespace for the manifests, which are not there yet.
     ///
     /// # Panics
     /// There can be no namespace.
-    pub async fn new(
-        arena: &Arena,
-        name: &str,
-        manifests: &BTreeMap<String, Value>,
-    ) -> Result<Self, kube::Error> {
+    pub async fn new(arena: &Arena, name: &str, manifests: &BTreeMap<String, Value>) -> Self {
         let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
         let namespace = Namespace { metadata, ..Namespace::default() };
         let namespaces: Api<Namespace> = Api::all(arena.client.clone());
+        arena.mirror.open(name);
         namespaces.create(&PostParams::default(), &namespace).await.expect("a namespace");
         let seats = manifests["Validator"]["spec"]["replicas"].as_u64().unwrap_or(1);
         arena.kubelet.play(name, usize::try_from(seats).unwrap_or(1));
-        let stage = Self { arena: arena.clone(), namespace: name.to_owned(), manifests: manifests.clone() };
-        for manifest in manifests.values() {
-            stage.apply(manifest).await?;
+        Self {
+            arena: arena.clone(),
+            namespace: name.to_owned(),
+            manifests: manifests.clone(),
+            written: Mutex::default(),
         }
-        Ok(stage)
+    }
+
+    /// Applies all manifests; refused ones say why.
+    ///
+    /// # Errors
+    /// The API server refuses a manifest.
+    pub async fn begin(&self) -> Result<(), kube::Error> {
+        for manifest in self.manifests.values() {
+            self.apply(manifest).await?;
+        }
+        Ok(())
     }
 
     /// Objects of one of our kinds.
@@ -142,7 +157,15 @@ impl Stage {
         let kind = manifest["kind"].as_str().unwrap_or_default();
         let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
         let params = PatchParams::apply("user").force().validation_strict();
-        self.api(kind).patch(name, &params, &Patch::Apply(manifest)).await.map(drop)
+        let written = self.api(kind).patch(name, &params, &Patch::Apply(manifest)).await?;
+        self.wrote(kind, &written);
+        Ok(())
+    }
+
+    fn wrote(&self, kind: &str, object: &DynamicObject) {
+        let version =
+            object.metadata.resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.to_owned(), version);
     }
 
     /// Writes a status as somebody who is not the operator.
@@ -153,69 +176,87 @@ impl Stage {
         let params = PatchParams { field_manager: Some("somebody".to_owned()), ..PatchParams::default() }
             .validation_strict();
         let patch = json!({ "status": changes(before, after) });
-        self.api(kind).patch_status(&self.name(kind), &params, &Patch::Merge(&patch)).await.map(drop)
+        let written = self.api(kind).patch_status(&self.name(kind), &params, &Patch::Merge(&patch)).await?;
+        self.wrote(kind, &written);
+        Ok(())
     }
 
-    /// The object as it is.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub async fn object(&self, kind: &str) -> Result<Value, kube::Error> {
-        let object = self.api(kind).get(&self.name(kind)).await?;
-        Ok(serde_json::to_value(&object).unwrap_or_default())
+    /// The object as it is, our own last write included; `None` while the watch has not told it.
+    #[must_use]
+    pub fn object(&self, kind: &str) -> Option<Arc<Value>> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner).get(kind).copied();
+        self.arena.mirror.object(&self.namespace, kind, &self.name(kind), written.unwrap_or(0))
     }
 
     fn name(&self, kind: &str) -> String {
         self.manifests[kind]["metadata"]["name"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits until both objects are current or stalled and nothing is written any more; returns what came of it.
-    ///
-    /// # Errors
-    /// The objects cannot be read.
-    pub async fn rest(&self) -> Result<Outcome, kube::Error> {
+    /// Waits until both objects are current or stalled and nothing is written any more, and returns what `look` makes of that.
+    /// What is wrong (`Err`) stays open as long as the operator may still put it right.
+    pub async fn rest<T>(&self, look: impl Fn(&Outcome) -> Result<T, T>) -> T {
         let start = Instant::now();
+        let news = self.arena.mirror.news(&self.namespace);
         loop {
-            let last = self.arena.tap.writes(&self.namespace).last;
-            let since = last.as_ref().map_or(start, |(at, ..)| (*at).max(start));
-            let said = if since.elapsed() >= QUIET { Some(self.reading().await?) } else { None };
-            match said {
-                Some(Reading::Current) => return Ok(Outcome::Settled),
-                Some(Reading::Failed(message)) => return Ok(Outcome::Stalled(message)),
-                said if start.elapsed() > PATIENCE => {
-                    let last = last.map_or_else(String::new, |(_, what, answer)| {
-                        format!("; last write: {what}: {answer}")
-                    });
-                    let said = match said {
-                        Some(Reading::InProgress(message)) => message,
-                        _ => format!("writes go on: {} so far", self.arena.tap.writes(&self.namespace).count),
-                    };
-                    return Ok(Outcome::Restless(format!("{said}{last}")));
-                }
-                _ => tokio::time::sleep(LOOK).await,
+            let told = news.notified();
+            let (silent, needed) = self.silence(start);
+            if silent < needed && start.elapsed() < PATIENCE {
+                tokio::time::sleep(needed.saturating_sub(silent)).await;
+                continue;
+            }
+            let outcome = match self.reading() {
+                Reading::Current => Outcome::Settled,
+                Reading::Failed(message) => Outcome::Stalled(message),
+                Reading::InProgress(message) => Outcome::Restless(self.restless(&message)),
+            };
+            let is_over = match &outcome {
+                Outcome::Restless(_) => start.elapsed() >= PATIENCE,
+                _ => silent >= LATE || start.elapsed() >= PATIENCE,
+            };
+            match look(&outcome) {
+                Ok(good) if !matches!(outcome, Outcome::Restless(_)) => return good,
+                Ok(said) | Err(said) if is_over => return said,
+                _ => drop(tokio::time::timeout(LOOK, told).await),
             }
         }
     }
 
+    /// How long nothing was written, and how long that has to be.
+    fn silence(&self, start: Instant) -> (Duration, Duration) {
+        let last = self.arena.tap.writes(&self.namespace).last.filter(|(at, ..)| *at >= start);
+        match last {
+            Some((at, _, answer)) if !answer.is_success() => (at.elapsed(), QUIET_AFTER_REFUSAL),
+            Some((at, ..)) => (at.elapsed(), QUIET),
+            None => (start.elapsed(), QUIET),
+        }
+    }
+
+    fn restless(&self, message: &str) -> String {
+        let writes = self.arena.tap.writes(&self.namespace);
+        let last = writes
+            .last
+            .map_or_else(String::new, |(_, what, answer)| format!("; last write: {what}: {answer}"));
+        format!("{message}{last}, the {}th here", writes.count)
+    }
+
     /// The worse of both objects: what waits for a stalled one goes on waiting.
-    async fn reading(&self) -> Result<Reading, kube::Error> {
+    fn reading(&self) -> Reading {
         let mut worst = Reading::Current;
         for kind in self.manifests.keys() {
-            match kstatus(&self.object(kind).await?) {
-                failed @ Reading::Failed(_) => return Ok(failed),
+            let read = self.object(kind).map(|object| kstatus(&object));
+            match read.unwrap_or_else(|| Reading::InProgress("not told by the watch".to_owned())) {
+                failed @ Reading::Failed(_) => return failed,
                 Reading::InProgress(message) => worst = Reading::InProgress(format!("{kind}: {message}")),
                 Reading::Current => {}
             }
         }
-        Ok(worst)
+        worst
     }
 
     /// Everything that the operator made here.
-    ///
-    /// # Errors
-    /// It cannot be listed.
-    pub async fn children(&self) -> Result<Snapshot, kube::Error> {
-        self.arena.kinds.snapshot(&self.arena.client, &self.namespace).await
+    #[must_use]
+    pub fn children(&self) -> Snapshot {
+        self.arena.mirror.snapshot(&self.namespace, &OURS)
     }
 
     /// Deletes both objects and lets the seats go: the operator has nothing to do here any more.
@@ -232,6 +273,7 @@ impl Stage {
             }
         }
         self.arena.kubelet.stop(&self.namespace);
+        self.arena.mirror.close(&self.namespace);
         Ok(())
     }
 }

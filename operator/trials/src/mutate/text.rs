@@ -23,17 +23,29 @@ pub fn matching(
     random: &mut impl Rng,
 ) -> Option<String> {
     let hir = regex_syntax::parse(pattern).ok()?;
-    // Unbounded repetitions are cut so that the whole fits: the longest that does is wanted.
-    let caps = match choice {
-        Choice::Short => (0..=lengths.end().saturating_add(1)).collect::<Vec<_>>(),
-        Choice::Long => (0..=lengths.end().saturating_add(1)).rev().collect(),
-        Choice::Random => (0..64).map(|_| random.random_range(0..=(*lengths.end()).min(24))).collect(),
+    let most = *lengths.end();
+    let caps: Vec<usize> = match choice {
+        Choice::Short => (0..=most + 1).collect(),
+        Choice::Long => Vec::new(),
+        Choice::Random => (0..64).map(|_| random.random_range(0..=most.min(24))).collect(),
     };
-    caps.into_iter().find_map(|cap| {
+    let mut text = |cap: usize| {
         let mut text = String::new();
-        write(&hir, choice, (cap, *lengths.end()), random, &mut text);
-        lengths.contains(&text.chars().count()).then_some(text)
-    })
+        write(&hir, choice, (cap, most), random, &mut text);
+        let length = text.chars().count();
+        (text, length)
+    };
+    // Unbounded repetitions are cut so that the whole fits: the longest that does is wanted.
+    if choice == Choice::Long {
+        let (mut fits, mut too_long) = (0, most + 2);
+        while fits + 1 < too_long {
+            let cap = usize::midpoint(fits, too_long);
+            if text(cap).1 <= most { fits = cap } else { too_long = cap }
+        }
+        return Some(text(fits)).filter(|(_, length)| lengths.contains(length)).map(|(text, _)| text);
+    }
+    let mut fitting = caps.into_iter().map(text).filter(|(_, length)| lengths.contains(length));
+    fitting.next().map(|(text, _)| text)
 }
 
 /// The pattern's own depth bounds the recursion; what is longer than `most` is thrown away, so it is not gone on with.
@@ -83,10 +95,10 @@ fn character(class: &Class, choice: Choice, random: &mut impl Rng) -> Option<cha
     };
     // What people write, where the class has such: letters and digits rather than signs, which may not stand at an end.
     let has = |c: &char| ranges.iter().any(|(start, end)| (*start..=*end).contains(c));
-    let plain: Vec<char> = ('0'..='9').chain('a'..='z').chain('A'..='Z').filter(has).collect();
+    let mut plain = ('0'..='9').chain('a'..='z').chain('A'..='Z');
     match choice {
-        Choice::Short => plain.first().copied(),
-        Choice::Long => plain.last().copied(),
+        Choice::Short => plain.find(has),
+        Choice::Long => plain.rfind(has),
         Choice::Random => {
             let printable: Vec<char> = ('!'..='~').filter(has).collect();
             printable.choose(random).copied()

@@ -1,9 +1,10 @@
 //! One edit, carried out and undone.
 
 use super::{
-    children::{Snapshot, changed_kinds, differences},
+    children::{changed_kinds, compare, differences},
     hints::{self, Hint},
     judge::{Outcome, Verdict, judge},
+    mirror::Snapshot,
     path::Path,
     plan::{Mutation, Schemas},
     stage::{Arena, Stage},
@@ -14,6 +15,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     time::Instant,
 };
+
+/// So often a fresh stage comes to rest before its children are what all edits are compared with.
+const RESTS_OF_A_BASE: usize = 3;
 
 /// What came of one edit.
 #[derive(Clone, Debug)]
@@ -26,6 +30,8 @@ pub struct Tried {
     pub class: Class,
     /// What was written.
     pub value: Option<Value>,
+    /// Whether it is a field of what the user wants.
+    pub is_spec: bool,
     /// How it ended.
     pub verdict: Verdict,
     /// For what cannot be edited: how an object that has it from the start ended.
@@ -69,13 +75,19 @@ impl Ready {
     /// # Errors
     /// They do not come to rest.
     pub async fn new(arena: &Arena, name: &str, base: &BTreeMap<String, Value>) -> Result<Self, TrialError> {
-        let stage = Stage::new(arena, name, base).await?;
-        // Twice: what follows from the first status of the nodes may be late on a busy machine.
-        stage.rest().await?;
-        match stage.rest().await? {
-            Outcome::Settled => Ok(Self { children: stage.children().await?, stage }),
-            outcome => Err(TrialError::Base { namespace: name.to_owned(), outcome }),
+        let stage = Stage::new(arena, name, base).await;
+        stage.begin().await?;
+        let settled = |outcome: &Outcome| match outcome {
+            Outcome::Settled => Ok(None),
+            other => Err(Some(other.clone())),
+        };
+        // More than once: what follows from the first status of the nodes may be late on a busy machine.
+        for _ in 0..RESTS_OF_A_BASE {
+            if let Some(outcome) = stage.rest(settled).await {
+                return Err(TrialError::Base { namespace: name.to_owned(), outcome });
+            }
         }
+        Ok(Self { children: stage.children(), stage })
     }
 
     /// Edits and undoes; `fresh` names a namespace for what only a new object can have. Returns whether the stage is as it was.
@@ -94,6 +106,7 @@ impl Ready {
             what: mutation.what.clone(),
             class: mutation.class,
             value: mutation.value.clone(),
+            is_spec: !mutation.field.is_status(),
             verdict: Verdict::Refused,
             at_creation: None,
             changed: BTreeSet::new(),
@@ -125,8 +138,8 @@ impl Ready {
             tried.verdict = judge(mutation, &Outcome::Refused(message(error)?));
             return Ok(true);
         }
-        tried.verdict = judge(mutation, &self.stage.rest().await?);
-        tried.changed = changed_kinds(&self.children, &self.stage.children().await?);
+        tried.verdict = self.stage.rest(|outcome| open(judge(mutation, outcome))).await;
+        tried.changed = changed_kinds(&self.children, &self.stage.children());
         if let Err(error) = self.stage.apply(&base).await {
             let message = message(error)?;
             let one_way =
@@ -136,26 +149,26 @@ impl Ready {
             }
             return Ok(false);
         }
-        match self.stage.rest().await? {
-            Outcome::Settled => Ok(self.came_back(mutation, tried).await?),
-            outcome => {
-                self.wrong(tried, &format!("undone, it does not come back: {outcome:?}"));
-                Ok(false)
-            }
+        let back = self.stage.rest(|outcome| self.came_back(mutation, outcome)).await;
+        if let Some(what) = &back.wrong {
+            self.wrong(tried, what);
         }
+        Ok(back.as_it_was)
     }
 
-    async fn came_back(&self, mutation: &Mutation, tried: &mut Tried) -> Result<bool, TrialError> {
-        let different = differences(&self.children, &self.stage.children().await?);
+    fn came_back(&self, mutation: &Mutation, outcome: &Outcome) -> Result<Back, Back> {
+        if *outcome != Outcome::Settled {
+            return Err(Back::wrong(format!("undone, it does not come back: {outcome:?}")));
+        }
+        let different = differences(&self.children, &self.stage.children());
         if different.is_empty() {
-            return Ok(true);
+            return Ok(Back { as_it_was: true, wrong: None });
         }
-        let one_way = hints::of(&mutation.field).iter().any(|hint| matches!(hint, Hint::OneWay(_)));
-        if !one_way {
-            let some = different.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
-            self.wrong(tried, &format!("undone, {} differences remain: {some}", different.len()));
+        if hints::of(&mutation.field).iter().any(|hint| matches!(hint, Hint::OneWay(_))) {
+            return Ok(Back { as_it_was: false, wrong: None });
         }
-        Ok(false)
+        let some = different.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
+        Err(Back::wrong(format!("undone, {} differences remain: {some}", different.len())))
     }
 
     /// Somebody else writes what the operator reports: it is put right.
@@ -166,34 +179,62 @@ impl Ready {
         tried: &mut Tried,
     ) -> Result<bool, TrialError> {
         let kind = &mutation.field.kind;
-        let before = self.stage.object(kind).await?;
+        let Some(before) = self.stage.object(kind) else { return Ok(false) };
         let edited = schemas.edited(mutation, &before)?;
         if let Err(error) = self.stage.write_status(kind, &before["status"], &edited["status"]).await {
             tried.verdict = judge(mutation, &Outcome::Refused(message(error)?));
             return Ok(true);
         }
-        let outcome = self.stage.rest().await?;
-        tried.verdict = judge(mutation, &outcome);
-        if outcome != Outcome::Settled {
-            return Ok(false);
-        }
-        let after = self.stage.object(kind).await?;
         let kept = hints::of(&mutation.field).contains(&Hint::Kept);
-        if !kept && timeless(&before["status"]) != timeless(&after["status"]) {
-            let found = mutation.field.path.get(&after).cloned().unwrap_or_default();
-            self.wrong(tried, &format!("what somebody wrote into the status stays: {found}"));
-            return Ok(false);
+        let (verdict, as_it_was) = self
+            .stage
+            .rest(|outcome| match (judge(mutation, outcome), outcome) {
+                (verdict, Outcome::Settled) => match self.stayed(mutation, &before, kept) {
+                    Some(what) => Err((Verdict::Violation(what), false)),
+                    None => Ok((verdict, !kept)),
+                },
+                (verdict, _) => Err((verdict, false)),
+            })
+            .await;
+        tried.verdict = verdict;
+        Ok(as_it_was)
+    }
+
+    /// What of a write into the status is still to be seen.
+    fn stayed(&self, mutation: &Mutation, before: &Value, kept: bool) -> Option<String> {
+        let after = self.stage.object(&mutation.field.kind)?;
+        let mut changed = Vec::new();
+        if !kept {
+            compare("status", &timeless(&before["status"]), &timeless(&after["status"]), &mut changed);
         }
-        let different = differences(&self.children, &self.stage.children().await?);
-        if let Some(first) = different.first() {
-            self.wrong(tried, &format!("what somebody wrote into the status changed {first}"));
+        if let Some(first) = changed.first() {
+            let here = &self.stage.namespace;
+            return Some(format!("what somebody wrote into the status stays: {first} (namespace {here})"));
         }
-        Ok(different.is_empty() && !kept)
+        let different = differences(&self.children, &self.stage.children());
+        different.first().map(|first| format!("what somebody wrote into the status changed {first}"))
     }
 
     fn wrong(&self, tried: &mut Tried, what: &str) {
         tried.verdict = Verdict::Violation(format!("{what} (namespace {})", self.stage.namespace));
     }
+}
+
+/// What came of taking an edit back.
+struct Back {
+    as_it_was: bool,
+    wrong: Option<String>,
+}
+
+impl Back {
+    const fn wrong(what: String) -> Self {
+        Self { as_it_was: false, wrong: Some(what) }
+    }
+}
+
+/// A violation may still be put right.
+fn open(verdict: Verdict) -> Result<Verdict, Verdict> {
+    if matches!(verdict, Verdict::Violation(_)) { Err(verdict) } else { Ok(verdict) }
 }
 
 /// What only a new object can have: fresh manifests with it come to rest too. `None` where the table says that they cannot.
@@ -217,15 +258,13 @@ async fn created(
                 value.clone();
         }
     }
-    let outcome = match Stage::new(&stage.arena, fresh, &manifests).await {
-        Ok(made) => {
-            let outcome = made.rest().await?;
-            made.end().await?;
-            outcome
-        }
-        Err(error) => Outcome::Refused(message(error)?),
+    let made = Stage::new(&stage.arena, fresh, &manifests).await;
+    let verdict = match made.begin().await {
+        Ok(()) => made.rest(|outcome| open(judge(mutation, outcome))).await,
+        Err(error) => judge(mutation, &Outcome::Refused(message(error)?)),
     };
-    Ok(Some(judge(mutation, &outcome)))
+    made.end().await?;
+    Ok(Some(verdict))
 }
 
 /// What the API server refused an edit for; what is no such answer is an error.
