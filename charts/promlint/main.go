@@ -1,5 +1,6 @@
-// promlint reads a file of Prometheus rules and a Grafana dashboard as Prometheus itself would: names, templates, PromQL.
-// usage: promlint RULES DASHBOARD
+// promlint reads a file of Prometheus rules and a Grafana dashboard as Prometheus itself would: names, templates, PromQL. Of the
+// rules' unit tests it reads whether each alert has one in which it fires and one in which it does not.
+// usage: promlint RULES DASHBOARD TESTS
 package main
 
 import (
@@ -10,14 +11,15 @@ import (
 
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
+	"gopkg.in/yaml.v3"
 )
 
 // Grafana puts these in before it asks.
 var variables = strings.NewReplacer("$__rate_interval", "5m", "$__range", "1h")
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: promlint RULES DASHBOARD")
+	if len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: promlint RULES DASHBOARD TESTS")
 		os.Exit(2)
 	}
 	groups, faults := rulefmt.ParseFile(os.Args[1], false)
@@ -33,6 +35,17 @@ func main() {
 			faults = append(faults, fmt.Errorf("%s: %s: %w", os.Args[2], query, err))
 		}
 	}
+	tested, err := tested(os.Args[3])
+	if err != nil {
+		faults = append(faults, err)
+	}
+	for _, group := range groups.Groups {
+		for _, rule := range group.Rules {
+			if outcomes := tested[rule.Alert]; !outcomes.fires || !outcomes.silent {
+				faults = append(faults, fmt.Errorf("%s: %s needs a test in which it fires and one in which it does not", os.Args[3], rule.Alert))
+			}
+		}
+	}
 	if len(faults) > 0 {
 		for _, fault := range faults {
 			fmt.Fprintln(os.Stderr, fault)
@@ -44,6 +57,33 @@ func main() {
 		rules += len(group.Rules)
 	}
 	fmt.Printf("Prometheus reads %d alerts and %d queries of the dashboard\n", rules, len(queries))
+}
+
+// outcomes of an alert over all its tests.
+type outcomes struct{ fires, silent bool }
+
+// tested is by alert what its tests expect of it.
+func tested(path string) (map[string]outcomes, error) {
+	var file struct {
+		Tests []struct {
+			Asked []struct {
+				Alert string      `yaml:"alertname"`
+				Fired []yaml.Node `yaml:"exp_alerts"`
+			} `yaml:"alert_rule_test"`
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = yaml.Unmarshal(text, &file)
+	}
+	found := map[string]outcomes{}
+	for _, test := range file.Tests {
+		for _, asked := range test.Asked {
+			known := found[asked.Alert]
+			found[asked.Alert] = outcomes{known.fires || len(asked.Fired) > 0, known.silent || len(asked.Fired) == 0}
+		}
+	}
+	return found, err
 }
 
 // queries are the panels' expressions; a dashboard without any is none.

@@ -422,7 +422,10 @@ impl Driver {
                 }
                 Output::Broadcast { message, .. } => self.broadcast(&message),
                 Output::Finalise { block, round, seals } => self.finalise(block, round, &seals),
-                Output::SetTimer { .. } | Output::Behind { .. } | Output::RoundChanged { .. } => {}
+                Output::Hold { .. }
+                | Output::SetTimer { .. }
+                | Output::Behind { .. }
+                | Output::RoundChanged { .. } => {}
             }
         }
         self.owed.truncate(256);

@@ -102,7 +102,10 @@ where
     let api = context.api::<K>(&namespace);
     let mut wanted = serde_json::to_value(&desired)?;
     let intent = u64::from_str_radix(&drift::stamp(&mut wanted), 16).unwrap_or(0);
-    let standing = context.cache().standing(K::KIND, &namespace, &name, intent);
+    let (standing, asked) = {
+        let cache = context.cache();
+        (cache.standing(K::KIND, &namespace, &name, intent), cache.mark(K::KIND, &namespace))
+    };
     if standing == Standing::AsApplied {
         return Ok((desired, intent));
     }
@@ -110,14 +113,14 @@ where
         && let Some(live) = call("read object", api.get_opt(&name)).await?
         && drift::is_applied(&wanted, &serde_json::to_value(&live)?)
     {
-        context.learn_written(&live);
+        context.learn_written(&live, asked);
         return Ok((live, intent));
     }
     let params = PatchParams::apply(MANAGER).force();
     let applied = call("apply object", api.patch(&name, &params, &Patch::Apply(&wanted)))
         .await
         .map_err(|error| error.of_child(&K::kind(&()), &name))?;
-    context.learn_written(&applied);
+    context.learn_written(&applied, asked);
     tracing::info!(kind = %K::kind(&()), namespace, name, "applied");
     context.metrics.wrote("child");
     Ok((applied, intent))
@@ -132,7 +135,7 @@ where
     if context.cache().child(K::KIND, &namespace, &name).is_some() {
         return Ok(desired);
     }
-    let api = context.api::<K>(&namespace);
+    let (api, asked) = (context.api::<K>(&namespace), context.mark(K::KIND, &namespace));
     let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
     let created = match call("create object", api.create(&params, &desired)).await {
         Ok(created) => created,
@@ -140,7 +143,7 @@ where
         Err(error) if error.is_conflict() => return call("read object", api.get(&name)).await,
         Err(error) => return Err(error.of_child(&K::kind(&()), &name)),
     };
-    context.learn_written(&created);
+    context.learn_written(&created, asked);
     tracing::info!(kind = %K::kind(&()), namespace, name, "created");
     context.metrics.wrote("child");
     Ok(created)
@@ -167,7 +170,7 @@ where
     let api = context.api::<K>(namespace);
     match call("delete object", api.delete(name, &DeleteParams::background())).await {
         Ok(_) => context.metrics.wrote("delete"),
-        Err(error) if error.refusal().is_some_and(|(code, _)| code == 404) => {}
+        Err(error) if error.status_code() == Some(404) => {}
         Err(error) => return Err(error),
     }
     context.learn(|cache, wakes| cache.remove_child(K::KIND, namespace, name, u64::MAX, wakes));

@@ -1,9 +1,10 @@
 //! The command line.
 
+use crate::traces::Traces;
 use clap::{Parser, ValueEnum};
 use operator_core::{build::NetworkAccess, lease::Terms};
 use std::{net::SocketAddr, str::FromStr};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Runs Quorate's networks on Kubernetes.
 #[derive(Clone, Debug, Parser)]
@@ -112,12 +113,17 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Log lines to standard error; `RUST_LOG` chooses which.
-pub(crate) fn logging(format: LogFormat) {
+/// Log lines to standard error; `RUST_LOG` chooses which, and not what goes into traces.
+pub(crate) fn logging(format: LogFormat, traces: Option<&Traces>) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,kube=warn"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => lines.with_ansi(false).init(),
-        LogFormat::Json => lines.json().init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(false).boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    let logged = tracing_subscriber::registry().with(lines.with_filter(filter));
+    match traces {
+        Some(traces) => logged.with(traces.layer()).init(),
+        None => logged.init(),
     }
 }

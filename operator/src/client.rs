@@ -1,7 +1,7 @@
 //! The client of the API server: every request is counted, and what changes anything is sent only while this process leads,
 //! and cut off when its lease ends.
 
-use crate::{clock::steady_ms, leader::Leadership, metrics::ApiMetrics};
+use crate::{clock::steady_ms, leader::Leadership, metrics::ApiMetrics, traces};
 use futures::future::BoxFuture;
 use kube::{
     Client, Config,
@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 use tower::{BoxError, Layer, Service};
+use tracing::Instrument;
 
 /// Refused here, not by the API server.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +77,9 @@ where
         };
         let metrics = self.gate.metrics.clone();
         let answer = self.inner.call(request);
-        Box::pin(async move {
+        let span = traces::request(what.verb, &what.resource);
+        let seen = span.clone();
+        let asked = async move {
             let began = steady_ms();
             let outcome = match tokio::time::timeout(left, answer).await {
                 Ok(outcome) => outcome,
@@ -84,8 +87,10 @@ where
             };
             let code = outcome.as_ref().map_or(0, |response| response.status().as_u16());
             metrics.asked(what.verb, &what.resource, code, Duration::from_millis(steady_ms() - began));
+            seen.record("code", code);
             outcome
-        })
+        };
+        Box::pin(asked.instrument(span))
     }
 }
 

@@ -1,14 +1,13 @@
 //! What every pass needs.
 
 use crate::{
-    calls::call, clock::steady_ms, endpoints::Listed, error::Error, leader::Leadership, metrics::Metrics,
-    node_pool::Served, nodes::Nodes, turns::Turns, watches::Kept,
+    clock::steady_ms, endpoints::Listed, error::Error, leader::Leadership, metrics::Metrics,
+    node_pool::Served, nodes::Nodes, traces, turns::Turns, watches::Kept,
 };
 use kube::{Api, Client, Resource, core::NamespaceResourceScope};
 use operator_core::{
-    api::{Consortium, Validator},
     build::NetworkAccess,
-    cache::{Cache, NetworkKey, ObjectKey, ObjectKind, Source, Wakes},
+    cache::{Cache, Kind, Mark, NetworkKey, ObjectKey, ObjectKind, Source, Wakes},
     queue::Urgency,
 };
 use std::{
@@ -99,10 +98,21 @@ impl Context {
     }
 
     /// What we have just written, or read whole and found as wanted, is known before the watch tells it.
-    pub(crate) fn learn_written<K: Kept>(&self, object: &K) {
+    pub(crate) fn learn_written<K: Kept>(&self, object: &K, asked: Mark) {
         self.learn(|cache, wakes| {
-            cache.put_child(K::KIND, object.meta(), object.body(), Source::Verified, wakes);
+            cache.put_child(K::KIND, object.meta(), object.body(), Source::Verified(asked), wakes);
         });
+    }
+
+    /// To be taken before a child is read or written whose answer is then learned.
+    pub(crate) fn mark(&self, kind: Kind, namespace: &str) -> Mark {
+        self.cache().mark(kind, namespace)
+    }
+
+    /// Counts and traces a decision that was carried out.
+    pub(crate) fn decided(&self, decision: &'static str) {
+        self.metrics.decided(decision);
+        traces::decided(decision);
     }
 
     /// The queue of a kind.
@@ -132,36 +142,8 @@ impl Context {
     /// decided from this, never from what a watch may have kept back.
     pub(crate) async fn refresh(&self, network: &NetworkKey) -> Result<(), Error> {
         crate::watches::relist(self, network).await?;
-        crate::poll::ask(self, network).await;
+        crate::poll::ask(self, network, Duration::ZERO).await;
         Ok(())
-    }
-
-    /// Reads the two objects anew that a decision of ours may rest on.
-    pub(crate) async fn refresh_fleet(
-        &self,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Option<Arc<Validator>>, Error> {
-        let found = call("read Validator", self.api::<Validator>(namespace).get_opt(name)).await?;
-        if let Some(found) = found {
-            crate::watches::put(self, found);
-            return Ok(self.cache().fleet(namespace, name).cloned());
-        }
-        Ok(None)
-    }
-
-    /// The same for a consortium.
-    pub(crate) async fn refresh_consortium(
-        &self,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Option<Arc<Consortium>>, Error> {
-        let found = call("read Consortium", self.api::<Consortium>(namespace).get_opt(name)).await?;
-        if let Some(found) = found {
-            crate::watches::put(self, found);
-            return Ok(self.cache().consortium(namespace, name).cloned());
-        }
-        Ok(None)
     }
 
     /// This process begins to lead: every network is asked, every object has a pass.
@@ -179,7 +161,10 @@ impl Context {
 
     /// An object has had a pass.
     pub(crate) fn visited(&self, key: &ObjectKey) {
-        self.unvisited.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        let mut unvisited = self.unvisited.lock().unwrap_or_else(PoisonError::into_inner);
+        if unvisited.remove(key) && unvisited.is_empty() {
+            *unvisited = HashSet::new();
+        }
     }
 
     /// Until an object that is not settled is looked at again, if nothing wakes it: however many there are, they cost

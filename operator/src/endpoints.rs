@@ -105,14 +105,12 @@ async fn metrics(State(context): State<Arc<Context>>) -> Result<String, StatusCo
 
 fn standing(context: &Context) -> Standing {
     let cache = context.cache();
-    let known = |kind| cache.objects().filter(|key| key.kind == kind).count();
     let kinds = [("Consortium", ObjectKind::Consortium), ("Validator", ObjectKind::Validator)];
     let objects = kinds.map(|(name, kind)| {
         let (due, failing) = context.turns(kind).depth();
-        (name, known(kind), due, failing)
+        (name, cache.count(kind), due, failing)
     });
-    let counts = cache.counts();
-    let children = Kind::ALL.map(|kind| (kind.plural(), counts.get(&kind).copied().unwrap_or(0)));
+    let children = Kind::ALL.map(|kind| (kind.plural(), cache.children(kind)));
     Standing {
         objects: objects.to_vec(),
         children: children.to_vec(),

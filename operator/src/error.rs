@@ -1,6 +1,9 @@
 //! What can go wrong in one pass; every class is tried again, sooner or later.
 
-use operator_core::validate::{self, InvalidField};
+use operator_core::{
+    cache::KeptError,
+    validate::{self, InvalidField},
+};
 
 /// Why a pass ended early.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,9 @@ pub(crate) enum Error {
     /// An object does not serialise.
     #[error("object does not serialise: {0}")]
     Json(#[from] serde_json::Error),
+    /// A kept object does not read back.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
     /// A node configuration does not render.
     #[error(transparent)]
     Config(#[from] chain::config::ConfigError),
@@ -39,6 +45,9 @@ pub(crate) enum Error {
     /// The object has no namespace, which the API server never lets happen.
     #[error("object has no {0}")]
     Incomplete(&'static str),
+    /// A watch began anew while we read the same: which of the two is newer cannot be told.
+    #[error("{0} were listed anew while they were read for a decision: the next pass reads them again")]
+    Overtaken(&'static str),
     /// Another operator leads, or may.
     #[error("another operator leads, or may: nothing is sent until this one has the lease")]
     NotLeading,
@@ -54,8 +63,9 @@ impl Error {
             Self::Kubernetes { .. } if self.is_conflict() => "conflict",
             Self::Kubernetes { .. } if self.is_not_leading() => "not-leading",
             Self::Kubernetes { .. } => "kubernetes",
+            Self::Overtaken(_) => "conflict",
             Self::Deadline { .. } => "deadline",
-            Self::Json(_) | Self::Config(_) | Self::Incomplete(_) => "render",
+            Self::Json(_) | Self::Kept(_) | Self::Config(_) | Self::Incomplete(_) => "render",
             Self::Chain(_) => "chain",
             Self::Sign(_) => "sign",
             Self::NotLeading => "not-leading",
@@ -73,11 +83,7 @@ impl Error {
 
     /// What the API server refuses of a child's fields; `None` for what passes by itself.
     pub(crate) fn said_of_child(&self, kind: &str, name: &str) -> Option<String> {
-        let Self::Kubernetes { source, .. } = self else { return None };
-        let kube::Error::Api(status) = &**source else { return None };
-        if !matches!(status.code, 400 | 422) {
-            return None;
-        }
+        let status = self.answer().filter(|status| matches!(status.code, 400 | 422))?;
         let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
         let causes: Vec<_> =
             causes.iter().map(|cause| (cause.field.clone(), cause.message.clone())).collect();
@@ -91,20 +97,19 @@ impl Error {
 
     /// What the API server answered with.
     pub(crate) fn status_code(&self) -> Option<u16> {
-        match self {
-            Self::Kubernetes { source, .. } => match &**source {
-                kube::Error::Api(status) => Some(status.code),
-                _ => None,
-            },
-            _ => None,
-        }
+        self.answer().map(|status| status.code)
     }
 
     /// Code and message of the API server's answer, if that is what ended the pass.
     pub(crate) fn refusal(&self) -> Option<(u16, &str)> {
+        self.answer().map(|status| (status.code, status.message.as_str()))
+    }
+
+    /// What the API server answered, if that is what ended the pass.
+    fn answer(&self) -> Option<&kube::core::Status> {
         let Self::Kubernetes { source, .. } = self else { return None };
         match &**source {
-            kube::Error::Api(status) => Some((status.code, &status.message)),
+            kube::Error::Api(status) => Some(status),
             _ => None,
         }
     }

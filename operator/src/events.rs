@@ -6,10 +6,13 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::MicroTime,
     jiff::Timestamp,
 };
-use kube::api::{ObjectMeta, PostParams};
+use kube::{
+    Resource,
+    api::{ObjectMeta, PostParams},
+};
 use operator_core::api::{
     Condition,
-    conditions::{ConditionStatus, DEGRADED, RECONCILING, STALLED},
+    conditions::{ConditionStatus, DEGRADED, OVERRIDDEN, RECONCILING, STALLED},
 };
 
 /// Who reports.
@@ -22,6 +25,15 @@ const NOTE: usize = 1000;
 pub(crate) enum EventType {
     Normal,
     Warning,
+}
+
+/// Tells a decision that was carried out; counts and traces it.
+pub(crate) async fn decided<K>(context: &Context, about: &K, decision: &'static str, reason: &str, note: &str)
+where
+    K: Resource<DynamicType = ()>,
+{
+    context.decided(decision);
+    publish(context, &about.object_ref(&()), EventType::Normal, reason, note).await;
 }
 
 /// One event; a failure to publish is logged and forgotten.
@@ -78,7 +90,7 @@ pub(crate) async fn changes(
 ) {
     for now in after.iter().filter(|condition| condition.kind != RECONCILING) {
         let then = before.iter().find(|condition| condition.kind == now.kind);
-        let bad = [STALLED, DEGRADED].contains(&now.kind.as_str());
+        let bad = [STALLED, DEGRADED, OVERRIDDEN].contains(&now.kind.as_str());
         // What is bad and has never been true is no news.
         let news = then.map_or(!bad || now.status == ConditionStatus::True, |then| then.status != now.status);
         if !news || now.status == ConditionStatus::Unknown {
@@ -88,13 +100,13 @@ pub(crate) async fn changes(
         let started = then.is_none() && !well && !bad;
         let kind = if well || started { EventType::Normal } else { EventType::Warning };
         let verdict = if now.status == ConditionStatus::True { "" } else { "Not" };
-        publish(
-            context,
-            about,
-            kind,
-            &format!("{verdict}{}", now.kind),
-            &format!("{}: {}", now.reason, now.message),
-        )
-        .await;
+        publish(context, about, kind, &format!("{verdict}{}", now.kind), &told(now)).await;
+    }
+}
+
+fn told(condition: &Condition) -> String {
+    match condition.message.as_str() {
+        "" => condition.reason.clone(),
+        message => format!("{}: {message}", condition.reason),
     }
 }

@@ -19,6 +19,7 @@ mod observe;
 mod poll;
 mod reconcile;
 mod run;
+mod traces;
 mod turns;
 mod watches;
 mod write;
@@ -26,11 +27,16 @@ mod write;
 use clap::Parser;
 
 fn main() -> anyhow::Result<()> {
-    let args = args::Args::parse();
-    args::logging(args.log_format);
+    let mut args = args::Args::parse();
+    let instance = args.instance.get_or_insert_with(run::instance);
+    let traces = traces::Traces::start(instance)?;
+    args::logging(args.log_format, traces.as_ref());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(run::run(args));
     // A watch that never ends must not keep the process: what is not done by now is done by the next one.
     runtime.shutdown_background();
+    if let Some(traces) = traces {
+        traces.end();
+    }
     outcome
 }

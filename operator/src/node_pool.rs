@@ -7,13 +7,10 @@ pub(crate) use served::Served;
 use crate::{calls::call, context::Context, error::Error};
 use kube::{
     Api,
-    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams},
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
 };
 use operator_core::{
-    api::{
-        Validator,
-        validator::{AsoPool, NodePool},
-    },
+    api::validator::{AsoPool, NodePool},
     drift,
     names::MANAGER,
     node_pool::{
@@ -24,9 +21,6 @@ use operator_core::{
     validate::ValidFleet,
 };
 use serde_json::{Value, json};
-
-/// A page of a list.
-const PAGE: u32 = 100;
 
 /// Brings the fleet's pool to where it should be; `None` for fleets that make none.
 pub(crate) async fn pass(
@@ -45,7 +39,7 @@ pub(crate) async fn pass(
         },
         None => None,
     };
-    let neighbours = neighbours_on(context, fleet, pool).await?;
+    let neighbours = neighbours_on(context, fleet, pool)?;
     let around = Surroundings {
         served: served.as_deref(),
         found: found.as_ref(),
@@ -162,19 +156,10 @@ async fn unreachable(context: &Context, pool: &NodePool, error: Error) -> Result
 }
 
 /// Other fleets of the namespace on the same pool.
-async fn neighbours_on(
-    context: &Context,
-    fleet: &ValidFleet,
-    pool: &NodePool,
-) -> Result<Vec<Neighbour>, Error> {
-    let mut neighbours = Vec::new();
-    let mut page = ListParams::default().limit(PAGE);
-    loop {
-        let fleets = call("list Validators", context.api::<Validator>(&fleet.namespace).list(&page)).await?;
-        neighbours.extend(fleets.items.iter().filter_map(|other| core::neighbour(fleet, pool, other)));
-        match fleets.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => page = page.continue_token(&token),
-            None => return Ok(neighbours),
-        }
-    }
+fn neighbours_on(context: &Context, fleet: &ValidFleet, pool: &NodePool) -> Result<Vec<Neighbour>, Error> {
+    let cache = context.cache();
+    let on_it =
+        cache.fleets_in(&fleet.namespace).filter(|(_, other)| other.pool.as_deref() == Some(&*pool.name));
+    let neighbours = on_it.map(|(_, other)| Ok(core::neighbour(fleet, pool, &other.object()?)));
+    neighbours.filter_map(Result::transpose).collect()
 }

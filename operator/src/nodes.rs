@@ -7,6 +7,7 @@ use chain::{
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use std::{net::IpAddr, time::Duration};
+use tokio::time::Instant;
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// A status document is some kilobytes; a snapshot of a full contract is below this.
@@ -95,24 +96,25 @@ impl Nodes {
             serde_json::from_slice(&body).map_err(|source| NodeError::Json { url: url.clone(), source })?;
         // Nobody asks for them here, and they would be most of what is kept.
         status.peers = Vec::new();
+        status.seats.shrink_to_fit();
         if status.version == STATUS_VERSION {
             return Ok(status);
         }
         Err(NodeError::Version { url, got: status.version, want: STATUS_VERSION })
     }
 
-    /// The status of several nodes; the silent ones are `None`.
-    pub(crate) async fn statuses(&self, ips: Vec<Option<String>>) -> Vec<Option<NodeStatus>> {
-        let ask = |ip: Option<String>| async move {
-            match self.status(&ip?).await {
-                Ok(status) => Some(status),
-                Err(error) => {
-                    tracing::debug!(%error, "node status");
-                    None
-                }
+    /// The status of several nodes, asked one every `pace`; the silent ones are `None`.
+    pub(crate) async fn statuses(&self, ips: &[String], pace: Duration) -> Vec<Option<NodeStatus>> {
+        let ask = |(ip, at): (&String, Instant)| {
+            let ip = ip.clone();
+            async move {
+                tokio::time::sleep_until(at).await;
+                let status = self.status(&ip).await;
+                status.inspect_err(|error| tracing::debug!(%error, "node status")).ok()
             }
         };
-        stream::iter(ips).map(ask).buffered(AT_ONCE).collect().await
+        let times = std::iter::successors(Some(Instant::now()), |at| Some(*at + pace));
+        stream::iter(ips.iter().zip(times)).map(ask).buffered(AT_ONCE).collect().await
     }
 
     /// One JSON-RPC call.

@@ -4,6 +4,6 @@ mod consortium;
 mod fleet;
 mod network;
 
-pub(crate) use consortium::consortium;
+pub(crate) use consortium::{Observation, consortium};
 pub(crate) use fleet::fleet;
 pub(crate) use network::key;

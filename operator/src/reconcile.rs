@@ -1,21 +1,26 @@
 //! One pass over one object: observe → validate → plan → apply → status.
 
-pub(crate) mod consortium;
-pub(crate) mod fleet;
+mod consortium;
+mod fleet;
 mod grow;
+mod pass;
 mod restart;
 mod steps;
 
 use crate::{
     context::{Action, Context},
     error::Error,
+    traces,
 };
 use operator_core::{
-    cache::{NetworkKey, ObjectKey, ObjectKind},
+    api::{Consortium, Validator},
+    cache::{ObjectKey, ObjectKind},
     queue::Outcome,
 };
+use pass::Passed;
 use std::{future::Future, sync::Arc, time::Duration};
-pub(crate) use steps::Steps;
+use steps::Steps;
+use tracing::Instrument;
 
 /// Longer than any pass of a large fleet that writes everything.
 const DEADLINE: Duration = Duration::from_mins(2);
@@ -32,34 +37,11 @@ pub(crate) async fn run(
 }
 
 async fn turn(context: Arc<Context>, key: ObjectKey) -> Outcome {
-    let name = format!("{}/{}", key.namespace, key.name);
     let outcome = match key.kind {
-        ObjectKind::Consortium => {
-            let object = context.cache().consortium(&key.namespace, &key.name).cloned();
-            let Some(object) = object else { return Outcome::Await };
-            let network = NetworkKey { namespace: key.namespace.clone(), name: key.name.clone() };
-            if context.cache().heard(&network).is_none() {
-                return Outcome::Await;
-            }
-            let steps = Steps::new(&context, "Consortium");
-            let pass = consortium::pass(&object, &context, &steps);
-            measured(&context, "Consortium", name, Box::pin(pass)).await
-        }
-        ObjectKind::Validator => {
-            let object = context.cache().fleet(&key.namespace, &key.name).cloned();
-            let Some(object) = object else { return Outcome::Await };
-            let network = NetworkKey {
-                namespace: key.namespace.clone(),
-                name: object.spec.consortium_ref.name.as_str().into(),
-            };
-            // Its nodes have not been asked yet; when they have, it is woken.
-            if context.cache().heard(&network).is_none() {
-                return Outcome::Await;
-            }
-            let steps = Steps::new(&context, "Validator");
-            measured(&context, "Validator", name, Box::pin(fleet::pass(&object, &context, &steps))).await
-        }
+        ObjectKind::Consortium => Box::pin(turn_of::<Consortium>(&context, &key)).await,
+        ObjectKind::Validator => Box::pin(turn_of::<Validator>(&context, &key)).await,
     };
+    let Some(outcome) = outcome else { return Outcome::Await };
     context.visited(&key);
     match outcome {
         Ok(Action(Some(after))) => Outcome::Again(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
@@ -68,18 +50,32 @@ async fn turn(context: Arc<Context>, key: ObjectKey) -> Outcome {
     }
 }
 
-/// Counts and logs a pass.
+/// `None` when there is nothing to look at yet: the object is gone, or its nodes have not been asked; when they have, it is woken.
+async fn turn_of<K: Passed>(context: &Context, key: &ObjectKey) -> Option<Result<Action, Error>> {
+    let object = {
+        let cache = context.cache();
+        cache.heard(&K::network_of(&cache, &key.namespace, &key.name)?)?;
+        K::known(&cache, &key.namespace, &key.name)?
+    };
+    let steps = Steps::new(context, K::NAME);
+    let pass = async { pass::pass(&*object?, context, &steps).await };
+    Some(measured(context, K::NAME, key, Box::pin(pass)).await)
+}
+
+/// Counts, traces and logs a pass.
 async fn measured(
     context: &Context,
     kind: &'static str,
-    name: String,
+    key: &ObjectKey,
     pass: impl Future<Output = Result<Action, Error>>,
 ) -> Result<Action, Error> {
-    let start = std::time::Instant::now();
-    let outcome = pass.await;
+    let (start, span) = (std::time::Instant::now(), traces::pass(kind, key));
+    let outcome = pass.instrument(span.clone()).await;
     let class = outcome.as_ref().map_or_else(Error::class, |_| "ok");
     context.metrics.passed(kind, class, start.elapsed());
+    traces::ended(&span, class, outcome.as_ref().err());
     if let Err(error) = &outcome {
+        let name = format!("{}/{}", key.namespace, key.name);
         if error.is_conflict() || error.is_not_leading() {
             tracing::debug!(kind, name, %error, "again");
         } else {

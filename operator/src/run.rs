@@ -87,7 +87,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// Differs between all processes: two containers of one pod are two.
-fn instance() -> String {
+pub(crate) fn instance() -> String {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "operator".to_owned());
     format!("{host}_{:08x}", rand::random::<u32>())
 }

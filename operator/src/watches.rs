@@ -72,34 +72,35 @@ kept!(PersistentVolumeClaim, PersistentVolumeClaim, Body::volume);
 /// One of our two kinds.
 pub(crate) trait Own: Sized {
     const KIND: ObjectKind;
-    fn put(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes);
-    fn written(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes);
-    fn remove(cache: &mut Cache, metadata: &ObjectMeta, wakes: &mut Wakes);
+    fn put(cache: &mut Cache, object: Self, wakes: &mut Wakes);
+    /// Takes an answer; whether it is of the object that is known.
+    fn answered(cache: &mut Cache, object: Self, wakes: &mut Wakes) -> bool;
+    fn remove(cache: &mut Cache, namespace: &str, name: &str, wakes: &mut Wakes);
 }
 
 impl Own for Consortium {
     const KIND: ObjectKind = ObjectKind::Consortium;
-    fn put(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes) {
-        cache.put_consortium(object, Source::Watched, wakes);
+    fn put(cache: &mut Cache, object: Self, wakes: &mut Wakes) {
+        cache.put_consortium(Arc::new(object), wakes);
     }
-    fn written(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes) {
-        cache.written_consortium(object, wakes);
+    fn answered(cache: &mut Cache, object: Self, wakes: &mut Wakes) -> bool {
+        cache.answered_consortium(Arc::new(object), wakes)
     }
-    fn remove(cache: &mut Cache, metadata: &ObjectMeta, wakes: &mut Wakes) {
-        cache.remove_consortium(metadata, wakes);
+    fn remove(cache: &mut Cache, namespace: &str, name: &str, wakes: &mut Wakes) {
+        cache.remove_consortium(namespace, name, wakes);
     }
 }
 
 impl Own for Validator {
     const KIND: ObjectKind = ObjectKind::Validator;
-    fn put(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes) {
-        cache.put_fleet(object, Source::Watched, wakes);
+    fn put(cache: &mut Cache, object: Self, wakes: &mut Wakes) {
+        cache.put_fleet(&object, wakes);
     }
-    fn written(cache: &mut Cache, object: Arc<Self>, wakes: &mut Wakes) {
-        cache.written_fleet(object, wakes);
+    fn answered(cache: &mut Cache, object: Self, wakes: &mut Wakes) -> bool {
+        cache.answered_fleet(&object, wakes)
     }
-    fn remove(cache: &mut Cache, metadata: &ObjectMeta, wakes: &mut Wakes) {
-        cache.remove_fleet(metadata, wakes);
+    fn remove(cache: &mut Cache, namespace: &str, name: &str, wakes: &mut Wakes) {
+        cache.remove_fleet(namespace, name, wakes);
     }
 }
 
@@ -180,7 +181,8 @@ impl Watch {
                 }
                 Ok(watcher::Event::Apply(object)) => put(&context, object),
                 Ok(watcher::Event::Delete(object)) => {
-                    context.learn(|cache, wakes| K::remove(cache, object.meta(), wakes));
+                    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+                    context.learn(|cache, wakes| K::remove(cache, &namespace, &name, wakes));
                 }
                 Ok(watcher::Event::InitDone) => {
                     context.learn(|cache, wakes| cache.retain(K::KIND, scope, &listed, wakes));
@@ -231,15 +233,15 @@ impl Watch {
 }
 
 /// Keeps an object of ours, without what only says who wrote it.
-pub(crate) fn put<K: Own + ResourceExt>(context: &Context, mut object: K) {
+fn put<K: Own + ResourceExt>(context: &Context, mut object: K) {
     object.meta_mut().managed_fields = None;
-    context.learn(|cache, wakes| K::put(cache, Arc::new(object), wakes));
+    context.learn(|cache, wakes| K::put(cache, object, wakes));
 }
 
-/// Takes what a write answered, unless the object is gone by now.
-pub(crate) fn written<K: Own + ResourceExt>(context: &Context, mut object: K) {
+/// Takes what a read or a write answered, unless the object is gone by now; whether it was taken.
+pub(crate) fn answered<K: Own + ResourceExt>(context: &Context, mut object: K) -> bool {
     object.meta_mut().managed_fields = None;
-    context.learn(|cache, wakes| K::written(cache, Arc::new(object), wakes));
+    context.learn(|cache, wakes| K::answered(cache, object, wakes))
 }
 
 fn once(first: &mut bool, context: &Context) {
@@ -263,12 +265,13 @@ where
         .limit(PAGE);
     let mut listed = HashSet::new();
     let mut version: u64;
+    let asked = context.mark(K::KIND, &network.namespace);
     loop {
         let found = call("list anew", context.api::<K>(&network.namespace).list(&page)).await?;
         version = found.metadata.resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
         context.learn(|cache, wakes| {
             for object in &found.items {
-                cache.put_child(K::KIND, Kept::meta(object), object.body(), Source::Watched, wakes);
+                cache.put_child(K::KIND, Kept::meta(object), object.body(), Source::Read(asked), wakes);
             }
         });
         listed.extend(found.items.iter().map(ResourceExt::name_any));
@@ -278,11 +281,15 @@ where
         }
     }
     context.learn(|cache, wakes| {
+        // What the list of a watch did not have was perhaps not taken: nothing final is decided from that.
+        if cache.mark(K::KIND, &network.namespace) != asked {
+            return Err(Error::Overtaken(K::KIND.plural()));
+        }
         let known = cache.children_of(K::KIND, network).map(|(name, _)| name.to_owned());
         let gone: Vec<_> = known.filter(|name| !listed.contains(name)).collect();
         for name in gone {
             cache.remove_child(K::KIND, &network.namespace, &name, version, wakes);
         }
-    });
-    Ok(())
+        Ok(())
+    })
 }

@@ -15,6 +15,7 @@ use kube::{
 };
 use operator_core::{
     api::Validator,
+    cache::Kind,
     names::{FINALIZER, JOURNAL_ID, MANAGER},
     status,
 };
@@ -41,7 +42,7 @@ where
         context.api::<K>(&namespace).patch_status(&name, &params, &Patch::Merge(&patch)),
     )
     .await?;
-    watches::written(context, written);
+    watches::answered(context, written);
     context.metrics.wrote("status");
     Ok(())
 }
@@ -64,10 +65,10 @@ pub(crate) async fn finalizer(context: &Context, fleet: &Validator, wanted: bool
     let name = fleet.name_any();
     match call("write finalizer", api.patch(&name, &params, &Patch::Merge(&patch))).await {
         Ok(written) => {
-            watches::written(context, written);
+            watches::answered(context, written);
             context.metrics.wrote("finalizer");
         }
-        Err(error) if !wanted && is_gone(&error) => {}
+        Err(error) if !wanted && error.status_code() == Some(404) => {}
         Err(error) => return Err(error),
     }
     Ok(())
@@ -78,8 +79,9 @@ pub(crate) async fn journal(context: &Context, namespace: &str, secret: &str, id
     let patch = json!({ "metadata": { "annotations": { JOURNAL_ID: id } } });
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let api = context.api::<Secret>(namespace);
+    let asked = context.mark(Kind::Secret, namespace);
     let written = call("record journal", api.patch_metadata(secret, &params, &Patch::Merge(&patch))).await?;
-    context.learn_written(&written);
+    context.learn_written(&written, asked);
     context.metrics.wrote("secret");
     Ok(())
 }
@@ -89,13 +91,10 @@ pub(crate) async fn adopt(context: &Context, namespace: &str, secret: &Secret) -
     let patch = json!({ "metadata": { "labels": secret.labels(), "annotations": secret.annotations() } });
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let api = context.api::<Secret>(namespace);
+    let asked = context.mark(Kind::Secret, namespace);
     let written =
         call("label Secret", api.patch_metadata(&secret.name_any(), &params, &Patch::Merge(&patch))).await?;
-    context.learn_written(&written);
+    context.learn_written(&written, asked);
     context.metrics.wrote("secret");
     Ok(())
-}
-
-fn is_gone(error: &Error) -> bool {
-    matches!(error, Error::Kubernetes { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 404))
 }

@@ -44,6 +44,7 @@ use devp2p::{Audience, Misbehaviour, Network, PeerId};
 use heard::Heard;
 use ledger::{HeadInfo, Ledger, LedgerError};
 use own::Own;
+use perform::Held;
 use qbft::{Encoding, Input, Instance, NewHead, Rejected};
 use std::{
     sync::{
@@ -147,6 +148,8 @@ pub struct Driver {
     retry: Option<(Instant, Duration)>,
     /// The journal cannot be written: nothing is signed any more.
     journal_broken: Arc<AtomicBool>,
+    /// What will be sent at the tick.
+    held: Option<Held>,
     timers: Timers,
     effects: mpsc::Sender<Input<ProposedBlock>>,
     results: mpsc::Receiver<Input<ProposedBlock>>,
@@ -201,6 +204,7 @@ impl Driver {
             forgot: Instant::now(),
             retry: None,
             journal_broken: Arc::default(),
+            held: None,
             timers: Timers::default(),
             effects,
             results,

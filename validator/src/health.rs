@@ -8,7 +8,7 @@ pub use judge::{Standing, is_silent, judged_head, live_seats, readiness};
 
 use crate::{
     clock::unix_ms, driver::DriverHandle, faults::Faults, import::Importer, metrics::Metrics, pool::Pool,
-    seat_proof::SeatProofWatch,
+    room::Disk, seat_proof::SeatProofWatch,
 };
 use alloy_primitives::{B256, B512};
 use axum::{Json, Router, extract::State, http::StatusCode, http::header::CONTENT_TYPE, routing::get};
@@ -48,6 +48,8 @@ pub struct Health {
     pub metrics: Arc<Metrics>,
     /// Faults.
     pub faults: Faults,
+    /// Disk of the data directory.
+    pub disk: Disk,
 }
 
 /// Why health cannot be served.

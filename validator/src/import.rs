@@ -1,7 +1,7 @@
 //! The one way a block enters the ledger, whoever brings it: our own consensus, or a peer.
 //!
-//! One block at a time. A block is durable before anybody hears of it: first the ledger commits, then the pool forgets
-//! what was mined, then the new head is told to the driver, to RPC subscribers and to peers.
+//! One block at a time. A block is durable before anybody hears of it: first the ledger commits, then the new head is
+//! told to the driver, to RPC subscribers and to peers, then the pool forgets what was mined; the next block waits for that.
 
 mod fork;
 mod segment;
@@ -179,23 +179,36 @@ impl Importer {
         }
         let committed = self.commit(sealed).await?;
         self.tell(&committed, source);
+        self.forget_mined(&committed).await?;
         Ok(Imported::New(committed))
     }
 
     async fn commit(&self, sealed: Block) -> Result<Arc<CommittedBlock>, ImportError> {
-        let (ledger, pool, faults) = (self.ledger.clone(), self.pool.clone(), self.faults.clone());
+        let ledger = self.ledger.clone();
         let commit = move || {
             let began = Instant::now();
             let committed = ledger.commit(sealed)?;
-            let ledger = began.elapsed();
-            if let Err(error) = pool.on_new_head(&committed) {
-                faults.report(format!("transaction pool: {error}"));
-            }
-            tracing::debug!(number = committed.block.header.number, ?ledger, all = ?began.elapsed(), "block committed");
+            tracing::debug!(number = committed.block.header.number, took = ?began.elapsed(), "block committed");
             Ok(committed)
         };
         let outcome = tokio::task::spawn_blocking(commit).await.map_err(|_| ImportError::Stopping)?;
         outcome.map_err(|error| self.refused(error))
+    }
+
+    /// Nobody waits for it but the next block: what the pool still has of this one is as little use to a builder as to a reader.
+    async fn forget_mined(&self, committed: &Arc<CommittedBlock>) -> Result<(), ImportError> {
+        let (pool, committed) = (self.pool.clone(), Arc::clone(committed));
+        let forget = move || {
+            let began = Instant::now();
+            let outcome = pool.on_new_head(&committed);
+            tracing::debug!(number = committed.block.header.number, took = ?began.elapsed(), "pool follows");
+            outcome
+        };
+        let outcome = tokio::task::spawn_blocking(forget).await.map_err(|_| ImportError::Stopping)?;
+        if let Err(error) = outcome {
+            self.faults.report(format!("transaction pool: {error}"));
+        }
+        Ok(())
     }
 
     /// Two final blocks at one height break what finality promises: nothing may be voted for or imported any more.

@@ -27,6 +27,7 @@ pub mod node;
 pub mod node_view;
 pub mod ots_index;
 pub mod pool;
+pub mod room;
 pub mod rpc;
 pub mod seat_proof;
 pub mod setup;

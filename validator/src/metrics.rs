@@ -70,6 +70,10 @@ pub struct Metrics {
     pub journal_write: Histogram,
     /// [`names::SYNC_SECONDS`], label `stage`.
     pub sync_seconds: SecondsByLabel,
+    /// [`names::DATA_FREE_BYTES`].
+    pub data_free_bytes: Gauge,
+    /// [`names::DATA_SIZE_BYTES`].
+    pub data_size_bytes: Gauge,
     /// [`names::FAULTS`].
     pub faults: Counter,
 }
@@ -103,6 +107,8 @@ impl Default for Metrics {
             votes_signed: add(r, names::VOTES_SIGNED, ByLabel::default()),
             journal_write: add(r, names::JOURNAL_WRITE, Histogram::new(write)),
             sync_seconds: add(r, names::SYNC_SECONDS, SecondsByLabel::default()),
+            data_free_bytes: add(r, names::DATA_FREE_BYTES, Gauge::default()),
+            data_size_bytes: add(r, names::DATA_SIZE_BYTES, Gauge::default()),
             faults: add(r, names::FAULTS, Counter::default()),
             last_import: Mutex::new(None),
             registry,

@@ -14,6 +14,7 @@ use crate::{
     node_view::View,
     ots_index::{self, IndexError, IndexThread, OtsIndex},
     pool::{self, Limits, Pool},
+    room::Disk,
     rpc::{self, RpcError, RpcOptions, ServerHandle},
     seat_proof::SeatProver,
     setup::Setup,
@@ -173,6 +174,7 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
         seat_proof,
         metrics,
         faults,
+        disk: Disk::new(data_dir),
     });
     tasks.spawn(health::serve(health, health_port, stop.clone()));
     let head = ledger.head();

@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 const PATIENCE_MS: u64 = 15_000;
 /// A seat that works is heard at every height: one that missed more than these is not counted on when another is to stop.
 pub const PRESENT_BLOCKS: u64 = 4;
+/// A node that is up and well for so long, in a network that makes blocks, is not about to vote: something keeps it.
+const SETTLES_WITHIN_MS: u64 = 5 * 60_000;
 /// Documents of one pass are read within this of each other.
 const READ_WITHIN_MS: u64 = 2_000;
 
@@ -100,11 +102,29 @@ pub fn silent(own: &BTreeSet<Address>, hearing: &Hearing, nodes: &[NodeStatus]) 
 }
 
 /// Seats of ours whose node is up and caught up, has nothing to complain of, and has not yet been heard since it started:
-/// it is about to vote, and until then another stop would be a second one.
+/// it is about to vote, and until then another stop would be a second one. Not for ever: see [`unheard`].
 #[must_use]
 pub fn settling(own: &BTreeSet<Address>, hearing: &Hearing, nodes: &[NodeStatus]) -> BTreeSet<Address> {
+    let mut settling = well_and_silent(own, hearing, nodes, |_| true);
+    settling.retain(|seat| !unheard(own, hearing, nodes).contains(seat));
+    settling
+}
+
+/// The same, up for minutes while the others make blocks: their votes are not counted on, and nothing waits for them.
+#[must_use]
+pub fn unheard(own: &BTreeSet<Address>, hearing: &Hearing, nodes: &[NodeStatus]) -> BTreeSet<Address> {
+    let overdue = |node: &NodeStatus| node.now_ms.saturating_sub(node.started_ms) > SETTLES_WITHIN_MS;
+    well_and_silent(own, hearing, nodes, |node| hearing.healthy() && overdue(node))
+}
+
+fn well_and_silent(
+    own: &BTreeSet<Address>,
+    hearing: &Hearing,
+    nodes: &[NodeStatus],
+    which: impl Fn(&NodeStatus) -> bool,
+) -> BTreeSet<Address> {
     let silent = silent(own, hearing, nodes);
-    let well = nodes.iter().filter(|node| node.ready && node.faults.is_empty());
+    let well = nodes.iter().filter(|node| node.ready && node.faults.is_empty() && which(node));
     let identities = well.filter_map(|node| node.identity.as_ref());
     identities
         .filter(|identity| identity.journal.sitting_out.is_none() && silent.contains(&identity.address))

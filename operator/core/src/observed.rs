@@ -1,8 +1,10 @@
 //! What the shell has read, as plain values.
 
+mod budget;
 mod pod;
 mod volume;
 
+pub use budget::idle_eviction;
 pub(crate) use pod::fault;
 pub use pod::{PodObserved, Trouble, says_disk_full};
 pub use volume::{Growth, VolumeObserved};

@@ -131,6 +131,14 @@ fn summary(waits: &[Wait]) -> String {
     format!("{}{rest}", named.join("; "))
 }
 
+/// Whether nothing is to be done but to wait: all of `needed` is true and no drain waits for a vote, or a person must act.
+#[must_use]
+pub fn is_settled(conditions: &[Condition], needed: &[&str]) -> bool {
+    let is_true = |kind: &str| conditions.iter().any(|c| c.kind == kind && c.status == ConditionStatus::True);
+    let settling = conditions.iter().any(|c| c.kind == DRAINABLE && c.reason == reasons::AWAITING_VOTES);
+    (needed.iter().all(|kind| is_true(kind)) && !settling) || is_true(STALLED)
+}
+
 /// Whether two lists of conditions say the same, times aside.
 #[must_use]
 pub fn conditions_equal(left: &[Condition], right: &[Condition]) -> bool {

@@ -4,12 +4,12 @@ use super::network::{NodePod, genesis, key, pods, public_keys, secret};
 use crate::{chain_access::Chain, context::Context, error::Error};
 use chain::status::NodeStatus;
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt;
 use operator_core::{
-    api::Validator,
+    api::validator::Role,
+    cache::Fleet,
     names::{FleetName, NodeName},
     observed::{ConsortiumObserved, FleetSummary},
-    validate::{self, ValidConsortium},
+    validate::ValidConsortium,
 };
 use std::collections::BTreeMap;
 
@@ -30,7 +30,8 @@ pub(crate) async fn consortium(context: &Context, valid: &ValidConsortium) -> Re
     let (keys, pods, fleets) = {
         let cache = context.cache();
         let keys = public_keys(&cache, &network);
-        let summaries = cache.fleets_of(&network).filter_map(|object| summary(object, &keys.identities));
+        let fleets = cache.fleets_of(&network);
+        let summaries = fleets.filter_map(|(name, fleet)| summary(name, fleet, &keys.identities));
         let fleets: Vec<_> = summaries.collect();
         (keys, pods(&cache, &network, Timestamp::now()), fleets)
     };
@@ -92,17 +93,18 @@ fn entry(pods: &[NodePod], ours: impl Fn(&NodeStatus) -> bool) -> Option<String>
 
 /// A fleet whose spec is refused says so itself; here it does not exist.
 fn summary(
-    object: &Validator,
+    name: &str,
+    fleet: &Fleet,
     identities: &BTreeMap<NodeName, alloy_primitives::Address>,
 ) -> Option<FleetSummary> {
-    let fleet = validate::fleet(object).ok()?;
-    let own = identities.iter().filter(|(name, _)| name.fleet == fleet.name.0);
+    let shape = fleet.shape?;
+    let own = identities.iter().filter(|(node, _)| node.fleet == name);
     Some(FleetSummary {
-        name: FleetName(object.name_any()),
-        replicas: fleet.replicas,
-        seats: fleet.role == operator_core::api::validator::Role::Validator,
-        deleting: fleet.deleting,
-        skip_unseat: fleet.skip_unseat,
+        name: FleetName(name.to_owned()),
+        replicas: shape.replicas,
+        seats: fleet.role == Role::Validator,
+        deleting: shape.deleting,
+        skip_unseat: shape.skip_unseat,
         identities: own.map(|(name, address)| (name.index, *address)).collect(),
     })
 }

@@ -89,7 +89,7 @@ fn neighbours(
 ) -> Vec<Neighbour> {
     let votes = |name: &NodeName| {
         let fleet = cache.fleet(&network.namespace, &name.fleet);
-        fleet.is_none_or(|fleet| fleet.spec.role == Role::Validator)
+        fleet.is_none_or(|fleet| fleet.role == Role::Validator)
     };
     let others = sets.keys().filter(|name| name.fleet != valid.name.0);
     let neighbour = |name: &NodeName| Neighbour {

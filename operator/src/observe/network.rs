@@ -83,11 +83,12 @@ pub(super) async fn secret(context: &Context, namespace: &str, name: &str) -> Re
     if let Some(state) = known(&context.cache()) {
         return Ok(state);
     }
+    let asked = context.mark(Kind::Secret, namespace);
     let found = call("read Secret", context.api::<Secret>(namespace).get_opt(name)).await?;
     // What the watch does not select is not kept: nobody would tell of its changes.
     let selected = |secret: &&Secret| secret.labels().get(MANAGED_BY).is_some_and(|by| by == MANAGER);
     if let Some(secret) = found.as_ref().filter(selected) {
-        context.learn_written(secret);
+        context.learn_written(secret, asked);
     }
     Ok(SecretState::read(found.as_ref()))
 }

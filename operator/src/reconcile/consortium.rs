@@ -1,111 +1,149 @@
 //! A pass over one `Consortium`.
 
-use super::Steps;
+use super::{
+    Steps,
+    pass::{self, Decided, Looked, Passed},
+};
 use crate::{
     apply::{create_once, stamped},
     calls::call,
     chain_access::Chain,
     context::{Action, Context},
     error::Error,
-    events, keygen, observe, write,
+    events, keygen,
+    observe::{self, Observation},
 };
 use chain::{network_info::NetworkInfo, signature::seal_from};
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Resource, ResourceExt};
+use kube::ResourceExt;
 use operator_core::{
     api::{
         Condition, Consortium, ConsortiumStatus,
-        conditions::{ConditionStatus, DRAINABLE, QUORUM_HEALTHY, READY, STALLED, reasons},
+        conditions::{QUORUM_HEALTHY, READY, reasons},
     },
     build,
-    cache::{Kind, Standing},
+    cache::{Cache, KeptError, Kind, NetworkKey, Standing},
     genesis::StoredGenesis,
     keys::{self, Key},
+    names::ConsortiumName,
     observed::ConsortiumObserved,
-    plan::{self, ConsortiumPlan, Wait},
+    plan::{self, ConsortiumPlan, SeatMove, Wait},
     status,
     validate::{self, ValidConsortium},
 };
 use std::{sync::Arc, time::Duration};
 
-/// When everything is as wanted, or a person must act: every round of answers wakes it before.
-const SETTLED: Duration = Duration::from_mins(1);
+impl Passed for Consortium {
+    type Status = ConsortiumStatus;
+    const NAME: &'static str = "Consortium";
+    // Every round of answers wakes it before.
+    const SETTLED: Duration = Duration::from_mins(1);
 
-/// One pass. A seat is moved only when it would be moved still by what the API server and the nodes say now.
-pub(crate) async fn pass(
-    object: &Arc<Consortium>,
-    context: &Context,
-    steps: &Steps<'_>,
-) -> Result<Action, Error> {
-    if let Some(action) = decided(object, context, steps, false).await? {
-        return Ok(action);
+    fn known(cache: &Cache, namespace: &str, name: &str) -> Option<Result<Arc<Self>, KeptError>> {
+        cache.consortium(namespace, name).cloned().map(Ok)
     }
-    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-    let Some(object) = context.refresh_consortium(&namespace, &name).await? else {
-        return Ok(Action::await_change());
-    };
-    context.refresh(&observe::key(&namespace, &operator_core::names::ConsortiumName(name))).await?;
-    Ok(decided(&object, context, steps, true).await?.unwrap_or(Action::requeue(context.busy())))
+
+    fn network_of(cache: &Cache, namespace: &str, name: &str) -> Option<NetworkKey> {
+        cache.consortium(namespace, name).map(|object| object.network())
+    }
+
+    fn status(&self) -> Option<&ConsortiumStatus> {
+        self.status.as_ref()
+    }
+
+    fn network(&self) -> NetworkKey {
+        observe::key(&self.namespace().unwrap_or_default(), &ConsortiumName(self.name_any()))
+    }
+
+    fn conditions(status: &ConsortiumStatus) -> &[Condition] {
+        &status.conditions
+    }
+
+    fn judged(
+        status: &ConsortiumStatus,
+        generation: Option<i64>,
+        conditions: Vec<Condition>,
+    ) -> ConsortiumStatus {
+        ConsortiumStatus { observed_generation: generation, conditions, ..status.clone() }
+    }
+
+    async fn decided(&self, context: &Context, steps: &Steps<'_>, looked: Looked) -> Result<Decided, Error> {
+        decided(self, context, steps, looked).await
+    }
 }
 
-/// `None` when a seat would be moved and nobody has looked closely.
+/// A seat is moved only when it would be moved still by what the API server and the nodes say now.
 async fn decided(
     object: &Consortium,
     context: &Context,
     steps: &Steps<'_>,
-    looked_closely: bool,
-) -> Result<Option<Action>, Error> {
+    looked: Looked,
+) -> Result<Decided, Error> {
     if object.metadata.deletion_timestamp.is_some() {
-        return Ok(Some(Action::await_change()));
+        return Ok(Decided::Done(Action::await_change()));
     }
     let valid = match validate::consortium(object) {
         Ok(valid) => valid,
-        Err(error) => return refused(object, context, &error.to_string()).await.map(Some),
+        Err(error) => return pass::refused(object, context, &error.to_string()).await,
     };
-    let observation = observe::consortium(context, &valid).await?;
-    let observed = observation.observed;
-    steps.done("observe");
-    let mut plan = plan::consortium(&valid, &observed);
-    steps.done("plan");
-    if plan.seat_move.is_some() && !looked_closely {
-        return Ok(None);
+    let observation = steps.of("observe", observe::consortium(context, &valid)).await?;
+    let observed = &observation.observed;
+    let mut plan = steps.thought("plan", || plan::consortium(&valid, observed));
+    if plan.seat_move.is_some() && looked == Looked::AtCache {
+        return Ok(Decided::Final);
     }
-    let made = make(context, &valid, &plan).await;
-    let published = match made {
-        Ok(()) => share(context, &valid, &observed, &plan).await,
-        Err(error) => Err(error),
-    };
-    let network_info = match published {
-        Err(Error::Child(message)) => return refused(object, context, &message).await.map(Some),
-        published => published?,
-    };
-    if let (Some(ip), true) = (&observation.entry, plan.seat_move.is_some())
-        && let Err(error) = move_seat(context, &valid, ip, &observed, &plan).await
-    {
-        tracing::warn!(%error, "transaction not sent");
-        plan.waits.insert(0, Wait::passing(reasons::MOVING_SEATS, format!("transaction not sent: {error}")));
-    }
-    steps.done("apply");
-    let settled = report(object, context, &observed, &plan, network_info.as_deref()).await?;
-    steps.done("status");
-    Ok(Some(match (plan.accounts.is_empty(), settled) {
+    let network_info =
+        match steps.of("apply", perform(object, context, &valid, &observation, &mut plan)).await {
+            Err(Error::Child(message)) => return pass::refused(object, context, &message).await,
+            published => published?,
+        };
+    let reported = report(object, context, observed, &plan, network_info.as_deref());
+    let settled = steps.of("status", reported).await?;
+    Ok(Decided::Done(match (plan.accounts.is_empty(), settled) {
         (false, _) => Action::requeue(Duration::ZERO),
-        (true, true) => Action::requeue(SETTLED),
+        (true, true) => Action::requeue(Consortium::SETTLED),
         (true, false) => Action::requeue(context.busy()),
     }))
 }
 
+/// Carries the plan out; the name of the network info that others read.
+async fn perform(
+    object: &Consortium,
+    context: &Context,
+    valid: &ValidConsortium,
+    observation: &Observation,
+    plan: &mut ConsortiumPlan,
+) -> Result<Option<String>, Error> {
+    let observed = &observation.observed;
+    make(object, context, valid, plan).await?;
+    protect(context, valid, observed, plan).await?;
+    let network_info = publish(context, valid, observed, plan).await?;
+    if let (Some(ip), true) = (&observation.entry, plan.seat_move.is_some())
+        && let Err(error) = move_seat(object, context, valid, ip, observed, plan).await
+    {
+        tracing::warn!(%error, "transaction not sent");
+        plan.waits.insert(0, Wait::passing(reasons::MOVING_SEATS, format!("transaction not sent: {error}")));
+    }
+    Ok(network_info)
+}
+
 /// Accounts and genesis: created, never changed.
-async fn make(context: &Context, valid: &ValidConsortium, plan: &ConsortiumPlan) -> Result<(), Error> {
+async fn make(
+    object: &Consortium,
+    context: &Context,
+    valid: &ValidConsortium,
+    plan: &ConsortiumPlan,
+) -> Result<(), Error> {
     for name in &plan.accounts {
         let key = keygen::key()?;
         create_once(context, build::account_secret(&valid.namespace, &valid.name, name.clone(), &key))
             .await?;
-        context.metrics.decided("key");
+        context.decided("key");
     }
     if let Some(genesis) = &plan.genesis {
         create_once(context, build::genesis(valid, genesis)).await?;
-        context.metrics.decided("genesis");
+        let note = format!("the network begins: chain {}, genesis {}", genesis.chain_id, genesis.hash);
+        events::decided(context, object, "genesis", "GenesisMade", &note).await;
         tracing::info!(namespace = valid.namespace, network = valid.name.0, hash = %genesis.hash, "genesis made");
     }
     Ok(())
@@ -126,17 +164,6 @@ async fn protect(
         Some(_) => stamped(context, budget).await.map(drop),
         None => create_once(context, budget).await.map(drop),
     }
-}
-
-/// What is shared with others: the budget with those who drain, the network info with those who join.
-async fn share(
-    context: &Context,
-    valid: &ValidConsortium,
-    observed: &ConsortiumObserved,
-    plan: &ConsortiumPlan,
-) -> Result<Option<String>, Error> {
-    protect(context, valid, observed, plan).await?;
-    publish(context, valid, observed, plan).await
 }
 
 /// The network info, signed; returns its ConfigMap's name.
@@ -189,6 +216,7 @@ fn sign(mut info: NetworkInfo, key: &Key) -> Result<NetworkInfo, Error> {
 }
 
 async fn move_seat(
+    object: &Consortium,
     context: &Context,
     valid: &ValidConsortium,
     ip: &str,
@@ -201,7 +229,13 @@ async fn move_seat(
         return Err(Error::NotLeading);
     }
     Chain { nodes: &context.nodes, ip }.send(genesis.chain_id, &key, wanted).await?;
-    context.metrics.decided("seat-move");
+    let (reason, note) = match wanted {
+        SeatMove::Seat { node, .. } => ("NodeSeating", format!("transaction sent: {node} gets a seat")),
+        SeatMove::Unseat { node, .. } => {
+            ("NodeLeaving", format!("transaction sent: {node} gives its seat up"))
+        }
+    };
+    events::decided(context, object, "seat-move", reason, &note).await;
     tracing::info!(?wanted, "transaction sent");
     Ok(())
 }
@@ -222,45 +256,11 @@ async fn report(
         now,
     };
     let after = status::consortium(&at, observed, plan);
-    let settled = settled(&after.conditions);
-    if !status::conditions_equal(&before.conditions, &after.conditions) {
-        plan.waits.iter().for_each(|wait| context.metrics.refused("Consortium", wait.reason));
-    }
+    let news = !status::conditions_equal(&before.conditions, &after.conditions);
+    pass::waits_told::<Consortium>(context, &plan.waits, news);
     if status::consortium_worth_writing(&before, &after, now) {
-        store(object, context, &before, after).await?;
+        pass::store(object, context, &before, &after).await?;
     }
-    Ok(settled)
-}
-
-async fn store(
-    object: &Consortium,
-    context: &Context,
-    before: &ConsortiumStatus,
-    after: ConsortiumStatus,
-) -> Result<(), Error> {
-    write::status(context, object, before, &after).await?;
-    events::changes(context, &object.object_ref(&()), &before.conditions, &after.conditions).await;
-    Ok(())
-}
-
-/// A spec that cannot be carried out: what runs is left running.
-async fn refused(object: &Consortium, context: &Context, message: &str) -> Result<Action, Error> {
-    let before = object.status.clone().unwrap_or_default();
-    let now = k8s_openapi::jiff::Timestamp::now();
-    let waits = [Wait::stalled(reasons::INVALID_SPEC, message)];
-    let conditions = status::stalled(&before.conditions, object.metadata.generation, now, &waits);
-    let after =
-        ConsortiumStatus { observed_generation: object.metadata.generation, conditions, ..before.clone() };
-    if before != after {
-        store(object, context, &before, after).await?;
-    }
-    Ok(Action::requeue(SETTLED))
-}
-
-fn settled(conditions: &[Condition]) -> bool {
-    let is_true =
-        |kind| conditions.iter().any(|c: &Condition| c.kind == kind && c.status == ConditionStatus::True);
-    let settling = conditions.iter().any(|c| c.kind == DRAINABLE && c.reason == reasons::AWAITING_VOTES);
-    // A network that is not heard is looked at often: its return is news, as is that of a node that drains wait for.
-    (is_true(READY) && is_true(QUORUM_HEALTHY) && !settling) || is_true(STALLED)
+    // A network that is not heard is looked at often: its return is news.
+    Ok(status::is_settled(&after.conditions, &[READY, QUORUM_HEALTHY]))
 }

@@ -1,6 +1,10 @@
 //! A pass over one `Validator`.
 
-use super::{Steps, grow, restart};
+use super::{
+    Steps, grow,
+    pass::{self, Decided, Looked, Passed},
+    restart,
+};
 use crate::{
     apply::{self, create_once},
     context::{Action, Context},
@@ -8,66 +12,72 @@ use crate::{
     events::{self, EventType},
     keygen, node_pool, observe, write,
 };
+use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use operator_core::{
-    api::{
-        Condition, Validator, ValidatorStatus,
-        conditions::{ConditionStatus, READY, STALLED, reasons},
-    },
+    api::{Condition, Validator, ValidatorStatus, conditions::READY},
     build::{self, Applied, FleetResources},
-    cache::{Kind, uid_hash},
-    names::FINALIZER,
+    cache::{Cache, KeptError, Kind, NetworkKey, uid_hash},
+    names::{ConsortiumName, FINALIZER},
     observed::FleetObserved,
-    plan::{self, FleetPlan, KeyWanted, Wait},
+    plan::{self, FleetPlan, KeyWanted, Release},
     status,
     validate::{self, ValidFleet},
 };
 use std::{sync::Arc, time::Duration};
 
-/// When everything is as wanted, or a person must act: whatever changes wakes the fleet before.
-const SETTLED: Duration = Duration::from_mins(10);
-/// The same for a fleet whose node pool is made: nobody watches the pool.
+/// For a fleet whose node pool is made: nobody watches the pool. Of others whatever changes wakes them before.
 const SETTLED_WITH_POOL: Duration = Duration::from_secs(12);
 
-/// One pass. What cannot be undone is decided a second time, from what the API server and the nodes say now.
-pub(crate) async fn pass(
-    object: &Arc<Validator>,
-    context: &Context,
-    steps: &Steps<'_>,
-) -> Result<Action, Error> {
-    let first = decided(object, context, steps, false).await?;
-    match first {
-        Decided::Done(action) => Ok(action),
-        Decided::Final => {
-            let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-            let Some(object) = context.refresh_fleet(&namespace, &name).await? else {
-                return Ok(Action::await_change());
-            };
-            let network = operator_core::names::ConsortiumName(object.spec.consortium_ref.name.clone());
-            context.refresh(&observe::key(&namespace, &network)).await?;
-            match decided(&object, context, steps, true).await? {
-                Decided::Done(action) => Ok(action),
-                Decided::Final => Ok(Action::requeue(context.busy())),
-            }
-        }
-    }
-}
+impl Passed for Validator {
+    type Status = ValidatorStatus;
+    const NAME: &'static str = "Validator";
+    const SETTLED: Duration = Duration::from_mins(10);
 
-enum Decided {
-    Done(Action),
-    /// It would do what cannot be undone, and has not looked closely.
-    Final,
+    fn known(cache: &Cache, namespace: &str, name: &str) -> Option<Result<Arc<Self>, KeptError>> {
+        cache.fleet(namespace, name).map(|fleet| fleet.object().map(Arc::new))
+    }
+
+    fn network_of(cache: &Cache, namespace: &str, name: &str) -> Option<NetworkKey> {
+        let network = ConsortiumName(cache.fleet(namespace, name)?.network.to_string());
+        Some(observe::key(namespace, &network))
+    }
+
+    fn status(&self) -> Option<&ValidatorStatus> {
+        self.status.as_ref()
+    }
+
+    fn network(&self) -> NetworkKey {
+        let namespace = self.namespace().unwrap_or_default();
+        observe::key(&namespace, &ConsortiumName(self.spec.consortium_ref.name.clone()))
+    }
+
+    fn conditions(status: &ValidatorStatus) -> &[Condition] {
+        &status.conditions
+    }
+
+    fn judged(
+        status: &ValidatorStatus,
+        generation: Option<i64>,
+        conditions: Vec<Condition>,
+    ) -> ValidatorStatus {
+        ValidatorStatus { observed_generation: generation, conditions, ..status.clone() }
+    }
+
+    async fn decided(&self, context: &Context, steps: &Steps<'_>, looked: Looked) -> Result<Decided, Error> {
+        Box::pin(decided(self, context, steps, looked)).await
+    }
 }
 
 async fn decided(
     object: &Validator,
     context: &Context,
     steps: &Steps<'_>,
-    looked_closely: bool,
+    looked: Looked,
 ) -> Result<Decided, Error> {
     let valid = match validate::fleet(object) {
         Ok(valid) => valid,
-        Err(error) => return refused(object, context, &error.to_string()).await.map(Decided::Done),
+        Err(error) => return pass::refused(object, context, &error.to_string()).await,
     };
     if valid.deleting && !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
         return Ok(Decided::Done(Action::await_change()));
@@ -75,30 +85,60 @@ async fn decided(
     if !valid.deleting {
         write::finalizer(context, object, true).await?;
     }
-    let observed = observe::fleet(context, object, &valid).await?;
-    steps.done("observe");
-    let mut plan = plan::fleet(&valid, &observed, &context.node_image);
-    steps.done("plan");
+    let observed = steps.of("observe", observe::fleet(context, object, &valid)).await?;
+    let mut plan = steps.thought("plan", || plan::fleet(&valid, &observed, &context.node_image));
     let is_final = plan.release.is_some() || plan.restart.is_some() || !plan.stop.is_empty();
-    if is_final && !looked_closely {
+    if is_final && looked == Looked::AtCache {
         return Ok(Decided::Final);
     }
     if let Some(release) = &plan.release {
-        let stays = operator_core::node_pool::left_behind(&valid).map(|stays| format!("; {stays}"));
-        let kind = if release.overridden { EventType::Warning } else { EventType::Normal };
-        let note = format!("{}{}", release.message, stays.unwrap_or_default());
-        events::publish(context, &object.object_ref(&()), kind, release.reason, &note).await;
-        write::finalizer(context, object, false).await?;
-        context.metrics.decided("release");
+        steps.of("apply", let_go(object, context, &valid, release)).await?;
         return Ok(Decided::Done(Action::await_change()));
     }
-    // What was just written to Secrets is read back before anything is built on it.
-    let made_keys = make_keys(context, &valid, &plan).await? || !plan.journals.is_empty();
-    let applied = match carry_out(context, &valid, &plan).await {
-        Err(Error::Child(message)) => return refused(object, context, &message).await.map(Decided::Done),
-        carried_out => carried_out?,
-    };
-    plan.node_pool = node_pool::pass(context, &valid, &observed, &plan).await?;
+    let (made_keys, applied) =
+        match steps.of("apply", Box::pin(perform(object, context, &valid, &observed, &mut plan))).await {
+            Err(Error::Child(message)) => return pass::refused(object, context, &message).await,
+            carried_out => carried_out?,
+        };
+    let reported = report(object, context, &valid, &observed, &plan, applied.as_ref());
+    let settled = steps.of("status", reported).await?;
+    Ok(Decided::Done(match (made_keys, settled) {
+        (true, _) => Action::requeue(Duration::ZERO),
+        (false, true) if plan.node_pool.is_some() => Action::requeue(SETTLED_WITH_POOL),
+        (false, true) => Action::requeue(Validator::SETTLED),
+        (false, false) => Action::requeue(context.busy()),
+    }))
+}
+
+/// The finalizer goes, and with it the fleet.
+async fn let_go(
+    object: &Validator,
+    context: &Context,
+    valid: &ValidFleet,
+    release: &Release,
+) -> Result<(), Error> {
+    let stays = operator_core::node_pool::left_behind(valid).map(|stays| format!("; {stays}"));
+    let kind = if release.overridden { EventType::Warning } else { EventType::Normal };
+    let note = format!("{}{}", release.message, stays.unwrap_or_default());
+    events::publish(context, &object.object_ref(&()), kind, release.reason, &note).await;
+    write::finalizer(context, object, false).await?;
+    context.decided("release");
+    Ok(())
+}
+
+/// Carries the plan out; whether keys were made, which are read back before anything is built on them, and what was applied.
+async fn perform(
+    object: &Validator,
+    context: &Context,
+    valid: &ValidFleet,
+    observed: &FleetObserved,
+    plan: &mut FleetPlan,
+) -> Result<(bool, Option<FleetResources<Applied>>), Error> {
+    let made_keys = make_keys(context, valid, plan).await? || !plan.journals.is_empty();
+    let applied = carry_out(object, context, valid, plan).await?;
+    if let Some(pool) = node_pool::pass(context, valid, observed, plan).await? {
+        plan.with_pool(pool, observed, Timestamp::now());
+    }
     if let Some(grow) = &plan.grow
         && let Some(wait) = grow::grow(context, &valid.namespace, grow).await?
     {
@@ -109,15 +149,7 @@ async fn decided(
     {
         plan.waits.insert(0, wait);
     }
-    steps.done("apply");
-    let settled = report(object, context, &valid, &observed, &plan, applied.as_ref()).await?;
-    steps.done("status");
-    Ok(Decided::Done(match (made_keys, settled) {
-        (true, _) => Action::requeue(Duration::ZERO),
-        (false, true) if plan.node_pool.is_some() => Action::requeue(SETTLED_WITH_POOL),
-        (false, true) => Action::requeue(SETTLED),
-        (false, false) => Action::requeue(context.busy()),
-    }))
+    Ok((made_keys, applied))
 }
 
 /// Makes the keys that are missing; they are read back before anything is built on them.
@@ -131,7 +163,7 @@ async fn make_keys(context: &Context, valid: &ValidFleet, plan: &FleetPlan) -> R
             KeyWanted::P2p(node) => build::p2p_secret(&valid.namespace, &valid.consortium, node, &key),
         };
         create_once(context, secret).await?;
-        context.metrics.decided("key");
+        context.decided("key");
     }
     for adoption in &plan.adopt {
         write::adopt(context, &valid.namespace, adoption).await?;
@@ -141,13 +173,14 @@ async fn make_keys(context: &Context, valid: &ValidFleet, plan: &FleetPlan) -> R
 
 /// Journal ids first: a node that restarts after this pass must find its own.
 async fn carry_out(
+    object: &Validator,
     context: &Context,
     valid: &ValidFleet,
     plan: &FleetPlan,
 ) -> Result<Option<FleetResources<Applied>>, Error> {
     for (secret, id) in &plan.journals {
         write::journal(context, &valid.namespace, secret, *id).await?;
-        context.metrics.decided("journal");
+        context.decided("journal");
     }
     // Before the pods: none of them ever runs without it.
     if let (Some(access), Some(_)) = (&context.access, &plan.objects) {
@@ -162,7 +195,10 @@ async fn carry_out(
     }
     for node in &plan.stop {
         apply::stop(context, &valid.namespace, node).await?;
-        context.metrics.decided("stop");
+        let note = format!(
+            "{node} is stopped: it holds no seat, or keeps it by annotation; its key and its disk stay"
+        );
+        events::decided(context, object, "stop", "NodeStopped", &note).await;
     }
     Ok(applied)
 }
@@ -194,43 +230,7 @@ async fn report(
         now: k8s_openapi::jiff::Timestamp::now(),
     };
     let after = status::fleet(&at, valid, observed, plan, applied);
-    let settled = settled(&after.conditions);
-    if before.conditions != after.conditions {
-        let waits = plan.waits.iter();
-        waits.for_each(|wait| context.metrics.refused("Validator", wait.reason));
-    }
-    store(object, context, &before, after).await?;
-    Ok(settled)
-}
-
-async fn store(
-    object: &Validator,
-    context: &Context,
-    before: &ValidatorStatus,
-    after: ValidatorStatus,
-) -> Result<(), Error> {
-    if *before == after {
-        return Ok(());
-    }
-    write::status(context, object, before, &after).await?;
-    events::changes(context, &object.object_ref(&()), &before.conditions, &after.conditions).await;
-    Ok(())
-}
-
-/// A spec that cannot be carried out: what runs is left running.
-async fn refused(object: &Validator, context: &Context, message: &str) -> Result<Action, Error> {
-    let before = object.status.clone().unwrap_or_default();
-    let now = k8s_openapi::jiff::Timestamp::now();
-    let waits = [Wait::stalled(reasons::INVALID_SPEC, message)];
-    let conditions = status::stalled(&before.conditions, object.metadata.generation, now, &waits);
-    let after =
-        ValidatorStatus { observed_generation: object.metadata.generation, conditions, ..before.clone() };
-    store(object, context, &before, after).await?;
-    Ok(Action::requeue(SETTLED))
-}
-
-fn settled(conditions: &[Condition]) -> bool {
-    let is_true =
-        |kind| conditions.iter().any(|c: &Condition| c.kind == kind && c.status == ConditionStatus::True);
-    is_true(READY) || is_true(STALLED)
+    pass::waits_told::<Validator>(context, &plan.waits, before.conditions != after.conditions);
+    pass::store(object, context, &before, &after).await?;
+    Ok(status::is_settled(&after.conditions, &[READY]))
 }

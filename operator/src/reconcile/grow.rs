@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::api::{Patch, PatchParams};
 use operator_core::{
     api::conditions::reasons,
+    cache::Kind,
     names::MANAGER,
     plan::{Grow, Wait},
 };
@@ -15,9 +16,10 @@ pub(super) async fn grow(context: &Context, namespace: &str, grow: &Grow) -> Res
     let patch = json!({ "spec": { "resources": { "requests": { "storage": grow.size } } } });
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let api = context.api::<PersistentVolumeClaim>(namespace);
+    let asked = context.mark(Kind::PersistentVolumeClaim, namespace);
     match call("grow disk", api.patch(&grow.volume, &params, &Patch::Merge(&patch))).await {
         Ok(claim) => {
-            context.learn_written(&claim);
+            context.learn_written(&claim, asked);
             tracing::info!(namespace, volume = grow.volume, size = grow.size, "growing");
             context.metrics.wrote("volume");
             Ok(None)

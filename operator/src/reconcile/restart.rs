@@ -7,7 +7,10 @@ use crate::{
     events::{self, EventType},
 };
 use k8s_openapi::{
-    api::{core::v1::Pod, policy::v1::Eviction},
+    api::{
+        core::v1::Pod,
+        policy::v1::{Eviction, PodDisruptionBudget},
+    },
     apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Preconditions as SamePod},
 };
 use kube::{
@@ -16,6 +19,8 @@ use kube::{
 };
 use operator_core::{
     api::{Validator, conditions::reasons},
+    cache::{Child, Kind},
+    names::ConsortiumName,
     plan::{Restart, Wait},
 };
 
@@ -43,17 +48,38 @@ pub(super) async fn restart(
     match outcome {
         Ok(()) => {
             tracing::info!(namespace, node = %restart.node, forced = restart.forced, "restarting");
-            context.metrics.decided("restart");
+            let why = if restart.forced {
+                "its pod, of an older template, does not work or was told to go"
+            } else {
+                "its template is newer than its pod"
+            };
+            let note = format!("{} restarts: {why}", restart.node);
+            events::decided(context, object, "restart", "NodeRestarts", &note).await;
             Ok(None)
         }
         Err(error) if error.status_code() == Some(429) => {
-            let message = format!("{} is not restarted yet: {error}", restart.node);
+            let why = idle_eviction(context, object, namespace).await.map(|why| format!("; {why}"));
+            let message =
+                format!("{} is not restarted yet: {error}{}", restart.node, why.unwrap_or_default());
             Ok(Some(Wait::passing(reasons::DISRUPTION_BUDGET, message)))
         }
         // It is gone, or another pod already.
         Err(error) if error.is_conflict() || error.status_code() == Some(404) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// What an eviction that came to nothing, as a drain's, keeps in the budget.
+async fn idle_eviction(context: &Context, object: &Validator, namespace: &str) -> Option<String> {
+    let name = ConsortiumName(object.spec.consortium_ref.name.clone()).disruption_budget();
+    let api = context.api::<PodDisruptionBudget>(namespace);
+    let budget = call("read disruption budget", api.get_opt(&name)).await.ok()??;
+    let cache = context.cache();
+    let stays = |pod: &str| {
+        let child = cache.child(Kind::Pod, namespace, pod).and_then(Child::pod);
+        child.is_some_and(|pod| !pod.observed.terminating)
+    };
+    operator_core::observed::idle_eviction(&budget, stays)
 }
 
 /// Not `Api::evict`: kube writes `delete_options`, which the API server does not know, so the precondition would be lost.

@@ -1,29 +1,34 @@
-//! Measures the steps of a pass.
+//! Measures and traces the steps of a pass.
 
-use crate::context::Context;
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Instant,
-};
+use crate::{context::Context, traces};
+use std::{future::Future, time::Instant};
+use tracing::Instrument;
 
 /// Where the time of one pass goes.
 pub(crate) struct Steps<'a> {
     context: &'a Context,
     kind: &'static str,
-    since: Mutex<Instant>,
 }
 
 impl<'a> Steps<'a> {
     /// A pass begins.
-    pub(crate) fn new(context: &'a Context, kind: &'static str) -> Self {
-        Self { context, kind, since: Mutex::new(Instant::now()) }
+    pub(crate) const fn new(context: &'a Context, kind: &'static str) -> Self {
+        Self { context, kind }
     }
 
-    /// A step is over; the next begins.
-    pub(crate) fn done(&self, step: &'static str) {
-        let now = Instant::now();
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        self.context.metrics.stepped(self.kind, step, now - *since);
-        *since = now;
+    /// One step: however it ends, its time counts.
+    pub(crate) async fn of<T>(&self, step: &'static str, work: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        let done = work.instrument(traces::step(step)).await;
+        self.context.metrics.stepped(self.kind, step, began.elapsed());
+        done
+    }
+
+    /// The same for what awaits nothing.
+    pub(crate) fn thought<T>(&self, step: &'static str, work: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let done = traces::step(step).in_scope(work);
+        self.context.metrics.stepped(self.kind, step, began.elapsed());
+        done
     }
 }

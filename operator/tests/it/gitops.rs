@@ -4,4 +4,4 @@ mod diff;
 mod health;
 mod prune;
 mod scale;
-mod tools;
+pub(crate) mod tools;

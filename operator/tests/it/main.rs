@@ -4,6 +4,7 @@
 mod bad_manifests;
 mod crash;
 mod deletion;
+mod describe;
 mod disks;
 mod gitops;
 mod leader;
@@ -14,6 +15,7 @@ mod rights;
 mod rolling;
 mod seats;
 mod stuck;
+mod traces;
 
 use operator_trials::world::World;
 

@@ -17,7 +17,7 @@ use operator_trials::{fake_network::FakeNetwork, world::World};
 use serde_json::json;
 
 /// Plays the StatefulSet controller: the pods are of revision `a`, the sets are at `b`.
-async fn outdate(world: &World, fleet: &str, nodes: u32) {
+pub(crate) async fn outdate(world: &World, fleet: &str, nodes: u32) {
     for node in 0..nodes {
         let label = json!({ "metadata": { "labels": { "controller-revision-hash": "a" } } });
         let pods = world.api::<Pod>();
@@ -33,7 +33,7 @@ async fn outdate(world: &World, fleet: &str, nodes: u32) {
     }
 }
 
-async fn annotate(world: &World, name: &str, value: &str) {
+pub(crate) async fn annotate(world: &World, name: &str, value: &str) {
     let patch = json!({ "metadata": { "annotations": { name: value } } });
     let api = world.api::<Validator>();
     api.patch("bank-a", &PatchParams::default(), &Patch::Merge(&patch)).await.expect("annotated");
@@ -58,7 +58,7 @@ async fn event(world: &World, reason: &str) -> Event {
         .await
 }
 
-async fn gone(world: &World, network: &FakeNetwork, pods: &[String]) -> String {
+pub(crate) async fn gone(world: &World, network: &FakeNetwork, pods: &[String]) -> String {
     world
         .until("a pod gone", || async {
             // Whenever the operator has changed the budget it is looked at again.

@@ -18,7 +18,7 @@ async fn created(test: &str) -> World {
 }
 
 /// A pod of the node as a kubelet would leave it.
-async fn pod(world: &World, node: &str, waiting: &str, last: &Value) {
+pub(crate) async fn pod(world: &World, node: &str, waiting: &str, last: &Value) {
     let set = world.api::<StatefulSet>().get(node).await.expect("the StatefulSet");
     let object: Pod = serde_json::from_value(json!({
         "metadata": { "name": format!("{node}-0"), "labels": set.labels() },

@@ -2,7 +2,9 @@
 //!
 //! It runs in a network of its own (`unshare --net`): every node answers on an address of 127/8, all from one process.
 
+pub mod applied;
 pub mod exposition;
+pub mod floor;
 pub mod kubelet;
 pub mod nodes;
 pub mod objects;

@@ -176,8 +176,18 @@ impl World {
 
     /// The same, by way of another kubeconfig.
     pub fn start_through(&mut self, kubeconfig: &Path) {
+        self.start_in(kubeconfig, &[]);
+    }
+
+    /// The same as `start`, with more in its environment.
+    pub fn start_with(&mut self, environment: &[(&str, &str)]) {
+        self.start_in(&self.kubeconfig.clone(), environment);
+    }
+
+    fn start_in(&mut self, kubeconfig: &Path, environment: &[(&str, &str)]) {
         let child = Command::new(&self.program)
             .env("KUBECONFIG", kubeconfig)
+            .envs(environment.iter().copied())
             .args([
                 "--namespace",
                 &self.namespace,
@@ -232,6 +242,18 @@ impl World {
             operator.kill().expect("killed");
             operator.wait().expect("ended");
         }
+    }
+
+    /// SIGTERM: whether it ended well by itself.
+    pub async fn terminate(&mut self) -> bool {
+        let Some(operator) = self.operator.as_mut() else { return true };
+        let told = Command::new("kill").args(["-TERM", &operator.id().to_string()]).status();
+        assert!(told.is_ok_and(|status| status.success()), "kill");
+        let operator = Mutex::new(operator);
+        let ended = || async { operator.lock().ok()?.try_wait().ok()? };
+        let status = until("the operator's end", ended).await;
+        self.operator = None;
+        status.success()
     }
 
     /// What one of the operator's own endpoints answers.

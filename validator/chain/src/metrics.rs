@@ -84,6 +84,12 @@ pub const VOTES_SIGNED: Metric = counter("quorate_votes_signed", "Consensus mess
 pub const JOURNAL_WRITE: Metric = histogram("quorate_journal_write_seconds", "Time to make one vote durable");
 /// Where the time of catching up goes.
 pub const SYNC_SECONDS: Metric = counter("quorate_sync_seconds", "Seconds spent catching up, by stage");
+/// Room for the data.
+pub const DATA_FREE_BYTES: Metric =
+    gauge("quorate_data_free_bytes", "Bytes left on the disk of the data directory");
+/// Size of the disk.
+pub const DATA_SIZE_BYTES: Metric =
+    gauge("quorate_data_size_bytes", "Size of the disk of the data directory");
 /// Local faults.
 pub const FAULTS: Metric = counter("quorate_faults", "Local faults that need a person");
 
@@ -111,6 +117,8 @@ pub const CATALOGUE: &[Metric] = &[
     VOTES_SIGNED,
     JOURNAL_WRITE,
     SYNC_SECONDS,
+    DATA_FREE_BYTES,
+    DATA_SIZE_BYTES,
     FAULTS,
 ];
 

@@ -56,6 +56,14 @@ pub(crate) fn consensus(shared: &Shared, code: u8, payload: &Bytes, except: Opti
     }
 }
 
+/// Cuts a consensus payload ahead of its broadcast.
+pub(crate) fn prepare(shared: &Shared, code: u8, payload: &Bytes) {
+    let is_wanted = |peer: &Arc<Peer>| peer.capabilities.own_base.is_some();
+    if shared.table.all().iter().any(is_wanted) {
+        without_transactions(shared, code, consensus_hash(code, payload), payload);
+    }
+}
+
 /// The message that names the transactions of a payload; who lacks some of them may ask from now on.
 fn without_transactions(shared: &Shared, code: u8, hash: B256, payload: &Bytes) -> Option<Bytes> {
     if let Some(message) = shared.held.lock().message(&hash) {

@@ -77,6 +77,11 @@ impl Network {
         gossip::consensus(&self.shared, code, &payload, except);
     }
 
+    /// Makes ready what [`Self::broadcast_consensus`] will send soon; nothing goes out.
+    pub fn prepare_consensus(&self, code: u8, payload: &Bytes) {
+        gossip::prepare(&self.shared, code, payload);
+    }
+
     /// Sends a consensus payload to one peer, even if it was sent before; false when it is not connected or not of the
     /// audience.
     #[expect(

@@ -50,7 +50,7 @@ pub(crate) struct Options {
     #[arg(long, default_value = "target/bench/chain.json")]
     out: PathBuf,
     /// First port; every node takes three of the next ten.
-    #[arg(long, default_value_t = 33000)]
+    #[arg(long, default_value_t = 31500)]
     base_port: u16,
     /// Gas of a block.
     #[arg(long, default_value_t = 600_000_000)]

@@ -46,7 +46,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) dir: Option<PathBuf>,
     /// First port; every node takes three of the next ten.
-    #[arg(long, default_value_t = 33_000)]
+    #[arg(long, default_value_t = 31_600)]
     base_port: u16,
     /// Where the result is kept.
     #[arg(long, default_value = "target/bench/sync.json")]

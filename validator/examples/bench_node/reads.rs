@@ -43,7 +43,7 @@ pub(crate) struct Options {
     #[arg(long)]
     dir: Option<PathBuf>,
     /// First port; three are taken.
-    #[arg(long, default_value_t = 33_100)]
+    #[arg(long, default_value_t = 31_700)]
     pub(crate) base_port: u16,
     /// Where the result is kept.
     #[arg(long, default_value = "target/bench/rpc.json")]

@@ -37,7 +37,7 @@ pub(crate) struct Options {
     #[arg(long)]
     dir: Option<PathBuf>,
     /// First port; every node takes three of the next ten.
-    #[arg(long, default_value_t = 33_200)]
+    #[arg(long, default_value_t = 31_800)]
     base_port: u16,
     /// Where the result is kept.
     #[arg(long, default_value = "target/bench/snapshot.json")]

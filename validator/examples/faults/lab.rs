@@ -11,6 +11,7 @@ use std::{fs, path::PathBuf, process::Command, time::Duration};
 use tokio::time::{Instant, sleep};
 use validator::devnet::{self, DevnetSpec, Ports};
 
+pub(crate) const CHAIN_ID: u64 = 10101;
 pub(crate) const NODES: usize = 4;
 /// Seconds between blocks.
 pub(crate) const PERIOD: u64 = 2;
@@ -62,7 +63,7 @@ impl Lab {
         let ports = Ports { p2p: P2P, rpc: RPC, metrics: HEALTH };
         let made = devnet::create(&DevnetSpec {
             dir: setting.dir.join(format!("lab{index}")),
-            chain_id: 10101,
+            chain_id: CHAIN_ID,
             block_period_s: PERIOD,
             request_timeout_ms: REQUEST_TIMEOUT_MS,
             gas_limit: 250_000_000,

@@ -13,6 +13,8 @@ mod long_way;
 mod node;
 mod recovery;
 mod scenarios;
+#[path = "../shared/sender.rs"]
+mod sender;
 mod watch;
 
 use clap::{Parser, Subcommand};

@@ -212,7 +212,7 @@ async fn check(lab: &Lab, fault: Fault, before: u64) -> anyhow::Result<()> {
     let height = lab.watch.height();
     anyhow::ensure!(!goes_on || height > before + 1, "stuck at {height}, though a quorum is well");
     match fault {
-        Fault::FullDisk => disk::check(&lab.nodes[disk::NODE]).await,
+        Fault::FullDisk => disk::check(lab).await,
         Fault::JournalsOfAll => journals::all_sit_out(lab, height).await,
         _ => Ok(()),
     }

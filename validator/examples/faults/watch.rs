@@ -110,7 +110,7 @@ impl Watch {
     }
 }
 
-async fn connect(address: Ipv4Addr) -> anyhow::Result<WsClient> {
+pub(crate) async fn connect(address: Ipv4Addr) -> anyhow::Result<WsClient> {
     let url = format!("ws://{address}:{RPC}");
     Ok(WsClientBuilder::default().connection_timeout(Duration::from_secs(1)).build(url).await?)
 }

@@ -7,7 +7,7 @@ use crate::{
     future::Future,
     input::{Input, NewHead, Ticket, Timer, TimerKind},
     justification::Rules,
-    message::{Certificate, Message, RoundChangeMessage},
+    message::{Certificate, Message, Phase, RoundChangeMessage},
     output::Output,
     pace::Timed,
     presence::Presence,
@@ -216,13 +216,17 @@ impl<B: Proposal> Instance<B> {
     /// Asks for a vote to be made durable, unless one was cast for its round and phase, or this node may not vote.
     pub(crate) fn cast(&mut self, record: Record<B>) {
         let (round, phase) = (record.round(), record.phase());
-        if self.voter().is_none() || self.votes.iter().any(|vote| vote.is(round, phase)) {
+        if self.voter().is_none() || self.has_cast(round, phase) {
             return;
         }
         let ticket = self.ticket();
         let record = Arc::new(record);
         self.votes.push(Vote { ticket, record: record.clone(), stage: Stage::Persisting, recovered: false });
         self.out.push(Output::Persist { ticket, record });
+    }
+
+    pub(crate) fn has_cast(&self, round: u32, phase: Phase) -> bool {
+        self.votes.iter().any(|vote| vote.is(round, phase))
     }
 
     pub(crate) fn ticket(&mut self) -> Ticket {

@@ -98,12 +98,10 @@
 //! let Some(Output::Build { timestamp: 102, due_ms: 102_000, .. }) = outputs.last() else { panic!() };
 //!
 //! let block = Block { height: 1, proposer: me, timestamp: 102, round: 0 };
-//! core.step(Input::Built { height: 1, round: 0, block }, 101_990)?;
-//! let Output::SetTimer { timer, at_ms } = &outputs[1] else { panic!() };
-//! // At the tick the proposal is to be made durable; then it is signed, then sent.
-//! let at_tick = core.step(Input::Timeout(*timer), *at_ms)?;
-//! let [Output::Persist { ticket, .. }] = &at_tick[..] else { panic!() };
-//! let durable = core.step(Input::Persisted { ticket: *ticket }, *at_ms)?;
+//! // The proposal is to be made durable; then it is signed, then sent at the tick.
+//! let built = core.step(Input::Built { height: 1, round: 0, block }, 101_990)?;
+//! let [Output::Persist { ticket, .. }] = &built[..] else { panic!() };
+//! let durable = core.step(Input::Persisted { ticket: *ticket }, 101_995)?;
 //! assert!(matches!(durable[..], [Output::Sign { .. }]));
 //! # Ok::<(), qbft::Rejected>(())
 //! ```

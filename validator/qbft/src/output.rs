@@ -27,6 +27,11 @@ pub enum Output<B> {
         /// What.
         unsigned: Unsigned<B>,
     },
+    /// Will be broadcast at the tick, unless the height or the round ends before: there is time to encode it.
+    Hold {
+        /// The message.
+        message: Message<B>,
+    },
     /// Send to every validator. Not to be handed back: the instance has counted its own message.
     Broadcast {
         /// The message.

@@ -20,6 +20,8 @@ pub enum Progress {
     Signing,
     /// Durable, to be signed with the next re-send.
     Unsigned,
+    /// Durable and signed before its tick.
+    Held,
     /// Sent.
     Sent,
 }
@@ -90,6 +92,7 @@ impl<B: Proposal> Instance<B> {
                     Stage::Persisting => Progress::Persisting,
                     Stage::Signing => Progress::Signing,
                     Stage::Unsigned => Progress::Unsigned,
+                    Stage::Held(_) => Progress::Held,
                     Stage::Sent(_) => Progress::Sent,
                 };
                 (vote.record.round(), vote.record.phase(), vote.record.digest(), progress)

@@ -12,10 +12,6 @@ use alloy_primitives::Address;
 
 /// How far a vote has come.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "at most four a round, nearly all of them sent: a box would cost more"
-)]
 pub(crate) enum Stage<B> {
     /// Waiting to be durable.
     Persisting,
@@ -23,6 +19,8 @@ pub(crate) enum Stage<B> {
     Signing,
     /// Durable and to be signed with the next re-send: the signer failed, or it is of a past round of a former run.
     Unsigned,
+    /// Durable and signed before its tick: the proposal of round 0, which was built ahead.
+    Held(Message<B>),
     /// Sent.
     Sent(Message<B>),
 }

@@ -14,7 +14,7 @@ use crate::{
 use alloy_primitives::{B256, Bytes};
 use ledger::InvalidBlock;
 use qbft::{
-    Input, Message, Output, Proposal as _, Record, Ticket, Unsigned, Verdict,
+    Input, Message, Output, Phase, Proposal as _, Record, Ticket, Unsigned, Verdict,
     wire::{encode, encode_record},
 };
 use std::{
@@ -30,6 +30,7 @@ impl Driver {
                 Output::Persist { ticket, record } => self.persist(ticket, &record),
                 Output::Sign { ticket, unsigned } => self.sign(ticket, unsigned),
                 Output::Broadcast { message, resend } => self.broadcast(&message, resend),
+                Output::Hold { message } => self.hold(&message),
                 Output::Build { height, round, timestamp, due_ms } => {
                     self.build(height, round, timestamp, due_ms);
                 }
@@ -108,9 +109,18 @@ impl Driver {
         });
     }
 
+    /// What will be sent at the tick is encoded before it.
+    fn hold(&mut self, message: &Message<ProposedBlock>) {
+        let payload: Bytes = encode(message, self.encoding).into();
+        self.parts.network.prepare_consensus(message.phase().code(), &payload);
+        self.held = Some(Held { place: place(message), payload });
+    }
+
     fn broadcast(&mut self, message: &Message<ProposedBlock>, resend: bool) {
         self.heard.note(message.author(), message.height(), unix_ms());
-        let (code, payload): (_, Bytes) = (message.phase().code(), encode(message, self.encoding).into());
+        let code = message.phase().code();
+        let held = self.held.take().filter(|held| held.is_of(message));
+        let payload = held.map_or_else(|| encode(message, self.encoding).into(), |held| held.payload);
         tracing::debug!(height = message.height(), code, bytes = payload.len(), "consensus message sent");
         self.own.note(message.height(), message.round(), code, &payload);
         let network = &self.parts.network;
@@ -210,4 +220,20 @@ impl Driver {
         // What peers send again must reach the core again.
         self.parts.network.forget_consensus();
     }
+}
+
+/// A message encoded ahead.
+pub(super) struct Held {
+    place: (u64, u32, Phase),
+    payload: Bytes,
+}
+
+impl Held {
+    fn is_of(&self, message: &Message<ProposedBlock>) -> bool {
+        self.place == place(message)
+    }
+}
+
+fn place(message: &Message<ProposedBlock>) -> (u64, u32, Phase) {
+    (message.height(), message.round(), message.phase())
 }

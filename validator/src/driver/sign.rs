@@ -20,6 +20,10 @@ pub(super) async fn sign(
             Ok(signatures) => return Ok(signatures),
             Err(missing) => {
                 let seal = signer.sign(missing).await?;
+                // Only a COMMIT takes two; a block need not be hashed again to find out.
+                if !matches!(unsigned, Unsigned::Commit { .. }) {
+                    return Ok(Signatures { message: seal, seal: None });
+                }
                 signed.push((missing, seal));
             }
         }

@@ -40,6 +40,19 @@ impl Health {
         import.or_else(|| self.faults.stopping()).or(pool)
     }
 
+    /// What is wrong with the disk now; unlike what failed, it can pass without a restart.
+    fn disk_fault(&self) -> Option<String> {
+        let looked = self.disk.look();
+        if looked.began {
+            self.metrics.faults.inc();
+        }
+        if let Some(room) = looked.room {
+            self.metrics.data_free_bytes.set(gauge(room.free));
+            self.metrics.data_size_bytes.set(gauge(room.size));
+        }
+        looked.fault
+    }
+
     /// Gauges that nobody sets as things happen.
     pub(super) fn refresh_gauges(&self) {
         let view = self.driver.view.borrow().clone();
@@ -50,6 +63,7 @@ impl Health {
             let counter = self.metrics.pool_refused.get_or_create_owned(&[("reason", reason)]);
             counter.inner().store(count, Ordering::Relaxed);
         }
+        self.disk_fault();
         self.metrics.peers.set(gauge(self.network.peers().len()));
         self.metrics.seats.set(gauge(view.seats.len()));
         self.metrics.seats_live.set(gauge(live));
@@ -81,7 +95,7 @@ impl Health {
             consensus: view.consensus.filter(|_| view.voting),
             seats: view.seats.clone(),
             pool: Pool { pending: stats.pending, queued: stats.queued },
-            faults: self.faults.list(),
+            faults: self.disk_fault().into_iter().chain(self.faults.list()).collect(),
         }
     }
 

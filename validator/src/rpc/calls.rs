@@ -8,7 +8,7 @@ mod shape;
 use super::{
     RpcLimits,
     budget::{Budget, Encoded},
-    context::turn,
+    context::{Beside, turn},
     dispatch::Methods,
     error::{Failure, invalid_request},
     memory::{Held, Memory},
@@ -86,7 +86,8 @@ impl Calls {
         let reply = if is_batch {
             self.batch(text, caller, &budget).await
         } else {
-            self.one(text, caller, &budget).await
+            let beside = if caller.push.is_some() { Beside::Connection } else { Beside::Nobody };
+            self.one(text, caller, beside, &budget).await
         };
         let text = reply?;
         match self.memory.hold(text.len()) {
@@ -130,7 +131,8 @@ impl Calls {
             Err(_) => return Some(failed(NO_ID, &Failure::Parse.into())),
         };
         let at_once = self.limits.calls_per_connection.max(1) as usize;
-        let calls: Vec<_> = messages.iter().map(|message| self.one(message.get(), caller, budget)).collect();
+        let calls: Vec<_> =
+            messages.iter().map(|message| self.one(message.get(), caller, Beside::Batch, budget)).collect();
         let mut replies = futures::stream::iter(calls).buffered(at_once).enumerate();
         let mut whole = String::from("[");
         while let Some((index, reply)) = replies.next().await {
@@ -148,7 +150,7 @@ impl Calls {
     }
 
     /// One message, alone or of a batch.
-    async fn one(&self, text: &str, caller: Caller<'_>, budget: &Arc<Budget>) -> Reply {
+    async fn one(&self, text: &str, caller: Caller<'_>, beside: Beside, budget: &Arc<Budget>) -> Reply {
         let call = match Call::read(text) {
             Ok(call) => call,
             Err(Refused { id, error }) => return Some(failed(id, &error)),
@@ -159,7 +161,7 @@ impl Calls {
             let outcome = push::run(pushed, id, call.params, caller, &self.limits, &self.hoard).await;
             return outcome.unwrap_or_else(|error| Some(failed(id, &error)));
         }
-        match self.run(&call, caller.client, budget).await {
+        match self.run(&call, caller.client, beside, budget).await {
             Ok(result) => Some(succeeded(id, result.get())),
             Err(error) => Some(failed(id, &error)),
         }
@@ -169,6 +171,7 @@ impl Calls {
         &self,
         call: &Call<'_>,
         client: &Client,
+        beside: Beside,
         budget: &Arc<Budget>,
     ) -> Result<Encoded, ErrorObjectOwned> {
         let wait = Duration::from_secs(self.limits.read_wait_s);
@@ -176,8 +179,8 @@ impl Calls {
             return Err(Failure::busy("calls", self.limits.calls as usize).into());
         };
         let limit = Duration::from_secs(self.limits.request_s);
-        match tokio::time::timeout(limit, self.methods.call(&call.method, call.params, client, budget)).await
-        {
+        let answer = self.methods.call(&call.method, call.params, client, beside, budget);
+        match tokio::time::timeout(limit, answer).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::TimedOut.into()),
         }

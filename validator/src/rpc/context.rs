@@ -3,8 +3,15 @@
 use super::{NodeView, RpcLimits, RpcOptions, error::Failure, filters::Filters};
 use crate::{ots_index::OtsIndex, pool::Pool, votes::PendingVotes};
 use ledger::{CommittedBlock, Ledger};
-use std::{sync::Arc, time::Duration};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::{OwnedSemaphorePermit, Semaphore, broadcast},
+};
 
 /// Shared by all calls.
 pub(super) struct Context {
@@ -64,6 +71,37 @@ pub(super) enum Weight {
     Heavy,
 }
 
+/// Who else waits while the task that a call came in on does its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// Nobody: a request of its own.
+    Nobody,
+    /// What else goes over the connection.
+    Connection,
+    /// The other calls of a batch.
+    Batch,
+}
+
+/// Where a read is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// At once, by the thread that serves connections.
+    Here,
+    /// By this thread, while another takes over its connections.
+    HandedOver,
+    /// By a thread that waits for work.
+    Elsewhere,
+}
+
+/// A read that has to wake a thread waits for a core, and so does its answer: with a block at work twice as long as anything it does.
+const fn place(weight: Weight, beside: Beside) -> Place {
+    match (weight, beside) {
+        (Weight::Light, Beside::Nobody | Beside::Connection) => Place::Here,
+        (Weight::Call, Beside::Nobody) => Place::HandedOver,
+        (Weight::Light, Beside::Batch) | (Weight::Call | Weight::Heavy, _) => Place::Elsewhere,
+    }
+}
+
 impl Context {
     pub(super) fn new(options: RpcOptions) -> Self {
         let RpcOptions { limits, ledger, pool, heads, votes, node, ots, ports: _ } = options;
@@ -90,10 +128,11 @@ impl Context {
         self.ledger.genesis().config.chain_id
     }
 
-    /// Runs a ledger read on a blocking thread; so many at once, the others wait, but not for ever.
+    /// Runs a ledger read; so many at once, the others wait, but not for ever.
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         weight: Weight,
+        beside: Beside,
         work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let wait = Duration::from_secs(self.limits.read_wait_s);
@@ -107,14 +146,57 @@ impl Context {
             return Err(Failure::busy("reads", lane.most));
         };
         let context = Arc::clone(self);
-        let outcome = tokio::task::spawn_blocking(move || {
-            let answer = work(&context);
+        let read = move || {
+            let answer = caught(|| work(&context));
             drop(permit);
             answer
-        });
-        outcome.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "rpc: read did not finish");
-            Err(Failure::Internal)
-        })
+        };
+        match place(weight, beside) {
+            Place::Here => read(),
+            Place::HandedOver if may_block_in_place() => tokio::task::block_in_place(read),
+            Place::HandedOver | Place::Elsewhere => {
+                tokio::task::spawn_blocking(read).await.unwrap_or(Err(Failure::Internal))
+            }
+        }
+    }
+}
+
+/// A defect in one method ends one call, not the connection.
+fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        tracing::error!("rpc: read did not finish");
+        Err(Failure::Internal)
+    })
+}
+
+/// Whether another thread can take over this one's tasks.
+fn may_block_in_place() -> bool {
+    Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Beside::{Batch, Connection, Nobody},
+        Place::{Elsewhere, HandedOver, Here},
+        Weight::{Call, Heavy, Light},
+        place,
+    };
+
+    #[test]
+    fn nothing_that_others_wait_beside_is_run_where_it_came_in_unless_it_is_short() {
+        for (weight, beside, want) in [
+            (Light, Nobody, Here),
+            (Light, Connection, Here),
+            (Light, Batch, Elsewhere),
+            (Call, Nobody, HandedOver),
+            (Call, Connection, Elsewhere),
+            (Call, Batch, Elsewhere),
+            (Heavy, Nobody, Elsewhere),
+            (Heavy, Connection, Elsewhere),
+            (Heavy, Batch, Elsewhere),
+        ] {
+            assert_eq!(place(weight, beside), want, "{weight:?} beside {beside:?}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::{
     args::Args,
     budget::{Budget, Encoded, encode},
     check_namespaces,
-    context::{Context, Weight},
+    context::{Beside, Context, Weight},
     debug, discover,
     error::{Failure, method_not_found},
     eth, istanbul, net, ots, qbft, quorate,
@@ -149,6 +149,7 @@ impl Methods {
         name: &str,
         params: Option<&str>,
         client: &Client,
+        beside: Beside,
         budget: &Arc<Budget>,
     ) -> Result<Encoded, ErrorObjectOwned> {
         match name {
@@ -160,21 +161,21 @@ impl Methods {
         let method = method.ok_or_else(|| method_not_found(name))?;
         let begun = Instant::now();
         let outcome = match Args::new(&Params::new(params), method.args, client.address) {
-            Ok(args) => self.run(method, args, budget).await,
+            Ok(args) => self.run(method, args, beside, budget).await,
             Err(failure) => Err(failure),
         };
         self.context.node.count_call(method.name, outcome.is_ok(), begun.elapsed());
         Ok(outcome?)
     }
 
-    async fn run(&self, method: &'static Method, args: Args, budget: &Arc<Budget>) -> Answer {
+    async fn run(&self, method: &'static Method, args: Args, beside: Beside, budget: &Arc<Budget>) -> Answer {
         let context = &self.context;
         match method.run {
             Run::Now(run) => budget.pays(|| run(context, &args)),
             Run::Read(run) => {
                 let budget = Arc::clone(budget);
                 let read = move |context: &Context| budget.pays(|| run(context, &args));
-                context.read(weight(method.name), read).await
+                context.read(weight(method.name), beside, read).await
             }
             Run::Wait(run) => run(Arc::clone(context), args).await,
         }

@@ -67,6 +67,10 @@ pub mod reasons {
     pub const DISRUPTION_BUDGET: &str = "DisruptionBudget";
     /// A node of ours is up again, and has not been heard since it started.
     pub const AWAITING_VOTES: &str = "AwaitingVotes";
+    /// A node of ours is up and well for minutes, and nobody hears it vote.
+    pub const NOT_HEARD: &str = "NotHeard";
+    /// No Kubernetes node takes a pod.
+    pub const UNSCHEDULABLE: &str = "Unschedulable";
     /// A disk grows, or waits for its turn to.
     pub const VOLUME_GROWING: &str = "VolumeGrowing";
     /// The storage driver reports that a disk's growth failed.

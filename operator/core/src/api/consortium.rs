@@ -42,6 +42,11 @@ use serde::{Deserialize, Serialize};
         name = "Ready",
         type_ = "string"
     ),
+    printcolumn(
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        name = "Reason",
+        type_ = "string"
+    ),
     printcolumn(json_path = ".metadata.creationTimestamp", name = "Age", type_ = "date"),
     printcolumn(
         json_path = ".status.conditions[?(@.type==\"Ready\")].message",

@@ -1,9 +1,9 @@
 //! What is kept of a child: to whom it belongs, which intent was applied, whether its body may have changed since, and of
 //! the body only what decisions need.
 
-use super::writers::Writers;
+use super::{Source, shared::Place, writers::Writers};
 use crate::{
-    names::{APPLIED, FLEET, NETWORK, NODE, NodeName},
+    names::{APPLIED, NodeName},
     observed::{PodObserved, SecretState, StatefulSetObserved, VolumeObserved},
 };
 use k8s_openapi::{
@@ -11,7 +11,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
     jiff::Timestamp,
 };
-use std::sync::Arc;
+use std::{num::NonZeroU64, sync::Arc};
 
 /// Kinds of children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,15 +143,6 @@ impl Body {
     }
 }
 
-/// How an object came to be known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// From a watch: only the metadata may have been looked at.
-    Watched,
-    /// We have just written it, or read it whole and found it as wanted.
-    Verified,
-}
-
 /// What is kept of one child.
 #[derive(Clone, Debug)]
 pub struct Child {
@@ -161,45 +152,31 @@ pub struct Child {
     pub applied: u64,
     /// It is being deleted.
     pub terminating: bool,
-    /// Its network, by label.
-    pub network: Option<Arc<str>>,
-    /// Its fleet, by label.
-    pub fleet: Option<Arc<str>>,
-    /// Its node's index, by label.
-    pub node: Option<u32>,
     /// Uid of the owner that controls it: hashed, since it is only compared.
     pub owner: u64,
     /// What is kept of its body.
     pub body: Body,
-    pub(super) epoch: u32,
-    print: u64,
-    verified: Option<u64>,
+    pub(super) place: Arc<Place>,
+    /// The last list of its kind that had it, or a watch since that list.
+    pub(super) list: u32,
+    print: NonZeroU64,
+    verified: Option<NonZeroU64>,
 }
 
 impl Child {
-    /// Reads metadata; `share` keeps one copy of every name.
-    pub(super) fn read(
-        metadata: &ObjectMeta,
-        body: Body,
-        source: Source,
-        mut share: impl FnMut(&str) -> Arc<str>,
-    ) -> Self {
-        let label = |key: &str| metadata.labels.as_ref()?.get(key).map(String::as_str);
+    /// Reads metadata.
+    pub(super) fn read(metadata: &ObjectMeta, body: Body, source: Source, place: Arc<Place>) -> Self {
         let writers = Writers::of(metadata);
-        let trusted = source == Source::Verified || writers.ours_last;
+        let trusted = source.is_verified() || writers.ours_last;
         let applied = metadata.annotations.as_ref().and_then(|all| all.get(APPLIED));
         Self {
             version: version(metadata),
             applied: applied.and_then(|text| u64::from_str_radix(text, 16).ok()).unwrap_or(0),
             terminating: metadata.deletion_timestamp.is_some(),
-            network: label(NETWORK).map(&mut share),
-            fleet: label(FLEET).map(&mut share),
-            node: label(FLEET)
-                .zip(label(NODE))
-                .and_then(|(fleet, node)| Some(NodeName::parse(fleet, node)?.index)),
             owner: owner(metadata),
             body,
-            epoch: 0,
+            place,
+            list: 0,
             print: writers.print,
             verified: trusted.then_some(writers.print),
         }
@@ -207,7 +184,7 @@ impl Child {
 
     /// Takes over what was known of the body before: a print that was good is good still, another has to be looked at.
     pub(super) fn succeed(&mut self, before: &Self, source: Source) {
-        if source == Source::Watched {
+        if !source.is_verified() {
             self.verified = before.verified;
             let verified = self.is_verified();
             if let (Body::Secret(now), Body::Secret(then)) = (&mut self.body, &before.body) {
@@ -227,16 +204,16 @@ impl Child {
 
     /// Whether the two say the same, versions aside.
     pub(super) fn same_as(&self, other: &Self) -> bool {
-        (self.applied, self.print, self.terminating, self.owner, self.node)
-            == (other.applied, other.print, other.terminating, other.owner, other.node)
+        (self.applied, self.print, self.terminating, self.owner)
+            == (other.applied, other.print, other.terminating, other.owner)
             && self.body == other.body
-            && (&self.network, &self.fleet) == (&other.network, &other.fleet)
+            && self.place == other.place
     }
 
     /// Its node's name.
     #[must_use]
     pub fn node_name(&self) -> Option<NodeName> {
-        Some(NodeName { fleet: self.fleet.as_deref()?.to_owned(), index: self.node? })
+        Some(NodeName { fleet: self.place.fleet.as_deref()?.to_owned(), index: self.place.node? })
     }
 
     /// The pod, if it is one.

@@ -1,10 +1,13 @@
 //! What the cache answers.
 
-use super::{Answer, Cache, Child, Genesis, Kind, Network, NetworkKey, ObjectKey, ObjectKind, Standing};
+use super::{
+    Answer, Cache, Child, Fleet, Genesis, Kind, Network, NetworkKey, ObjectKey, ObjectKind, Standing,
+    fleet::is_true,
+};
 use crate::{
     api::{
-        Condition, Consortium, Validator,
-        conditions::{ConditionStatus, QUORUM_HEALTHY, READY, STALLED},
+        Condition, Consortium,
+        conditions::{QUORUM_HEALTHY, READY, STALLED},
     },
     names::NodeName,
 };
@@ -20,20 +23,28 @@ impl Cache {
 
     /// A `Validator`.
     #[must_use]
-    pub fn fleet(&self, namespace: &str, name: &str) -> Option<&Arc<Validator>> {
+    pub fn fleet(&self, namespace: &str, name: &str) -> Option<&Fleet> {
         self.spaces.get(namespace)?.fleets.get(name)
     }
 
-    /// The fleets that name a network.
-    pub fn fleets_of<'a>(&'a self, network: &'a NetworkKey) -> impl Iterator<Item = &'a Arc<Validator>> + 'a {
-        let fleets = self.spaces.get(&network.namespace).into_iter().flat_map(|space| space.fleets.values());
-        fleets.filter(|fleet| fleet.spec.consortium_ref.name == *network.name)
+    /// The fleets that name a network, by name.
+    pub fn fleets_of<'a>(
+        &'a self,
+        network: &'a NetworkKey,
+    ) -> impl Iterator<Item = (&'a Arc<str>, &'a Fleet)> + 'a {
+        let fleets = self.fleets_in(&network.namespace);
+        fleets.filter(|(_, fleet)| fleet.network == network.name)
+    }
+
+    /// The fleets of a namespace, by name.
+    pub fn fleets_in(&self, namespace: &str) -> impl Iterator<Item = (&Arc<str>, &Fleet)> {
+        self.spaces.get(namespace).into_iter().flat_map(|space| &space.fleets)
     }
 
     /// A child.
     #[must_use]
     pub fn child(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Child> {
-        self.spaces.get(namespace)?.children.get(&(kind, Box::from(name)))
+        self.spaces.get(namespace)?.kind(kind).all.get(name).map(|child| &**child)
     }
 
     /// Children of one kind that carry the network's label, by name.
@@ -44,7 +55,7 @@ impl Cache {
     ) -> impl Iterator<Item = (&'a str, &'a Child)> {
         let space = self.spaces.get(&network.namespace);
         let children = space.into_iter().flat_map(move |space| space.of_kind(kind));
-        children.filter(|(_, child)| child.network.as_ref() == Some(&network.name))
+        children.filter(|(_, child)| child.place.network.as_ref() == Some(&network.name))
     }
 
     /// How a child stands to an intent with this hash.
@@ -91,10 +102,7 @@ impl Cache {
             is_true(all, STALLED) || (is_true(all, READY) && is_true(all, QUORUM_HEALTHY))
         };
         conditions.is_none_or(|conditions| conditions.is_some_and(healthy))
-            && self.fleets_of(network).all(|fleet| {
-                let conditions = fleet.status.as_ref().map(|status| &status.conditions);
-                conditions.is_some_and(|all| is_true(all, READY) || is_true(all, STALLED))
-            })
+            && self.fleets_of(network).all(|(_, fleet)| fleet.settled)
     }
 
     /// All objects of ours.
@@ -123,17 +131,19 @@ impl Cache {
         self.known
     }
 
-    /// How many children of each kind are known.
+    /// How many objects of one of our kinds there are.
     #[must_use]
-    pub fn counts(&self) -> BTreeMap<Kind, usize> {
-        let mut counts = BTreeMap::new();
-        for (kind, _) in self.spaces.values().flat_map(|space| space.children.keys()) {
-            *counts.entry(*kind).or_default() += 1;
+    pub fn count(&self, kind: ObjectKind) -> usize {
+        let spaces = self.spaces.values();
+        match kind {
+            ObjectKind::Consortium => spaces.map(|space| space.consortia.len()).sum(),
+            ObjectKind::Validator => spaces.map(|space| space.fleets.len()).sum(),
         }
-        counts
     }
-}
 
-fn is_true(conditions: &[Condition], kind: &str) -> bool {
-    conditions.iter().any(|condition| condition.kind == kind && condition.status == ConditionStatus::True)
+    /// How many children of one kind there are.
+    #[must_use]
+    pub fn children(&self, kind: Kind) -> usize {
+        self.spaces.values().map(|space| space.kind(kind).all.len()).sum()
+    }
 }

@@ -1,4 +1,4 @@
-use super::{Body, Cache, Kind, NetworkKey, ObjectKey, ObjectKind, Source, Standing, Wakes};
+use super::{Body, Cache, Kind, Mark, NetworkKey, ObjectKey, ObjectKind, Source, Standing, Wakes};
 use crate::{
     api::{Consortium, Validator},
     names::{FLEET, MANAGER, NETWORK, NODE},
@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 const INTENT: u64 = 0xfeed;
+
+const fn watched(_: Mark) -> Source {
+    Source::Watched
+}
 
 fn metadata(name: &str, version: u64, more: &Value) -> ObjectMeta {
     let mut metadata = json!({
@@ -25,13 +29,17 @@ fn metadata(name: &str, version: u64, more: &Value) -> ObjectMeta {
     serde_json::from_value(metadata).expect("metadata")
 }
 
-fn fleet(name: &str, version: u64, generation: i64) -> Arc<Validator> {
+fn fleet(name: &str, version: u64, generation: i64) -> Validator {
     let mut fleet: Validator =
         serde_saphyr::from_str(include_str!("../../../../examples/validator.yaml")).expect("the example");
     fleet.metadata.name = Some(name.to_owned());
     fleet.metadata.generation = Some(generation);
     fleet.metadata.resource_version = Some(version.to_string());
-    Arc::new(fleet)
+    fleet
+}
+
+fn kept(cache: &Cache, name: &str) -> Option<Validator> {
+    cache.fleet("bank-a", name).map(|fleet| fleet.object().expect("reads back"))
 }
 
 fn network() -> NetworkKey {
@@ -48,13 +56,18 @@ fn cache() -> Cache {
     let mut consortium: Consortium =
         serde_saphyr::from_str(include_str!("../../../../examples/consortium.yaml")).expect("the example");
     consortium.metadata.resource_version = Some("1".to_owned());
-    cache.put_consortium(Arc::new(consortium), Source::Watched, &mut wakes);
-    cache.put_fleet(fleet("bank-a", 1, 1), Source::Watched, &mut wakes);
-    cache.put_fleet(fleet("bank-b", 1, 1), Source::Watched, &mut wakes);
+    cache.put_consortium(Arc::new(consortium), &mut wakes);
+    cache.put_fleet(&fleet("bank-a", 1, 1), &mut wakes);
+    cache.put_fleet(&fleet("bank-b", 1, 1), &mut wakes);
     cache
 }
 
-fn put(cache: &mut Cache, kind: Kind, metadata: &ObjectMeta, source: Source) -> Wakes {
+fn put(cache: &mut Cache, kind: Kind, metadata: &ObjectMeta, source: fn(Mark) -> Source) -> Wakes {
+    let asked = cache.mark(kind, "bank-a");
+    answer(cache, kind, metadata, source(asked))
+}
+
+fn answer(cache: &mut Cache, kind: Kind, metadata: &ObjectMeta, source: Source) -> Wakes {
     let mut wakes = Wakes::default();
     let body = if kind == Kind::Secret { Body::secret(metadata) } else { Body::Unread };
     cache.put_child(kind, metadata, body, source, &mut wakes);
@@ -69,53 +82,53 @@ fn stands(cache: &Cache) -> Standing {
 fn a_status_that_somebody_else_wrote_wakes_its_object_and_our_own_wakes_nobody() {
     let (mut cache, mut wakes) = (cache(), Wakes::default());
     let with = |version, summary: &str| {
-        let mut fleet = Validator::clone(&fleet("bank-a", version, 1));
+        let mut fleet = fleet("bank-a", version, 1);
         fleet.status.get_or_insert_default().summary = Some(summary.to_owned());
-        Arc::new(fleet)
+        fleet
     };
-    cache.written_fleet(with(2, "4/4 validating"), &mut wakes);
-    cache.put_fleet(with(2, "4/4 validating"), Source::Watched, &mut wakes);
+    assert!(cache.answered_fleet(&with(2, "4/4 validating"), &mut wakes));
+    cache.put_fleet(&with(2, "4/4 validating"), &mut wakes);
     assert_eq!(wakes, Wakes::default(), "our own, answered and then told");
-    cache.put_fleet(with(3, "all is well"), Source::Watched, &mut wakes);
+    cache.put_fleet(&with(3, "all is well"), &mut wakes);
     assert_eq!(wakes.objects, [(key(ObjectKind::Validator, "bank-a"), Urgency::Changed)]);
     let mut consortium = Consortium::clone(cache.consortium("bank-a", "trade-finance").expect("kept"));
     consortium.metadata.resource_version = Some("4".to_owned());
     consortium.status.get_or_insert_default().height = Some(-1);
     let mut wakes = Wakes::default();
-    cache.put_consortium(Arc::new(consortium), Source::Watched, &mut wakes);
+    cache.put_consortium(Arc::new(consortium), &mut wakes);
     assert_eq!(wakes.objects, [(key(ObjectKind::Consortium, "trade-finance"), Urgency::Changed)]);
 }
 
 #[test]
 fn metadata_that_moves_alone_wakes_nobody_and_a_new_generation_wakes_its_object_and_its_consortium() {
     let (mut cache, mut wakes) = (cache(), Wakes::default());
-    cache.put_fleet(fleet("bank-a", 2, 1), Source::Watched, &mut wakes);
+    cache.put_fleet(&fleet("bank-a", 2, 1), &mut wakes);
     assert_eq!(wakes, Wakes::default());
-    cache.put_fleet(fleet("bank-a", 3, 2), Source::Watched, &mut wakes);
+    cache.put_fleet(&fleet("bank-a", 3, 2), &mut wakes);
     let expected = [
         (key(ObjectKind::Validator, "bank-a"), Urgency::Edited),
         (key(ObjectKind::Consortium, "trade-finance"), Urgency::Related),
     ];
     assert_eq!(wakes.objects, expected);
-    cache.put_fleet(fleet("bank-a", 2, 1), Source::Watched, &mut Wakes::default());
-    assert_eq!(cache.fleet("bank-a", "bank-a").expect("kept").metadata.generation, Some(2), "an old event");
+    cache.put_fleet(&fleet("bank-a", 2, 1), &mut Wakes::default());
+    assert_eq!(kept(&cache, "bank-a").expect("kept").metadata.generation, Some(2), "an old event");
 }
 
 #[test]
 fn the_answer_to_a_write_does_not_bring_back_what_the_watch_has_told_is_gone() {
     let mut cache = cache();
     let last = fleet("bank-b", 2, 1);
-    cache.written_fleet(last.clone(), &mut Wakes::default());
-    let known = cache.fleet("bank-a", "bank-b").expect("kept");
+    assert!(cache.answered_fleet(&last, &mut Wakes::default()));
+    let known = kept(&cache, "bank-b").expect("kept");
     assert_eq!(known.metadata.resource_version.as_deref(), Some("2"), "an answer is known at once");
-    cache.remove_fleet(&last.metadata, &mut Wakes::default());
-    cache.written_fleet(fleet("bank-b", 3, 1), &mut Wakes::default());
-    assert!(cache.fleet("bank-a", "bank-b").is_none(), "the finalizer's removal was answered late");
-    let mut again = Validator::clone(&last);
+    cache.remove_fleet("bank-a", "bank-b", &mut Wakes::default());
+    assert!(!cache.answered_fleet(&fleet("bank-b", 3, 1), &mut Wakes::default()));
+    assert!(kept(&cache, "bank-b").is_none(), "the finalizer's removal was answered late");
+    let mut again = last;
     again.metadata.uid = Some("another".to_owned());
-    cache.put_fleet(Arc::new(again), Source::Watched, &mut Wakes::default());
-    cache.written_fleet(fleet("bank-b", 4, 1), &mut Wakes::default());
-    let known = cache.fleet("bank-a", "bank-b").expect("the new one");
+    cache.put_fleet(&again, &mut Wakes::default());
+    assert!(!cache.answered_fleet(&fleet("bank-b", 4, 1), &mut Wakes::default()));
+    let known = kept(&cache, "bank-b").expect("the new one");
     assert_eq!(known.metadata.uid.as_deref(), Some("another"), "nor does it stand for its successor");
 }
 
@@ -123,7 +136,7 @@ fn the_answer_to_a_write_does_not_bring_back_what_the_watch_has_told_is_gone() {
 fn the_answer_to_an_apply_does_not_bring_back_a_child_that_the_watch_has_told_is_gone() {
     let mut cache = cache();
     let child = |version: u64| metadata("bank-a-3", version, &serde_json::json!({}));
-    put(&mut cache, Kind::StatefulSet, &child(5), Source::Watched);
+    put(&mut cache, Kind::StatefulSet, &child(5), watched);
     cache.remove_child(Kind::StatefulSet, "bank-a", "bank-a-3", 7, &mut Wakes::default());
     put(&mut cache, Kind::StatefulSet, &child(6), Source::Verified);
     assert!(cache.child(Kind::StatefulSet, "bank-a", "bank-a-3").is_none(), "applied at 6, collected at 7");
@@ -137,9 +150,9 @@ fn what_we_wrote_ourselves_is_no_news_when_the_watch_tells_it() {
     assert_eq!(stands(&cache), Standing::Absent);
     let written = metadata("config", 7, &json!({}));
     assert_eq!(put(&mut cache, Kind::ConfigMap, &written, Source::Verified).objects.len(), 1);
-    assert_eq!(put(&mut cache, Kind::ConfigMap, &written, Source::Watched), Wakes::default());
+    assert_eq!(put(&mut cache, Kind::ConfigMap, &written, watched), Wakes::default());
     let older = metadata("config", 6, &json!({ "annotations": {} }));
-    assert_eq!(put(&mut cache, Kind::ConfigMap, &older, Source::Watched), Wakes::default());
+    assert_eq!(put(&mut cache, Kind::ConfigMap, &older, watched), Wakes::default());
     assert_eq!(stands(&cache), Standing::AsApplied);
     assert_eq!(cache.standing(Kind::ConfigMap, "bank-a", "config", 1), Standing::Differs);
 }
@@ -147,7 +160,7 @@ fn what_we_wrote_ourselves_is_no_news_when_the_watch_tells_it() {
 #[test]
 fn an_edit_makes_a_child_unsure_until_it_is_read_and_a_restart_trusts_what_we_wrote_last() {
     let mut cache = cache();
-    put(&mut cache, Kind::ConfigMap, &metadata("config", 7, &json!({})), Source::Watched);
+    put(&mut cache, Kind::ConfigMap, &metadata("config", 7, &json!({})), watched);
     assert_eq!(stands(&cache), Standing::AsApplied, "nobody wrote after us");
     let ours = json!({
         "manager": MANAGER, "operation": "Apply", "time": "2026-01-01T00:00:10Z", "fieldsV1": { "f:data": {} },
@@ -158,34 +171,90 @@ fn an_edit_makes_a_child_unsure_until_it_is_read_and_a_restart_trusts_what_we_wr
     });
     let edited =
         |version| metadata("config", version, &json!({ "managedFields": [ours.clone(), theirs.clone()] }));
-    let wakes = put(&mut cache, Kind::ConfigMap, &edited(8), Source::Watched);
+    let wakes = put(&mut cache, Kind::ConfigMap, &edited(8), watched);
     assert_eq!(wakes.objects, [(key(ObjectKind::Validator, "bank-a"), Urgency::Changed)]);
     assert_eq!(stands(&cache), Standing::Unsure);
     put(&mut cache, Kind::ConfigMap, &edited(8), Source::Verified);
     assert_eq!(stands(&cache), Standing::AsApplied, "what they added is theirs");
-    put(&mut cache, Kind::ConfigMap, &edited(9), Source::Watched);
+    put(&mut cache, Kind::ConfigMap, &edited(9), watched);
     assert_eq!(stands(&cache), Standing::AsApplied, "seen before");
     let removed = json!({ "managedFields": [{
         "manager": MANAGER, "operation": "Apply", "time": "2026-01-01T00:00:10Z", "fieldsV1": {},
     }] });
-    put(&mut cache, Kind::ConfigMap, &metadata("config", 10, &removed), Source::Watched);
+    put(&mut cache, Kind::ConfigMap, &metadata("config", 10, &removed), watched);
     assert_eq!(stands(&cache), Standing::Unsure, "a field of ours was removed, and nobody owns its absence");
+}
+
+fn names(cache: &Cache) -> Vec<String> {
+    cache.children_of(Kind::ConfigMap, &network()).map(|(name, _)| name.to_owned()).collect()
 }
 
 #[test]
 fn a_list_that_lacks_a_child_removes_it_and_its_fleet_hears_of_it() {
     let (mut cache, mut wakes) = (cache(), Wakes::default());
     for name in ["config", "gone"] {
-        put(&mut cache, Kind::ConfigMap, &metadata(name, 7, &json!({})), Source::Watched);
+        put(&mut cache, Kind::ConfigMap, &metadata(name, 7, &json!({})), watched);
     }
     cache.begin(Kind::ConfigMap, None);
-    put(&mut cache, Kind::ConfigMap, &metadata("config", 7, &json!({})), Source::Watched);
-    put(&mut cache, Kind::ConfigMap, &metadata("made-meanwhile", 9, &json!({})), Source::Verified);
+    put(&mut cache, Kind::ConfigMap, &metadata("config", 7, &json!({})), watched);
     cache.complete(Kind::ConfigMap, None, &mut wakes);
-    let known: Vec<_> =
-        cache.children_of(Kind::ConfigMap, &network()).map(|(name, _)| name.to_owned()).collect();
-    assert_eq!(known, ["config", "made-meanwhile"]);
+    assert_eq!(names(&cache), ["config"]);
     assert!(wakes.objects.contains(&(key(ObjectKind::Validator, "bank-a"), Urgency::Changed)));
+}
+
+#[test]
+fn an_answer_older_than_a_list_does_not_bring_back_what_the_list_lacks() {
+    let (mut cache, at) = (cache(), |version| metadata("config", version, &json!({})));
+    put(&mut cache, Kind::ConfigMap, &at(7), watched);
+    let before = cache.mark(Kind::ConfigMap, "bank-a");
+    // Written at 8 and deleted; the list is of 10, and the answers come while it is told and after it.
+    cache.begin(Kind::ConfigMap, None);
+    let during = cache.mark(Kind::ConfigMap, "bank-a");
+    answer(&mut cache, Kind::ConfigMap, &at(8), Source::Verified(before));
+    put(&mut cache, Kind::ConfigMap, &metadata("another", 6, &json!({})), watched);
+    put(&mut cache, Kind::ConfigMap, &metadata("made-meanwhile", 9, &json!({})), Source::Verified);
+    cache.complete(Kind::ConfigMap, None, &mut Wakes::default());
+    assert_eq!(names(&cache), ["another"]);
+    for source in [Source::Verified(before), Source::Read(before), Source::Verified(during)] {
+        answer(&mut cache, Kind::ConfigMap, &at(8), source);
+        assert_eq!(names(&cache), ["another"], "{source:?}");
+    }
+    put(&mut cache, Kind::ConfigMap, &at(11), Source::Verified);
+    assert_eq!(names(&cache), ["another", "config"], "asked for after the list");
+    let scoped = cache.mark(Kind::ConfigMap, "bank-b");
+    assert!(scoped > before, "a list of all namespaces is of each");
+}
+
+#[test]
+fn a_list_of_one_namespace_says_nothing_of_another() {
+    let mut cache = cache();
+    put(&mut cache, Kind::ConfigMap, &metadata("config", 7, &json!({})), watched);
+    cache.begin(Kind::ConfigMap, Some("bank-b"));
+    let marks = ["bank-a", "bank-b"].map(|namespace| cache.mark(Kind::ConfigMap, namespace));
+    cache.complete(Kind::ConfigMap, Some("bank-b"), &mut Wakes::default());
+    assert_eq!(names(&cache), ["config"]);
+    assert_eq!(cache.mark(Kind::ConfigMap, "bank-a"), marks[0]);
+    assert!(cache.mark(Kind::ConfigMap, "bank-b") > marks[1]);
+}
+
+#[test]
+fn a_kept_fleet_reads_back_as_it_was_and_tells_what_others_ask_of_it() {
+    let mut cache = cache();
+    let mut whole = fleet("bank-c", 9, 3);
+    whole.spec.replicas = 3;
+    whole.metadata.labels = Some([("team".to_owned(), "payments".to_owned())].into());
+    let condition = json!({
+        "type": "Ready", "status": "True", "reason": "Settled", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+    });
+    whole.status = serde_json::from_value(json!({ "conditions": [condition] })).expect("a status");
+    cache.put_fleet(&whole, &mut Wakes::default());
+    assert_eq!(kept(&cache, "bank-c"), Some(whole.clone()));
+    let known = cache.fleet("bank-a", "bank-c").expect("kept");
+    assert!(known.settled && known.shape.is_some_and(|shape| shape.replicas == 3 && !shape.deleting));
+    whole.spec.replicas = 0;
+    whole.metadata.resource_version = Some("10".to_owned());
+    cache.put_fleet(&whole, &mut Wakes::default());
+    assert_eq!(cache.fleet("bank-a", "bank-c").expect("kept").shape, None, "a spec that is refused");
 }
 
 #[test]
@@ -207,11 +276,10 @@ fn a_new_key_concerns_the_whole_network_and_its_journal_only_its_fleet() {
 #[test]
 fn a_network_is_forgotten_with_the_last_object_that_names_it() {
     let (mut cache, mut wakes) = (cache(), Wakes::default());
-    let consortium = cache.consortium("bank-a", "trade-finance").expect("kept").clone();
-    cache.remove_consortium(&consortium.metadata, &mut wakes);
+    cache.remove_consortium("bank-a", "trade-finance", &mut wakes);
     assert_eq!(cache.networks().collect::<Vec<_>>(), [network()], "fleets name it");
     for name in ["bank-a", "bank-b"] {
-        cache.remove_fleet(&fleet(name, 1, 1).metadata, &mut wakes);
+        cache.remove_fleet("bank-a", name, &mut wakes);
     }
     assert_eq!((cache.networks().count(), cache.objects().count()), (0, 0));
     assert_eq!(wakes.gone.len(), 3);

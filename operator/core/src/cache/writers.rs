@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::{
     collections::hash_map::DefaultHasher,
     hash::{Hash, Hasher},
+    num::NonZeroU64,
 };
 
 /// Who has written an object, in short.
@@ -16,7 +17,7 @@ use std::{
 pub(super) struct Writers {
     /// Changes with every change of who owns which field, status aside: an edit of a field of ours moves it from us to its
     /// editor, the removal of one takes it from us.
-    pub(super) print: u64,
+    pub(super) print: NonZeroU64,
     /// Nobody has written after us, by the server's clock.
     pub(super) ours_last: bool,
 }
@@ -36,7 +37,8 @@ impl Writers {
             let latest = if entry.manager.as_deref() == Some(MANAGER) { &mut ours } else { &mut others };
             *latest = Ord::max(*latest, Some(time(entry)));
         }
-        Self { print: hasher.finish(), ours_last: ours.is_some() && ours > others }
+        let print = NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN);
+        Self { print, ours_last: ours.is_some() && ours > others }
     }
 }
 

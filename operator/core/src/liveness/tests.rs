@@ -1,4 +1,4 @@
-use super::{Hearing, PRESENT_BLOCKS, settling, silent, voter};
+use super::{Hearing, PRESENT_BLOCKS, SETTLES_WITHIN_MS, settling, silent, unheard, voter};
 use crate::test_support::{HEIGHT, NOW_MS, address, node_status};
 use std::collections::BTreeSet;
 
@@ -114,4 +114,25 @@ fn a_restarted_node_is_settling_and_one_that_sits_out_or_is_broken_is_only_silen
         }),
         (1, 0)
     );
+}
+
+#[test]
+fn a_node_that_is_well_and_never_heard_settles_for_minutes_only_and_only_where_blocks_are_made() {
+    let own: BTreeSet<_> = (1..=4).map(address).collect();
+    let judged = |up_ms: u64, heard: u8| {
+        let mut nodes: Vec<_> = (1..=4).map(|index| node_status(index, 4, true)).collect();
+        nodes[0].started_ms = NOW_MS - up_ms;
+        // Nobody has ever heard the first, nor those above `heard`.
+        for seat in nodes.iter_mut().flat_map(|node| &mut node.seats) {
+            if seat.address == address(1) || seat.address > address(heard) {
+                (seat.at_ms, seat.height) = (0, 0);
+            }
+        }
+        let hearing = Hearing::from_nodes(&nodes, 2).expect("seats");
+        let first = |set: BTreeSet<_>| set.contains(&address(1));
+        (first(settling(&own, &hearing, &nodes)), first(unheard(&own, &hearing, &nodes)))
+    };
+    assert_eq!(judged(SETTLES_WITHIN_MS, 4), (true, false));
+    assert_eq!(judged(SETTLES_WITHIN_MS + 1, 4), (false, true));
+    assert_eq!(judged(SETTLES_WITHIN_MS + 1, 3), (true, false), "a halted network hears nobody");
 }

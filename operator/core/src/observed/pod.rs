@@ -38,15 +38,17 @@ pub struct Trouble {
     pub message: String,
     /// What a person can do.
     pub cure: &'static str,
+    /// Since when, where Kubernetes says it and somebody asks.
+    pub since: Option<Timestamp>,
 }
 
 impl Trouble {
     fn passing(message: String) -> Self {
-        Self { reason: None, message, cure: "" }
+        Self { reason: None, message, cure: "", since: None }
     }
 
     fn stuck(reason: &'static str, message: impl Into<String>, cure: &'static str) -> Self {
-        Self { reason: Some(reason), message: message.into(), cure }
+        Self { reason: Some(reason), message: message.into(), cure, since: None }
     }
 
     /// For a person: what is, and what to do.
@@ -67,7 +69,7 @@ mod cures {
         "restore the Secret or ConfigMap that it names; the pod tries again by itself",
     );
     pub(super) const SCHEDULE: (&str, &str) = (
-        "Unschedulable",
+        crate::api::conditions::reasons::UNSCHEDULABLE,
         "add a Kubernetes node that fits, or change spec.resources, spec.nodePool, spec.pod.tolerations or spec.pod.affinity",
     );
     pub(super) const MEMORY: (&str, &str) = ("OutOfMemory", "raise spec.resources.limits.memory");
@@ -94,7 +96,7 @@ mod cures {
 #[must_use]
 pub fn says_disk_full(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["no space left", "disk full", "storage full", "disk quota exceeded"]
+    ["no space left", "disk full", "disk is nearly full", "storage full", "disk quota exceeded"]
         .iter()
         .any(|sign| text.contains(sign))
 }
@@ -174,7 +176,10 @@ fn unscheduled(status: &PodStatus) -> Option<Trouble> {
     let reason = placed.reason.clone().unwrap_or_default();
     let message = cut(&format!("{reason}: {}", placed.message.clone().unwrap_or_default()));
     Some(match reason.as_str() {
-        "Unschedulable" | "SchedulingGated" => Trouble::stuck(cures::SCHEDULE.0, message, cures::SCHEDULE.1),
+        "Unschedulable" | "SchedulingGated" => Trouble {
+            since: placed.last_transition_time.as_ref().map(|time| time.0),
+            ..Trouble::stuck(cures::SCHEDULE.0, message, cures::SCHEDULE.1)
+        },
         _ => Trouble::passing(message),
     })
 }

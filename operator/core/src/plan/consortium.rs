@@ -4,7 +4,7 @@ use super::Wait;
 use crate::{
     api::conditions::reasons,
     genesis::{self, StoredGenesis},
-    liveness::{Hearing, settling, silent},
+    liveness::{Hearing, settling, silent, unheard},
     names::{ConsortiumName, FleetName},
     observed::{ConsortiumObserved, FleetSummary, MemberObserved, SecretState, StoredKey},
     policy::{Evicting, Joining, Leaving, Refusal, Verdict, may_evict, may_leave, may_seat},
@@ -27,6 +27,8 @@ pub struct ConsortiumPlan {
     pub seat_move: Option<SeatMove>,
     /// Whether a drain may stop a node now; `None` while nobody can say.
     pub evictable: Option<Verdict>,
+    /// Seats of ours whose nodes are well and that nobody hears: not counted on, and not waited for.
+    pub unheard: BTreeSet<Address>,
     /// Nodes that must stay up while somebody else, as a drain, wants to stop one.
     pub min_available: i32,
     /// What is not as wanted.
@@ -195,6 +197,7 @@ fn seats(
     };
     let own = observed.fleets.iter().flat_map(|fleet| fleet.identities.values().copied()).collect();
     let settling = settling(&own, &heard, &observed.nodes);
+    plan.unheard = unheard(&own, &heard, &observed.nodes);
     let silent = silent(&own, &heard, &observed.nodes);
     let hearing = heard.without(&silent);
     if !hearing.starting() {

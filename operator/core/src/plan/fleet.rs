@@ -3,6 +3,7 @@
 mod keys;
 mod objects;
 mod phase;
+mod pool;
 mod restart;
 mod stop;
 mod volumes;
@@ -14,13 +15,14 @@ use super::Wait;
 use crate::{
     api::validator::NodeState,
     build::FleetInputs,
-    liveness::{Hearing, silent},
+    liveness::{Hearing, silent, unheard},
     names::NodeName,
     node_pool::PoolState,
     observed::{FleetObserved, NodeObserved},
     validate::ValidFleet,
 };
 use alloy_primitives::{Address, B256};
+use chain::status::NodeStatus;
 use k8s_openapi::api::core::v1::Secret;
 use std::collections::BTreeSet;
 
@@ -110,6 +112,8 @@ struct Planner<'a> {
     hearing: Option<Hearing>,
     /// The member's seats that do not vote now, those of its other fleets too.
     silent: BTreeSet<Address>,
+    /// Those of them whose nodes are well for minutes.
+    unheard: BTreeSet<Address>,
 }
 
 impl<'a> Planner<'a> {
@@ -118,9 +122,11 @@ impl<'a> Planner<'a> {
         let hearing = period.and_then(|period| Hearing::from_nodes(&observed.network, period));
         let neighbours = observed.neighbours.iter().filter_map(|neighbour| neighbour.address);
         let own = observed.nodes.values().filter_map(NodeObserved::address).chain(neighbours).collect();
-        let silent =
-            hearing.as_ref().map_or_else(BTreeSet::new, |hearing| silent(&own, hearing, &observed.network));
-        Self { valid, observed, plan: FleetPlan::default(), hearing, silent }
+        let of = |seats: fn(&BTreeSet<Address>, &Hearing, &[NodeStatus]) -> BTreeSet<Address>| {
+            hearing.as_ref().map_or_else(BTreeSet::new, |hearing| seats(&own, hearing, &observed.network))
+        };
+        let (silent, unheard) = (of(silent), of(unheard));
+        Self { valid, observed, plan: FleetPlan::default(), hearing, silent, unheard }
     }
 
     /// Who votes now: what is heard, less the seats of ours that are known to be silent.

@@ -1,3 +1,5 @@
+mod pool;
+
 use super::{KeyWanted, SeatMove, consortium, fleet};
 use crate::{
     api::{Consortium, Validator, conditions::reasons, validator::Phase},
@@ -299,6 +301,13 @@ fn a_broken_pod_is_first_in_line_and_deleted_past_the_budget_once_nobody_hears_i
         status.seats[2].height -= 9;
     }
     assert_eq!(restarted(&observed).0, Some((2, true)));
+    says(&mut observed, 2, &|status| status.ready = true);
+    assert_eq!(
+        restarted(&observed).0,
+        Some((2, false)),
+        "it says that it will vote, and its pod does not show it yet"
+    );
+    says(&mut observed, 2, &|status| status.ready = false);
     pod(&mut observed, 2).terminating = true;
     assert_eq!(restarted(&observed), (None, vec!["AnotherNodeDown"; 3]));
 }

@@ -1,6 +1,6 @@
 //! The status of a `Consortium`.
 
-use super::{Conditions, rfc3339, with_others};
+use super::{Conditions, NAMED, rfc3339, with_others};
 use crate::{
     api::{
         ConsortiumStatus,
@@ -138,19 +138,35 @@ fn quorum_healthy(
 }
 
 fn drainable(plan: &ConsortiumPlan) -> (ConditionStatus, &'static str, String) {
-    match &plan.evictable {
-        Some(Ok(())) => (
+    match (&plan.evictable, plan.unheard.is_empty()) {
+        (Some(Ok(())), _) => (
             ConditionStatus::True,
             reasons::QUORUM_WITHOUT_ONE,
-            "one node may be drained at a time".to_owned(),
+            format!("one node may be drained at a time{}", unheard(plan)),
         ),
-        Some(Err(refusal)) => (ConditionStatus::False, refusal.reason, refusal.message.clone()),
-        None => (
+        (Some(Err(refusal)), false) => {
+            (ConditionStatus::False, reasons::NOT_HEARD, format!("{}{}", refusal.message, unheard(plan)))
+        }
+        (Some(Err(refusal)), true) => (ConditionStatus::False, refusal.reason, refusal.message.clone()),
+        (None, _) => (
             ConditionStatus::Unknown,
             reasons::NO_NODE_ANSWERS,
             "who votes is not known yet; the disruption budget stays as it is".to_owned(),
         ),
     }
+}
+
+fn unheard(plan: &ConsortiumPlan) -> String {
+    let seats: Vec<_> = plan.unheard.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = plan.unheard.len().saturating_sub(NAMED);
+    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    if seats.is_empty() {
+        return String::new();
+    }
+    let seats = seats.join(", ");
+    format!(
+        "; not counted on: {seats}{rest}, up for minutes and not heard voting (kubectl describe validator)"
+    )
 }
 
 fn seats(hearing: &Hearing) -> Seats {
@@ -185,8 +201,14 @@ fn members(view: &Governance, hearing: Option<&Hearing>) -> Vec<MemberSeats> {
 
 #[cfg(test)]
 mod tests {
-    use super::summary;
-    use crate::{liveness::Hearing, test_support::hearing};
+    use super::{drainable, summary};
+    use crate::{
+        api::conditions::ConditionStatus,
+        liveness::Hearing,
+        plan::ConsortiumPlan,
+        policy::Refusal,
+        test_support::{address, hearing},
+    };
 
     #[test]
     fn the_summary_says_what_is_tolerated_what_is_needed_or_that_it_is_too_early_to_say() {
@@ -195,5 +217,26 @@ mod tests {
         assert_eq!(summary(&hearing(4, 2)), "2/4 seats, halted: 3 needed");
         assert_eq!(summary(&young(2)), "4 seats, starting");
         assert_eq!(summary(&young(3)), "3/4 seats, tolerates 0");
+    }
+
+    #[test]
+    fn a_seat_that_nobody_hears_is_named_where_drains_are_told_whether_they_may() {
+        let refusal = Refusal { reason: "WouldLoseQuorum", message: "evictions wait".to_owned() };
+        let plan = |evictable, unheard: &[u8]| ConsortiumPlan {
+            evictable: Some(evictable),
+            unheard: unheard.iter().copied().map(address).collect(),
+            ..ConsortiumPlan::default()
+        };
+        let cases = [
+            (plan(Ok(()), &[]), ConditionStatus::True, "QuorumWithoutOne"),
+            (plan(Ok(()), &[2]), ConditionStatus::True, "QuorumWithoutOne"),
+            (plan(Err(refusal.clone()), &[]), ConditionStatus::False, "WouldLoseQuorum"),
+            (plan(Err(refusal), &[2]), ConditionStatus::False, "NotHeard"),
+        ];
+        for (plan, status, reason) in cases {
+            let (is, why, message) = drainable(&plan);
+            assert_eq!((is, why), (status, reason), "{message}");
+            assert_eq!(message.contains(&address(2).to_string()), !plan.unheard.is_empty(), "{message}");
+        }
     }
 }

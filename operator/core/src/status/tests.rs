@@ -99,3 +99,34 @@ fn every_type_of_condition_that_is_ours_is_replaced_and_those_of_others_stay() {
         assert!(super::OURS.contains(&kind), "{kind} would stand twice");
     }
 }
+
+#[test]
+fn an_object_is_settled_when_all_that_it_needs_is_true_and_no_drain_waits_or_when_a_person_must_act() {
+    let condition = |kind: &str, status, reason: &str| crate::api::Condition {
+        kind: kind.to_owned(),
+        status,
+        reason: reason.to_owned(),
+        message: String::new(),
+        observed_generation: None,
+        last_transition_time: String::new(),
+    };
+    let ready = |status| condition(READY, status, "R");
+    let both = [READY, "QuorumHealthy"];
+    let (healthy, halted) = (
+        condition("QuorumHealthy", ConditionStatus::True, "R"),
+        condition("QuorumHealthy", ConditionStatus::False, "R"),
+    );
+    let awaiting = condition("Drainable", ConditionStatus::False, "AwaitingVotes");
+    let cases = [
+        (vec![ready(ConditionStatus::True)], &both[..1], true),
+        (vec![ready(ConditionStatus::False)], &both[..1], false),
+        (vec![ready(ConditionStatus::True)], &both[..], false),
+        (vec![ready(ConditionStatus::True), healthy.clone()], &both[..], true),
+        (vec![ready(ConditionStatus::True), halted.clone()], &both[..], false),
+        (vec![ready(ConditionStatus::True), healthy, awaiting], &both[..], false),
+        (vec![halted, condition(STALLED, ConditionStatus::True, "R")], &both[..], true),
+    ];
+    for (conditions, needed, settled) in cases {
+        assert_eq!(super::is_settled(&conditions, needed), settled, "{conditions:?} {needed:?}");
+    }
+}

@@ -129,11 +129,16 @@ impl Network {
             for node in &voters {
                 changed |= node.address().is_some_and(|address| stopped.remove(&address));
             }
+            let heard_before = chain.heard_at();
             match chain.advance(now, &voters) {
                 Ok(made) => changed |= made,
                 Err(error) => violations.push(format!("chain {hash}: {error}")),
             }
+            let is_due = chain.heard_at() != heard_before;
             for node in nodes.values_mut() {
+                if is_due && node.votes_on(*hash, chain) {
+                    node.vote();
+                }
                 node.see(*hash, chain.height());
             }
         }
@@ -164,8 +169,10 @@ impl Network {
         if others > 0 {
             return Some(format!("{name} is restarted while {others} other is down by choice"));
         }
-        // With N = Q every restart pauses the network, and is done all the same.
-        let breaks = live.contains(&address) && needed < seats.len() && live.len() <= needed;
+        // With N = Q every restart pauses the network, and is done all the same. Nobody has yet counted on a node that has
+        // not voted since it started.
+        let counts = node.has_voted() && live.contains(&address);
+        let breaks = counts && needed < seats.len() && live.len() <= needed;
         breaks.then(|| {
             format!("{name} is restarted with {} of {} seats live, {needed} needed", live.len(), seats.len())
         })

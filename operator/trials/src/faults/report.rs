@@ -3,7 +3,7 @@
 use crate::faults::{
     plan::{Fault, Plan},
     scenario::Scenario,
-    trial::{Reference, Verdict},
+    trial::{Reference, Spent, Verdict},
 };
 use serde_json::{Value, json};
 use std::{
@@ -68,7 +68,7 @@ impl Report {
                 self.verdicts.push(verdict);
             }
             Err(error) => {
-                println!("{plan} could not be run: {error:#}");
+                println!("{plan} could not be run: {error:#}\n{}", replay(plan));
                 self.broken.push((plan, format!("{error:#}")));
             }
         }
@@ -76,6 +76,33 @@ impl Report {
 
     fn count(&self, has: impl Fn(&Verdict) -> bool) -> usize {
         self.verdicts.iter().filter(|verdict| has(verdict)).count()
+    }
+
+    /// Seconds of one part of a plan, on average.
+    fn mean(&self, part: impl Fn(&Spent) -> Duration) -> f64 {
+        let all: Duration = self.verdicts.iter().map(|verdict| part(&verdict.spent)).sum();
+        let plans = u32::try_from(self.verdicts.len()).unwrap_or(u32::MAX).max(1);
+        (all / plans).as_secs_f64()
+    }
+
+    /// Where the time of a plan went, on average.
+    #[must_use]
+    pub fn spent(&self) -> String {
+        format!(
+            "a plan: beginning {:.1} s, steps {:.1} s, silence {:.1} s",
+            self.mean(|spent| spent.beginning),
+            self.mean(|spent| spent.steps),
+            self.mean(|spent| spent.quiet)
+        )
+    }
+
+    /// Plans that have ended, and those of them that were not clean.
+    #[must_use]
+    pub fn progress(&self) -> (usize, usize) {
+        (
+            self.verdicts.len() + self.broken.len(),
+            self.broken.len() + self.count(|verdict| !verdict.is_clean()),
+        )
     }
 
     /// Nothing was wrong with any.
@@ -140,6 +167,10 @@ impl Report {
             "notRun": self.broken.iter().map(|(plan, why)| json!([plan.to_string(), why])).collect::<Vec<_>>(),
             "elapsedSeconds": elapsed.as_secs_f64(),
             "planMillis": { "p50": at(50), "p99": at(99), "most": at(100) },
+            "spentSeconds": {
+                "beginning": self.mean(|spent| spent.beginning), "steps": self.mean(|spent| spent.steps),
+                "quiet": self.mean(|spent| spent.quiet),
+            },
             "bad": bad,
             "all": self.verdicts.iter().map(|verdict| verdict.plan.to_string()).collect::<Vec<_>>(),
         })
@@ -174,8 +205,11 @@ pub fn complaint(verdict: &Verdict) -> String {
             let _ = writeln!(text, "{}: {what}: {line}", verdict.plan);
         }
     }
-    let _ = write!(text, "replay: make operator-faults PLAN=\"{}\"", verdict.plan);
-    text
+    text + &replay(verdict.plan)
+}
+
+fn replay(plan: Plan) -> String {
+    format!("replay: make operator-faults PLAN=\"{plan}\"")
 }
 
 #[cfg(test)]

@@ -91,7 +91,9 @@ impl Kubelet {
                     // What was deleted while nobody watched is told by nobody.
                     Ok(Event::InitDone) => {
                         let known = pods.sets.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                        known.into_iter().for_each(|set| pods.look(set));
+                        for set in known {
+                            pods.look(set);
+                        }
                     }
                     _ => {}
                 }

@@ -2,19 +2,16 @@
 
 use super::{
     Failure,
+    applied::Applied,
+    floor::{self, ms},
     kubelet::Kubelet,
     objects::{self, PER_NETWORK, until},
     operator::{Operator, Program},
     report::Figures,
 };
-use futures::{StreamExt, TryStreamExt, stream};
-use k8s_openapi::api::apps::v1::StatefulSet;
-use kube::{
-    Api, Client, ResourceExt,
-    runtime::{WatchStreamExt, watcher},
-};
+use futures::{TryStreamExt, stream};
+use kube::{Api, Client};
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -45,6 +42,13 @@ fn mb(bytes: u64) -> f64 {
     f64::from(u32::try_from(bytes / 1024).unwrap_or(u32::MAX)) / 1024.0
 }
 
+/// The median and the slowest hundredth.
+fn percentiles(mut all: Vec<f64>) -> (f64, f64) {
+    all.sort_by(f64::total_cmp);
+    let at = |share: usize| all.get((all.len() * share / 100).min(all.len().saturating_sub(1)));
+    (at(50).copied().unwrap_or(0.0), at(99).copied().unwrap_or(0.0))
+}
+
 fn ours(resource: &str) -> bool {
     resource != "leases"
 }
@@ -60,6 +64,7 @@ impl Run {
         let operator = self.restart(&mut figures).await?;
         self.idle(&operator, &mut figures).await?;
         self.edits(&mut figures).await?;
+        self.floor(&mut figures).await?;
         self.bulk(&mut figures).await?;
         operator.kill()?;
         Ok(figures)
@@ -184,8 +189,7 @@ impl Run {
     }
 
     async fn edits(&self, figures: &mut Figures) -> Result<(), Failure> {
-        let applied = Applied::watch(self.client.clone());
-        applied.ready().await?;
+        let applied = Applied::watch(self.client.clone(), None).await?;
         let count = EDITS.min(self.fleets());
         let mut took = Vec::with_capacity(count as usize);
         for number in 0..count {
@@ -193,25 +197,33 @@ impl Run {
             let edited = objects::edit(&self.client, network, fleet, "1100Mi").await?;
             let set = (objects::namespace(network), format!("{}-0", objects::fleet(fleet)));
             let seen = applied.seen(&set, "1100Mi").await?;
-            took.push(seen.saturating_duration_since(edited).as_secs_f64() * 1000.0);
+            took.push(ms(seen.saturating_duration_since(edited)));
         }
-        took.sort_by(f64::total_cmp);
-        let at =
-            |share: usize| took.get((took.len() * share / 100).min(took.len().saturating_sub(1))).copied();
-        (figures.edit_p50_ms, figures.edit_p99_ms) = (at(50).unwrap_or(0.0), at(99).unwrap_or(0.0));
         figures.edits = took.len();
+        (figures.edit_p50_ms, figures.edit_p99_ms) = percentiles(took);
         println!(
             "{} edits: p50 {:.1} ms, p99 {:.1} ms",
-            took.len(),
-            figures.edit_p50_ms,
-            figures.edit_p99_ms
+            figures.edits, figures.edit_p50_ms, figures.edit_p99_ms
+        );
+        Ok(())
+    }
+
+    /// The same calls without the operator.
+    async fn floor(&self, figures: &mut Figures) -> Result<(), Failure> {
+        let sets = Api::namespaced(self.client.clone(), &objects::namespace(0));
+        let like = sets.get(&format!("{}-0", objects::fleet(1))).await?;
+        let floor = floor::measure(&self.client, &like, figures.edits).await?;
+        (figures.floor_p50_ms, figures.floor_p99_ms) = percentiles(floor.edits);
+        let (p50, p99) = percentiles(floor.applies);
+        println!(
+            "an operator that takes no time: p50 {:.1} ms, p99 {:.1} ms; of that the API server's apply: p50 {p50:.1} ms, p99 {p99:.1} ms",
+            figures.floor_p50_ms, figures.floor_p99_ms
         );
         Ok(())
     }
 
     async fn bulk(&self, figures: &mut Figures) -> Result<(), Failure> {
-        let applied = Applied::watch(self.client.clone());
-        applied.ready().await?;
+        let applied = Applied::watch(self.client.clone(), None).await?;
         let count = BULK.min(self.fleets());
         let began = Instant::now();
         stream::iter((0..count).map(Ok))
@@ -234,75 +246,5 @@ impl Run {
             figures.bulk_1000_seconds
         );
         Ok(())
-    }
-}
-
-/// Which memory limit every StatefulSet has, and since when, by a watch of our own.
-struct Applied {
-    limits: Arc<Mutex<Limits>>,
-    told: Arc<tokio::sync::Notify>,
-}
-
-#[derive(Default)]
-struct Limits {
-    listed: bool,
-    of: HashMap<(String, String), (String, Instant)>,
-}
-
-impl Applied {
-    fn watch(client: Client) -> Self {
-        let this = Self { limits: Arc::default(), told: Arc::default() };
-        let (limits, told) = (this.limits.clone(), this.told.clone());
-        tokio::spawn(async move {
-            let sets = Api::<StatefulSet>::all(client);
-            let mut events =
-                std::pin::pin!(watcher(sets, watcher::Config::default().page_size(250)).default_backoff());
-            while let Some(event) = events.next().await {
-                let mut limits = limits.lock().unwrap_or_else(PoisonError::into_inner);
-                match event {
-                    Ok(watcher::Event::Apply(set) | watcher::Event::InitApply(set)) => limits.note(&set),
-                    Ok(watcher::Event::InitDone) => limits.listed = true,
-                    _ => {}
-                }
-                told.notify_waiters();
-            }
-        });
-        this
-    }
-
-    async fn ready(&self) -> Result<(), Failure> {
-        let listed = || async { self.limits.lock().unwrap_or_else(PoisonError::into_inner).listed };
-        until("StatefulSets listed", PATIENCE, OFTEN, listed).await.map(drop)
-    }
-
-    /// When the limit was first seen.
-    async fn seen(&self, set: &(String, String), memory: &str) -> Result<Instant, Failure> {
-        let deadline = Instant::now() + Duration::from_mins(2);
-        loop {
-            let told = self.told.notified();
-            {
-                let limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some((_, at)) = limits.of.get(set).filter(|(is, _)| is == memory) {
-                    return Ok(*at);
-                }
-            }
-            if Instant::now() > deadline {
-                return Err(format!("{}/{} has not got {memory} within 2 minutes", set.0, set.1).into());
-            }
-            let _ = tokio::time::timeout(Duration::from_millis(100), told).await;
-        }
-    }
-}
-
-impl Limits {
-    fn note(&mut self, set: &StatefulSet) {
-        let container = set.spec.template.spec.as_ref().and_then(|pod| pod.containers.first());
-        let limits = container.and_then(|container| container.resources.as_ref()?.limits.as_ref());
-        let memory =
-            limits.and_then(|limits| limits.get("memory")).map(|memory| memory.0.clone()).unwrap_or_default();
-        let key = (set.namespace().unwrap_or_default(), set.name_any());
-        if self.of.get(&key).is_none_or(|(is, _)| *is != memory) {
-            self.of.insert(key, (memory, Instant::now()));
-        }
     }
 }

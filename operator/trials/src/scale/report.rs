@@ -44,6 +44,10 @@ pub struct Figures {
     pub edit_p50_ms: f64,
     /// The slowest hundredth.
     pub edit_p99_ms: f64,
+    /// The same with an operator that takes no time.
+    pub floor_p50_ms: f64,
+    /// The slowest hundredth of that.
+    pub floor_p99_ms: f64,
     /// Edits measured.
     pub edits: usize,
     /// Until a thousand objects edited at once (or all, if fewer) have their children applied.

@@ -5,7 +5,7 @@ use crate::{
     block::Proposal,
     input::{Ticket, Verdict},
     instance::Instance,
-    message::{Message, Prepare, Signatures, Unsigned},
+    message::{Message, Phase, Prepare, Signatures, Unsigned},
     output::Output,
     record::Record,
     reject::Rejected,
@@ -18,7 +18,7 @@ impl<B: Proposal> Instance<B> {
         self.check_building(height, round)?;
         self.candidate = Some(block);
         if round == 0 {
-            self.propose_when_due();
+            self.propose_first();
         } else {
             self.propose_after_round_change();
         }
@@ -34,6 +34,7 @@ impl<B: Proposal> Instance<B> {
             && round == self.round
             && self.building == Some(round)
             && self.candidate.is_none()
+            && !self.has_cast(round, Phase::Proposal)
             && !self.is_decided;
         if waits { Ok(()) } else { Err(Rejected::Stale { what: "built block" }) }
     }
@@ -89,11 +90,29 @@ impl<B: Proposal> Instance<B> {
             vote.stage = Stage::Unsigned;
             return Err(Rejected::WrongSigner { identity });
         };
+        let (is_first, resend) = (vote.is(0, Phase::Proposal), vote.recovered);
+        if is_first && !resend && !self.is_due {
+            self.hold(ticket, message);
+        } else {
+            self.send(ticket, message);
+        }
+        Ok(())
+    }
+
+    /// Keeps a proposal until its tick.
+    fn hold(&mut self, ticket: Ticket, message: Message<B>) {
+        if let Ok(vote) = self.vote(ticket) {
+            vote.stage = Stage::Held(message.clone());
+            self.out.push(Output::Hold { message });
+        }
+    }
+
+    pub(crate) fn send(&mut self, ticket: Ticket, message: Message<B>) {
+        let Ok(vote) = self.vote(ticket) else { return };
         vote.stage = Stage::Sent(message.clone());
         let resend = vote.recovered;
         self.out.push(Output::Broadcast { message: message.clone(), resend });
         self.count_own(message);
-        Ok(())
     }
 
     pub(crate) fn on_sign_failed(&mut self, ticket: Ticket) -> Result<(), Rejected> {

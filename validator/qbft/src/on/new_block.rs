@@ -67,7 +67,7 @@ impl<B: Proposal> Instance<B> {
             return;
         }
         self.time_round();
-        let has_proposed = self.votes.iter().any(|vote| vote.is(0, Phase::Proposal));
+        let has_proposed = self.has_cast(0, Phase::Proposal);
         let has_heard = self.known(0).is_some_and(|state| state.accepted.is_some());
         if self.is_my_turn() && !has_proposed && !has_heard {
             self.set_timer(TimerKind::BlockDue, self.due_ms);

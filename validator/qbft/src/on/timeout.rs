@@ -22,7 +22,7 @@ impl<B: Proposal> Instance<B> {
         match kind {
             TimerKind::BlockDue => {
                 self.is_due = true;
-                self.propose_when_due();
+                self.send_held();
             }
             TimerKind::Round if round < MAX_ROUND => self.enter_round(self.next_round().min(MAX_ROUND)),
             TimerKind::Round => return Err(Rejected::FarRound { got: round, limit: MAX_ROUND }),
@@ -31,13 +31,24 @@ impl<B: Proposal> Instance<B> {
         Ok(())
     }
 
-    /// Round 0: the block is proposed at its tick, or as soon after as it is built.
-    pub(crate) fn propose_when_due(&mut self) {
-        if self.round != 0 || !self.is_due || !self.is_my_turn() {
+    /// Round 0: a block is made durable and signed as soon as it is built, so that nothing but sending is left at its tick.
+    /// The slot is taken then: whatever happens before the tick, no other block is proposed in it.
+    pub(crate) fn propose_first(&mut self) {
+        if self.round != 0 || !self.is_my_turn() {
             return;
         }
         if let Some(block) = self.candidate.take() {
             self.propose(block, Justification::default());
+        }
+    }
+
+    fn send_held(&mut self) {
+        let held = self.votes.iter().find_map(|vote| match &vote.stage {
+            Stage::Held(message) => Some((vote.ticket, message.clone())),
+            _ => None,
+        });
+        if let Some((ticket, message)) = held {
+            self.send(ticket, message);
         }
     }
 
@@ -53,7 +64,7 @@ impl<B: Proposal> Instance<B> {
                     self.out.push(Output::Sign { ticket: vote.ticket, unsigned: vote.record.unsigned() });
                     vote.stage = Stage::Signing;
                 }
-                Stage::Persisting | Stage::Signing => {}
+                Stage::Persisting | Stage::Signing | Stage::Held(_) => {}
             }
         }
         self.set_timer(TimerKind::Resend, self.now_ms.saturating_add(RESEND_MS));

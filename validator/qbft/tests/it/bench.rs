@@ -265,6 +265,7 @@ fn describe(output: &Output<Block>) -> String {
             let verb = if *resend { "resend" } else { "send" };
             format!("{verb} {} r{}", message.phase().label(), message.round())
         }
+        Output::Hold { message } => format!("hold {} r{}", message.phase().label(), message.round()),
         Output::Build { round, timestamp, due_ms, .. } => {
             format!("build r{round} t={timestamp} due={due_ms}")
         }

@@ -150,7 +150,7 @@ fn a_built_block_is_taken_once_for_the_height_and_round_it_was_asked_for() {
     bench.run(vec![
         ("another height", made(2, 0), &["rejected stale"]),
         ("another round", made(1, 1), &["rejected stale"]),
-        ("the one asked for", made(1, 0), &[]),
+        ("the one asked for", made(1, 0), &["persist proposal r0", "sign proposal r0", "hold proposal r0"]),
         ("a second one", made(1, 0), &["rejected stale"]),
         ("nor is there none any more", Input::BuildFailed { height: 1, round: 0 }, &["rejected stale"]),
     ]);
@@ -218,7 +218,6 @@ fn the_highest_round_is_reached_and_not_left() {
 #[test]
 fn a_timer_of_another_height_or_of_a_node_that_may_not_vote_is_stale() {
     let (mut bench, _) = Bench::start(1);
-    bench.tell(Input::Built { height: 1, round: 0, block: block(1, 0) });
     let of_height_2 = Input::Timeout(qbft::Timer { kind: TimerKind::BlockDue, height: 2, round: 0 });
     assert_eq!(bench.tell(of_height_2), ["rejected stale"]);
     bench.tell(Input::VoteFrom { height: 2 });

@@ -1,7 +1,8 @@
 //! A height without trouble, at the proposer and beside it.
 
 use crate::bench::{
-    Bench, Block, PREPARE_R0, block, commit, head, prepare_message, proposal, sealed_commit, seat, timeout,
+    Bench, Block, PREPARE_R0, block, commit, head, prepare_message, proposal, round_change_message,
+    sealed_commit, seat, timeout,
 };
 use qbft::{Config, Input, Symbolic, TimerKind, Verdict};
 
@@ -11,19 +12,15 @@ fn the_proposer_builds_ahead_proposes_at_the_tick_and_finalises_on_a_quorum_of_c
     assert_eq!(start, ["timer round r0 +1000", "timer due r0 +0", "build r0 t=1002 due=1002000"]);
     let block = block(1, 0);
     bench.run(vec![
-        ("the block is built before its tick", Input::Built { height: 1, round: 0, block }, &[]),
+        (
+            "the block is built before its tick, and its slot taken",
+            Input::Built { height: 1, round: 0, block },
+            &["persist proposal r0", "sign proposal r0", "hold proposal r0"],
+        ),
         (
             "the tick: own proposal, and own PREPARE like everybody",
             timeout(TimerKind::BlockDue, 0),
-            &[
-                "persist proposal r0",
-                "sign proposal r0",
-                "send proposal r0",
-                "validate r0",
-                "persist prepare r0",
-                "sign prepare r0",
-                "send prepare r0",
-            ],
+            &["send proposal r0", "validate r0", "persist prepare r0", "sign prepare r0", "send prepare r0"],
         ),
         ("second PREPARE", prepare_message(2, &block), &[]),
         (
@@ -46,6 +43,25 @@ fn the_proposer_builds_ahead_proposes_at_the_tick_and_finalises_on_a_quorum_of_c
 }
 
 #[test]
+fn a_proposal_is_sent_at_its_tick_however_long_signing_takes_and_not_once_its_round_is_over() {
+    let (mut bench, _) = Bench::start(1);
+    (bench.answers, bench.verdict) = (false, None);
+    let made = Input::Built { height: 1, round: 0, block: block(1, 0) };
+    assert_eq!(bench.tell(made), ["persist proposal r0"]);
+    assert_eq!(bench.tell(timeout(TimerKind::BlockDue, 0)), [""; 0], "nothing to send yet");
+    bench.answers = true;
+    let persisted = Input::Persisted { ticket: qbft::Ticket(1) };
+    assert_eq!(bench.tell(persisted), ["sign proposal r0", "send proposal r0", "validate r0"]);
+
+    let (mut bench, _) = Bench::start(1);
+    bench.tell(Input::Built { height: 1, round: 0, block: block(1, 0) });
+    bench.tell(round_change_message(2, 1, None));
+    bench.tell(round_change_message(3, 1, None));
+    assert_eq!(bench.tell(timeout(TimerKind::BlockDue, 0)), ["rejected stale"]);
+    assert!(bench.sent.iter().all(|message| message.phase() != qbft::Phase::Proposal), "{:?}", bench.sent);
+}
+
+#[test]
 fn a_block_built_late_is_proposed_as_soon_as_it_is_there() {
     let (mut bench, _) = Bench::start(1);
     bench.verdict = None;
@@ -56,7 +72,7 @@ fn a_block_built_late_is_proposed_as_soon_as_it_is_there() {
             Input::Built { height: 1, round: 0, block: block(1, 0) },
             &["persist proposal r0", "sign proposal r0", "send proposal r0", "validate r0"],
         ),
-        ("built twice", Input::Built { height: 1, round: 0, block: block(1, 0) }, &[]),
+        ("built twice", Input::Built { height: 1, round: 0, block: block(1, 0) }, &["rejected stale"]),
     ]);
 }
 

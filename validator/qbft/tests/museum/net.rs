@@ -221,7 +221,7 @@ impl Net {
                 Some(Input::NewBlock(self.head(seat)))
             }
             Output::Behind { .. } => self.sync(seat),
-            Output::RoundChanged { .. } => None,
+            Output::Hold { .. } | Output::RoundChanged { .. } => None,
         }
     }
 

@@ -223,7 +223,10 @@ impl Replica {
             Output::SetTimer { timer, .. } if timer.kind == TimerKind::Round => {
                 self.timed = Some(timer.round);
             }
-            Output::SetTimer { .. } | Output::Behind { .. } | Output::RoundChanged { .. } => {}
+            Output::Hold { .. }
+            | Output::SetTimer { .. }
+            | Output::Behind { .. }
+            | Output::RoundChanged { .. } => {}
         }
         true
     }

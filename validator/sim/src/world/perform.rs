@@ -58,6 +58,7 @@ impl<F: Flavour> World<F> {
                 inputs.push_back(Input::Signed { ticket, signatures });
             }
             Output::Broadcast { message, resend } => return self.broadcast(node, &message, resend),
+            Output::Hold { .. } => {}
             Output::Build { height, round, timestamp, due_ms } => {
                 let left = due_ms.saturating_sub(LEAD_MS).saturating_sub(self.local_ms(node));
                 let life = self.nodes[node].life;

@@ -9,6 +9,9 @@ use crate::{
     observed::{NodeObserved, SecretState, Trouble, fault},
 };
 
+const NOT_HEARD: &str = "it is up and well for minutes, blocks are made, and no other node hears it vote: see its log, its clock, \
+     and whether network policies let it reach the other members; a restart begins anew (kubectl delete pod)";
+
 /// A node's phase, why it is not further, and a word for it where somebody must help.
 struct Standing(Phase, Option<String>, Option<&'static str>);
 
@@ -74,6 +77,9 @@ impl Planner<'_> {
             return Standing::well(Phase::Observing);
         }
         match &status.identity {
+            Some(identity) if identity.seated && self.unheard.contains(&identity.address) => {
+                Standing::failed(reasons::NOT_HEARD, NOT_HEARD.to_owned())
+            }
             Some(identity) if identity.seated => {
                 Standing::because(Phase::Validating, identity.journal.sitting_out.clone())
             }

@@ -61,12 +61,15 @@ impl Planner<'_> {
         self.plan.restart = Some(Restart { node, uid: pod.uid.clone(), forced, note });
     }
 
-    /// It does its work no more: its pod is not ready, and the others miss its votes. Replacing it costs nothing.
+    /// It does its work no more: its pod is not ready, the others miss its votes, and the node itself does not say that it is
+    /// about to vote, before its pod's condition shows it. Replacing it costs nothing.
     fn is_broken(&self, index: u32, pod: &PodObserved) -> bool {
-        let seat = self.observed.nodes.get(&index).and_then(NodeObserved::address);
+        let node = self.observed.nodes.get(&index);
+        let says_ready = node.and_then(|node| node.status.as_ref()).is_some_and(|status| status.ready);
+        let seat = node.and_then(NodeObserved::address);
         let heard =
             self.hearing.as_ref().zip(seat).is_some_and(|(heard, seat)| heard.present.contains(&seat));
-        !pod.ready && !heard
+        !pod.ready && !says_ready && !heard
     }
 
     fn decide(&self, index: u32) -> Result<(bool, Option<Note>), Refusal> {

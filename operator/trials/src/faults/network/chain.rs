@@ -137,6 +137,11 @@ impl Chain {
         self.seats.iter().map(heard).collect()
     }
 
+    /// When voters were heard last.
+    pub(super) const fn heard_at(&self) -> u64 {
+        self.last_block_ms
+    }
+
     /// Makes a block when one is due and the voters are a quorum. Voters are heard all the same.
     pub(super) fn advance(&mut self, now_ms: u64, voters: &[&Node]) -> Result<bool, ChainError> {
         if now_ms < self.last_block_ms + self.period_ms {

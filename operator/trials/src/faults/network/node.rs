@@ -76,6 +76,7 @@ pub struct Node {
     journal: B256,
     started_ms: u64,
     synced: bool,
+    voted: bool,
     sits_out: SitsOut,
     head: u64,
     _servers: rpc::Servers,
@@ -142,6 +143,7 @@ impl Network {
             journal,
             started_ms: self.now_ms(),
             synced: false,
+            voted: false,
             sits_out: if sits_out { SitsOut::Until(None) } else { SitsOut::No },
             head: 0,
             _servers: servers,
@@ -198,6 +200,17 @@ impl Node {
     #[must_use]
     pub const fn is_synced(&self) -> bool {
         self.synced
+    }
+
+    /// It has voted since it started: before that nobody counts on it.
+    #[must_use]
+    pub const fn has_voted(&self) -> bool {
+        self.voted
+    }
+
+    /// Its vote is heard.
+    pub(super) const fn vote(&mut self) {
+        self.voted = true;
     }
 
     /// Whether it has just become so.

@@ -1,6 +1,6 @@
 //! A user's steps, and whether the cluster has come to rest.
 
-use super::stage::Stage;
+use super::{patience::Deadline, stage::Stage};
 use crate::faults::{
     history::{Kind, Objects},
     oracle::{
@@ -16,7 +16,6 @@ use kube::{
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use tokio::time::timeout;
 
 /// Changes that come closer together are looked at once.
 const TOGETHER: Duration = Duration::from_millis(40);
@@ -30,6 +29,10 @@ impl Stage {
             self.step(step).await?;
         }
         Ok(())
+    }
+
+    fn patient(&self) -> Deadline {
+        self.patience.until(super::PATIENCE)
     }
 
     fn objects_of(&self, kind: &str) -> anyhow::Result<Api<DynamicObject>> {
@@ -82,7 +85,7 @@ impl Stage {
             }
             anyhow::Ok(())
         };
-        timeout(super::PATIENCE, recorded).await.context("the record lags")?
+        self.patient().before(recorded).await.context("the record lags")?
     }
 
     async fn delete(&self, kind: &str, name: &str) -> anyhow::Result<()> {
@@ -94,7 +97,7 @@ impl Stage {
             }
             Ok(())
         };
-        timeout(super::PATIENCE, gone).await.with_context(|| format!("{kind} {name} does not go"))?
+        self.patient().before(gone).await.with_context(|| format!("{kind} {name} does not go"))?
     }
 
     /// Waits until nothing runs on what is taken away, as a person would.
@@ -109,7 +112,7 @@ impl Stage {
             }
             anyhow::Ok(())
         };
-        timeout(super::PATIENCE, stopped).await.context("pods that do not go")??;
+        self.patient().before(stopped).await.context("pods that do not go")??;
         let from = self.log.version();
         for kind in ["Secret", "ConfigMap", "PersistentVolumeClaim"] {
             let api = self.objects_of(kind)?;
@@ -129,18 +132,18 @@ impl Stage {
             }
             anyhow::Ok(())
         };
-        timeout(super::PATIENCE, gone).await.context("keys that do not go")??;
+        self.patient().before(gone).await.context("keys that do not go")??;
         self.by_hand.push(ByHand { from, to: self.log.version() });
         Ok(())
     }
 
     /// Waits until the state is the wanted one; what differs when it does not become so.
-    pub(super) async fn becomes(&self, wanted: &Masked, patience: Duration) -> Vec<String> {
+    pub(super) async fn becomes(&self, wanted: &Masked) -> Vec<String> {
         let mut changes = self.log.changes();
         let same = async {
             loop {
                 changes.mark_unchanged();
-                if masked(&self.log.now()) == *wanted {
+                if is_wanted(&self.log.now(), wanted) {
                     return;
                 }
                 if changes.changed().await.is_err() {
@@ -149,34 +152,34 @@ impl Stage {
                 tokio::time::sleep(TOGETHER).await;
             }
         };
-        match timeout(patience, same).await {
-            Ok(()) => Vec::new(),
-            Err(_) => differences(wanted, &masked(&self.log.now())),
+        match self.patient().before(same).await {
+            Some(()) => Vec::new(),
+            None => differences(wanted, &masked(&self.log.now())),
         }
     }
 
     /// Waits until every object says that it is settled and two passes over each have written nothing.
-    pub(super) async fn quiet(&self, patience: Duration) -> anyhow::Result<()> {
-        let deadline = Instant::now() + patience;
+    pub(super) async fn quiet(&self) -> anyhow::Result<()> {
+        let deadline = self.patient();
         loop {
-            self.settled(deadline.saturating_duration_since(Instant::now())).await?;
+            self.settled(&deadline).await?;
             let before = self.log.version();
             let mut passed = true;
             for _ in 0..2 {
-                passed &= self.nudge(deadline).await?;
+                passed &= self.nudge(&deadline).await?;
             }
             if passed && self.silent_since(before) {
                 return Ok(());
             }
             anyhow::ensure!(
-                Instant::now() < deadline,
+                !deadline.is_over(),
                 "settled objects are still written: {}",
                 self.written_since(before)
             );
         }
     }
 
-    async fn settled(&self, patience: Duration) -> anyhow::Result<()> {
+    async fn settled(&self, deadline: &Deadline) -> anyhow::Result<()> {
         let mut changes = self.log.changes();
         let settled = async {
             loop {
@@ -187,7 +190,7 @@ impl Stage {
                 changes.changed().await?;
             }
         };
-        let ended = timeout(patience, settled).await;
+        let ended = deadline.before(settled).await;
         ended.with_context(|| format!("not settled: {}", unsettled(&self.log.now()).unwrap_or_default()))?
     }
 
@@ -218,7 +221,7 @@ impl Stage {
     }
 
     /// Touches every object and waits for the pass that follows; false when no operator is there to make it.
-    async fn nudge(&self, deadline: Instant) -> anyhow::Result<bool> {
+    async fn nudge(&self, deadline: &Deadline) -> anyhow::Result<bool> {
         let objects = self.log.now();
         let ours: Vec<_> =
             objects.keys().filter(|(kind, _)| kind.group == operator_core::api::GROUP).collect();
@@ -253,7 +256,7 @@ impl Stage {
                 if !self.crew.lock().await.alive.contains(&instance) {
                     return Ok(false);
                 }
-                anyhow::ensure!(Instant::now() < deadline, "no pass over {kind} after it was touched");
+                anyhow::ensure!(!deadline.is_over(), "no pass over {kind} after it was touched");
                 tokio::time::sleep(LOOK).await;
             }
         }
@@ -267,6 +270,11 @@ fn is_kept(kind: Kind, name: &str) -> bool {
         "ConfigMap" => name != "kube-root-ca.crt",
         _ => false,
     }
+}
+
+/// Whether this is the state that is waited for. That is one of rest, so what is unsettled need not be compared.
+pub(super) fn is_wanted(objects: &Objects, wanted: &Masked) -> bool {
+    unsettled(objects).is_none() && masked(objects) == *wanted
 }
 
 /// Without what a nudge or a heartbeat changes.

@@ -1,10 +1,10 @@
 //! What a plan needs: a namespace with its record, nodes, controllers, and the way of operators to it.
 
-use super::{Reference, process::Process, supervisor};
+use super::{Reference, patience::Patience, process::Process, supervisor};
 use crate::faults::{
     controllers::Controllers,
     front::{Event, Front, Gate},
-    history::{History, KINDS, Log},
+    history::{History, Log},
     network::Network,
     oracle::treasure::ByHand,
     plan::{Fault, Plan},
@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client,
-    api::{DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
+    api::{ObjectMeta, PostParams},
 };
 use serde_json::json;
 use std::{
@@ -23,6 +23,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 use tokio::{
@@ -46,14 +47,47 @@ pub struct Surroundings {
     /// Where the output of operators that went wrong is kept.
     pub kept: PathBuf,
     next: AtomicU32,
+    beginning: Mutex<()>,
+    patience: Patience,
 }
+
+/// An API server that takes longer for its version has enough to do.
+const CALM: Duration = Duration::from_millis(150);
+/// Between two plans' beginnings, so that the work of the one shows before the next.
+const APART: Duration = Duration::from_millis(250);
+/// Between two looks, and how many: the load may be another's.
+const LOOK: Duration = Duration::from_millis(500);
+const LOOKS: usize = 10;
 
 impl Surroundings {
     /// Starts the record.
     pub async fn new(client: Client, program: PathBuf, kept: PathBuf) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&kept)?;
         let history = History::start(&client).await?;
-        Ok(Self { client, history, program, kept, next: AtomicU32::new(0) })
+        Ok(Self {
+            client,
+            history,
+            program,
+            kept,
+            next: AtomicU32::new(0),
+            beginning: Mutex::default(),
+            patience: Patience::start(),
+        })
+    }
+
+    /// Waits for a machine that keeps up. The operator gives a node two seconds to answer, so plans that starve one another
+    /// would try other things than the faults they name.
+    pub async fn calm(&self) {
+        let _one_at_a_time = self.beginning.lock().await;
+        for _ in 0..LOOKS {
+            let asked = Instant::now();
+            let answered = self.client.apiserver_version().await;
+            if answered.is_ok() && asked.elapsed() < CALM {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        tokio::time::sleep(APART).await;
     }
 
     /// Three parts of loopback addresses that nobody else on this machine uses, as long as the listener lives.
@@ -83,6 +117,7 @@ pub(super) struct Stage {
     pub(super) events: Option<mpsc::UnboundedReceiver<Event>>,
     pub(super) tasks: JoinSet<()>,
     pub(super) kept: PathBuf,
+    pub(super) patience: Patience,
     scratch: TempDir,
     _subnet: TcpListener,
 }
@@ -179,6 +214,7 @@ impl Stage {
             events: Some(events),
             tasks,
             kept: around.kept.clone(),
+            patience: around.patience.clone(),
             scratch,
             _subnet: taken,
         })
@@ -194,7 +230,7 @@ impl Stage {
         for step in beginning {
             self.step(step).await?;
         }
-        self.quiet(super::PATIENCE).await.context("the beginning")
+        self.quiet().await.context("the beginning")
     }
 
     /// From now on the plan's fault may happen.
@@ -253,23 +289,11 @@ impl Stage {
         copied.map_or_else(|error| error.to_string(), |()| place.display().to_string())
     }
 
-    /// Ends everything, and leaves an empty namespace: addresses of Services are few.
+    /// Ends everything that moves. What stands still is thrown away with its API server: to delete it would cost that more
+    /// work than to keep it.
     pub(super) async fn clear(mut self) {
         self.crew.lock().await.kill(usize::MAX);
         self.tasks.shutdown().await;
-        let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::background() };
-        for kind in KINDS {
-            let api: Api<DynamicObject> =
-                Api::namespaced_with(self.client.clone(), &self.namespace, &kind.resource());
-            if kind.group == operator_core::api::GROUP {
-                let free = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
-                for ((_, name), _) in self.log.now().iter().filter(|((found, _), _)| found == kind) {
-                    let _ = api.patch(name, &PatchParams::default(), &free).await;
-                }
-            }
-            // What is left costs memory of a server that is thrown away.
-            let _ = api.delete_collection(&now, &ListParams::default()).await;
-        }
         self.history.forget(&self.namespace);
     }
 }

@@ -1,10 +1,10 @@
 //! Does to the operator processes what the gate says: kills, restarts, pauses, silences.
 
-use super::stage::Crew;
+use super::{settle::is_wanted, stage::Crew};
 use crate::faults::{
     front::{Event, Gate},
     history::Log,
-    oracle::state::{Masked, masked},
+    oracle::state::Masked,
     plan::{Fault, Plan},
 };
 use std::{sync::Arc, time::Duration};
@@ -72,7 +72,7 @@ impl Supervisor {
         drop(crew);
         let mut changes = self.log.changes();
         let taken_over = async {
-            while masked(&self.log.now()) != self.wanted {
+            while !is_wanted(&self.log.now(), &self.wanted) {
                 if changes.changed().await.is_err() {
                     break;
                 }

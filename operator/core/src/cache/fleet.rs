@@ -1,0 +1,180 @@
+//! What is kept of a `Validator`: as values what other objects' passes ask of it, and the whole of it as compressed text.
+//! Ten thousand are kept, and only the one that has its pass is read.
+
+use super::{
+    Cache, Network, NetworkKey, Teller, Wakes,
+    child::{uid_hash, version},
+    key::{consortium_key, fleet_key},
+    shared::Shared,
+};
+use crate::{
+    api::{
+        Condition, Validator,
+        conditions::{ConditionStatus, READY, STALLED},
+        validator::Role,
+    },
+    queue::Urgency,
+    validate,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
+
+/// Why a kept `Validator` cannot be read: the text is ours, so this is a fault of this program.
+#[derive(Debug, thiserror::Error)]
+pub enum KeptError {
+    /// Not what was compressed.
+    #[error("kept Validator does not unpack ({0}); restart the operator")]
+    Packed(#[from] snap::Error),
+    /// Not what was written.
+    #[error("kept Validator does not read back ({0}); restart the operator")]
+    Text(#[from] serde_json::Error),
+}
+
+/// What its Consortium asks of a fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Nodes wanted.
+    pub replicas: u32,
+    /// It is being deleted.
+    pub deleting: bool,
+    /// It is let go with its seats.
+    pub skip_unseat: bool,
+}
+
+/// One fleet.
+#[derive(Debug)]
+pub struct Fleet {
+    /// The network that it names.
+    pub network: Arc<str>,
+    /// The node pool that it names.
+    pub pool: Option<Arc<str>>,
+    /// What its nodes do.
+    pub role: Role,
+    /// It waits for nothing but its user.
+    pub settled: bool,
+    /// `None` when its spec is refused.
+    pub shape: Option<Shape>,
+    pub(super) uid: u64,
+    version: u64,
+    edit: u64,
+    status: u64,
+    text: Box<[u8]>,
+}
+
+impl Fleet {
+    fn keep(object: &Validator, shared: &mut Shared) -> Self {
+        let shape = validate::fleet(object).ok().map(|valid| Shape {
+            replicas: valid.replicas,
+            deleting: valid.deleting,
+            skip_unseat: valid.skip_unseat,
+        });
+        let conditions = object.status.as_ref().map(|status| status.conditions.as_slice());
+        Self {
+            network: shared.name(&object.spec.consortium_ref.name),
+            pool: object.spec.node_pool.as_ref().map(|pool| shared.name(&pool.name)),
+            role: object.spec.role,
+            settled: conditions.is_some_and(|all| is_true(all, READY) || is_true(all, STALLED)),
+            shape,
+            uid: uid(&object.metadata),
+            version: version(&object.metadata),
+            edit: edit(&object.metadata),
+            status: status(object),
+            // Nothing of it can fail; text that is not there is refused by name when it is read.
+            text: pack(object).unwrap_or_default(),
+        }
+    }
+
+    /// The whole of it.
+    pub fn object(&self) -> Result<Validator, KeptError> {
+        let text = snap::raw::Decoder::new().decompress_vec(&self.text)?;
+        Ok(serde_json::from_slice(&text)?)
+    }
+}
+
+fn pack(object: &Validator) -> Result<Box<[u8]>, KeptError> {
+    let text = serde_json::to_vec(object)?;
+    Ok(snap::raw::Encoder::new().compress_vec(&text)?.into_boxed_slice())
+}
+
+fn uid(metadata: &ObjectMeta) -> u64 {
+    metadata.uid.as_deref().map_or(0, uid_hash)
+}
+
+/// Changes when somebody changes more than the status.
+fn edit(metadata: &ObjectMeta) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&metadata.uid, metadata.generation, &metadata.annotations, &metadata.labels).hash(&mut hasher);
+    (metadata.deletion_timestamp.as_ref().map(|time| time.0), &metadata.finalizers).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn status(object: &Validator) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    // It always serialises: no map of it has keys other than strings.
+    serde_json::to_vec(&object.status).unwrap_or_default().hash(&mut hasher);
+    hasher.finish()
+}
+
+pub(super) fn is_true(conditions: &[Condition], kind: &str) -> bool {
+    conditions.iter().any(|condition| condition.kind == kind && condition.status == ConditionStatus::True)
+}
+
+impl Cache {
+    /// Keeps a `Validator` as the watch tells it.
+    pub fn put_fleet(&mut self, object: &Validator, wakes: &mut Wakes) {
+        self.keep_fleet(object, Teller::Watch, wakes);
+    }
+
+    fn keep_fleet(&mut self, object: &Validator, teller: Teller, wakes: &mut Wakes) {
+        let Some((namespace, name)) = self.place(&object.metadata) else { return };
+        let now = Fleet::keep(object, &mut self.shared);
+        let space = self.spaces.entry(namespace.clone()).or_default();
+        let before = space.fleets.get(&name);
+        // An event that tells of a state before the one that is known.
+        if before.is_some_and(|before| before.uid == now.uid && now.version < before.version) {
+            return;
+        }
+        let edited = before.is_none_or(|before| before.edit != now.edit);
+        let told = teller == Teller::Watch && before.is_some_and(|before| before.status != now.status);
+        self.known += usize::from(before.is_none());
+        let network = NetworkKey { namespace: namespace.clone(), name: now.network.clone() };
+        space.fleets.insert(name.clone(), now);
+        if !space.networks.contains_key(&network.name) {
+            space.networks.insert(network.name.clone(), Network::default());
+            wakes.networks.push(network.clone());
+        }
+        if edited {
+            wakes.objects.push((fleet_key(&namespace, name), Urgency::Edited));
+            wakes.objects.push((consortium_key(&network), Urgency::Related));
+        } else if told {
+            wakes.objects.push((fleet_key(&namespace, name), Urgency::Changed));
+        }
+    }
+
+    /// Takes what a call of ours answered; whether it is of the object that is known. One that the watch has meanwhile told
+    /// is gone stays gone.
+    pub fn answered_fleet(&mut self, object: &Validator, wakes: &mut Wakes) -> bool {
+        let known = self.place(&object.metadata).and_then(|(namespace, name)| self.fleet(&namespace, &name));
+        let same = known.is_some_and(|known| known.uid == uid(&object.metadata));
+        if same {
+            self.keep_fleet(object, Teller::Answer, wakes);
+        }
+        same
+    }
+
+    /// Forgets a `Validator`.
+    pub fn remove_fleet(&mut self, namespace: &str, name: &str, wakes: &mut Wakes) {
+        let (namespace, name) = (self.shared.name(namespace), self.shared.name(name));
+        let gone = self.spaces.get_mut(&namespace).and_then(|space| space.fleets.remove(&name));
+        self.known -= usize::from(gone.is_some());
+        wakes.gone.push(fleet_key(&namespace, name));
+        if let Some(fleet) = gone {
+            let network = NetworkKey { namespace, name: fleet.network };
+            wakes.objects.push((consortium_key(&network), Urgency::Related));
+            self.forget_network(&network);
+        }
+    }
+}
