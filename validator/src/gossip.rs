@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast::error::RecvError, 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a transaction waits for others to travel with.
-const BATCH_WAIT: Duration = Duration::from_millis(25);
+const BATCH_WAIT: Duration = Duration::from_millis(10);
 /// A batch this long travels at once.
 const BATCH_BYTES: usize = 256 * 1024;
 /// Announcements worked on at once; more are dropped, as their senders will offer them again or another peer will.

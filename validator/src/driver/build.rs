@@ -32,7 +32,7 @@ const POLL: Duration = Duration::from_millis(5);
 const EMPTY_POLL: Duration = Duration::from_millis(20);
 /// What was submitted here less long ago is left to the next block, once so many are in this one that it is told of before it
 /// is proposed: peers may not have it yet. Theirs has been on its way for as long.
-const SETTLING: Duration = Duration::from_millis(60);
+const SETTLING: Duration = Duration::from_millis(45);
 /// Pause before transactions that no block took are tried again.
 const RETRY: Duration = Duration::from_millis(250);
 
