@@ -47,14 +47,6 @@ pub enum Standing {
     Differs,
 }
 
-/// Who tells of an object of ours. A status that a watch tells and that is not what a call of ours answered last is somebody
-/// else's, to be put right; where the watch is faster than the answer to our own write, that costs a pass that writes nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Teller {
-    Watch,
-    Answer,
-}
-
 #[derive(Debug, Default)]
 struct Space {
     consortia: BTreeMap<Arc<str>, Arc<Consortium>>,
@@ -72,8 +64,16 @@ pub struct Cache {
     lists: Lists,
 }
 
+/// Who told of an object of ours. A status that a watch tells and that is not the one we know is somebody else's, to be put right; a
+/// watch that is faster than the answer to our own write costs a pass that writes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Teller {
+    Watch,
+    Answer,
+}
+
 impl Cache {
-    /// Keeps a `Consortium` as the watch tells it.
+    /// Keeps a `Consortium` that a watch or a list told.
     pub fn put_consortium(&mut self, object: Arc<Consortium>, wakes: &mut Wakes) {
         self.keep_consortium(object, Teller::Watch, wakes);
     }

@@ -103,6 +103,21 @@ impl Ledger {
         Ok(outcome(timed(&mut scene.evm(Timer::new(out_of_time)), message)?))
     }
 
+    /// The same for a message that is likely to end soon: `out_of_time` is asked at each call too, and what calls a precompile
+    /// that runs for milliseconds has none left.
+    pub fn call_briefly(
+        &self,
+        request: &CallRequest,
+        at: At,
+        out_of_time: &dyn Fn() -> bool,
+    ) -> Result<CallOutcome, CallError> {
+        let (view, header) = self.state(at)?;
+        let gas = self.call_gas(request)?;
+        let mut scene = Scene::new(&self.chain, &view, &header).lenient();
+        let message = scene.message(request, gas)?;
+        Ok(outcome(timed(&mut scene.evm(Timer::brief(out_of_time)), message)?))
+    }
+
     /// The lowest gas limit with which the message succeeds, within 1.5 %.
     pub fn estimate_gas(&self, request: &CallRequest, at: At) -> Result<u64, CallError> {
         self.estimate_gas_with(request, at, &Overrides::default(), &|| false)

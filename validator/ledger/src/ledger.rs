@@ -18,7 +18,7 @@ use crate::{
         view::StateView,
     },
     trie::{
-        root::{AccountDelta, StateDiff, state_diff},
+        root::{AccountDelta, Parent, StateDiff, state_diff},
         tries::Tries,
     },
     validate,
@@ -281,7 +281,9 @@ fn write_genesis(state: &StateStore, genesis: &Genesis) -> Result<StateHead, Ope
         let account = keccak256(address);
         deltas.push(AccountDelta { account, previous: None, next: Some(next), wiped: false, slots });
     }
-    let diff: StateDiff = state_diff(&state.view()?, &Tries::within(0), EMPTY_ROOT_HASH, deltas, code)?;
+    let (view, tries) = (state.view()?, Tries::within(0));
+    let nothing = Parent { view: &view, root: EMPTY_ROOT_HASH, tries: &tries, ahead: None };
+    let diff: StateDiff = state_diff(&nothing, deltas, code)?;
     let head = StateHead { number: 0, hash: genesis.hash, root: diff.root };
     if diff.root != genesis.header.state_root {
         return Err(OpenError::StateRoot { block: 0, got: diff.root, want: genesis.header.state_root });

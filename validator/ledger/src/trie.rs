@@ -1,5 +1,6 @@
 //! Roots of the state tries, worked out from what changed.
 
+pub(crate) mod ahead;
 pub(crate) mod resident;
 pub(crate) mod root;
 pub(crate) mod tries;

@@ -86,8 +86,7 @@ impl Calls {
         let reply = if is_batch {
             self.batch(text, caller, &budget).await
         } else {
-            let beside = if caller.push.is_some() { Beside::Connection } else { Beside::Nobody };
-            self.one(text, caller, beside, &budget).await
+            self.one(text, caller, Beside::Connection, &budget).await
         };
         let text = reply?;
         match self.memory.hold(text.len()) {

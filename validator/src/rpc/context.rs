@@ -8,10 +8,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    runtime::{Handle, RuntimeFlavor},
-    sync::{OwnedSemaphorePermit, Semaphore, broadcast},
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
 /// Shared by all calls.
 pub(super) struct Context {
@@ -74,9 +71,7 @@ pub(super) enum Weight {
 /// Who else waits while the task that a call came in on does its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beside {
-    /// Nobody: a request of its own.
-    Nobody,
-    /// What else goes over the connection.
+    /// What else goes over its connection.
     Connection,
     /// The other calls of a batch.
     Batch,
@@ -87,8 +82,6 @@ pub(super) enum Beside {
 enum Place {
     /// At once, by the thread that serves connections.
     Here,
-    /// By this thread, while another takes over its connections.
-    HandedOver,
     /// By a thread that waits for work.
     Elsewhere,
 }
@@ -96,8 +89,7 @@ enum Place {
 /// A read that has to wake a thread waits for a core, and so does its answer: with a block at work twice as long as anything it does.
 const fn place(weight: Weight, beside: Beside) -> Place {
     match (weight, beside) {
-        (Weight::Light, Beside::Nobody | Beside::Connection) => Place::Here,
-        (Weight::Call, Beside::Nobody) => Place::HandedOver,
+        (Weight::Light, Beside::Connection) => Place::Here,
         (Weight::Light, Beside::Batch) | (Weight::Call | Weight::Heavy, _) => Place::Elsewhere,
     }
 }
@@ -153,32 +145,24 @@ impl Context {
         };
         match place(weight, beside) {
             Place::Here => read(),
-            Place::HandedOver if may_block_in_place() => tokio::task::block_in_place(read),
-            Place::HandedOver | Place::Elsewhere => {
-                tokio::task::spawn_blocking(read).await.unwrap_or(Err(Failure::Internal))
-            }
+            Place::Elsewhere => tokio::task::spawn_blocking(read).await.unwrap_or(Err(Failure::Internal)),
         }
     }
 }
 
 /// A defect in one method ends one call, not the connection.
-fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         tracing::error!("rpc: read did not finish");
         Err(Failure::Internal)
     })
 }
 
-/// Whether another thread can take over this one's tasks.
-fn may_block_in_place() -> bool {
-    Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
-}
-
 #[cfg(test)]
 mod tests {
     use super::{
-        Beside::{Batch, Connection, Nobody},
-        Place::{Elsewhere, HandedOver, Here},
+        Beside::{Batch, Connection},
+        Place::{Elsewhere, Here},
         Weight::{Call, Heavy, Light},
         place,
     };
@@ -186,13 +170,10 @@ mod tests {
     #[test]
     fn nothing_that_others_wait_beside_is_run_where_it_came_in_unless_it_is_short() {
         for (weight, beside, want) in [
-            (Light, Nobody, Here),
             (Light, Connection, Here),
             (Light, Batch, Elsewhere),
-            (Call, Nobody, HandedOver),
             (Call, Connection, Elsewhere),
             (Call, Batch, Elsewhere),
-            (Heavy, Nobody, Elsewhere),
             (Heavy, Connection, Elsewhere),
             (Heavy, Batch, Elsewhere),
         ] {

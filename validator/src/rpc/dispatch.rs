@@ -5,7 +5,7 @@ use super::{
     args::Args,
     budget::{Budget, Encoded, encode},
     check_namespaces,
-    context::{Beside, Context, Weight},
+    context::{Beside, Context, Weight, caught},
     debug, discover,
     error::{Failure, method_not_found},
     eth, istanbul, net, ots, qbft, quorate,
@@ -49,6 +49,8 @@ pub(super) enum Run {
     Now(fn(&Context, &Args) -> Answer),
     /// On a blocking thread: reads the ledger.
     Read(fn(&Context, &Args) -> Answer),
+    /// At once if that takes a moment at most, otherwise on a blocking thread.
+    Tried(fn(&Context, &Args) -> Option<Answer>, fn(&Context, &Args) -> Answer),
     /// Waits for something.
     Wait(fn(Arc<Context>, Args) -> BoxFuture<'static, Answer>),
 }
@@ -172,13 +174,31 @@ impl Methods {
         let context = &self.context;
         match method.run {
             Run::Now(run) => budget.pays(|| run(context, &args)),
-            Run::Read(run) => {
-                let budget = Arc::clone(budget);
-                let read = move |context: &Context| budget.pays(|| run(context, &args));
-                context.read(weight(method.name), beside, read).await
+            Run::Read(run) => self.read(method.name, run, args, beside, budget).await,
+            Run::Tried(at_once, run) => {
+                if beside != Beside::Batch
+                    && let Some(answer) =
+                        caught(|| budget.pays(|| at_once(context, &args).transpose())).transpose()
+                {
+                    return answer;
+                }
+                self.read(method.name, run, args, beside, budget).await
             }
             Run::Wait(run) => run(Arc::clone(context), args).await,
         }
+    }
+
+    async fn read(
+        &self,
+        name: &str,
+        run: fn(&Context, &Args) -> Answer,
+        args: Args,
+        beside: Beside,
+        budget: &Arc<Budget>,
+    ) -> Answer {
+        let budget = Arc::clone(budget);
+        let read = move |context: &Context| budget.pays(|| run(context, &args));
+        self.context.read(weight(name), beside, read).await
     }
 
     fn modules(&self, client: &Client) -> Answer {

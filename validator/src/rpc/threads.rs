@@ -5,8 +5,8 @@ use crate::threads::stand_back;
 use std::thread::available_parallelism;
 use tokio::runtime::{Builder, Runtime};
 
-/// Serves on threads of their own: half of the cores for connections, JSON and short reads, and those of the limits for calls and
-/// what is heavy.
+/// Serves on threads of their own: half of the cores for connections, JSON and what takes a moment, and those of the limits for
+/// other reads.
 pub async fn serve_apart(options: RpcOptions) -> Result<ServerHandle, RpcError> {
     let runtime = runtime(&options.limits).map_err(RpcError::Threads)?;
     let serving = runtime.spawn(serve(options));
@@ -16,8 +16,7 @@ pub async fn serve_apart(options: RpcOptions) -> Result<ServerHandle, RpcError> 
 
 fn runtime(limits: &RpcLimits) -> std::io::Result<Runtime> {
     let half = available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
-    // A call that keeps its thread has another one take over the connections.
-    let blocking = super::context::threads(limits) + half;
+    let blocking = super::context::threads(limits);
     Builder::new_multi_thread()
         .thread_name("rpc")
         .worker_threads(half)

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     api::{
-        Condition, Validator,
+        Condition, Validator, ValidatorStatus,
         conditions::{ConditionStatus, READY, STALLED},
         validator::Role,
     },
@@ -81,7 +81,7 @@ impl Fleet {
             uid: uid(&object.metadata),
             version: version(&object.metadata),
             edit: edit(&object.metadata),
-            status: status(object),
+            status: hash(object.status.as_ref()),
             // Nothing of it can fail; text that is not there is refused by name when it is read.
             text: pack(object).unwrap_or_default(),
         }
@@ -103,6 +103,13 @@ fn uid(metadata: &ObjectMeta) -> u64 {
     metadata.uid.as_deref().map_or(0, uid_hash)
 }
 
+/// Of a status as it is written; nothing of it can fail to be.
+fn hash(status: Option<&ValidatorStatus>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_vec(&status).unwrap_or_default().hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Changes when somebody changes more than the status.
 fn edit(metadata: &ObjectMeta) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -111,19 +118,12 @@ fn edit(metadata: &ObjectMeta) -> u64 {
     hasher.finish()
 }
 
-fn status(object: &Validator) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    // It always serialises: no map of it has keys other than strings.
-    serde_json::to_vec(&object.status).unwrap_or_default().hash(&mut hasher);
-    hasher.finish()
-}
-
 pub(super) fn is_true(conditions: &[Condition], kind: &str) -> bool {
     conditions.iter().any(|condition| condition.kind == kind && condition.status == ConditionStatus::True)
 }
 
 impl Cache {
-    /// Keeps a `Validator` as the watch tells it.
+    /// Keeps a `Validator` that a watch or a list told.
     pub fn put_fleet(&mut self, object: &Validator, wakes: &mut Wakes) {
         self.keep_fleet(object, Teller::Watch, wakes);
     }

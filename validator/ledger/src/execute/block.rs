@@ -6,7 +6,10 @@ use crate::{
     ethereum::requests,
     ledger::{Chain, Head},
     store::codec::receipt,
-    trie::root::{StateDiff, state_diff},
+    trie::{
+        ahead::{Ahead, Reading},
+        root::{Parent, StateDiff, state_diff},
+    },
 };
 use alloy_consensus::{Eip658Value, Header, Transaction as _};
 use alloy_eips::{
@@ -78,7 +81,13 @@ impl<'a> BlockExecutor<'a> {
         header: &Header,
         operations: SystemOperations,
     ) -> Result<Self, LedgerError> {
-        Self::over(Overlay::new(&parent.view, chain), chain, parent, header, operations)
+        let mut overlay = Overlay::new(&parent.view, chain);
+        // Of blocks that follow each other in memory, the paths are there already.
+        if !parent.view.is_pending() {
+            let root = parent.info.header.state_root;
+            overlay.read_ahead(Ahead::of(&parent.view, &chain.tries, root));
+        }
+        Self::over(overlay, chain, parent, header, operations)
     }
 
     /// The same over an overlay that may hold more than the parent's state.
@@ -131,8 +140,7 @@ impl<'a> BlockExecutor<'a> {
             return Ok(Eip658Value::Eip658(success));
         }
         let (deltas, code) = self.evm.ctx.journaled_state.database.changes();
-        let root = self.parent.info.header.state_root;
-        let diff = state_diff(&self.parent.view, &self.chain.tries, root, deltas, code)?;
+        let diff = state_diff(&on(self.parent, self.chain, None), deltas, code)?;
         Ok(Eip658Value::PostState(diff.root))
     }
 
@@ -147,10 +155,10 @@ impl<'a> BlockExecutor<'a> {
         for credit in &self.operations.credits {
             overlay.credit(credit.to, credit.wei, self.operations.clears_empty)?;
         }
+        let ahead = overlay.end_reading_ahead();
         let (deltas, code) = overlay.into_changes()?;
-        let (chain, parent) = (self.chain, self.parent);
-        let root = parent.info.header.state_root;
-        let diff = chain.clocks.root.time(|| state_diff(&parent.view, &chain.tries, root, deltas, code))?;
+        let parent = on(self.parent, self.chain, ahead.as_deref());
+        let diff = self.chain.clocks.root.time(|| state_diff(&parent, deltas, code))?;
         Ok(Outcome { receipts: self.receipts, diff, requests_hash })
     }
 
@@ -178,6 +186,10 @@ impl<'a> BlockExecutor<'a> {
             _ => Err(failed("fails")),
         }
     }
+}
+
+fn on<'a>(head: &'a Head, chain: &'a Chain, ahead: Option<&'a Reading>) -> Parent<'a> {
+    Parent { view: &head.view, root: head.info.header.state_root, tries: &chain.tries, ahead }
 }
 
 /// Only a transaction that succeeded leaves logs behind.

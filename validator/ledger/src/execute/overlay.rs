@@ -4,7 +4,10 @@ use crate::{
     LedgerError,
     ledger::Chain,
     store::{codec::SlimAccount, view::StateView},
-    trie::root::{AccountDelta, NewCode},
+    trie::{
+        ahead::{Ahead, Reading, Touched},
+        root::{AccountDelta, NewCode},
+    },
 };
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256, map::HashMap};
 use revm::{
@@ -13,7 +16,7 @@ use revm::{
     primitives::AddressMap,
     state::{Account, AccountInfo},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The EVM's database for one block or one call.
 pub(crate) struct Overlay<'a> {
@@ -25,6 +28,8 @@ pub(crate) struct Overlay<'a> {
     hashes: Option<BTreeMap<u64, B256>>,
     /// The first change that could not be applied; asked for at the end, since revm's commit cannot fail.
     failed: Option<LedgerError>,
+    /// Told of each account and slot when it is first asked for.
+    ahead: Option<Ahead>,
 }
 
 struct Entry {
@@ -59,7 +64,18 @@ impl<'a> Overlay<'a> {
             code: HashMap::default(),
             hashes: None,
             failed: None,
+            ahead: None,
         }
+    }
+
+    /// Lets the tries be read ahead while transactions run.
+    pub(crate) fn read_ahead(&mut self, ahead: Ahead) {
+        self.ahead = Some(ahead);
+    }
+
+    /// Ends that, and gives what was read.
+    pub(crate) fn end_reading_ahead(&mut self) -> Option<Arc<Reading>> {
+        self.ahead.take().map(Ahead::finish)
     }
 
     fn entry(&mut self, address: Address) -> Result<&mut Entry, LedgerError> {
@@ -70,6 +86,9 @@ impl<'a> Overlay<'a> {
                 let hashed = keccak256(address);
                 let original = self.view.account(&hashed)?;
                 let current = original.map(info);
+                if let Some(ahead) = &mut self.ahead {
+                    ahead.touch(Touched::Account(hashed));
+                }
                 Ok(vacant.insert(Entry {
                     hashed,
                     original,
@@ -254,10 +273,17 @@ impl Database for Overlay<'_> {
         if let Some(slot) = entry.storage.get(&slot) {
             return Ok(slot.current);
         }
-        let has_storage = !entry.wiped && entry.original.is_some_and(|account| account.has_storage());
-        let value =
-            if has_storage { view.slot(&entry.hashed, &keccak256(B256::from(slot)))? } else { U256::ZERO };
+        let stored = entry.original.filter(|account| !entry.wiped && account.has_storage());
+        let Some(account) = stored else {
+            entry.storage.insert(slot, Slot { original: U256::ZERO, current: U256::ZERO });
+            return Ok(U256::ZERO);
+        };
+        let (hashed, key) = (entry.hashed, keccak256(B256::from(slot)));
+        let value = view.slot(&hashed, &key)?;
         entry.storage.insert(slot, Slot { original: value, current: value });
+        if let Some(ahead) = &mut self.ahead {
+            ahead.touch(Touched::Slot(hashed, account.storage_root, key));
+        }
         Ok(value)
     }
 

@@ -114,6 +114,11 @@ impl StateView {
         pending::merged(stored, &over)
     }
 
+    /// Whether changes lie over it that nobody else sees.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.pending.is_some()
+    }
+
     /// Takes the changes back out.
     pub(crate) fn take_pending(&mut self) -> Option<Arc<Pending>> {
         self.pending.take()

@@ -7,6 +7,9 @@
 mod apply;
 mod budget;
 mod load;
+mod opened;
+
+pub(crate) use opened::Opened;
 
 use super::walk::{TrieDelta, TrieSource};
 use crate::LedgerError;
@@ -90,14 +93,15 @@ impl Trie {
     }
 
     /// The trie after `changes`, which are sorted by key without duplicates, and what that changes in the tables.
-    /// `source` holds this version. `epoch` is kept in whatever is made or read.
+    /// `source` holds this version, some of which may be in `opened`. `epoch` is kept in whatever is made or read.
     pub(crate) fn apply(
         &self,
         source: &(impl TrieSource + Sync),
         changes: &[Change],
         epoch: u64,
+        opened: &Opened,
     ) -> Result<(Self, TrieDelta), LedgerError> {
-        apply::apply(self, source, changes, epoch)
+        apply::apply(self, source, changes, epoch, opened)
     }
 }
 

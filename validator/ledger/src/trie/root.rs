@@ -1,7 +1,8 @@
 //! The state root after a block: storage tries first and in parallel, the account trie last.
 
 use super::{
-    resident::{Change, Trie},
+    ahead::Reading,
+    resident::{Change, Opened, Trie},
     tries::{NewTries, Tries},
     walk::{EmptyTrie, LeafChange, TrieDelta, walk},
 };
@@ -62,23 +63,31 @@ pub(crate) struct StateDiff {
     pub(crate) tries: NewTries,
 }
 
-/// Works out storage roots, account changes and the state root. `parent` is the root of `view`.
+/// What changes are applied to.
+pub(crate) struct Parent<'a> {
+    pub(crate) view: &'a StateView,
+    /// Of `view`.
+    pub(crate) root: B256,
+    pub(crate) tries: &'a Tries,
+    /// What was read of its tries while the changes were made.
+    pub(crate) ahead: Option<&'a Reading>,
+}
+
+/// Works out storage roots, account changes and the state root.
 pub(crate) fn state_diff(
-    view: &StateView,
-    tries: &Tries,
-    parent: B256,
+    parent: &Parent<'_>,
     mut deltas: Vec<AccountDelta>,
     code: Vec<NewCode>,
 ) -> Result<StateDiff, LedgerError> {
     // Waking the other threads takes longer than an empty block.
     if deltas.is_empty() {
-        return Ok(StateDiff { root: parent, code, ..StateDiff::default() });
+        return Ok(StateDiff { root: parent.root, code, ..StateDiff::default() });
     }
     deltas.par_sort_unstable_by_key(|delta| delta.account);
-    let epoch = tries.epoch();
-    let settle = |delta| settle(view, tries, epoch, delta);
+    let epoch = parent.tries.epoch();
+    let settle = |delta| settle(parent, epoch, delta);
     let settled: Vec<Settled> = deltas.into_par_iter().map(settle).collect::<Result<_, _>>()?;
-    let mut diff = StateDiff { root: parent, code, ..StateDiff::default() };
+    let mut diff = StateDiff { root: parent.root, code, ..StateDiff::default() };
     let mut leaves = Vec::with_capacity(settled.len());
     for Settled { change, slots, nodes, trie } in settled {
         if !slots.is_empty() {
@@ -94,7 +103,10 @@ pub(crate) fn state_diff(
         }
     }
     if !leaves.is_empty() {
-        let (trie, nodes) = tries.accounts(parent).apply(&view.account_trie(), &leaves, epoch)?;
+        let none = Opened::default();
+        let opened = parent.ahead.map_or(&none, Reading::accounts);
+        let trie = parent.tries.accounts(parent.root);
+        let (trie, nodes) = trie.apply(&parent.view.account_trie(), &leaves, epoch, opened)?;
         diff.root = nodes.root;
         diff.account_nodes = nodes;
         diff.tries.accounts = Some(trie);
@@ -116,7 +128,8 @@ struct Settled {
     trie: Option<Trie>,
 }
 
-fn settle(view: &StateView, tries: &Tries, epoch: u64, delta: AccountDelta) -> Result<Settled, LedgerError> {
+fn settle(parent: &Parent<'_>, epoch: u64, delta: AccountDelta) -> Result<Settled, LedgerError> {
+    let view = parent.view;
     let AccountDelta { account, previous, next, wiped, mut slots } = delta;
     let old_root = previous.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
     let had_storage = old_root != EMPTY_ROOT_HASH;
@@ -132,8 +145,10 @@ fn settle(view: &StateView, tries: &Tries, epoch: u64, delta: AccountDelta) -> R
         (None, Some(rebuilt(view, account, &slots)?))
     } else {
         let changes: Vec<Change> = slots.iter().map(slot_leaf).collect();
-        let trie = tries.storage(&account, old_root);
-        let (trie, nodes) = trie.apply(&view.storage_trie(account), &changes, epoch)?;
+        let trie = parent.tries.storage(&account, old_root);
+        let (none, ahead) = (Opened::default(), parent.ahead.and_then(|ahead| ahead.storage(&account)));
+        let opened = ahead.as_deref().map_or(&none, |(_, opened)| opened);
+        let (trie, nodes) = trie.apply(&view.storage_trie(account), &changes, epoch, opened)?;
         (Some(trie), Some(nodes))
     };
     let storage_root = nodes.as_ref().map_or(old_root, |nodes| nodes.root);

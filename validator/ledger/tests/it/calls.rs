@@ -114,3 +114,28 @@ fn a_call_an_estimate_and_an_access_list_end_soon_after_their_time_is_up() {
     assert!(matches!(estimated, Err(CallError::OutOfTime)), "{estimated:?}");
     assert!(ledger.estimate_gas_with(&deploy, At::Head, &none, &|| false).is_ok());
 }
+
+#[test]
+fn a_brief_call_gives_what_a_call_gives_and_ends_where_it_could_not_be_interrupted() {
+    let (_network, ledger, _dir) = ledger();
+    let sha256 = CallRequest {
+        to: Some(Address::with_last_byte(2)),
+        data: b"quorate".to_vec().into(),
+        ..CallRequest::default()
+    };
+    let brief = ledger.call_briefly(&sha256, At::Head, &|| false).unwrap();
+    assert_eq!(brief, ledger.call(&sha256, At::Head).unwrap());
+    assert!(matches!(ledger.call_briefly(&sha256, At::Head, &|| true), Err(CallError::OutOfTime)));
+    for slow in [5, 6, 8, 9, 0x0a, 0x11] {
+        let call = CallRequest { to: Some(Address::with_last_byte(slow)), ..CallRequest::default() };
+        let called = ledger.call_briefly(&call, At::Head, &|| false);
+        assert!(matches!(called, Err(CallError::OutOfTime)), "{slow:#x}: {called:?}");
+    }
+    // What a contract calls is no different: push 5 zeros but for the address, call, return.
+    for (precompile, is_slow) in [(4_u8, false), (5, true)] {
+        let code = [0x5f, 0x5f, 0x5f, 0x5f, 0x60, precompile, 0x5a, 0xfa, 0x00];
+        let deploy = CallRequest { data: code.to_vec().into(), ..CallRequest::default() };
+        let called = ledger.call_briefly(&deploy, At::Head, &|| false);
+        assert_eq!(matches!(called, Err(CallError::OutOfTime)), is_slow, "{precompile}: {called:?}");
+    }
+}

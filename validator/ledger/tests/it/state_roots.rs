@@ -2,7 +2,7 @@ use crate::network::{MORTAL, Network, SETTER};
 use alloy_consensus::proofs;
 use alloy_primitives::{Address, B256, U256};
 use alloy_trie::TrieAccount;
-use ledger::{At, Ledger};
+use ledger::{At, Ledger, Options};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 const SLOTS: u64 = 40;
@@ -58,6 +58,44 @@ fn the_root_of_every_block_is_that_of_a_full_rebuild() {
         }
         network.next(&ledger, transactions);
         assert_eq!(ledger.head().header.state_root, rebuilt(&ledger, &addresses), "block {block}");
+    }
+}
+
+#[test]
+fn the_root_of_a_block_of_many_keys_is_that_of_a_full_rebuild_though_no_trie_stays_in_memory() {
+    let network = Network::by_headers();
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { trie_bytes: 0, ..Options::default() };
+    let ledger = Ledger::open(dir.path(), network.genesis.clone(), options).unwrap();
+    let user = &network.users[0];
+    let contract = user.address.create(0);
+    let payees =
+        (0..600_u64).map(|number| Address::from_word(alloy_primitives::keccak256(number.to_be_bytes())));
+    let payees: Vec<_> = payees.collect();
+    let addresses: Vec<_> = network
+        .users
+        .iter()
+        .map(|user| user.address)
+        .chain([contract])
+        .chain(payees.iter().copied())
+        .collect();
+    network.next(&ledger, vec![user.deploy(0, &SETTER)]);
+    let mut nonce = 1;
+    for (block, value) in [(0..400, 1), (200..600, 2), (100..300, 3)].into_iter().zip(1..) {
+        let (payees, value) = (&payees[block.0], block.1 + value);
+        let mut transactions = Vec::new();
+        for payee in payees {
+            transactions.push(user.transfer(nonce, *payee, value));
+            nonce += 1;
+        }
+        for slot in 0..SLOTS {
+            let input = [B256::from(U256::from(slot)), B256::from(U256::from(slot % 3 * value))].concat();
+            transactions.push(user.call(nonce, contract, &input));
+            nonce += 1;
+        }
+        network.next(&ledger, transactions);
+        ledger.flush().unwrap();
+        assert_eq!(ledger.head().header.state_root, rebuilt(&ledger, &addresses), "payees from {payees:?}");
     }
 }
 

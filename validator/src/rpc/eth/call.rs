@@ -11,12 +11,15 @@ use crate::rpc::{
 };
 use alloy_eips::eip2930::AccessList;
 use alloy_primitives::U64;
-use ledger::{AccessListOutcome, At, CallError, CallRequest, CallStatus, Overrides};
+use ledger::{AccessListOutcome, At, CallError, CallOutcome, CallRequest, CallStatus, Overrides};
 use serde::Serialize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A call that ends within it needs no thread of its own.
+const MOMENT: Duration = Duration::from_millis(1);
 
 pub(super) const METHODS: &[Method] = &[
-    method("eth_call", 4, Run::Read(call)),
+    method("eth_call", 4, Run::Tried(call_at_once, call)),
     method("eth_estimateGas", 4, Run::Read(estimate_gas)),
     method("eth_createAccessList", 3, Run::Read(create_access_list)),
 ];
@@ -32,7 +35,27 @@ struct RpcAccessList {
 
 fn call(context: &Context, args: &Args) -> Answer {
     let (request, at, overrides) = arguments(context, args)?;
-    let outcome = in_time(context, |out| context.ledger.call_with(&request, at, &overrides, out))?;
+    answer(in_time(context, |out| context.ledger.call_with(&request, at, &overrides, out))?)
+}
+
+/// Most calls read a slot or two: those are answered in a moment; nothing when this one takes longer.
+fn call_at_once(context: &Context, args: &Args) -> Option<Answer> {
+    let (request, at, overrides) = match arguments(context, args) {
+        Ok(all) => all,
+        Err(failure) => return Some(Err(failure)),
+    };
+    if overrides != Overrides::default() {
+        return None;
+    }
+    let started = Instant::now();
+    match context.ledger.call_briefly(&request, at, &|| started.elapsed() >= MOMENT) {
+        Ok(outcome) => Some(answer(outcome)),
+        Err(CallError::OutOfTime) => None,
+        Err(error) => Some(Err(error.into())),
+    }
+}
+
+fn answer(outcome: CallOutcome) -> Answer {
     match outcome.status {
         CallStatus::Success => json(&outcome.output),
         CallStatus::Revert => Err(revert::failure(outcome.output)),

@@ -19,6 +19,7 @@ impl Controllers {
                 "disruptionsAllowed",
                 "expectedPods",
                 "observedGeneration",
+                "conditions",
             ]
             .iter()
             .all(|field| found[field] == status[field]);
@@ -59,9 +60,24 @@ fn status(budget: &Value, objects: &Objects) -> Value {
     let (expected, current) = (count(sets.count()), count(pods.iter().filter(healthy).count()));
     let allowed_down = budget["spec"]["maxUnavailable"].as_i64().unwrap_or_default();
     let least = budget["spec"]["minAvailable"].as_i64().unwrap_or((expected - allowed_down).max(0));
+    let allowed = (current - least).max(0);
     json!({
         "observedGeneration": budget["metadata"]["generation"], "expectedPods": expected, "currentHealthy": current,
-        "desiredHealthy": least, "disruptionsAllowed": (current - least).max(0), "disruptedPods": disrupted,
+        "desiredHealthy": least, "disruptionsAllowed": allowed, "disruptedPods": disrupted,
+        "conditions": [condition(budget, allowed > 0)],
+    })
+}
+
+/// The API server writes it with an eviction, the controller with everything: without it one eviction would show for ever.
+fn condition(budget: &Value, is_allowed: bool) -> Value {
+    let (is, reason) = if is_allowed { ("True", "SufficientPods") } else { ("False", "InsufficientPods") };
+    let mut all = budget["status"]["conditions"].as_array().into_iter().flatten();
+    let before = all.find(|one| one["type"] == "DisruptionAllowed" && one["status"] == is);
+    let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default().to_string();
+    let since = before.map_or_else(|| json!(now), |before| before["lastTransitionTime"].clone());
+    json!({
+        "type": "DisruptionAllowed", "status": is, "reason": reason, "message": "", "lastTransitionTime": since,
+        "observedGeneration": budget["metadata"]["generation"],
     })
 }
 
@@ -76,4 +92,26 @@ fn is_still(pod: &Value, evicted_at: &Value) -> bool {
 
 fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::condition;
+    use serde_json::json;
+
+    #[test]
+    fn the_condition_follows_what_is_allowed_and_keeps_the_time_of_its_last_change() {
+        let before = "2026-01-01T00:00:00Z";
+        let refused = json!({ "type": "DisruptionAllowed", "status": "False", "lastTransitionTime": before });
+        let budget = json!({ "metadata": { "generation": 3 }, "status": { "conditions": [refused] } });
+        let (still, allowed) = (condition(&budget, false), condition(&budget, true));
+        assert_eq!(
+            (&still["reason"], &still["lastTransitionTime"]),
+            (&json!("InsufficientPods"), &json!(before))
+        );
+        assert_eq!((&allowed["reason"], &allowed["status"]), (&json!("SufficientPods"), &json!("True")));
+        assert_ne!(allowed["lastTransitionTime"], before);
+        let first = condition(&json!({ "metadata": {} }), true);
+        assert_eq!(first["status"], "True", "a new budget has none");
+    }
 }

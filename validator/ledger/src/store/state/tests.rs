@@ -9,7 +9,7 @@ use crate::{
         queue::{Bounds, Queue},
     },
     trie::{
-        root::{AccountDelta, state_diff},
+        root::{AccountDelta, Parent, state_diff},
         tries::Tries,
         walk::TrieSource as _,
     },
@@ -74,7 +74,11 @@ pub(crate) fn layer(view: &StateView, block: u64, parent: B256) -> Result<Layer,
         wiped: false,
         slots: Vec::new(),
     });
-    let diff = state_diff(view, &Tries::within(0), parent, deltas.collect(), Vec::new())?;
+    let diff = state_diff(
+        &Parent { view, root: parent, tries: &Tries::within(0), ahead: None },
+        deltas.collect(),
+        Vec::new(),
+    )?;
     let (transaction, sender) = transaction(block);
     let receipt = crate::store::codec::receipt(TxType::Legacy, true.into(), block, vec![]);
     let executed = Executed {

@@ -1,6 +1,6 @@
 //! Changes applied: the subtrees that hold a changed key are made anew, in parallel where many keys changed.
 
-use super::{Branch, Change, Child, Link, Top, Trie, leaf_reference, root_of};
+use super::{Branch, Change, Child, Link, Opened, Top, Trie, leaf_reference, root_of};
 use crate::{
     LedgerError,
     trie::walk::{TrieDelta, TrieSource, joined, lowest, next},
@@ -30,8 +30,9 @@ pub(super) enum Item {
 /// One pass over one trie.
 pub(super) struct Pass<'a, S> {
     pub(super) source: &'a S,
-    changes: &'a [Change],
+    pub(super) changes: &'a [Change],
     pub(super) epoch: u64,
+    pub(super) opened: &'a Opened,
 }
 
 pub(super) fn apply<S: TrieSource + Sync>(
@@ -39,13 +40,17 @@ pub(super) fn apply<S: TrieSource + Sync>(
     source: &S,
     changes: &[Change],
     epoch: u64,
+    opened: &Opened,
 ) -> Result<(Trie, TrieDelta), LedgerError> {
-    let pass = Pass { source, changes, epoch };
+    let pass = Pass { source, changes, epoch, opened };
     let root = Nibbles::default();
     let top = match &trie.top {
         Top::Node(top) => Some(top.clone()),
         Top::Empty => None,
-        Top::Unread => pass.read_subtree(&root)?,
+        Top::Unread => match opened.top().filter(|top| root_of(Some(top)) == trie.root) {
+            Some(top) => Some(top),
+            None => pass.read_subtree(&root)?,
+        },
     };
     let mut effects = Effects::default();
     let top = pass.slot(&root, top, 0..changes.len(), &mut effects)?;
@@ -264,7 +269,7 @@ impl<S: TrieSource + Sync> Pass<'_, S> {
 
 /// Reads the counters of branches that are about to be shared: these reads wait for memory together, raising the counters
 /// would wait for one after the other.
-fn warm(children: &[Child]) {
+pub(super) fn warm(children: &[Child]) {
     let counters = children.iter().map(|child| match child {
         Child::Branch(link) => Arc::strong_count(&link.branch),
         _ => 0,

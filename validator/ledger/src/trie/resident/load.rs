@@ -18,6 +18,10 @@ impl<S: TrieSource + Sync> Pass<'_, S> {
         reference: &RlpNode,
         stored: bool,
     ) -> Result<Link, LedgerError> {
+        let opened = self.opened.branch(path);
+        if let Some(link) = opened.filter(|link| link.branch.path == *path && link.reference == *reference) {
+            return Ok(link);
+        }
         let node = if stored { self.source.node(path)? } else { None };
         let branch = match node {
             Some(node) => Some(Child::Branch(self.stored(*path, &node)?)),
