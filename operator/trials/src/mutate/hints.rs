@@ -43,8 +43,6 @@ const TABLE: &[(&str, Hint)] = &[
     ("Validator.spec.role", Hint::NotAtCreation),
     ("Consortium.spec.create.fleets[]", Hint::Same("Validator", "metadata.name")),
     ("Validator.spec.consortiumRef.name", Hint::Same("Consortium", "metadata.name")),
-    ("Validator.spec.keys", Hint::Unfelt("only what becomes of missing keys depends on it")),
-    ("Validator.spec.keys.secret", Hint::Unfelt("only what becomes of missing keys depends on it")),
     ("Validator.spec.keys.secret.create", Hint::Unfelt("only what becomes of missing keys depends on it")),
     // A pin is a hash that only the running network knows: any other stalls it.
     ("Consortium.spec.create.genesisHash", Hint::Stalls("spec.create.genesisHash")),

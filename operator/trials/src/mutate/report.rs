@@ -79,13 +79,13 @@ pub fn never_carried_out(tried: &[Tried], unavailable: impl Fn(&str) -> bool) ->
         .collect()
 }
 
-/// Fields of the spec whose good values were carried out as edits without a difference to any child; not those that refuse
+/// Leaves of the spec whose good values were carried out as edits without a difference to any child; not those that refuse
 /// another value as immutable, of which an edit can only say what is so already. `unfelt` are those of which the table of hints
 /// says why.
 #[must_use]
 pub fn never_felt(tried: &[Tried], unfelt: impl Fn(&str) -> bool) -> Vec<String> {
     let mut fields: BTreeMap<&str, bool> = BTreeMap::new();
-    for one in tried.iter().filter(|one| one.class == Class::Good && one.is_spec) {
+    for one in tried.iter().filter(|one| one.class == Class::Good && one.is_wish) {
         match one.verdict {
             Verdict::CarriedOut if one.value.is_some() => {
                 *fields.entry(&one.field).or_default() |= !one.changed.is_empty();
@@ -150,7 +150,7 @@ mod tests {
             what: "w".to_owned(),
             class,
             value: None,
-            is_spec: true,
+            is_wish: true,
             verdict,
             at_creation,
             changed: BTreeSet::new(),
@@ -180,7 +180,7 @@ mod tests {
             one
         };
         let mut reported = edit("status", true, false);
-        reported.is_spec = false;
+        reported.is_wish = false;
         let all = [
             edit("a", true, false),
             edit("b", true, false),

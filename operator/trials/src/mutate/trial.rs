@@ -30,8 +30,8 @@ pub struct Tried {
     pub class: Class,
     /// What was written.
     pub value: Option<Value>,
-    /// Whether it is a field of what the user wants.
-    pub is_spec: bool,
+    /// Whether it is a leaf of what the user wants.
+    pub is_wish: bool,
     /// How it ended.
     pub verdict: Verdict,
     /// For what cannot be edited: how an object that has it from the start ended.
@@ -106,7 +106,7 @@ impl Ready {
             what: mutation.what.clone(),
             class: mutation.class,
             value: mutation.value.clone(),
-            is_spec: !mutation.field.is_status(),
+            is_wish: mutation.field.is_leaf() && !mutation.field.is_status(),
             verdict: Verdict::Refused,
             at_creation: None,
             changed: BTreeSet::new(),
