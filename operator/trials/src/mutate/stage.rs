@@ -195,11 +195,17 @@ impl Stage {
     /// Waits until both objects are current or stalled and nothing is written any more, and returns what `look` makes of that.
     /// What is wrong (`Err`) stays open as long as the operator may still put it right.
     pub async fn rest<T>(&self, look: impl Fn(&Outcome) -> Result<T, T>) -> T {
+        self.rest_for(QUIET, look).await
+    }
+
+    /// The same after at least so long a silence.
+    pub async fn rest_for<T>(&self, least: Duration, look: impl Fn(&Outcome) -> Result<T, T>) -> T {
         let start = Instant::now();
         let news = self.arena.mirror.news(&self.namespace);
         loop {
             let told = news.notified();
             let (silent, needed) = self.silence(start);
+            let needed = needed.max(least);
             if silent < needed && start.elapsed() < PATIENCE {
                 tokio::time::sleep(needed.saturating_sub(silent)).await;
                 continue;

@@ -13,11 +13,12 @@ use super::{
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-/// So often a fresh stage comes to rest before its children are what all edits are compared with.
-const RESTS_OF_A_BASE: usize = 3;
+/// A fresh stage is silent for so long before its children are what all edits are compared with: a whole round of questions to
+/// settled nodes is within, after which what they answered (their vote journals) stands in their configuration.
+const SILENCE_OF_A_BASE: Duration = Duration::from_secs(13);
 
 /// What came of one edit.
 #[derive(Clone, Debug)]
@@ -81,11 +82,8 @@ impl Ready {
             Outcome::Settled => Ok(None),
             other => Err(Some(other.clone())),
         };
-        // More than once: what follows from the first status of the nodes may be late on a busy machine.
-        for _ in 0..RESTS_OF_A_BASE {
-            if let Some(outcome) = stage.rest(settled).await {
-                return Err(TrialError::Base { namespace: name.to_owned(), outcome });
-            }
+        if let Some(outcome) = stage.rest_for(SILENCE_OF_A_BASE, settled).await {
+            return Err(TrialError::Base { namespace: name.to_owned(), outcome });
         }
         Ok(Self { children: stage.children(), stage })
     }
