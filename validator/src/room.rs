@@ -2,7 +2,7 @@
 //! its disk has filled; that is the time to grow it, and somebody must be told.
 
 use std::{
-    fmt, io,
+    io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -20,23 +20,6 @@ pub struct Room {
     pub free: u64,
     /// Altogether.
     pub size: u64,
-}
-
-/// Little room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NearlyFull {
-    dir: PathBuf,
-    room: Room,
-}
-
-impl fmt::Display for NearlyFull {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (dir, free, size) = (self.dir.display(), self.room.free / MIB, self.room.size / MIB);
-        write!(
-            f,
-            "{dir} has {free} MiB left of {size}, the disk is nearly full; grow it before this node has to stop voting"
-        )
-    }
 }
 
 /// The data directory's disk, looked at from time to time.
@@ -67,7 +50,7 @@ impl Disk {
     pub fn look(&self) -> Looked {
         let room = Room::of(&self.dir);
         let fault = match &room {
-            Ok(room) => room.judge(&self.dir).map(|full| full.to_string()),
+            Ok(room) => room.judge(&self.dir),
             Err(error) => Some(format!("{} does not tell its room: {error}", self.dir.display())),
         };
         let was_bad = self.bad.swap(fault.is_some(), Ordering::AcqRel);
@@ -87,10 +70,15 @@ impl Room {
         Ok(Self { free: bytes(found.f_bavail), size: bytes(found.f_blocks) })
     }
 
-    /// Whether somebody must be told. A file system that tells no size has no bound to speak of.
-    pub fn judge(self, dir: &Path) -> Option<NearlyFull> {
+    /// What somebody must be told, if anything. A file system that tells no size has no bound to speak of.
+    pub fn judge(self, dir: &Path) -> Option<String> {
         let low = self.size > 0 && self.free < (self.size / PART).min(ENOUGH);
-        low.then(|| NearlyFull { dir: dir.to_path_buf(), room: self })
+        low.then(|| {
+            let (dir, free, size) = (dir.display(), self.free / MIB, self.size / MIB);
+            format!(
+                "{dir} has {free} MiB left of {size}, the disk is nearly full; grow it before this node has to stop voting"
+            )
+        })
     }
 }
 
@@ -136,7 +124,7 @@ mod tests {
     fn what_is_said_has_both_numbers_and_what_to_do() {
         let full = Room { free: 3 * MIB, size: 96 * MIB }.judge(Path::new("/data")).unwrap();
         assert_eq!(
-            full.to_string(),
+            full,
             "/data has 3 MiB left of 96, the disk is nearly full; grow it before this node has to stop voting"
         );
     }

@@ -96,11 +96,7 @@ impl Ledger {
         overrides: &Overrides,
         out_of_time: &dyn Fn() -> bool,
     ) -> Result<CallOutcome, CallError> {
-        let (view, header) = self.state(at)?;
-        let gas = self.call_gas(request)?;
-        let mut scene = Scene::new(&self.chain, &view, &header).overridden(overrides)?.lenient();
-        let message = scene.message(request, gas)?;
-        Ok(outcome(timed(&mut scene.evm(Timer::new(out_of_time)), message)?))
+        self.call_timed(request, at, overrides, Timer::new(out_of_time))
     }
 
     /// The same for a message that is likely to end soon: `out_of_time` is asked at each call too, and what calls a precompile
@@ -111,11 +107,21 @@ impl Ledger {
         at: At,
         out_of_time: &dyn Fn() -> bool,
     ) -> Result<CallOutcome, CallError> {
+        self.call_timed(request, at, &Overrides::default(), Timer::brief(out_of_time))
+    }
+
+    fn call_timed(
+        &self,
+        request: &CallRequest,
+        at: At,
+        overrides: &Overrides,
+        timer: Timer<'_>,
+    ) -> Result<CallOutcome, CallError> {
         let (view, header) = self.state(at)?;
         let gas = self.call_gas(request)?;
-        let mut scene = Scene::new(&self.chain, &view, &header).lenient();
+        let mut scene = Scene::new(&self.chain, &view, &header).overridden(overrides)?.lenient();
         let message = scene.message(request, gas)?;
-        Ok(outcome(timed(&mut scene.evm(Timer::brief(out_of_time)), message)?))
+        Ok(outcome(timed(&mut scene.evm(timer), message)?))
     }
 
     /// The lowest gas limit with which the message succeeds, within 1.5 %.
