@@ -133,6 +133,7 @@ fn governance(snapshot: &Snapshot) -> Governance {
         id: member.id,
         alias: Label::from_word(member.label).map_or_else(|_| member.admin.to_string(), String::from),
         admin: member.admin,
+        operators: member.operators.clone(),
         capacity: member.capacity,
         seats: member.seats,
         next_seat_block: member.nextSeatBlock,

@@ -5,7 +5,7 @@ use crate::{calls::call, context::Context, error::Error};
 use futures::{StreamExt, future::BoxFuture};
 use k8s_openapi::{
     api::{
-        apps::v1::StatefulSet,
+        apps::v1::{Deployment, StatefulSet},
         core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount},
         networking::v1::NetworkPolicy,
         policy::v1::PodDisruptionBudget,
@@ -64,6 +64,7 @@ kept!(Secret, Secret, |secret| {
 });
 kept!(Secret, PartialObjectMeta<Secret>, |secret| Body::secret(&secret.metadata));
 kept!(ConfigMap, ConfigMap);
+kept!(Deployment, Deployment);
 kept!(ServiceAccount, ServiceAccount);
 kept!(PodDisruptionBudget, PodDisruptionBudget);
 kept!(NetworkPolicy, NetworkPolicy);
@@ -136,6 +137,7 @@ impl Watch {
             Box::pin(self.clone().children::<PersistentVolumeClaim>(context.clone())),
             Box::pin(self.clone().children::<StatefulSet>(context.clone())),
             Box::pin(self.clone().children::<Pod>(context.clone())),
+            Box::pin(self.clone().children::<PartialObjectMeta<Deployment>>(context.clone())),
         ];
         if self.policies {
             all.push(Box::pin(self.clone().children::<PartialObjectMeta<NetworkPolicy>>(context.clone())));

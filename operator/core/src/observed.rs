@@ -14,10 +14,11 @@ use crate::{
     genesis::StoredGenesis,
     keys::{self, PublicKey, SecretError},
     names::{FleetName, NodeName, SPEC, TEMPLATE},
+    network_info::{Learned, Seen},
     policy::Turn,
 };
 use alloy_primitives::{Address, B256, B512};
-use chain::status::NodeStatus;
+use chain::{enode::Enode, status::NodeStatus};
 use k8s_openapi::{api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::collections::BTreeMap;
 
@@ -169,6 +170,10 @@ pub struct FleetObserved {
     pub nodes: BTreeMap<u32, NodeObserved>,
     /// All nodes of the network in this namespace, in order.
     pub peers: Vec<PeerNode>,
+    /// Nodes of other members, as they have published them.
+    pub bootnodes: Vec<Enode>,
+    /// Whether this member is in the governance contract; `None` while nobody has read it.
+    pub member: Option<bool>,
     /// What nodes of the network in this namespace say, of whichever fleet.
     pub network: Vec<NodeStatus>,
     /// Nodes of the member's other fleets.
@@ -207,6 +212,8 @@ pub struct ConsortiumObserved {
     pub genesis: Option<Result<StoredGenesis, String>>,
     /// Its fleets.
     pub fleets: Vec<FleetSummary>,
+    /// What other members publish of it.
+    pub sources: SourcesObserved,
     /// All nodes of the network in this namespace, in order.
     pub peers: Vec<PeerNode>,
     /// Pods that exist of nodes that hold seats.
@@ -217,6 +224,17 @@ pub struct ConsortiumObserved {
     pub governance: Option<Governance>,
     /// A transaction of the operator account waits for a block.
     pub in_flight: bool,
+}
+
+/// Network infos, others' and our own.
+#[derive(Clone, Debug, Default)]
+pub struct SourcesObserved {
+    /// What the sources of the spec said last, in its order; `None` before they were asked.
+    pub seen: Option<Vec<Seen>>,
+    /// What is kept of what they have said.
+    pub learned: Learned,
+    /// Our own is published.
+    pub published: bool,
 }
 
 /// What the governance contract says.
@@ -239,6 +257,8 @@ pub struct MemberObserved {
     pub alias: String,
     /// Its admin account.
     pub admin: Address,
+    /// Its operator accounts.
+    pub operators: Vec<Address>,
     /// Seats it may hold.
     pub capacity: u16,
     /// Seats it holds.

@@ -1,6 +1,9 @@
 //! Everything about one consortium.
 
-use super::network::{NodePod, genesis, key, pods, public_keys, secret};
+use super::{
+    network::{NodePod, genesis, key, pods, public_keys, secret},
+    sources::sources,
+};
 use crate::{chain_access::Chain, context::Context, error::Error};
 use chain::status::NodeStatus;
 use k8s_openapi::jiff::Timestamp;
@@ -27,6 +30,8 @@ pub(crate) async fn consortium(context: &Context, valid: &ValidConsortium) -> Re
     let admin = secret(context, namespace, &valid.admin_secret).await?;
     let operator = secret(context, namespace, &valid.operator_secret).await?;
     let genesis = genesis(context, &network).await?;
+    let stored = genesis.as_ref().and_then(|genesis| genesis.as_deref().ok());
+    let sources = sources(context, valid, &network, stored).await?;
     let (keys, pods, fleets) = {
         let cache = context.cache();
         let keys = public_keys(&cache, &network);
@@ -46,6 +51,7 @@ pub(crate) async fn consortium(context: &Context, valid: &ValidConsortium) -> Re
         running: running(&pods, &fleets),
         nodes: pods.iter().filter_map(|pod| pod.status.as_deref().cloned()).collect(),
         fleets,
+        sources,
         governance: None,
         in_flight: false,
     };

@@ -1,6 +1,6 @@
 //! What is known of one network in one namespace: what its nodes said last, its genesis, what was published.
 
-use crate::{genesis::StoredGenesis, names::NodeName};
+use crate::{genesis::StoredGenesis, names::NodeName, network_info::Learned};
 use alloy_primitives::B256;
 use chain::status::NodeStatus;
 use std::{collections::BTreeMap, sync::Arc};
@@ -17,6 +17,9 @@ pub struct Answer {
 /// A stored genesis, or why it cannot be read.
 pub type Genesis = Result<Arc<StoredGenesis>, String>;
 
+/// What is kept of other members' network infos.
+pub type Learnt = Arc<Learned>;
+
 /// One network.
 #[derive(Debug, Default)]
 pub(super) struct Network {
@@ -24,6 +27,8 @@ pub(super) struct Network {
     pub(super) heard: Option<BTreeMap<NodeName, Answer>>,
     /// Version of the ConfigMap, and what it holds.
     pub(super) genesis: Option<(u64, Genesis)>,
+    /// Version of the ConfigMap, and what it keeps of other members' network infos.
+    pub(super) learned: Option<(u64, Learnt)>,
     /// Signing hash of the published network info, and the hash that was applied for it.
     pub(super) published: Option<(B256, u64)>,
 }

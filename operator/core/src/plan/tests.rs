@@ -1,3 +1,4 @@
+mod join;
 mod pool;
 
 use super::{KeyWanted, SeatMove, consortium, fleet};
@@ -84,6 +85,7 @@ fn network(replicas: u32, identities: u8, seats: u8) -> ConsortiumObserved {
                 id: 1,
                 alias: "bank-a".to_owned(),
                 admin: stored(98).key.address,
+                operators: vec![stored(99).key.address],
                 capacity: 16,
                 seats: u16::from(seats),
                 next_seat_block: 0,

@@ -1,8 +1,11 @@
 //! `Consortium` into what the builders need.
 
-use super::InvalidField;
+use super::{
+    InvalidField,
+    network::{JoinedNetwork, PublishedService, joined, published},
+};
 use crate::{
-    api::Consortium,
+    api::{Consortium, consortium::Create},
     names::{ConsortiumName, FleetName},
     units::{milliseconds, wei},
 };
@@ -30,8 +33,30 @@ pub struct ValidConsortium {
     pub admin_secret: String,
     /// Secret with the operator account's key.
     pub operator_secret: String,
-    /// The network to start.
-    pub chain: Chain,
+    /// Where the network comes from.
+    pub network: Network,
+    /// The web server with the network info, if one is wanted.
+    pub publish: Option<PublishedService>,
+}
+
+/// Where a network comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// This member starts it.
+    Create(Chain),
+    /// It exists, and is described by its members.
+    Join(JoinedNetwork),
+}
+
+impl Network {
+    /// The network to join, if that is what is wanted.
+    #[must_use]
+    pub const fn join(&self) -> Option<&JoinedNetwork> {
+        match self {
+            Self::Create(_) => None,
+            Self::Join(joined) => Some(joined),
+        }
+    }
 }
 
 /// What the genesis is made from, beside the addresses.
@@ -75,15 +100,21 @@ pub fn consortium(object: &Consortium) -> Result<ValidConsortium, InvalidField> 
         alias,
         admin_secret,
         operator_secret,
-        chain: chain(object)?,
+        network: network(object)?,
+        publish: published(object)?,
         name,
     })
 }
 
-fn chain(object: &Consortium) -> Result<Chain, InvalidField> {
-    let create = object.spec.create.as_ref().ok_or_else(|| {
-        InvalidField::new("spec.join", "joining is not available in this version; use spec.create")
-    })?;
+fn network(object: &Consortium) -> Result<Network, InvalidField> {
+    match (&object.spec.create, &object.spec.join) {
+        (Some(create), None) => chain(create).map(Network::Create),
+        (None, Some(join)) => joined(join).map(Network::Join),
+        _ => Err(InvalidField::new("spec.create", "exactly one of spec.create and spec.join must be set")),
+    }
+}
+
+fn chain(create: &Create) -> Result<Chain, InvalidField> {
     let period = create.block_period.as_deref().unwrap_or(BLOCK_PERIOD);
     let period_ms = milliseconds(period).filter(|ms| ms % 1000 == 0).ok_or_else(|| {
         InvalidField::new("spec.create.blockPeriod", format!("is {period}; write whole seconds, as 2s"))
@@ -100,7 +131,7 @@ fn chain(object: &Consortium) -> Result<Chain, InvalidField> {
         gas_limit: positive("spec.create.gasLimit", create.gas_limit.unwrap_or(GAS_LIMIT))?,
         capacity: capacity(create.capacity.unwrap_or(CAPACITY))?,
         accounts: accounts(create)?,
-        pin: create.genesis_hash.as_deref().map(pin).transpose()?,
+        pin: create.genesis_hash.as_deref().map(|text| hash("spec.create.genesisHash", text)).transpose()?,
     })
 }
 
@@ -118,7 +149,7 @@ fn capacity(value: i32) -> Result<u16, InvalidField> {
     })
 }
 
-fn accounts(create: &crate::api::consortium::Create) -> Result<BTreeMap<Address, U256>, InvalidField> {
+fn accounts(create: &Create) -> Result<BTreeMap<Address, U256>, InvalidField> {
     let mut accounts = BTreeMap::new();
     for account in &create.accounts {
         let field = format!("spec.create.accounts[{}]", account.address);
@@ -139,8 +170,6 @@ fn accounts(create: &crate::api::consortium::Create) -> Result<BTreeMap<Address,
     Ok(accounts)
 }
 
-fn pin(text: &str) -> Result<B256, InvalidField> {
-    text.parse().map_err(|_| {
-        InvalidField::new("spec.create.genesisHash", format!("is {text:?}; write 0x and 64 hex digits"))
-    })
+pub(super) fn hash(field: &str, text: &str) -> Result<B256, InvalidField> {
+    text.parse().map_err(|_| InvalidField::new(field, format!("is {text:?}; write 0x and 64 hex digits")))
 }
