@@ -26,6 +26,10 @@ mod write;
 
 use clap::Parser;
 
+/// musl's allocator is slow, and glibc's keeps in every thread's arena what passes over large networks have used.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> anyhow::Result<()> {
     let mut args = args::Args::parse();
     let instance = args.instance.get_or_insert_with(run::instance);
