@@ -29,6 +29,10 @@ mod write;
 
 use clap::Parser;
 
+/// musl's allocator is slow, and glibc's keeps in every thread's arena what passes over large networks have used.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> anyhow::Result<()> {
     let mut args = args::Args::parse();
     if let Some(args::Command::ServeNetworkInfo(document)) = args.command {
