@@ -168,6 +168,8 @@ pub struct FleetObserved {
     pub genesis: Option<StoredGenesis>,
     /// The fleet's nodes, those above `replicas` that still exist too.
     pub nodes: BTreeMap<u32, NodeObserved>,
+    /// Nodes of which only the ConfigMap is there: stopped, and configured since by somebody who did not know it.
+    pub configured: Vec<NodeName>,
     /// All nodes of the network in this namespace, in order.
     pub peers: Vec<PeerNode>,
     /// Nodes of other members, as they have published them.

@@ -90,6 +90,9 @@ fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet, pods: Vec<Nod
         observed.nodes.entry(name.index).or_default().statefulset = Some((*set).clone());
     }
     place_pods(valid, pods, &mut observed);
+    let configured = cache.children_of(Kind::ConfigMap, network).filter_map(|(_, child)| child.node_name());
+    let of_fleet = configured.filter(|name| name.fleet == valid.name.0);
+    observed.configured = of_fleet.filter(|name| !observed.nodes.contains_key(&name.index)).collect();
     for (index, node) in &mut observed.nodes {
         let volume = valid.name.node(*index).volume();
         let claim = cache.child(Kind::PersistentVolumeClaim, &valid.namespace, &volume);

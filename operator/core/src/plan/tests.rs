@@ -237,6 +237,14 @@ fn a_node_above_replicas_stops_only_once_its_identity_is_out_of_the_set() {
 }
 
 #[test]
+fn a_stopped_node_that_is_configured_again_is_unconfigured_and_one_that_is_wanted_is_not() {
+    let valid = valid_fleet(4);
+    let configured = vec![valid.name.node(3), valid.name.node(4)];
+    let plan = fleet(&valid, &FleetObserved { configured, ..running(3, 3) }, "new:1");
+    assert_eq!((plan.unconfigure, plan.stop), (vec![valid.name.node(4)], vec![]));
+}
+
+#[test]
 fn a_fleet_keeps_the_image_it_has_had_until_its_spec_names_one() {
     let image = |valid: &ValidFleet, observed: &FleetObserved| {
         fleet(valid, observed, "new:1").objects.expect("objects").image
