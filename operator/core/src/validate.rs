@@ -4,9 +4,10 @@
 mod child;
 mod consortium;
 mod fleet;
+mod positions;
 
 pub use child::refused as refused_child;
-pub use consortium::{Chain, ValidConsortium, consortium};
+pub use consortium::{AdminAccount, Chain, ValidConsortium, consortium};
 pub use fleet::{RpcService, ValidFleet, fleet};
 
 /// A field that cannot be carried out.

@@ -87,6 +87,12 @@ pub mod reasons {
     pub const NOT_MEMBER: &str = "NotMember";
     /// The first blocks are awaited.
     pub const STARTING: &str = "Starting";
+    /// A vote of this member is on its way to the chain.
+    pub const VOTING: &str = "Voting";
+    /// A transaction in `status.toSign` waits for its signature.
+    pub const AWAITING_SIGNATURE: &str = "AwaitingSignature";
+    /// The operator account is not one of this member's.
+    pub const OPERATOR_NOT_REGISTERED: &str = "OperatorNotRegistered";
     /// A seat is being given or taken.
     pub const MOVING_SEATS: &str = "MovingSeats";
     /// The pool is to be made by Azure Service Operator, which is not there.

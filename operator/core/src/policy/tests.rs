@@ -25,7 +25,7 @@ fn member() -> MemberObserved {
         admin: address(99),
         capacity: 6,
         seats: 4,
-        next_seat_block: 0,
+        ..MemberObserved::default()
     }
 }
 
