@@ -194,12 +194,12 @@ fn governance(snapshot: &Snapshot) -> Governance {
         id: member.id,
         alias: Label::from_word(member.label).map_or_else(|_| member.admin.to_string(), String::from),
         admin: member.admin,
+        operators: member.operators.clone(),
         capacity: member.capacity,
         seats: member.seats,
         next_seat_block: member.nextSeatBlock,
         place: member.place,
         joined_at: member.joinedAt,
-        operators: member.operators.clone(),
     });
     let seats = snapshot.seats.iter().map(|seat| SeatObserved {
         identity: seat.identity,

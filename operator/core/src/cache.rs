@@ -19,7 +19,7 @@ pub use children::Source;
 pub use fleet::{Fleet, KeptError, Shape};
 pub use key::{NetworkKey, ObjectKey, ObjectKind, Wakes};
 pub use lists::Mark;
-pub use network::{Answer, Genesis, KeptVotes};
+pub use network::{Answer, Genesis, KeptVotes, Learnt};
 
 use crate::{api::Consortium, names::NodeName, observed::PeerNode, queue::Urgency};
 use alloy_primitives::B256;
@@ -154,6 +154,13 @@ impl Cache {
     pub fn remember_genesis(&mut self, network: &NetworkKey, version: u64, genesis: Genesis) {
         if let Some(known) = self.network_mut(network) {
             known.genesis = Some((version, genesis));
+        }
+    }
+
+    /// Remembers what the ConfigMap of this version keeps of other members' network infos.
+    pub fn remember_learned(&mut self, network: &NetworkKey, version: u64, learned: Learnt) {
+        if let Some(known) = self.network_mut(network) {
+            known.learned = Some((version, learned));
         }
     }
 

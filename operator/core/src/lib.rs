@@ -16,6 +16,7 @@ pub mod keys;
 pub mod lease;
 pub mod liveness;
 pub mod names;
+pub mod network_info;
 pub mod node_pool;
 pub mod observed;
 pub mod plan;

@@ -15,11 +15,12 @@ use crate::{
     genesis::StoredGenesis,
     keys::{self, PublicKey, SecretError},
     names::{FleetName, NodeName, SPEC, TEMPLATE},
+    network_info::{Learned, Seen},
     policy::Turn,
     votes::{Content, History},
 };
 use alloy_primitives::{Address, B256, B512, U256};
-use chain::status::NodeStatus;
+use chain::{enode::Enode, status::NodeStatus};
 use k8s_openapi::{api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,6 +172,10 @@ pub struct FleetObserved {
     pub nodes: BTreeMap<u32, NodeObserved>,
     /// All nodes of the network in this namespace, in order.
     pub peers: Vec<PeerNode>,
+    /// Nodes of other members, as they have published them.
+    pub bootnodes: Vec<Enode>,
+    /// Whether this member is in the governance contract; `None` while nobody has read it.
+    pub member: Option<bool>,
     /// What nodes of the network in this namespace say, of whichever fleet.
     pub network: Vec<NodeStatus>,
     /// Nodes of the member's other fleets.
@@ -209,6 +214,8 @@ pub struct ConsortiumObserved {
     pub genesis: Option<Result<StoredGenesis, String>>,
     /// Its fleets.
     pub fleets: Vec<FleetSummary>,
+    /// What other members publish of it.
+    pub sources: SourcesObserved,
     /// All nodes of the network in this namespace, in order.
     pub peers: Vec<PeerNode>,
     /// Nodes of this namespace that are gone for good while their p2p keys are still there.
@@ -238,6 +245,17 @@ pub struct AdminObserved {
     pub in_flight: bool,
     /// Its votes.
     pub history: History,
+}
+
+/// Network infos, others' and our own.
+#[derive(Clone, Debug, Default)]
+pub struct SourcesObserved {
+    /// What the sources of the spec said last, in its order; `None` before they were asked.
+    pub seen: Option<Vec<Seen>>,
+    /// What is kept of what they have said.
+    pub learned: Learned,
+    /// Our own is published.
+    pub published: bool,
 }
 
 /// What the governance contract says.
@@ -291,6 +309,8 @@ pub struct MemberObserved {
     pub alias: String,
     /// Its admin account.
     pub admin: Address,
+    /// Its operator accounts.
+    pub operators: Vec<Address>,
     /// Seats it may hold.
     pub capacity: u16,
     /// Seats it holds.
@@ -301,8 +321,6 @@ pub struct MemberObserved {
     pub place: u8,
     /// Block that admitted it.
     pub joined_at: u64,
-    /// Its operator accounts.
-    pub operators: Vec<Address>,
 }
 
 /// A seat on chain.

@@ -2,7 +2,10 @@
 
 mod votes;
 
-use super::network::{NodePod, genesis, key, pods, public_keys, secret};
+use super::{
+    network::{NodePod, genesis, key, pods, public_keys, secret},
+    sources::sources,
+};
 use crate::{
     chain_access::{Chain, ChainError},
     context::Context,
@@ -41,6 +44,8 @@ pub(crate) async fn consortium(
     };
     let operator = secret(context, namespace, &valid.operator_secret).await?;
     let genesis = genesis(context, &network).await?;
+    let stored = genesis.as_ref().and_then(|genesis| genesis.as_deref().ok());
+    let sources = sources(context, valid, &network, stored).await?;
     let (keys, pods, fleets, sets) = {
         let cache = context.cache();
         let keys = public_keys(&cache, &network);
@@ -69,6 +74,7 @@ pub(crate) async fn consortium(
         running: running(&pods, &fleets),
         nodes: pods.iter().filter_map(|pod| pod.status.as_deref().cloned()).collect(),
         fleets,
+        sources,
         governance: None,
         in_flight: false,
         admin_account: None,

@@ -5,10 +5,10 @@ mod votes;
 use super::{
     Steps,
     pass::{self, Decided, Looked, Passed},
+    publish::{genesis, publish, signing_key},
 };
 use crate::{
-    apply::{create_once, stamped},
-    calls::call,
+    apply::{apply, create_once, stamped},
     chain_access::Chain,
     context::{Action, Context},
     error::Error,
@@ -16,8 +16,6 @@ use crate::{
     observe::{self, Observation},
 };
 use alloy_primitives::Address;
-use chain::{network_info::NetworkInfo, signature::seal_from};
-use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use operator_core::{
     api::{
@@ -25,14 +23,12 @@ use operator_core::{
         conditions::{QUORUM_HEALTHY, READY, reasons},
     },
     build,
-    cache::{Cache, KeptError, Kind, NetworkKey, Standing},
-    genesis::StoredGenesis,
-    keys::{self, Key},
+    cache::{Cache, KeptError, NetworkKey},
     names::ConsortiumName,
     observed::ConsortiumObserved,
     plan::{self, ConsortiumPlan, SeatMove, Wait},
     status,
-    validate::{self, ValidConsortium},
+    validate::{self, Network, ValidConsortium},
     votes::AdminMove,
 };
 use std::{sync::Arc, time::Duration};
@@ -105,7 +101,7 @@ async fn decided(
         Err(Error::Child(message)) => return pass::refused(object, context, &message).await,
         published => published?,
     };
-    let reported = report(object, context, (observed, admin), &plan, network_info.as_deref());
+    let reported = report(object, context, (&valid, admin), observed, &plan, network_info.as_deref());
     let settled = steps.of("status", reported).await?;
     let view = observed.governance.as_ref();
     votes::announce(object, context, observation.entry.as_deref(), admin, view).await;
@@ -148,7 +144,7 @@ async fn perform(
     Ok(network_info)
 }
 
-/// Accounts and genesis: created, never changed.
+/// Accounts and genesis: created, never changed. What others publish is kept as it is now.
 async fn make(
     object: &Consortium,
     context: &Context,
@@ -161,11 +157,19 @@ async fn make(
             .await?;
         context.decided("key");
     }
+    // Before the genesis, with which nodes begin: they read whom to dial when they start.
+    if let Some(learned) = &plan.learned {
+        apply(context, build::learned(valid, learned)?).await?;
+    }
     if let Some(genesis) = &plan.genesis {
         create_once(context, build::genesis(valid, genesis)).await?;
-        let note = format!("the network begins: chain {}, genesis {}", genesis.chain_id, genesis.hash);
-        events::decided(context, object, "genesis", "GenesisMade", &note).await;
-        tracing::info!(namespace = valid.namespace, network = valid.name.0, hash = %genesis.hash, "genesis made");
+        let (reason, what) = match valid.network {
+            Network::Create(_) => ("GenesisMade", "the network begins"),
+            Network::Join(_) => ("GenesisRead", "the network's genesis is that of spec.join.genesisHash"),
+        };
+        let note = format!("{what}: chain {}, genesis {}", genesis.chain_id, genesis.hash);
+        events::decided(context, object, "genesis", reason, &note).await;
+        tracing::info!(namespace = valid.namespace, network = valid.name.0, hash = %genesis.hash, "{what}");
     }
     Ok(())
 }
@@ -185,55 +189,6 @@ async fn protect(
         Some(_) => stamped(context, budget).await.map(drop),
         None => create_once(context, budget).await.map(drop),
     }
-}
-
-/// The network info, signed; returns its ConfigMap's name.
-async fn publish(
-    context: &Context,
-    valid: &ValidConsortium,
-    observed: &ConsortiumObserved,
-    plan: &ConsortiumPlan,
-) -> Result<Option<String>, Error> {
-    let (Some(genesis), Some(operator)) = (genesis(observed, plan), observed.operator.key()) else {
-        return Ok(None);
-    };
-    if !plan.publish {
-        return Ok(None);
-    }
-    let info = build::unsigned_network_info(&valid.namespace, genesis, &observed.peers, operator.key.address);
-    let (network, name) = (observe::key(&valid.namespace, &valid.name), valid.name.network_info());
-    let signing_hash = info.signing_hash();
-    let stands = {
-        let cache = context.cache();
-        let applied = cache.published(&network, signing_hash);
-        applied.map(|applied| cache.standing(Kind::ConfigMap, &valid.namespace, &name, applied))
-    };
-    if stands != Some(Standing::AsApplied) {
-        let Some(key) = signing_key(context, valid).await? else { return Ok(None) };
-        let signed = sign(info, &key)?;
-        let (_, applied) = stamped(context, build::network_info(valid, &signed)?).await?;
-        context.cache().remember_published(&network, signing_hash, applied);
-    }
-    Ok(Some(name))
-}
-
-/// The operator account's private key: read when something is to be signed, and dropped with that.
-async fn signing_key(context: &Context, valid: &ValidConsortium) -> Result<Option<Key>, Error> {
-    let api = context.api::<Secret>(&valid.namespace);
-    let found = call("read Secret", api.get_opt(&valid.operator_secret)).await?;
-    Ok(found.as_ref().and_then(|secret| keys::read(secret).ok()))
-}
-
-fn genesis<'a>(observed: &'a ConsortiumObserved, plan: &'a ConsortiumPlan) -> Option<&'a StoredGenesis> {
-    let stored = observed.genesis.as_ref().and_then(|genesis| genesis.as_ref().ok());
-    stored.or(plan.genesis.as_ref())
-}
-
-/// The signature is deterministic (RFC 6979): the same document is the same object.
-fn sign(mut info: NetworkInfo, key: &Key) -> Result<NetworkInfo, Error> {
-    let (signature, id) = key.signing.sign_prehash_recoverable(info.signing_hash().as_slice())?;
-    info.signature = Some(seal_from(&alloy_primitives::Signature::from((signature, id))));
-    Ok(info)
 }
 
 async fn move_seat(
@@ -269,13 +224,15 @@ async fn move_seat(
 async fn report(
     object: &Consortium,
     context: &Context,
-    (observed, admin): (&ConsortiumObserved, Option<Address>),
+    (valid, admin): (&ValidConsortium, Option<Address>),
+    observed: &ConsortiumObserved,
     plan: &ConsortiumPlan,
     network_info: Option<&str>,
 ) -> Result<bool, Error> {
     let before = object.status.clone().unwrap_or_default();
     let now = k8s_openapi::jiff::Timestamp::now();
     let at = status::ConsortiumContext {
+        valid,
         before: &before,
         generation: object.metadata.generation,
         network_info,

@@ -183,8 +183,8 @@ async fn carry_out(
         context.decided("journal");
     }
     // Before the pods: none of them ever runs without it.
-    if let (Some(access), Some(_)) = (&context.access, &plan.objects) {
-        apply::apply(context, build::network_policy(valid, access)).await?;
+    if let (Some(access), Some(inputs)) = (&context.access, &plan.objects) {
+        apply::apply(context, build::network_policy(valid, access, &inputs.bootnodes)).await?;
     }
     let applied = match &plan.objects {
         Some(inputs) => Some(Box::pin(apply::fleet(context, build::fleet(valid, inputs)?)).await?),

@@ -42,12 +42,35 @@ pub struct State {
     pub most_seats: usize,
     /// Fewest of them after a transaction.
     pub least_seats: usize,
+    /// Another member, which was there before ours: ours is one only once it is admitted.
+    pub founder: Option<Founder>,
+    /// The founder has admitted ours.
+    pub admitted: bool,
     pub(crate) genesis_hash: B256,
     pub(crate) admin: Address,
     pub(crate) operator: Address,
     nonce: u64,
     node_ids: Vec<NodeId>,
     pub(crate) height: u64,
+}
+
+/// The member that made a network that ours joins.
+#[derive(Clone, Debug)]
+pub struct Founder {
+    /// Its admin account.
+    pub admin: Address,
+    /// Its operator account.
+    pub operator: Address,
+    /// Its seats, which are heard.
+    pub seats: Vec<Address>,
+}
+
+impl State {
+    /// The validator set.
+    fn all_seats(&self) -> Vec<Address> {
+        let founder = self.founder.iter().flat_map(|founder| &founder.seats);
+        founder.chain(&self.seats).copied().collect()
+    }
 }
 
 /// Nodes of one namespace.
@@ -193,7 +216,7 @@ pub(crate) fn document(state: &Mutex<State>, address: Option<Address>) -> NodeSt
         not_ready_reason: None,
         peers: Vec::new(),
         identity: address.map(|address| identity(&state, address, proof)),
-        seats: state.seats.iter().map(heard).collect(),
+        seats: state.all_seats().iter().map(heard).collect(),
         consensus: None,
         pool: Pool::default(),
         faults: Vec::new(),
@@ -207,7 +230,7 @@ fn identity(state: &State, address: Address, proof: SeatProof) -> Identity {
         seated,
         voting: seated && !state.silent.contains(&address),
         journal: Journal { id: B256::left_padding_from(address.as_slice()), sitting_out: None },
-        seat_proof: (!seated).then_some(proof),
+        seat_proof: (!seated && (state.founder.is_none() || state.admitted)).then_some(proof),
     }
 }
 
@@ -288,7 +311,17 @@ fn execute(state: &mut State, raw: &str) -> Value {
 }
 
 fn snapshot(state: &State) -> Snapshot {
-    governance(state.height, state.admin, state.operator, &state.seats)
+    let Some(founder) = &state.founder else {
+        return governance(state.height, state.admin, state.operator, &state.seats);
+    };
+    let mut snapshot = governance(state.height, founder.admin, founder.operator, &founder.seats);
+    if state.admitted {
+        let ours = governance(state.height, state.admin, state.operator, &state.seats);
+        let label = Label::new("bank-b").expect("a label").to_word();
+        snapshot.members.extend(ours.members.into_iter().map(|member| MemberView { id: 2, label, ..member }));
+        snapshot.seats.extend(ours.seats.into_iter().map(|seat| Seat { member: 2, ..seat }));
+    }
+    snapshot
 }
 
 /// What the governance contract of a network with one member says.

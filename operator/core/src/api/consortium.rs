@@ -3,11 +3,15 @@
 #![expect(unreachable_pub, reason = "the KubeSchema derive repeats the type inside a function")]
 
 mod governance;
+mod join;
+mod publish;
 
 pub use governance::{
     Admission, CapacityChange, Expulsion, Governance, HardforkChange, NamedContractChange, ParameterChange,
     PositionState, PositionStatus, ProposalStatus, ToSign, Vote,
 };
+pub use join::{CaBundle, ConfigMapRef, Join, KeyRef, NetworkInfoSource};
+pub use publish::{Publish, PublishNetworkInfo, PublishService, PublishTls, PublishType};
 
 use super::{
     conditions::Condition,
@@ -66,8 +70,6 @@ use serde::{Deserialize, Serialize};
     crates(kube_core = "::kube_core"),
     validation = Rule::new("has(self.create) != has(self.join)")
         .message("exactly one of spec.create and spec.join must be set"),
-    validation = Rule::new("!has(self.join)")
-        .message("spec.join is not available in this version: use spec.create"),
     validation = Rule::new("has(self.create) == has(oldSelf.create) && has(self.join) == has(oldSelf.join)")
         .message("spec.create and spec.join are immutable: a Consortium stays with its network"),
 )]
@@ -78,12 +80,16 @@ pub struct ConsortiumSpec {
     /// Start a new network. Exactly one of `create` and `join`; it cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create: Option<Create>,
-    /// Join a network that exists. Not available in this version.
+    /// Join a network that exists. Exactly one of `create` and `join`; it cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join: Option<Join>,
     /// What this member wants of the network; votes follow from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub governance: Option<Governance>,
+    /// What this member publishes for those who want to join.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
+    pub publish: Option<Publish>,
 }
 
 /// This member and its accounts.
@@ -215,34 +221,6 @@ pub struct FundedAccount {
     /// Balance of the account at block 0, as `1000 ether`; also `gwei` and `wei`.
     #[schemars(length(max = 34), regex(pattern = AMOUNT))]
     pub balance: String,
-}
-
-/// A network that exists already.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Join {
-    /// Where the network is described.
-    pub network_info: NetworkInfoSource,
-    /// Hash of the network's genesis: what you trust.
-    #[schemars(length(max = 66), regex(pattern = HASH))]
-    pub genesis_hash: String,
-}
-
-/// Where a network info is read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct NetworkInfoSource {
-    /// A ConfigMap of the same namespace.
-    pub config_map_ref: ConfigMapRef,
-}
-
-/// A ConfigMap of the same namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ConfigMapRef {
-    /// Name of the ConfigMap, in the same namespace, that another member handed over.
-    #[schemars(length(min = 1, max = 253), regex(pattern = OBJECT_NAME))]
-    pub name: String,
 }
 
 /// What the operator has observed of the network.

@@ -1,7 +1,7 @@
 //! What the cache answers.
 
 use super::{
-    Answer, Cache, Child, Fleet, Genesis, Kind, Network, NetworkKey, ObjectKey, ObjectKind, Standing,
+    Answer, Cache, Child, Fleet, Genesis, Kind, Learnt, Network, NetworkKey, ObjectKey, ObjectKind, Standing,
     fleet::is_true,
 };
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     },
     names::NodeName,
     observed::PeerNode,
+    status::awaits_admission,
 };
 use alloy_primitives::B256;
 use std::{collections::BTreeMap, sync::Arc};
@@ -89,6 +90,13 @@ impl Cache {
         (*of == version).then_some(genesis)
     }
 
+    /// What is kept of other members' network infos, as long as the ConfigMap has not changed since.
+    #[must_use]
+    pub fn learned(&self, network: &NetworkKey, version: u64) -> Option<&Learnt> {
+        let (of, learned) = self.network(network)?.learned.as_ref()?;
+        (*of == version).then_some(learned)
+    }
+
     /// The hash applied for the network info with this signing hash, if that is what was published last.
     #[must_use]
     pub fn published(&self, network: &NetworkKey, signed: B256) -> Option<u64> {
@@ -106,7 +114,8 @@ impl Cache {
         let consortium = self.consortium(&network.namespace, &network.name);
         let conditions = consortium.map(|object| object.status.as_ref().map(|status| &status.conditions));
         let healthy = |all: &Vec<Condition>| {
-            is_true(all, STALLED) || (is_true(all, READY) && is_true(all, QUORUM_HEALTHY))
+            let done = is_true(all, READY) && is_true(all, QUORUM_HEALTHY) && !awaits_admission(all);
+            is_true(all, STALLED) || done
         };
         conditions.is_none_or(|conditions| conditions.is_some_and(healthy))
             && self.fleets_of(network).all(|(_, fleet)| fleet.settled)

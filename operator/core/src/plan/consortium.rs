@@ -1,14 +1,15 @@
 //! The consortium's plan: accounts, genesis, network info, and at most one seat to move.
 
-use super::Wait;
+use super::{Wait, join};
 use crate::{
     api::{conditions::reasons, consortium::ToSign},
     genesis::{self, StoredGenesis},
     liveness::{Hearing, settling, silent, unheard},
     names::{ConsortiumName, FleetName},
+    network_info::Learned,
     observed::{ConsortiumObserved, FleetSummary, MemberObserved, PeerNode, SecretState, StoredKey},
     policy::{Evicting, Joining, Leaving, Refusal, Verdict, may_evict, may_leave, may_seat},
-    validate::{AdminAccount, ValidConsortium},
+    validate::{AdminAccount, Chain, Network, ValidConsortium},
     votes::{VotesPlan, decide},
 };
 use alloy_primitives::{Address, B512};
@@ -25,7 +26,9 @@ pub struct ConsortiumPlan {
     pub accounts: Vec<String>,
     /// Genesis to store.
     pub genesis: Option<StoredGenesis>,
-    /// Whether the network info can be published.
+    /// What is kept of other members' network infos.
+    pub learned: Option<Learned>,
+    /// Whether our network info can be published.
     pub publish: bool,
     /// The one transaction to send.
     pub seat_move: Option<SeatMove>,
@@ -106,10 +109,11 @@ impl SeatMove {
 #[must_use]
 pub fn consortium(valid: &ValidConsortium, observed: &ConsortiumObserved) -> ConsortiumPlan {
     let unknown = VotesPlan::unknown(&valid.positions, &observed.positions, "the chain is not read yet");
-    let mut plan = ConsortiumPlan { votes: unknown, ..ConsortiumPlan::default() };
+    let learned = join::learned(valid, observed);
+    let mut plan = ConsortiumPlan { learned, votes: unknown, ..ConsortiumPlan::default() };
     let Some((admin, operator)) = accounts(valid, observed, &mut plan) else { return plan };
     let Some(genesis) = stored_genesis(valid, observed, admin, operator, &mut plan) else { return plan };
-    plan.publish = true;
+    plan.publish = publishes(valid, observed, operator.key.address);
     plan.min_available = min_available(observed, 0, true);
     seats(&genesis, observed, operator.key.address, &mut plan);
     votes(valid, observed, admin, operator.key.address, &mut plan);
@@ -136,6 +140,16 @@ fn votes(
         plan.votes.moves.clear();
         let message = "a transaction of the admin account waits for a block";
         plan.waits.push(Wait::passing(reasons::VOTING, message));
+    }
+}
+
+/// The creator from the first block on, so that others can join; the others once they are members, since nobody believes a
+/// stranger. While the chain is not read, what was published stays.
+fn publishes(valid: &ValidConsortium, observed: &ConsortiumObserved, operator: Address) -> bool {
+    match (&valid.network, &observed.governance) {
+        (Network::Create(_), _) => true,
+        (Network::Join(_), Some(view)) => join::operators(view).contains(&operator),
+        (Network::Join(_), None) => observed.sources.published,
     }
 }
 
@@ -181,10 +195,14 @@ fn stored_genesis(
             agreed.and_then(|stored| genesis::same_member(stored, admin)).map_err(|error| error.to_string())
         }
         Some(Err(error)) => Err(error.clone()),
-        None => {
-            let identities = first_identities(valid, observed, plan)?;
-            genesis::make(valid, admin, operator.key.address, &identities).map_err(|error| error.to_string())
-        }
+        None => match &valid.network {
+            Network::Create(chain) => {
+                let identities = first_identities(valid, chain, observed, plan)?;
+                genesis::make(valid, admin, operator.key.address, &identities)
+                    .map_err(|error| error.to_string())
+            }
+            Network::Join(joined) => Ok(join::genesis(joined, observed, admin, plan)?),
+        },
     };
     match found {
         Ok(stored) => {
@@ -203,12 +221,13 @@ fn stored_genesis(
 /// The identities of all fleets named in the spec, once every one of them exists.
 fn first_identities(
     valid: &ValidConsortium,
+    chain: &Chain,
     observed: &ConsortiumObserved,
     plan: &mut ConsortiumPlan,
 ) -> Option<BTreeSet<Address>> {
     let mut identities = BTreeSet::new();
     let mut complete = true;
-    for name in &valid.chain.fleets {
+    for name in &chain.fleets {
         match first_fleet(name, &valid.name, &observed.fleets) {
             Ok(addresses) => identities.extend(addresses),
             Err(wait) => {
@@ -335,7 +354,11 @@ struct Context<'a> {
 type Wanted = Result<SeatMove, (&'static str, String)>;
 
 impl Context<'_> {
+    /// None while this member is not, or no more, in the contract: that is the others' to decide, and `Joined` says so.
     fn joins(&self) -> Vec<Wanted> {
+        if self.observed.governance.is_some() && self.member.is_none() {
+            return Vec::new();
+        }
         let fleets = self.observed.fleets.iter().filter(|fleet| fleet.seats && !fleet.deleting);
         let wanted = fleets.flat_map(|fleet| {
             fleet
@@ -356,16 +379,14 @@ impl Context<'_> {
     fn join(&self, node: &str, identity: Address) -> Option<Wanted> {
         let status = self.status_of(identity)?;
         let height = self.observed.governance.as_ref().map_or(self.hearing.height, |view| view.height);
-        let joining =
-            Joining { node, status: Some(status), hearing: self.hearing, member: self.member, height };
-        let registered = self.member.is_none_or(|member| member.operators.contains(&self.operator));
-        if !registered {
-            let message = format!(
-                "{node} is not seated yet: {} is no operator account of this member; its admin account registers it",
-                self.operator
-            );
-            return Some(Err((reasons::OPERATOR_NOT_REGISTERED, message)));
-        }
+        let joining = Joining {
+            node,
+            status: Some(status),
+            hearing: self.hearing,
+            member: self.member,
+            operator: self.operator,
+            height,
+        };
         let proof = status.identity.as_ref().and_then(|id| id.seat_proof.clone());
         match (may_seat(&joining), proof) {
             (Ok(()), Some(proof)) => Some(Ok(SeatMove::Seat { node: node.to_owned(), identity, proof })),

@@ -1,3 +1,4 @@
+mod join;
 mod pool;
 
 use super::{KeyWanted, SeatMove, consortium, fleet};
@@ -86,9 +87,9 @@ fn network(replicas: u32, identities: u8, seats: u8) -> ConsortiumObserved {
                 id: 1,
                 alias: "bank-a".to_owned(),
                 admin: stored(98).key.address,
+                operators: vec![stored(99).key.address],
                 capacity: 16,
                 seats: u16::from(seats),
-                operators: vec![stored(99).key.address],
                 ..MemberObserved::default()
             }],
             seats: (1..=seats).map(seat).collect(),
@@ -209,7 +210,7 @@ fn an_operator_account_that_is_not_registered_seats_nobody() {
     let mut observed = network(5, 5, 4);
     observed.governance.as_mut().expect("governance").members[0].operators.clear();
     let plan = consortium(&valid_consortium(), &observed);
-    assert_eq!((moved(&plan), plan.waits[0].reason), (None, reasons::OPERATOR_NOT_REGISTERED));
+    assert_eq!((moved(&plan), plan.waits[0].reason), (None, reasons::OPERATOR_UNKNOWN));
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use super::{
     InvalidField,
+    network::{JoinedNetwork, PublishedService, joined, published},
     positions::{address, positions},
 };
 use crate::{
-    api::Consortium,
+    api::{Consortium, consortium::Create},
     names::{ConsortiumName, FleetName},
     observed::SecretState,
     units::{milliseconds, wei},
@@ -35,8 +36,10 @@ pub struct ValidConsortium {
     pub admin: AdminAccount,
     /// Secret with the operator account's key.
     pub operator_secret: String,
-    /// The network to start.
-    pub chain: Chain,
+    /// Where the network comes from.
+    pub network: Network,
+    /// The web server with the network info, if one is wanted.
+    pub publish: Option<PublishedService>,
     /// What this member wants of it.
     pub positions: Vec<Position>,
 }
@@ -57,6 +60,26 @@ impl AdminAccount {
         match self {
             Self::Secret(_) => secret.key().map(|stored| stored.key.address),
             Self::Address(address) => Some(*address),
+        }
+    }
+}
+
+/// Where a network comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// This member starts it.
+    Create(Chain),
+    /// It exists, and is described by its members.
+    Join(JoinedNetwork),
+}
+
+impl Network {
+    /// The network to join, if that is what is wanted.
+    #[must_use]
+    pub const fn join(&self) -> Option<&JoinedNetwork> {
+        match self {
+            Self::Create(_) => None,
+            Self::Join(joined) => Some(joined),
         }
     }
 }
@@ -102,7 +125,8 @@ pub fn consortium(object: &Consortium) -> Result<ValidConsortium, InvalidField> 
         alias,
         admin,
         operator_secret,
-        chain: chain(object)?,
+        network: network(object)?,
+        publish: published(object)?,
         positions: object.spec.governance.as_ref().map_or(Ok(Vec::new()), positions)?,
         name,
     })
@@ -119,10 +143,15 @@ fn admin(
     }
 }
 
-fn chain(object: &Consortium) -> Result<Chain, InvalidField> {
-    let create = object.spec.create.as_ref().ok_or_else(|| {
-        InvalidField::new("spec.join", "joining is not available in this version; use spec.create")
-    })?;
+fn network(object: &Consortium) -> Result<Network, InvalidField> {
+    match (&object.spec.create, &object.spec.join) {
+        (Some(create), None) => chain(create).map(Network::Create),
+        (None, Some(join)) => joined(join).map(Network::Join),
+        _ => Err(InvalidField::new("spec.create", "exactly one of spec.create and spec.join must be set")),
+    }
+}
+
+fn chain(create: &Create) -> Result<Chain, InvalidField> {
     let period = create.block_period.as_deref().unwrap_or(BLOCK_PERIOD);
     let period_ms = milliseconds(period).filter(|ms| ms % 1000 == 0).ok_or_else(|| {
         InvalidField::new("spec.create.blockPeriod", format!("is {period}; write whole seconds, as 2s"))
@@ -139,7 +168,7 @@ fn chain(object: &Consortium) -> Result<Chain, InvalidField> {
         gas_limit: positive("spec.create.gasLimit", create.gas_limit.unwrap_or(GAS_LIMIT))?,
         capacity: capacity(create.capacity.unwrap_or(CAPACITY))?,
         accounts: accounts(create)?,
-        pin: create.genesis_hash.as_deref().map(pin).transpose()?,
+        pin: create.genesis_hash.as_deref().map(|text| hash("spec.create.genesisHash", text)).transpose()?,
     })
 }
 
@@ -157,7 +186,7 @@ fn capacity(value: i32) -> Result<u16, InvalidField> {
     })
 }
 
-fn accounts(create: &crate::api::consortium::Create) -> Result<BTreeMap<Address, U256>, InvalidField> {
+fn accounts(create: &Create) -> Result<BTreeMap<Address, U256>, InvalidField> {
     let mut accounts = BTreeMap::new();
     for account in &create.accounts {
         let field = format!("spec.create.accounts[{}]", account.address);
@@ -175,8 +204,6 @@ fn accounts(create: &crate::api::consortium::Create) -> Result<BTreeMap<Address,
     Ok(accounts)
 }
 
-fn pin(text: &str) -> Result<B256, InvalidField> {
-    text.parse().map_err(|_| {
-        InvalidField::new("spec.create.genesisHash", format!("is {text:?}; write 0x and 64 hex digits"))
-    })
+pub(super) fn hash(field: &str, text: &str) -> Result<B256, InvalidField> {
+    text.parse().map_err(|_| InvalidField::new(field, format!("is {text:?}; write 0x and 64 hex digits")))
 }

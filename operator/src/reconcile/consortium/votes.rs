@@ -64,7 +64,7 @@ fn refused(plan: &mut ConsortiumPlan, wanted: &AdminMove, why: &str) {
     match (&wanted.line, &wanted.ballot) {
         (Some(line), _) => plan.votes.block(line, why),
         (None, Ballot::AddOperator(operator)) => plan.waits.push(Wait::passing(
-            reasons::OPERATOR_NOT_REGISTERED,
+            reasons::OPERATOR_UNKNOWN,
             format!("the operator account {operator} cannot be registered: {why}"),
         )),
         (None, _) => tracing::info!(what = wanted.what, why, "not sent"),

@@ -2,6 +2,7 @@
 
 use super::{patience::Deadline, stage::Stage};
 use crate::faults::{
+    controllers::disruption,
     history::{Kind, Objects},
     oracle::{
         state::{Masked, NUDGE, differences, masked},
@@ -195,7 +196,8 @@ impl Stage {
             for _ in 0..2 {
                 passed &= self.nudge(&deadline).await?;
             }
-            if passed && self.silent_since(before) {
+            // What the API server has tried again meanwhile, as an eviction, may have come to something only now.
+            if passed && self.silent_since(before) && unsettled(&self.log.now()).is_none() {
                 return Ok(());
             }
             anyhow::ensure!(
@@ -357,6 +359,7 @@ fn unsettled(objects: &Objects) -> Option<String> {
                     return None;
                 }
             }
+            "PodDisruptionBudget" if disruption::waits(object) => "it counts an eviction",
             "StatefulSet" => {
                 let status = &object["status"];
                 if status["readyReplicas"] != 1 || status["currentRevision"] != status["updateRevision"] {
