@@ -120,11 +120,14 @@ operator-mutate: ## every field of both CRDs edited and undone on a real API ser
 	  LEAF='$(LEAF)' MUTATIONS='$(MUTATIONS)' SEED='$(SEED)' NAMESPACES='$(NAMESPACES)' PLANT='$(PLANT)' $${CARGO_TARGET_DIR:-target}/debug/examples/operator_mutate
 # An example, as above; our own crates optimised a little, since a plan costs more work than waiting. The API server may keep more
 # garbage and more Services than by default.
-operator-faults: ## a fault at every write of an operator on a real API server (PLANS=60 SEED=1 for a slice, PLAN="…" replays one, ONLY=/zombie/ JOBS=24 WITHIN=seconds); ends with plans= diverged= keys-lost= quorum-broken=
+operator-faults: ## a fault at every write of an operator on a real API server (PLANS=60 SEED=1 for a slice, PLAN="…" replays one, ONLY=/zombie/ JOBS=24 WITHIN=seconds); ends with plans= duplicate-proposals= lost-votes= diverged= keys-lost= quorum-broken=
 	@CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo build --quiet --locked --workspace --bin quorate-operator --example operator_faults --features operator-trials/real
 	@kubeconfig=$$(GOGC=400 GOMEMLIMIT=3GiB QUORATE_API_SERVICES=10.0.0.0/16 $(CLUSTER)/api-up target/api-faults) && trap '$(CLUSTER)/api-down target/api-faults' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig $${CARGO_TARGET_DIR:-target}/debug/examples/operator_faults --operator $${CARGO_TARGET_DIR:-target}/debug/quorate-operator \
 	  $(if $(PLAN),--plan "$(PLAN)") $(if $(PLANS),--plans $(PLANS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)") $(if $(JOBS),--jobs $(JOBS)) $(if $(WITHIN),--within $(WITHIN))
+.PHONY: vote-faults
+vote-faults: ## PLANS=50 crashes, lost transactions and second leaders while a member votes among others (PLAN="votes/…" replays one); ends with plans= duplicate-proposals= lost-votes=
+	@$(MAKE) --no-print-directory operator-faults ONLY=votes/ PLANS=$(or $(PLANS),50)
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=

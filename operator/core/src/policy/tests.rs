@@ -26,7 +26,7 @@ fn member() -> MemberObserved {
         operators: vec![address(99)],
         capacity: 6,
         seats: 4,
-        next_seat_block: 0,
+        ..MemberObserved::default()
     }
 }
 

@@ -147,10 +147,9 @@ mod tests {
             admin: address(*seed),
             operators: vec![publisher(*seed).address],
             capacity: 4,
-            seats: 0,
-            next_seat_block: 0,
+            ..MemberObserved::default()
         };
-        Governance { height: 7, members: admins.iter().map(member).collect(), seats: Vec::new() }
+        Governance { height: 7, members: admins.iter().map(member).collect(), ..Governance::default() }
     }
 
     fn before(status: ConditionStatus, reason: &str) -> ConsortiumStatus {

@@ -111,7 +111,7 @@ fn others(member: bool) -> (ValidConsortium, ConsortiumObserved) {
         operators: vec![publisher(12).address],
         capacity: 16,
         seats: 3,
-        next_seat_block: 0,
+        ..MemberObserved::default()
     };
     let view = observed.governance.get_or_insert_with(Governance::default);
     view.members[0].capacity = 2;
