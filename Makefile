@@ -49,7 +49,10 @@ test: ## everything: lints, unit tests, consensus under attack, contracts, chart
 	  chart-cluster="make --no-print-directory chart-cluster" \
 	  clients="make --no-print-directory clients" \
 	  operator="make --no-print-directory operator-test" \
-	  e2e="make --no-print-directory e2e"
+	  operator-mutate="make --no-print-directory operator-mutate MUTATIONS=158" \
+	  operator-faults="make --no-print-directory operator-faults PLANS=24 OPT=0" \
+	  e2e="make --no-print-directory e2e" \
+	  members="SKIP_IMAGES=yes e2e/members story"
 
 .PHONY: lint fmt sizes arch deny
 # fuzz/ and e2e/clients/rust/ are workspaces of their own that share no build with this one and ship nothing: formatted and
@@ -121,7 +124,7 @@ operator-mutate: ## every field of both CRDs edited and undone on a real API ser
 # An example, as above; our own crates optimised a little, since a plan costs more work than waiting. The API server may keep more
 # garbage and more Services than by default.
 operator-faults: ## a fault at every write of an operator on a real API server (PLANS=60 SEED=1 for a slice, PLAN="…" replays one, ONLY=/zombie/ JOBS=24 WITHIN=seconds); ends with plans= duplicate-proposals= lost-votes= diverged= keys-lost= quorum-broken=
-	@CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo build --quiet --locked --workspace --bin quorate-operator --example operator_faults --features operator-trials/real
+	@CARGO_PROFILE_DEV_OPT_LEVEL=$(or $(OPT),1) cargo build --quiet --locked --workspace --bin quorate-operator --example operator_faults --features operator-trials/real
 	@kubeconfig=$$(GOGC=400 GOMEMLIMIT=3GiB QUORATE_API_SERVICES=10.0.0.0/16 $(CLUSTER)/api-up target/api-faults) && trap '$(CLUSTER)/api-down target/api-faults' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig $${CARGO_TARGET_DIR:-target}/debug/examples/operator_faults --operator $${CARGO_TARGET_DIR:-target}/debug/quorate-operator \
 	  $(if $(PLAN),--plan "$(PLAN)") $(if $(PLANS),--plans $(PLANS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)") $(if $(JOBS),--jobs $(JOBS)) $(if $(WITHIN),--within $(WITHIN))
