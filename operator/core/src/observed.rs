@@ -10,6 +10,7 @@ pub use pod::{PodObserved, Trouble, says_disk_full};
 pub use volume::{Growth, VolumeObserved};
 
 use crate::{
+    api::Admission,
     build::FIRST_TEMPLATE,
     genesis::StoredGenesis,
     keys::{self, PublicKey, SecretError},
@@ -163,6 +164,8 @@ pub struct Neighbour {
 pub struct FleetObserved {
     /// Whether the `Consortium` exists.
     pub consortium_exists: bool,
+    /// Who may peer with its nodes.
+    pub admission: Admission,
     /// The network's genesis.
     pub genesis: Option<StoredGenesis>,
     /// The fleet's nodes, those above `replicas` that still exist too.

@@ -74,6 +74,19 @@ pub struct ConsortiumSpec {
     /// Join a network that exists. Not available in this version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join: Option<Join>,
+    /// Who may peer, members only or strangers too on a few read-only slots.
+    #[serde(default)]
+    pub admission: Admission,
+}
+
+/// Who may peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Admission {
+    /// The network's nodes, and a few strangers that only read.
+    #[default]
+    Open,
+    /// The network's nodes.
+    Members,
 }
 
 /// This member and its accounts.

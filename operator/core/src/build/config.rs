@@ -2,7 +2,7 @@
 
 use super::{network_info::enode, owned};
 use crate::{
-    api::validator::Role,
+    api::{self, validator::Role},
     genesis::StoredGenesis,
     names::{
         CONFIG_DIR, DATA_DIR, FLEET, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR, NETWORK, NODE, NODE_FILE,
@@ -13,8 +13,8 @@ use crate::{
 };
 use alloy_primitives::{B256, keccak256};
 use chain::config::{
-    CONFIG_VERSION, ConfigError, IdentityConfig, JournalConfig, METRICS_PORT, MetricsConfig, NetworkConfig,
-    NodeConfig, P2P_PORT, P2pConfig, RPC_PORT, RpcConfig, SignerConfig,
+    Admission, CONFIG_VERSION, ConfigError, IdentityConfig, JournalConfig, METRICS_PORT, MetricsConfig,
+    NetworkConfig, NodeConfig, P2P_PORT, P2pConfig, READ_ONLY_SLOTS, RPC_PORT, RpcConfig, SignerConfig,
 };
 use k8s_openapi::api::core::v1::ConfigMap;
 use std::collections::BTreeMap;
@@ -32,6 +32,8 @@ pub struct ConfigInputs<'a> {
     pub identity: Option<&'a StoredKey>,
     /// All nodes of the network in this namespace.
     pub peers: &'a [PeerNode],
+    /// Who may peer.
+    pub admission: api::Admission,
 }
 
 /// A node's configuration.
@@ -57,6 +59,12 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
             listen: format!("0.0.0.0:{P2P_PORT}"),
             peers: others.map(|peer| enode(&fleet.namespace, peer)).collect(),
             max_peers: MAX_PEERS,
+            admission: match inputs.admission {
+                api::Admission::Open => Admission::Open,
+                api::Admission::Members => Admission::Members,
+            },
+            read_only_slots: READ_ONLY_SLOTS,
+            advertise: None,
             eth_versions: Vec::new(),
         },
         rpc: Some(RpcConfig::new(format!("0.0.0.0:{RPC_PORT}"), fleet.namespaces.clone())),

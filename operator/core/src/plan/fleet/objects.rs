@@ -56,8 +56,13 @@ impl Planner<'_> {
 
     fn node_inputs(&self, index: u32, node: &NodeObserved, genesis: &StoredGenesis) -> NodeInputs {
         let name = self.name(index);
-        let inputs =
-            ConfigInputs { name: &name, genesis, identity: node.identity.key(), peers: &self.observed.peers };
+        let inputs = ConfigInputs {
+            name: &name,
+            genesis,
+            identity: node.identity.key(),
+            peers: &self.observed.peers,
+            admission: self.observed.admission,
+        };
         NodeInputs { index, config: node_config(self.valid, &inputs) }
     }
 
