@@ -28,6 +28,7 @@ impl Planner<'_> {
             nodes: genesis.map_or_else(Vec::new, |genesis| {
                 complete.iter().map(|(index, node)| self.node_inputs(**index, node, genesis)).collect()
             }),
+            bootnodes: self.observed.bootnodes.clone(),
         };
         self.plan.objects = Some(inputs);
     }
@@ -61,6 +62,7 @@ impl Planner<'_> {
             genesis,
             identity: node.identity.key(),
             peers: &self.observed.peers,
+            bootnodes: &self.observed.bootnodes,
             admission: self.observed.admission,
         };
         NodeInputs { index, config: node_config(self.valid, &inputs) }
