@@ -188,7 +188,9 @@ bench-operator: ## OBJECTS=10000 objects and their children on a real API server
 	cargo build --locked --release -p operator -p operator-trials --bin quorate-operator --bin bench_operator
 	@build/bench-operator $${CARGO_TARGET_DIR:-target}/release/quorate-operator $${CARGO_TARGET_DIR:-target}/release/bench_operator
 
-.PHONY: recovery dead-proposer faults
+.PHONY: recovery dead-proposer faults reseat
+reseat: ## seats lost for good and replaced: SEEDS=2000 in virtual time, then real processes; ends with reseat-seconds= forks=
+	@build/reseat
 recovery: ## first block after a quorum is back: virtual time, then real processes (needs root); fails above 6 s; ends with worst-recovery-seconds=
 	@build/recovery
 dead-proposer: ## HEIGHTS=100 heights whose proposer is dead, real processes (needs root); fails above 4 s; ends with dead-height-max-seconds=

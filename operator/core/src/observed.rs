@@ -10,7 +10,7 @@ pub use pod::{PodObserved, Trouble, says_disk_full};
 pub use volume::{Growth, VolumeObserved};
 
 use crate::{
-    api::consortium::PositionStatus,
+    api::{PeerAdmission, consortium::PositionStatus},
     build::FIRST_TEMPLATE,
     genesis::StoredGenesis,
     keys::{self, PublicKey, SecretError},
@@ -166,6 +166,8 @@ pub struct Neighbour {
 pub struct FleetObserved {
     /// Whether the `Consortium` exists.
     pub consortium_exists: bool,
+    /// Who may peer with its nodes.
+    pub admission: PeerAdmission,
     /// The network's genesis.
     pub genesis: Option<StoredGenesis>,
     /// The fleet's nodes, those above `replicas` that still exist too.

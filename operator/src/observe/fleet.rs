@@ -74,8 +74,10 @@ fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet, pods: Vec<Nod
     let wanted =
         |name: &NodeName| name.fleet == valid.name.0 && name.index < valid.replicas && !valid.deleting;
     let keys = public_keys(cache, network);
+    let consortium = cache.consortium(&network.namespace, &network.name);
     let mut observed = FleetObserved {
-        consortium_exists: cache.consortium(&network.namespace, &network.name).is_some(),
+        consortium_exists: consortium.is_some(),
+        admission: consortium.map(|consortium| consortium.spec.admission).unwrap_or_default(),
         neighbours: neighbours(cache, network, valid, &sets, &pods, &keys),
         peers: keys
             .nodes

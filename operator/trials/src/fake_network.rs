@@ -217,6 +217,7 @@ pub(crate) fn document(state: &Mutex<State>, address: Option<Address>) -> NodeSt
         peers: Vec::new(),
         identity: address.map(|address| identity(&state, address, proof)),
         seats: state.all_seats().iter().map(heard).collect(),
+        carriers: Vec::new(),
         consensus: None,
         pool: Pool::default(),
         faults: Vec::new(),

@@ -22,10 +22,13 @@ use std::sync::{Arc, LazyLock, OnceLock};
 pub(crate) const CONSENSUS_CALL_GAS: u64 = 50_000_000;
 
 /// Contracts that one may name as its successor in turn, at most: an upgrade is a vote, and rare.
-const SUCCESSORS: usize = 16;
+pub(crate) const SUCCESSORS: usize = 16;
 
 /// Forks that every network of ours has from block 0, so that scheduling one changes nothing.
 const ACTIVE_FORKS: [&str; 4] = ["shanghai", "cancun", "prague", "osaka"];
+
+/// Hash of the governance contract that we ship.
+pub(crate) static KNOWN_CODE: LazyLock<B256> = LazyLock::new(|| keccak256(governance_code()));
 
 /// What the next height takes from the state after this block, worked out once per head.
 #[derive(Clone)]
@@ -40,9 +43,13 @@ pub(crate) struct NextHeight {
 type Governed = (Vec<Address>, Parameters, bool);
 
 impl Ledger {
-    /// The validators of head + 1, ascending.
+    /// The validators of head + 1, ascending; those of the record that this node took up, if it did.
     pub fn validators(&self) -> Result<Vec<Address>, LedgerError> {
-        Ok(self.chain.head().validators(&self.chain)?.to_vec())
+        let head = self.chain.head();
+        match self.chain.adopted_on(&head) {
+            Some(adopted) => Ok(adopted.validators.to_vec()),
+            None => Ok(head.validators(&self.chain)?.to_vec()),
+        }
     }
 
     /// The parameters of head + 1.
@@ -116,7 +123,6 @@ impl Head {
     /// Whether nothing is scheduled that a later height brings into force by itself. Asked only of the code we know: it
     /// keeps one change per parameter, so what holds at this height and at the last one holds at all between.
     fn is_lasting(&self, chain: &Chain, view: &ParametersView) -> Result<bool, LedgerError> {
-        static KNOWN_CODE: LazyLock<B256> = LazyLock::new(|| keccak256(governance_code()));
         let height = self.info.number + 1;
         let account = self.view.account(&keccak256(GOVERNANCE))?;
         let is_known = account.is_some_and(|account| account.code_hash == *KNOWN_CODE);
@@ -127,7 +133,7 @@ impl Head {
         Ok(self.parameters_at(chain, GOVERNANCE, u64::MAX)? == *view)
     }
 
-    fn parameters_at(
+    pub(crate) fn parameters_at(
         &self,
         chain: &Chain,
         contract: Address,
@@ -154,7 +160,12 @@ impl Head {
     }
 
     /// Calls a contract on this state as consensus does: from the zero address, in the environment of this block.
-    fn consensus_call(&self, chain: &Chain, to: Address, data: Vec<u8>) -> Result<Bytes, LedgerError> {
+    pub(crate) fn consensus_call(
+        &self,
+        chain: &Chain,
+        to: Address,
+        data: Vec<u8>,
+    ) -> Result<Bytes, LedgerError> {
         let request = CallRequest { to: Some(to), data: data.into(), ..CallRequest::default() };
         match run_call(chain, &self.view, &self.info.header, &request, CONSENSUS_CALL_GAS) {
             Ok(outcome) if outcome.status == CallStatus::Success => Ok(outcome.output),
@@ -164,7 +175,7 @@ impl Head {
         }
     }
 
-    fn fault(&self, contract: Address, reason: String) -> LedgerError {
+    pub(crate) fn fault(&self, contract: Address, reason: String) -> LedgerError {
         LedgerError::ValidatorContract { contract, block: self.info.number, reason }
     }
 }

@@ -92,6 +92,14 @@ pub trait Flavour: 'static {
     }
     /// Another block that honest nodes find valid in the same place: what an equivocating proposer sends to the rest.
     fn variant(&mut self, block: &Self::Block) -> Self::Block;
+    /// The block with a recovery record in its header; the same block where this is not simulated.
+    fn with_record(&self, block: &Self::Block) -> Self::Block {
+        block.clone()
+    }
+    /// Whether a block carries a recovery record.
+    fn carries_record(&self, _block: &Self::Block) -> bool {
+        false
+    }
     /// A block for the same place that execution refuses.
     fn corrupt(&mut self, block: &Self::Block) -> Self::Block;
     /// The oracle's own look at a finalised block: its content is valid on `parent` and was never altered.

@@ -90,6 +90,19 @@ pub struct ConsortiumSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub publish: Option<Publish>,
+    /// Who may peer, members only or strangers too on a few read-only slots.
+    #[serde(default)]
+    pub admission: PeerAdmission,
+}
+
+/// Who may peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PeerAdmission {
+    /// The network's nodes, and a few strangers that only read.
+    #[default]
+    Open,
+    /// The network's nodes.
+    Members,
 }
 
 /// This member and its accounts.

@@ -157,6 +157,7 @@ fn document(node: &Node, number: u64, started_ms: u64, local: SocketAddr) -> Nod
             seat_proof: None,
         }),
         seats: network.seats.iter().map(heard).collect(),
+        carriers: Vec::new(),
         consensus: None,
         pool: Pool::default(),
         faults: Vec::new(),

@@ -11,6 +11,7 @@ mod inspect;
 mod network;
 mod proofs;
 mod proposals;
+mod reseat;
 mod seals;
 mod segments;
 mod snapshots;

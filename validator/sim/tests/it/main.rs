@@ -7,5 +7,6 @@ mod oracles;
 mod real;
 mod recovery;
 mod reference;
+mod reseat;
 mod seeds;
 mod stale;
