@@ -127,6 +127,7 @@ impl SymbolicChain {
             validators: (1..=seats).map(Address::with_last_byte).collect(),
             period_ms: scenario.period_ms,
             request_timeout_ms: scenario.request_timeout_ms,
+            gas_limit: 0,
         };
         Self { rules, built: 0 }
     }

@@ -6,6 +6,5 @@ mod governed;
 mod oracles;
 mod real;
 mod recovery;
-mod reference;
 mod seeds;
 mod stale;
