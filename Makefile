@@ -16,7 +16,7 @@ help: ## this list
 
 ## Using it
 .PHONY: demo demo-down
-demo: ## a running network on this machine: cluster, operator, 4 validators, one transaction (needs root); CLUSTER=current IMAGE_REGISTRY=… on yours
+demo: ## a running network on this machine: cluster, operator, 4 validators, one transaction (needs root); MEMBERS=3: three members who vote each other in; CLUSTER=current IMAGE_REGISTRY=… on yours
 	@$(if $(WHERE),$(if $(filter current,$(WHERE)),e2e/demo-current,echo 'CLUSTER is "$(WHERE)": leave it out for a cluster on this machine, or say CLUSTER=current for that of your kubeconfig' >&2; exit 2),e2e/demo)
 demo-down: ## end the demo's cluster and leave nothing behind (CLUSTER=current: how to leave yours)
 	@$(if $(filter current,$(WHERE)),e2e/demo-current --down,$(CLUSTER)/down --purge)
@@ -82,7 +82,7 @@ conformance-fixtures: ## ask go-ethereum's library anew into target/fixtures (ne
 	@rm -rf target/fixtures && cd validator/conformance/fixtures/generate && go run . ../../../../target/fixtures && cd .. && \
 	  { diff -rq --exclude=generate . ../../../target/fixtures || true; }
 
-.PHONY: unit model fuzz sim sim-night sim-long sim-soak sim-real museum mutants operator-test e2e drain-nodes clients chart chart-cluster
+.PHONY: unit model fuzz sim sim-night sim-long sim-soak sim-real museum mutants operator-test e2e drain-nodes e2e-members join-latency clients chart chart-cluster
 unit: ## Rust unit, table, golden and process tests
 	cargo test --locked --workspace --features operator-trials/real
 SIM := cargo run --quiet --locked --release -p qbft-sim --
@@ -120,15 +120,22 @@ operator-mutate: ## every field of both CRDs edited and undone on a real API ser
 	  LEAF='$(LEAF)' MUTATIONS='$(MUTATIONS)' SEED='$(SEED)' NAMESPACES='$(NAMESPACES)' PLANT='$(PLANT)' $${CARGO_TARGET_DIR:-target}/debug/examples/operator_mutate
 # An example, as above; our own crates optimised a little, since a plan costs more work than waiting. The API server may keep more
 # garbage and more Services than by default.
-operator-faults: ## a fault at every write of an operator on a real API server (PLANS=60 SEED=1 for a slice, PLAN="…" replays one, ONLY=/zombie/ JOBS=24 WITHIN=seconds); ends with plans= diverged= keys-lost= quorum-broken=
+operator-faults: ## a fault at every write of an operator on a real API server (PLANS=60 SEED=1 for a slice, PLAN="…" replays one, ONLY=/zombie/ JOBS=24 WITHIN=seconds); ends with plans= duplicate-proposals= lost-votes= diverged= keys-lost= quorum-broken=
 	@CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo build --quiet --locked --workspace --bin quorate-operator --example operator_faults --features operator-trials/real
 	@kubeconfig=$$(GOGC=400 GOMEMLIMIT=3GiB QUORATE_API_SERVICES=10.0.0.0/16 $(CLUSTER)/api-up target/api-faults) && trap '$(CLUSTER)/api-down target/api-faults' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig $${CARGO_TARGET_DIR:-target}/debug/examples/operator_faults --operator $${CARGO_TARGET_DIR:-target}/debug/quorate-operator \
 	  $(if $(PLAN),--plan "$(PLAN)") $(if $(PLANS),--plans $(PLANS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)") $(if $(JOBS),--jobs $(JOBS)) $(if $(WITHIN),--within $(WITHIN))
+.PHONY: vote-faults
+vote-faults: ## PLANS=50 crashes, lost transactions and second leaders while a member votes among others (PLAN="votes/…" replays one); ends with plans= duplicate-proposals= lost-votes=
+	@$(MAKE) --no-print-directory operator-faults ONLY=votes/ PLANS=$(or $(PLANS),50)
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=
 	@e2e/drain-nodes
+e2e-members: ## four members with operators of their own on the embedded cluster: join by URL, vote from manifests, expel (needs root); ends with members= seats=
+	@e2e/members story
+join-latency: ## from the deciding vote to the newcomer's first seal, its node synced before (needs root); fails above 10 s; ends with join-seconds=
+	@e2e/members latency
 clients: ## ethers, viem, cast, forge, web3.py, ethclient and alloy against live nodes (CLIENTS="node python go rust" for some)
 	@e2e/clients/run
 chart: ## lint and render the Helm chart, its wrong values refused, its unit tests

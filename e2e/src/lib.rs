@@ -5,6 +5,7 @@ pub mod account;
 pub mod cluster;
 pub mod contract;
 pub mod drain;
+pub mod members;
 pub mod patience;
 pub mod policies;
 #[cfg(test)]

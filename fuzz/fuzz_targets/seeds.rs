@@ -177,7 +177,7 @@ fn add_documents(seeds: &mut Seeds, node: &Value) {
     let enode = format!("enode://{}@10.0.0.1:30303", "44".repeat(64));
     let info = json!({
         "version": 1, "chainId": 20777, "genesisHash": hash, "genesis": "{}", "governance": address,
-        "bootnodes": [enode], "publisher": address, "signature": format!("0x{}00", "55".repeat(64)),
+        "bootnodes": [enode], "publisher": address, "issuedAt": 1790000000, "signature": format!("0x{}00", "55".repeat(64)),
     });
     let config = json!({
         "version": 1, "network": {"chainId": 20777, "genesisHash": hash, "genesis": "/config/genesis.json"},

@@ -1,21 +1,28 @@
 //! The command line.
 
-use crate::traces::Traces;
-use clap::{Parser, ValueEnum};
+use crate::{serve::ServeArgs, traces::Traces};
+use anyhow::Context as _;
+use clap::{Parser, Subcommand, ValueEnum};
 use operator_core::{build::NetworkAccess, lease::Terms};
 use std::{net::SocketAddr, str::FromStr};
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Runs Quorate's networks on Kubernetes.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "quorate-operator", version)]
+#[command(name = "quorate-operator", version, subcommand_negates_reqs = true)]
 pub(crate) struct Args {
+    /// Something else than the operator.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
     /// Watch these namespaces only, separated by commas; all when absent.
     #[arg(long = "namespace", env = "QUORATE_NAMESPACE", value_delimiter = ',')]
     pub(crate) namespaces: Vec<String>,
     /// Image of nodes whose `spec.image` is absent.
-    #[arg(long, env = "QUORATE_NODE_IMAGE")]
-    pub(crate) node_image: String,
+    #[arg(long, env = "QUORATE_NODE_IMAGE", required = true)]
+    node_image: Option<String>,
+    /// Image of the operator itself, for the web servers of `spec.publish.networkInfo.service`; without it there are none.
+    #[arg(long, env = "QUORATE_OPERATOR_IMAGE")]
+    pub(crate) operator_image: Option<String>,
     /// Where `/livez`, `/readyz` and `/metrics` answer.
     #[arg(long, env = "QUORATE_LISTEN", default_value = "0.0.0.0:8080")]
     pub(crate) listen: SocketAddr,
@@ -58,7 +65,19 @@ pub(crate) struct Args {
     pub(crate) log_format: LogFormat,
 }
 
+/// What else the program does.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serves a member's signed network info to those who want to join: a process of its own, without access to Kubernetes.
+    ServeNetworkInfo(ServeArgs),
+}
+
 impl Args {
+    /// Image of nodes whose `spec.image` is absent.
+    pub(crate) fn node_image(&self) -> anyhow::Result<&str> {
+        self.node_image.as_deref().context("--node-image is missing")
+    }
+
     /// How long the lease lasts. A renewal deadline that is not below the lease would let two lead: it gives way.
     pub(crate) const fn terms(&self) -> Terms {
         let most = self.lease_duration_seconds - 1;

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::steady_ms, endpoints::Listed, error::Error, leader::Leadership, metrics::Metrics,
-    node_pool::Served, nodes::Nodes, traces, turns::Turns, watches::Kept,
+    node_pool::Served, nodes::Nodes, sources::Sources, traces, turns::Turns, watches::Kept,
 };
 use kube::{Api, Client, Resource, core::NamespaceResourceScope};
 use operator_core::{
@@ -45,6 +45,8 @@ pub(crate) struct Context {
     pub(crate) instance: String,
     /// Image of nodes whose spec names none.
     pub(crate) node_image: String,
+    /// Image of the operator itself, for the web servers that publish network infos.
+    pub(crate) operator_image: Option<String>,
     /// Who reaches every node, when fleets get network policies.
     pub(crate) access: Option<NetworkAccess>,
     /// What has been listed, for `/readyz`.
@@ -67,6 +69,8 @@ pub(crate) struct Context {
     pub(crate) unvisited: Mutex<HashSet<ObjectKey>>,
     /// Networks whose nodes wait to be asked.
     pub(crate) networks: Arc<Turns<NetworkKey>>,
+    /// What other members publish of networks that are joined.
+    pub(crate) sources: Sources,
 }
 
 impl Context {

@@ -1,33 +1,14 @@
-//! `/livez`, `/readyz` and `/metrics` of the operator, over few connections that must say what they want soon.
+//! `/livez`, `/readyz` and `/metrics` of the operator.
 
-use crate::{context::Context, metrics::Standing};
+use crate::{connections, context::Context, metrics::Standing};
 use anyhow::Context as _;
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
 use operator_core::cache::{Kind, ObjectKind};
 use std::{
     net::SocketAddr,
     sync::{Arc, PoisonError},
-    time::Duration,
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
-    time::timeout,
-};
-
-/// The kubelet and a scraper need two; the rest is for people.
-const CONNECTIONS: usize = 32;
-/// A connection that sends no complete head for so long is closed.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// However busy, a connection is not held longer.
-const CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
-/// After an accept that failed, as for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use tokio::{net::TcpListener, sync::watch};
 
 /// First lists that are still awaited: before them the operator decides nothing.
 #[derive(Debug)]
@@ -60,35 +41,7 @@ pub(crate) async fn serve(listen: SocketAddr, context: Arc<Context>) -> anyhow::
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))?;
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        // One more waits in the kernel's queue until another ends.
-        let permit = connections.clone().acquire_owned().await?;
-        match listener.accept().await {
-            Ok((socket, _)) => {
-                let router = router.clone();
-                tokio::spawn(async move {
-                    connection(socket, router).await;
-                    drop(permit);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "endpoints: cannot accept connections");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-async fn connection(socket: TcpStream, router: Router) {
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let served = builder.serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
-    match timeout(CONNECTION_TIMEOUT, served).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "endpoints: connection ended"),
-        Err(_) => tracing::debug!("endpoints: connection held too long"),
-    }
+    connections::serve(listener, router, None).await
 }
 
 /// A replica that follows is ready too: it knows everything, and waits for the lease.

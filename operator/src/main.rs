@@ -6,6 +6,7 @@ mod calls;
 mod chain_access;
 mod client;
 mod clock;
+mod connections;
 mod context;
 mod endpoints;
 mod error;
@@ -19,6 +20,8 @@ mod observe;
 mod poll;
 mod reconcile;
 mod run;
+mod serve;
+mod sources;
 mod traces;
 mod turns;
 mod watches;
@@ -26,8 +29,16 @@ mod write;
 
 use clap::Parser;
 
+/// musl's allocator is slow, and glibc's keeps in every thread's arena what passes over large networks have used.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> anyhow::Result<()> {
     let mut args = args::Args::parse();
+    if let Some(args::Command::ServeNetworkInfo(document)) = args.command {
+        args::logging(args.log_format, None);
+        return tokio::runtime::Runtime::new()?.block_on(serve::serve(document));
+    }
     let instance = args.instance.get_or_insert_with(run::instance);
     let traces = traces::Traces::start(instance)?;
     args::logging(args.log_format, traces.as_ref());

@@ -3,7 +3,9 @@
 mod consortium;
 mod fleet;
 mod network;
+mod sources;
 
 pub(crate) use consortium::{Observation, consortium};
 pub(crate) use fleet::fleet;
 pub(crate) use network::key;
+pub(crate) use sources::synced;

@@ -4,6 +4,7 @@ mod consortium;
 mod fleet;
 mod grow;
 mod pass;
+mod publish;
 mod restart;
 mod steps;
 

@@ -11,7 +11,7 @@ use crate::{
     metrics::Metrics,
     node_pool::Served,
     nodes::Nodes,
-    poll, reconcile,
+    poll, reconcile, sources,
     watches::{Watch, lists},
 };
 use anyhow::Context as _;
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let served = tokio::spawn(endpoints::serve(args.listen, context.clone()));
     tracing::info!(
         namespaces = if args.namespaces.is_empty() { "all".to_owned() } else { args.namespaces.join(",") },
-        node_image = args.node_image,
+        node_image = args.node_image()?,
         instance,
         "started"
     );
@@ -102,7 +102,8 @@ fn context(
     Ok(Context {
         instance: instance.to_owned(),
         nodes: Nodes::new().context("HTTP client")?,
-        node_image: args.node_image.clone(),
+        node_image: args.node_image()?.to_owned(),
+        operator_image: args.operator_image.clone(),
         access: args.network_access(),
         listed: Listed::awaited(lists(args.network_access().is_some()) * args.namespaces.len().max(1)),
         agent_pools: Served::default(),
@@ -115,6 +116,7 @@ fn context(
         consortia: Arc::default(),
         fleets: Arc::default(),
         networks: Arc::default(),
+        sources: sources::Sources::default(),
     })
 }
 
@@ -176,6 +178,7 @@ async fn act(context: Arc<Context>, at_once: usize, stopped: watch::Receiver<boo
         };
         tokio::join!(
             poll::run(context.clone(), over()),
+            sources::run(context.clone(), over()),
             reconcile::run(ObjectKind::Consortium, context.clone(), at_once, over()),
             reconcile::run(ObjectKind::Validator, context.clone(), at_once, over()),
         );

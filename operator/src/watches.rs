@@ -5,7 +5,7 @@ use crate::{calls::call, context::Context, error::Error};
 use futures::{StreamExt, future::BoxFuture};
 use k8s_openapi::{
     api::{
-        apps::v1::StatefulSet,
+        apps::v1::{Deployment, StatefulSet},
         core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount},
         networking::v1::NetworkPolicy,
         policy::v1::PodDisruptionBudget,
@@ -64,6 +64,7 @@ kept!(Secret, Secret, |secret| {
 });
 kept!(Secret, PartialObjectMeta<Secret>, |secret| Body::secret(&secret.metadata));
 kept!(ConfigMap, ConfigMap);
+kept!(Deployment, Deployment);
 kept!(ServiceAccount, ServiceAccount);
 kept!(PodDisruptionBudget, PodDisruptionBudget);
 kept!(NetworkPolicy, NetworkPolicy);
@@ -136,6 +137,7 @@ impl Watch {
             Box::pin(self.clone().children::<PersistentVolumeClaim>(context.clone())),
             Box::pin(self.clone().children::<StatefulSet>(context.clone())),
             Box::pin(self.clone().children::<Pod>(context.clone())),
+            Box::pin(self.clone().children::<PartialObjectMeta<Deployment>>(context.clone())),
         ];
         if self.policies {
             all.push(Box::pin(self.clone().children::<PartialObjectMeta<NetworkPolicy>>(context.clone())));
@@ -250,10 +252,35 @@ fn once(first: &mut bool, context: &Context) {
     }
 }
 
-/// Reads one network's pods and StatefulSets anew, in pages.
+/// Reads one network's fleets, pods and StatefulSets anew, in pages.
 pub(crate) async fn relist(context: &Context, network: &NetworkKey) -> Result<(), Error> {
+    relist_fleets(context, network).await?;
     relist_kind::<Pod>(context, network).await?;
     relist_kind::<StatefulSet>(context, network).await
+}
+
+/// A node that runs still may be of a fleet that is gone: it gets no seat that nobody would give up again.
+async fn relist_fleets(context: &Context, network: &NetworkKey) -> Result<(), Error> {
+    let of_network = format!("spec.consortiumRef.name={}", network.name);
+    let mut page = ListParams::default().fields(&of_network).limit(PAGE);
+    let mut listed = HashSet::new();
+    let mut version: u64;
+    loop {
+        let found = call("list anew", context.api::<Validator>(&network.namespace).list(&page)).await?;
+        version = found.metadata.resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
+        for fleet in found.items {
+            listed.insert(fleet.name_any());
+            if !answered(context, fleet) {
+                return Err(Error::Overtaken("validators"));
+            }
+        }
+        match found.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => break,
+        }
+    }
+    context.learn(|cache, wakes| cache.retain_fleets(network, &listed, version, wakes));
+    Ok(())
 }
 
 async fn relist_kind<K>(context: &Context, network: &NetworkKey) -> Result<(), Error>

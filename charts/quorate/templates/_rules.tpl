@@ -35,10 +35,14 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch, delete]
-# The pods' identity, without a token.
+# The pods' identity, without a token; that of the web server below goes with it.
 - apiGroups: [""]
   resources: [serviceaccounts]
-  verbs: [get, list, watch, create, patch]
+  verbs: [get, list, watch, create, patch, delete]
+# The web server that publishes a member's network info; it goes when spec.publish does.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
 # One set per node; it goes when its node is scaled away.
 - apiGroups: [apps]
   resources: [statefulsets]
@@ -60,10 +64,10 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
   resources: [events]
   verbs: [create, list]
 {{- if .Values.networkPolicies.enabled }}
-# Who may connect to the nodes.
+# Who may connect to the nodes, and to the web server, with which its policy goes.
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
-  verbs: [get, list, watch, create, patch]
+  verbs: [get, list, watch, create, patch, delete]
 {{- end }}
 {{- if .Values.nodePools.aso.enabled }}
 # Node pools of fleets with nodePool.manage ASO: made and sized, read to see how they stand. Never deleted.

@@ -1,5 +1,6 @@
 //! The second half of `make demo`: applies the two example manifests to the cluster of `KUBECONFIG`, watches the network
-//! come alive, deploys a contract and calls it through the load balancer, and prints what to try next.
+//! come alive, deploys a contract and calls it through the load balancer, and prints what to try next. With `--members` instead:
+//! three members, each with a namespace and an operator of its own.
 
 use alloy_primitives::{TxKind, U256};
 use anyhow::{Context, Result, anyhow};
@@ -25,7 +26,11 @@ const VALUE: u64 = 42;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let examples = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "examples".to_owned()));
+    let examples = std::env::args().nth(1).unwrap_or_else(|| "examples".to_owned());
+    if examples == "--members" {
+        return e2e::members::show().await;
+    }
+    let examples = PathBuf::from(examples);
     let cluster = Cluster::connect(NAMESPACE).await?;
     let start = Instant::now();
     if cluster.get("Consortium", CONSORTIUM).await?.is_some() {

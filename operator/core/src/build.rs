@@ -7,6 +7,7 @@ mod network_policy;
 mod placement;
 mod pod;
 mod pod_disruption_budget;
+mod publisher;
 mod secret;
 mod service;
 mod service_account;
@@ -15,13 +16,15 @@ mod volume;
 
 pub use config::{ConfigInputs, node_config};
 pub use genesis::genesis;
-pub use network_info::{network_info, unsigned_network_info};
+pub use network_info::{learned, network_info, unsigned_network_info};
 pub use network_policy::{NetworkAccess, network_policy};
 pub use pod_disruption_budget::disruption_budget;
+pub use publisher::{Publisher, publisher};
 pub use secret::{account_secret, adopted_secret, identity_secret, p2p_secret};
 pub use statefulset::StatefulSetInputs;
 
 use crate::validate::{ValidConsortium, ValidFleet};
+use chain::enode::Enode;
 use k8s_openapi::{
     api::{
         apps::v1::StatefulSet,
@@ -74,6 +77,8 @@ pub struct FleetInputs {
     pub volumes: Vec<u32>,
     /// Nodes that are to run.
     pub nodes: Vec<NodeInputs>,
+    /// Nodes of other members, which ours dial.
+    pub bootnodes: Vec<Enode>,
 }
 
 /// What one node's objects need.

@@ -2,7 +2,7 @@
 
 use crate::{
     names::{GENESIS_CHAIN_ID, GENESIS_FILE, GENESIS_HASH, GENESIS_MEMBER},
-    validate::{Chain, ValidConsortium},
+    validate::{Chain, Network, ValidConsortium},
 };
 use alloy_primitives::{Address, B256};
 use chain::{
@@ -69,6 +69,22 @@ pub enum GenesisRefused {
         /// Pinned.
         want: B256,
     },
+    /// Not that of the network to join.
+    #[error(
+        "the stored genesis has hash {got}, spec.join.genesisHash is {want}; the genesis is never replaced: use another name for another network"
+    )]
+    Joined {
+        /// Stored.
+        got: B256,
+        /// Pinned.
+        want: B256,
+    },
+    /// What another member hands over is no genesis.
+    #[error("genesis in the network info: {0}")]
+    HandedOver(GenesisError),
+    /// Others have made it.
+    #[error("the genesis of a network that is joined is not made, but read from its members")]
+    NotOurs,
     /// The spec describes another network.
     #[error(
         "the stored genesis has {what} {got}, this object {want}; the genesis is never replaced: correct the spec or restore the Secret"
@@ -90,7 +106,7 @@ pub fn make(
     operator: Address,
     identities: &BTreeSet<Address>,
 ) -> Result<StoredGenesis, GenesisRefused> {
-    let chain = &consortium.chain;
+    let Network::Create(chain) = &consortium.network else { return Err(GenesisRefused::NotOurs) };
     let governance = GenesisGovernance {
         members: vec![GenesisMember {
             alias: consortium.alias.clone(),
@@ -128,6 +144,21 @@ pub fn make(
     Ok(made)
 }
 
+/// The genesis that other members have handed over, to be kept like one of our own.
+pub fn joined(text: &str, pin: B256, admin: Address) -> Result<StoredGenesis, GenesisRefused> {
+    let read = Genesis::from_json(text).map_err(GenesisRefused::HandedOver)?;
+    if read.hash != pin {
+        return Err(GenesisRefused::Joined { got: read.hash, want: pin });
+    }
+    Ok(StoredGenesis {
+        text: text.to_owned(),
+        hash: read.hash,
+        chain_id: read.config.chain_id,
+        block_period_s: read.qbft.blockperiodseconds,
+        member: admin,
+    })
+}
+
 fn qbft(chain: &Chain) -> QbftConfig {
     QbftConfig {
         blockperiodseconds: chain.block_period_s,
@@ -161,7 +192,13 @@ pub fn read(object: &ConfigMap) -> Result<StoredGenesis, GenesisRefused> {
 /// Whether a stored genesis is the network that the spec describes. Seats and contract code are not compared: seats move,
 /// and a newer operator brings newer code, but neither may turn a running network into another.
 pub fn agrees(stored: &StoredGenesis, consortium: &ValidConsortium) -> Result<(), GenesisRefused> {
-    let chain = &consortium.chain;
+    let chain = match &consortium.network {
+        Network::Create(chain) => chain,
+        Network::Join(joined) if joined.genesis_hash == stored.hash => return Ok(()),
+        Network::Join(joined) => {
+            return Err(GenesisRefused::Joined { got: stored.hash, want: joined.genesis_hash });
+        }
+    };
     pinned(stored, chain)?;
     let read = Genesis::from_json(&stored.text)
         .map_err(|source| GenesisRefused::Read { config_map: consortium.name.genesis(), source })?;

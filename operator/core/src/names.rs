@@ -23,6 +23,8 @@ pub const VALIDATOR_ROLE: &str = "validator";
 pub const OBSERVER_ROLE: &str = "observer";
 /// Label of every node's pod, by which the headless Service and the network policies select them.
 pub const NODES: &str = "quorate.dev/nodes";
+/// Label of the web server that publishes a network info: its value is the network.
+pub const PUBLISHER: &str = "quorate.dev/network-info";
 /// Label by which the operator finds its objects.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
@@ -67,6 +69,8 @@ pub const GENESIS_MEMBER: &str = "member";
 pub const NODE_FILE: &str = "node.json";
 /// Key of the network info ConfigMap.
 pub const NETWORK_INFO_FILE: &str = "network-info.json";
+/// Key of the ConfigMap with what others have published.
+pub const LEARNED_FILE: &str = "learned.json";
 
 /// Folder of `node.json` in the container.
 pub const CONFIG_DIR: &str = "/etc/quorate/config";
@@ -76,6 +80,10 @@ pub const GENESIS_DIR: &str = "/etc/quorate/genesis";
 pub const IDENTITY_DIR: &str = "/etc/quorate/identity";
 /// Folder of the p2p key in the container.
 pub const P2P_DIR: &str = "/etc/quorate/p2p";
+/// Folder of the network info in the container of its web server.
+pub const NETWORK_INFO_DIR: &str = "/etc/quorate/network-info";
+/// Folder of certificate and key of that web server.
+pub const TLS_DIR: &str = "/etc/quorate/tls";
 /// The node's disk in the container.
 pub const DATA_DIR: &str = "/var/lib/quorate";
 
@@ -94,6 +102,12 @@ impl ConsortiumName {
     #[must_use]
     pub fn network_info(&self) -> String {
         format!("{}-network-info", self.0)
+    }
+
+    /// ConfigMap with what other members have published of the network.
+    #[must_use]
+    pub fn learned(&self) -> String {
+        format!("{}-learned", self.0)
     }
 
     /// PodDisruptionBudget over the member's nodes that hold seats.

@@ -10,16 +10,19 @@ pub use pod::{PodObserved, Trouble, says_disk_full};
 pub use volume::{Growth, VolumeObserved};
 
 use crate::{
+    api::consortium::PositionStatus,
     build::FIRST_TEMPLATE,
     genesis::StoredGenesis,
     keys::{self, PublicKey, SecretError},
     names::{FleetName, NodeName, SPEC, TEMPLATE},
+    network_info::{Learned, Seen},
     policy::Turn,
+    votes::{Content, History},
 };
-use alloy_primitives::{Address, B256, B512};
-use chain::status::NodeStatus;
+use alloy_primitives::{Address, B256, B512, U256};
+use chain::{enode::Enode, status::NodeStatus};
 use k8s_openapi::{api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A key Secret as found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -167,8 +170,14 @@ pub struct FleetObserved {
     pub genesis: Option<StoredGenesis>,
     /// The fleet's nodes, those above `replicas` that still exist too.
     pub nodes: BTreeMap<u32, NodeObserved>,
+    /// Nodes of which only the ConfigMap is there: stopped, and configured since by somebody who did not know it.
+    pub configured: Vec<NodeName>,
     /// All nodes of the network in this namespace, in order.
     pub peers: Vec<PeerNode>,
+    /// Nodes of other members, as they have published them.
+    pub bootnodes: Vec<Enode>,
+    /// Whether this member is in the governance contract; `None` while nobody has read it.
+    pub member: Option<bool>,
     /// What nodes of the network in this namespace say, of whichever fleet.
     pub network: Vec<NodeStatus>,
     /// Nodes of the member's other fleets.
@@ -207,8 +216,14 @@ pub struct ConsortiumObserved {
     pub genesis: Option<Result<StoredGenesis, String>>,
     /// Its fleets.
     pub fleets: Vec<FleetSummary>,
+    /// What other members publish of it.
+    pub sources: SourcesObserved,
     /// All nodes of the network in this namespace, in order.
     pub peers: Vec<PeerNode>,
+    /// Nodes of this namespace that are gone for good while their p2p keys are still there.
+    pub former: Vec<PeerNode>,
+    /// Nodes of this member that may peer, by the contract; `None` while they need no looking at.
+    pub allowed: Option<BTreeSet<B512>>,
     /// Pods that exist of nodes that hold seats.
     pub running: usize,
     /// What its nodes say.
@@ -217,6 +232,32 @@ pub struct ConsortiumObserved {
     pub governance: Option<Governance>,
     /// A transaction of the operator account waits for a block.
     pub in_flight: bool,
+    /// The admin account's part of the chain; `None` while it is not read.
+    pub admin_account: Option<AdminObserved>,
+    /// What the status said of positions.
+    pub positions: Vec<PositionStatus>,
+}
+
+/// The admin account on chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdminObserved {
+    /// Its next nonce, read before everything else: what is sent with it can land only if nothing has happened since.
+    pub nonce: u64,
+    /// A transaction of it waits for a block.
+    pub in_flight: bool,
+    /// Its votes.
+    pub history: History,
+}
+
+/// Network infos, others' and our own.
+#[derive(Clone, Debug, Default)]
+pub struct SourcesObserved {
+    /// What the sources of the spec said last, in its order; `None` before they were asked.
+    pub seen: Option<Vec<Seen>>,
+    /// What is kept of what they have said.
+    pub learned: Learned,
+    /// Our own is published.
+    pub published: bool,
 }
 
 /// What the governance contract says.
@@ -228,10 +269,41 @@ pub struct Governance {
     pub members: Vec<MemberObserved>,
     /// The seats.
     pub seats: Vec<SeatObserved>,
+    /// Votes that decide a proposal.
+    pub votes_needed: u16,
+    /// Proposals that are open, those too that have expired and that nobody has closed yet.
+    pub proposals: Vec<ProposalObserved>,
+    /// Parameters as they will stand once what is scheduled has begun, in the contract's order.
+    pub parameters: [u64; 5],
+    /// Hardforks by name, with their first blocks.
+    pub hardforks: Vec<(B256, u64)>,
+    /// Contracts by name.
+    pub named_contracts: Vec<(B256, Address)>,
+}
+
+/// An open proposal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProposalObserved {
+    /// Its id.
+    pub id: u64,
+    /// What it would do.
+    pub content: Content,
+    /// What its proposer says.
+    pub memo: String,
+    /// The member that opened it.
+    pub proposer: u32,
+    /// Last block in which it can be voted on.
+    pub expires_at: u64,
+    /// That block is over.
+    pub expired: bool,
+    /// A bit for each member's place.
+    pub votes_for: U256,
+    /// The same of those against.
+    pub votes_against: U256,
 }
 
 /// A member on chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberObserved {
     /// Its id.
     pub id: u32,
@@ -239,12 +311,18 @@ pub struct MemberObserved {
     pub alias: String,
     /// Its admin account.
     pub admin: Address,
+    /// Its operator accounts.
+    pub operators: Vec<Address>,
     /// Seats it may hold.
     pub capacity: u16,
     /// Seats it holds.
     pub seats: u16,
     /// Earliest block in which it may add one.
     pub next_seat_block: u64,
+    /// Its bit in votes.
+    pub place: u8,
+    /// Block that admitted it.
+    pub joined_at: u64,
 }
 
 /// A seat on chain.

@@ -2,9 +2,11 @@
 
 mod consortium;
 mod fleet;
+mod join;
 
 pub use consortium::{ConsortiumPlan, SeatMove, consortium};
 pub use fleet::{Failure, FleetPlan, Grow, KeyWanted, Note, Release, Restart, fleet};
+pub(crate) use join::{operators, trouble};
 
 /// Something that is not as wanted, and what it waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]

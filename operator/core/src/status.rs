@@ -2,6 +2,7 @@
 
 mod consortium;
 mod fleet;
+mod joined;
 
 pub use consortium::{Context as ConsortiumContext, consortium};
 pub use fleet::{Context as FleetContext, fleet};
@@ -10,8 +11,8 @@ use crate::{
     api::{
         Condition, ConsortiumStatus,
         conditions::{
-            ConditionStatus, DEGRADED, DRAINABLE, JOINED, NODE_POOL_READY, OVERRIDDEN, QUORUM_HEALTHY, READY,
-            RECONCILING, STALLED, reasons,
+            ConditionStatus, DEGRADED, DRAINABLE, JOINED, NETWORK_INFO_CURRENT, NODE_POOL_READY, OVERRIDDEN,
+            QUORUM_HEALTHY, READY, RECONCILING, STALLED, reasons,
         },
     },
     plan::Wait,
@@ -20,8 +21,18 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 /// Conditions that the operator writes; others are others'.
-const OURS: [&str; 9] =
-    [READY, RECONCILING, STALLED, JOINED, QUORUM_HEALTHY, DRAINABLE, OVERRIDDEN, DEGRADED, NODE_POOL_READY];
+const OURS: [&str; 10] = [
+    READY,
+    RECONCILING,
+    STALLED,
+    JOINED,
+    NETWORK_INFO_CURRENT,
+    QUORUM_HEALTHY,
+    DRAINABLE,
+    OVERRIDDEN,
+    DEGRADED,
+    NODE_POOL_READY,
+];
 /// As many as the schema allows.
 const MOST_CONDITIONS: usize = 16;
 /// Longest message of a condition.
@@ -131,12 +142,20 @@ fn summary(waits: &[Wait]) -> String {
     format!("{}{rest}", named.join("; "))
 }
 
-/// Whether nothing is to be done but to wait: all of `needed` is true and no drain waits for a vote, or a person must act.
+/// Whether nothing is to be done but to wait: all of `needed` is true and neither a drain nor this member waits for a vote, or a
+/// person must act.
 #[must_use]
 pub fn is_settled(conditions: &[Condition], needed: &[&str]) -> bool {
     let is_true = |kind: &str| conditions.iter().any(|c| c.kind == kind && c.status == ConditionStatus::True);
     let settling = conditions.iter().any(|c| c.kind == DRAINABLE && c.reason == reasons::AWAITING_VOTES);
-    (needed.iter().all(|kind| is_true(kind)) && !settling) || is_true(STALLED)
+    (needed.iter().all(|kind| is_true(kind)) && !settling && !awaits_admission(conditions))
+        || is_true(STALLED)
+}
+
+/// The members may admit this one in any block, and its nodes are then to be seated at once.
+#[must_use]
+pub fn awaits_admission(conditions: &[Condition]) -> bool {
+    conditions.iter().any(|c| c.kind == JOINED && c.reason == reasons::NOT_MEMBER)
 }
 
 /// Whether two lists of conditions say the same, times aside.

@@ -4,10 +4,13 @@
 mod child;
 mod consortium;
 mod fleet;
+mod network;
+mod positions;
 
 pub use child::refused as refused_child;
-pub use consortium::{Chain, ValidConsortium, consortium};
+pub use consortium::{AdminAccount, Chain, Network, ValidConsortium, consortium};
 pub use fleet::{RpcService, ValidFleet, fleet};
+pub use network::{Authorities, JoinedNetwork, PublishedService, Source};
 
 /// A field that cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -103,7 +103,7 @@ fn fleet_objects(fleet: &ValidFleet, observed: &FleetObserved) -> Vec<serde_json
     let resources = build::fleet(fleet, &plan.objects.expect("objects")).expect("rendered");
     let mut objects = vec![value(&resources.service_account), value(&resources.nodes_service)];
     objects.extend(resources.rpc_service.iter().map(value));
-    objects.push(value(&build::network_policy(fleet, &access())));
+    objects.push(value(&build::network_policy(fleet, &access(), &[])));
     // One node is enough to read; the others differ by name and peers.
     objects.extend(resources.volumes.iter().take(1).map(value));
     objects.extend(resources.configs.iter().take(1).map(value));
@@ -175,7 +175,7 @@ fn a_fleet_that_requires_hosts_of_its_own_and_makes_its_pool_becomes_exactly_the
 fn only_a_load_balancer_opens_json_rpc_to_addresses_outside_the_cluster() {
     let mut fleet = fleet("../../examples/validator.yaml");
     let clients = |fleet: &ValidFleet| {
-        let policy = value(&build::network_policy(fleet, &access()));
+        let policy = value(&build::network_policy(fleet, &access(), &[]));
         let rules = policy["spec"]["ingress"].as_array().expect("rules").clone();
         let others = rules.into_iter().skip(2).filter(|rule| rule["ports"][0]["port"] == 8545);
         others.map(|rule| rule["from"].clone()).collect::<Vec<_>>()
@@ -188,10 +188,53 @@ fn only_a_load_balancer_opens_json_rpc_to_addresses_outside_the_cluster() {
 }
 
 #[test]
+fn members_in_other_clusters_are_reached_at_their_addresses_and_ports_and_nobody_else() {
+    let fleet = fleet("../../examples/validator.yaml");
+    let enode = |host: &str, port| chain::enode::Enode { id: key(1).public, host: host.to_owned(), port };
+    let bootnodes = [
+        enode("bank-c-0-0.bank-c-nodes.bank-c.svc", 30303),
+        enode("203.0.113.7", 30310),
+        enode("2001:db8::7", 30311),
+        enode("node.bank-d.example", 30312),
+    ];
+    let policy = value(&build::network_policy(&fleet, &access(), &bootnodes));
+    let rules = policy["spec"]["egress"].as_array().expect("rules").clone();
+    let told: Vec<_> =
+        rules.iter().skip(2).map(|rule| (rule["ports"][0]["port"].clone(), rule["to"].clone())).collect();
+    let block = |cidr: &str| serde_json::json!([{ "ipBlock": { "cidr": cidr } }]);
+    let want = [
+        (30312.into(), serde_json::Value::Null),
+        (30310.into(), block("203.0.113.7/32")),
+        (30311.into(), block("2001:db8::7/128")),
+    ];
+    assert_eq!(told, want);
+}
+
+#[test]
+fn the_web_server_with_the_network_info_becomes_exactly_these_objects() {
+    let mut object: Consortium = read("../../examples/consortium.yaml");
+    object.metadata.uid = Some("uid-consortium".to_owned());
+    let publish = serde_json::json!({ "networkInfo": { "service": {
+        "type": "LoadBalancer", "sourceRanges": ["203.0.113.0/24"], "annotations": { "example.com/a": "b" },
+        "tls": { "secretName": "network-info-tls" } } } });
+    object.spec.publish = Some(serde_json::from_value(publish).expect("publish"));
+    let valid = validate::consortium(&object).expect("valid");
+    let service = valid.publish.as_ref().expect("a service");
+    let made = build::publisher(&valid, service, "registry.example/quorate-operator:1");
+    let objects = [
+        value(&made.service_account),
+        value(&made.network_policy),
+        value(&made.deployment),
+        value(&made.service),
+    ];
+    assert_golden("publisher.yaml", &objects);
+}
+
+#[test]
 fn without_monitoring_namespaces_only_the_operator_reads_metrics() {
     let fleet = fleet("../../examples/validator.yaml");
     let access = NetworkAccess { monitoring_namespaces: Vec::new(), ..access() };
-    let policy = build::network_policy(&fleet, &access);
+    let policy = build::network_policy(&fleet, &access, &[]);
     let rules = policy.spec.and_then(|spec| spec.ingress).expect("rules");
     let open = rules.iter().filter(|rule| value(&rule.ports).to_string().contains("9545"));
     assert_eq!(open.map(|rule| rule.from.as_ref().map(Vec::len)).collect::<Vec<_>>(), [Some(1)]);
@@ -206,17 +249,12 @@ fn the_example_consortium_becomes_exactly_these_objects() {
     let peers =
         [PeerNode { name: NodeName { fleet: "bank-a".to_owned(), index: 0 }, node_id: key(21).public }];
     let short = StoredGenesis { text: "(the file)\n".to_owned(), ..genesis.clone() };
-    let info = build::unsigned_network_info(&valid.namespace, &short, &peers, key(12).address);
+    let info = build::unsigned_network_info(&valid.namespace, &short, &peers, key(12).address, 1_790_000_000);
     let node = NodeName { fleet: "bank-a".to_owned(), index: 0 };
     assert_golden(
         "consortium.yaml",
         &[
-            value(&build::account_secret(
-                &valid.namespace,
-                &valid.name,
-                valid.admin_secret.clone(),
-                &key(11),
-            )),
+            value(&build::account_secret(&valid.namespace, &valid.name, valid.name.admin(), &key(11))),
             value(&build::identity_secret(&valid.namespace, &valid.name, &node, &key(1))),
             value(&build::p2p_secret(&valid.namespace, &valid.name, &node, &key(21))),
             value(&build::genesis(&valid, &short)),

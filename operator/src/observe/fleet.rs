@@ -2,12 +2,19 @@
 
 mod mounts;
 
-use super::network::{NodePod, PublicKeys, genesis, key, pods, public_keys, secret};
+use super::{
+    network::{NodePod, PublicKeys, genesis, key, pods, public_keys, secret},
+    sources::learned,
+};
 use crate::{context::Context, error::Error};
 use alloy_primitives::Address;
 use k8s_openapi::jiff::Timestamp;
 use operator_core::{
-    api::{Validator, validator::Role},
+    api::{
+        Validator,
+        conditions::{ConditionStatus, JOINED},
+        validator::Role,
+    },
     cache::{Cache, Kind, NetworkKey},
     names::NodeName,
     observed::{FleetObserved, Neighbour, NodeObserved, StatefulSetObserved},
@@ -32,6 +39,8 @@ pub(crate) async fn fleet(
         let turn = genesis.as_ref().and_then(|genesis| turn(&cache, &network, genesis.member));
         (waiting, FleetObserved { turn, ..cached(&cache, &network, valid, pods) })
     };
+    observed.bootnodes = learned(context, &network, genesis.as_deref()).await?.bootnodes();
+    observed.member = is_member(&context.cache(), &network);
     observed.genesis = genesis.map(|genesis| (*genesis).clone());
     observed.recorded_image = object.status.as_ref().and_then(|status| status.image.clone());
     mounts::place_failures(context, valid, &waiting, &mut observed).await;
@@ -43,6 +52,17 @@ pub(crate) async fn fleet(
 fn turn(cache: &Cache, network: &NetworkKey, member: Address) -> Option<Turn> {
     let consortium = cache.consortium(&network.namespace, &network.name)?;
     Turn::among(&consortium.status.as_ref()?.members, member)
+}
+
+/// Whether this member is one, as the Consortium's pass last read it from the chain.
+fn is_member(cache: &Cache, network: &NetworkKey) -> Option<bool> {
+    let consortium = cache.consortium(&network.namespace, &network.name)?;
+    let conditions = &consortium.status.as_ref()?.conditions;
+    match conditions.iter().find(|condition| condition.kind == JOINED)?.status {
+        ConditionStatus::True => Some(true),
+        ConditionStatus::False => Some(false),
+        ConditionStatus::Unknown => None,
+    }
 }
 
 fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet, pods: Vec<NodePod>) -> FleetObserved {
@@ -70,6 +90,9 @@ fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet, pods: Vec<Nod
         observed.nodes.entry(name.index).or_default().statefulset = Some((*set).clone());
     }
     place_pods(valid, pods, &mut observed);
+    let configured = cache.children_of(Kind::ConfigMap, network).filter_map(|(_, child)| child.node_name());
+    let of_fleet = configured.filter(|name| name.fleet == valid.name.0);
+    observed.configured = of_fleet.filter(|name| !observed.nodes.contains_key(&name.index)).collect();
     for (index, node) in &mut observed.nodes {
         let volume = valid.name.node(*index).volume();
         let claim = cache.child(Kind::PersistentVolumeClaim, &valid.namespace, &volume);

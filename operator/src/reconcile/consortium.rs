@@ -1,20 +1,21 @@
 //! A pass over one `Consortium`.
 
+mod votes;
+
 use super::{
     Steps,
     pass::{self, Decided, Looked, Passed},
+    publish::{genesis, publish, signing_key},
 };
 use crate::{
-    apply::{create_once, stamped},
-    calls::call,
+    apply::{apply, create_once, stamped},
     chain_access::Chain,
     context::{Action, Context},
     error::Error,
     events, keygen,
     observe::{self, Observation},
 };
-use chain::{network_info::NetworkInfo, signature::seal_from};
-use k8s_openapi::api::core::v1::Secret;
+use alloy_primitives::Address;
 use kube::ResourceExt;
 use operator_core::{
     api::{
@@ -22,14 +23,13 @@ use operator_core::{
         conditions::{QUORUM_HEALTHY, READY, reasons},
     },
     build,
-    cache::{Cache, KeptError, Kind, NetworkKey, Standing},
-    genesis::StoredGenesis,
-    keys::{self, Key},
+    cache::{Cache, KeptError, NetworkKey},
     names::ConsortiumName,
     observed::ConsortiumObserved,
     plan::{self, ConsortiumPlan, SeatMove, Wait},
     status,
-    validate::{self, ValidConsortium},
+    validate::{self, Network, ValidConsortium},
+    votes::AdminMove,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -86,20 +86,26 @@ async fn decided(
         Ok(valid) => valid,
         Err(error) => return pass::refused(object, context, &error.to_string()).await,
     };
-    let observation = steps.of("observe", observe::consortium(context, &valid)).await?;
+    let observation = steps.of("observe", observe::consortium(context, object, &valid)).await?;
     let observed = &observation.observed;
     let mut plan = steps.thought("plan", || plan::consortium(&valid, observed));
-    if plan.seat_move.is_some() && looked == Looked::AtCache {
+    let admin = valid.admin.address(&observed.admin);
+    let vote = votes::chosen(context, &valid, admin, observation.entry.as_deref(), &mut plan).await;
+    if (plan.seat_move.is_some() || vote.is_some()) && looked == Looked::AtCache {
         return Ok(Decided::Final);
     }
-    let network_info =
-        match steps.of("apply", perform(object, context, &valid, &observation, &mut plan)).await {
-            Err(Error::Child(message)) => return pass::refused(object, context, &message).await,
-            published => published?,
-        };
-    let reported = report(object, context, observed, &plan, network_info.as_deref());
+    let network_info = match steps
+        .of("apply", perform(object, context, &valid, &observation, vote.as_ref(), &mut plan))
+        .await
+    {
+        Err(Error::Child(message)) => return pass::refused(object, context, &message).await,
+        published => published?,
+    };
+    let reported = report(object, context, (&valid, admin), observed, &plan, network_info.as_deref());
     let settled = steps.of("status", reported).await?;
-    Ok(Decided::Done(match (plan.accounts.is_empty(), settled) {
+    let view = observed.governance.as_ref();
+    votes::announce(object, context, observation.entry.as_deref(), admin, view).await;
+    Ok(Decided::Done(match (plan.accounts.is_empty(), settled && plan.seat_move.is_none()) {
         (false, _) => Action::requeue(Duration::ZERO),
         (true, true) => Action::requeue(Consortium::SETTLED),
         (true, false) => Action::requeue(context.busy()),
@@ -112,6 +118,7 @@ async fn perform(
     context: &Context,
     valid: &ValidConsortium,
     observation: &Observation,
+    vote: Option<&AdminMove>,
     plan: &mut ConsortiumPlan,
 ) -> Result<Option<String>, Error> {
     let observed = &observation.observed;
@@ -122,12 +129,22 @@ async fn perform(
         && let Err(error) = move_seat(object, context, valid, ip, observed, plan).await
     {
         tracing::warn!(%error, "transaction not sent");
-        plan.waits.insert(0, Wait::passing(reasons::MOVING_SEATS, format!("transaction not sent: {error}")));
+        if matches!(plan.seat_move, Some(SeatMove::Seat { .. } | SeatMove::Unseat { .. })) {
+            let message = format!("transaction not sent: {error}");
+            plan.waits.insert(0, Wait::passing(reasons::MOVING_SEATS, message));
+        }
+    }
+    if let (Some(ip), Some(vote), Some(genesis), Some(account)) =
+        (&observation.entry, vote, genesis(observed, plan), &observed.admin_account)
+        && let Err(error) = votes::send(object, context, valid, ip, (genesis, account), vote).await
+    {
+        tracing::warn!(%error, "vote not sent");
+        plan.waits.insert(0, Wait::passing(reasons::VOTING, format!("vote not sent: {error}")));
     }
     Ok(network_info)
 }
 
-/// Accounts and genesis: created, never changed.
+/// Accounts and genesis: created, never changed. What others publish is kept as it is now.
 async fn make(
     object: &Consortium,
     context: &Context,
@@ -140,11 +157,19 @@ async fn make(
             .await?;
         context.decided("key");
     }
+    // Before the genesis, with which nodes begin: they read whom to dial when they start.
+    if let Some(learned) = &plan.learned {
+        apply(context, build::learned(valid, learned)?).await?;
+    }
     if let Some(genesis) = &plan.genesis {
         create_once(context, build::genesis(valid, genesis)).await?;
-        let note = format!("the network begins: chain {}, genesis {}", genesis.chain_id, genesis.hash);
-        events::decided(context, object, "genesis", "GenesisMade", &note).await;
-        tracing::info!(namespace = valid.namespace, network = valid.name.0, hash = %genesis.hash, "genesis made");
+        let (reason, what) = match valid.network {
+            Network::Create(_) => ("GenesisMade", "the network begins"),
+            Network::Join(_) => ("GenesisRead", "the network's genesis is that of spec.join.genesisHash"),
+        };
+        let note = format!("{what}: chain {}, genesis {}", genesis.chain_id, genesis.hash);
+        events::decided(context, object, "genesis", reason, &note).await;
+        tracing::info!(namespace = valid.namespace, network = valid.name.0, hash = %genesis.hash, "{what}");
     }
     Ok(())
 }
@@ -166,55 +191,6 @@ async fn protect(
     }
 }
 
-/// The network info, signed; returns its ConfigMap's name.
-async fn publish(
-    context: &Context,
-    valid: &ValidConsortium,
-    observed: &ConsortiumObserved,
-    plan: &ConsortiumPlan,
-) -> Result<Option<String>, Error> {
-    let (Some(genesis), Some(operator)) = (genesis(observed, plan), observed.operator.key()) else {
-        return Ok(None);
-    };
-    if !plan.publish {
-        return Ok(None);
-    }
-    let info = build::unsigned_network_info(&valid.namespace, genesis, &observed.peers, operator.key.address);
-    let (network, name) = (observe::key(&valid.namespace, &valid.name), valid.name.network_info());
-    let signing_hash = info.signing_hash();
-    let stands = {
-        let cache = context.cache();
-        let applied = cache.published(&network, signing_hash);
-        applied.map(|applied| cache.standing(Kind::ConfigMap, &valid.namespace, &name, applied))
-    };
-    if stands != Some(Standing::AsApplied) {
-        let Some(key) = signing_key(context, valid).await? else { return Ok(None) };
-        let signed = sign(info, &key)?;
-        let (_, applied) = stamped(context, build::network_info(valid, &signed)?).await?;
-        context.cache().remember_published(&network, signing_hash, applied);
-    }
-    Ok(Some(name))
-}
-
-/// The operator account's private key: read when something is to be signed, and dropped with that.
-async fn signing_key(context: &Context, valid: &ValidConsortium) -> Result<Option<Key>, Error> {
-    let api = context.api::<Secret>(&valid.namespace);
-    let found = call("read Secret", api.get_opt(&valid.operator_secret)).await?;
-    Ok(found.as_ref().and_then(|secret| keys::read(secret).ok()))
-}
-
-fn genesis<'a>(observed: &'a ConsortiumObserved, plan: &'a ConsortiumPlan) -> Option<&'a StoredGenesis> {
-    let stored = observed.genesis.as_ref().and_then(|genesis| genesis.as_ref().ok());
-    stored.or(plan.genesis.as_ref())
-}
-
-/// The signature is deterministic (RFC 6979): the same document is the same object.
-fn sign(mut info: NetworkInfo, key: &Key) -> Result<NetworkInfo, Error> {
-    let (signature, id) = key.signing.sign_prehash_recoverable(info.signing_hash().as_slice())?;
-    info.signature = Some(seal_from(&alloy_primitives::Signature::from((signature, id))));
-    Ok(info)
-}
-
 async fn move_seat(
     object: &Consortium,
     context: &Context,
@@ -228,14 +204,19 @@ async fn move_seat(
     if !context.leadership.leads() {
         return Err(Error::NotLeading);
     }
-    Chain { nodes: &context.nodes, ip }.send(genesis.chain_id, &key, wanted).await?;
-    let (reason, note) = match wanted {
-        SeatMove::Seat { node, .. } => ("NodeSeating", format!("transaction sent: {node} gets a seat")),
+    Chain { nodes: &context.nodes, ip }.move_seat(genesis.chain_id, &key, wanted).await?;
+    let told = match wanted {
+        SeatMove::Seat { node, .. } => Some(("NodeSeating", format!("transaction sent: {node} gets a seat"))),
         SeatMove::Unseat { node, .. } => {
-            ("NodeLeaving", format!("transaction sent: {node} gives its seat up"))
+            Some(("NodeLeaving", format!("transaction sent: {node} gives its seat up")))
         }
+        // An object that is settled is silent.
+        SeatMove::Allow { .. } | SeatMove::Forget { .. } => None,
     };
-    events::decided(context, object, "seat-move", reason, &note).await;
+    match told {
+        Some((reason, note)) => events::decided(context, object, "seat-move", reason, &note).await,
+        None => context.decided("node-id"),
+    }
     tracing::info!(?wanted, "transaction sent");
     Ok(())
 }
@@ -243,6 +224,7 @@ async fn move_seat(
 async fn report(
     object: &Consortium,
     context: &Context,
+    (valid, admin): (&ValidConsortium, Option<Address>),
     observed: &ConsortiumObserved,
     plan: &ConsortiumPlan,
     network_info: Option<&str>,
@@ -250,9 +232,11 @@ async fn report(
     let before = object.status.clone().unwrap_or_default();
     let now = k8s_openapi::jiff::Timestamp::now();
     let at = status::ConsortiumContext {
+        valid,
         before: &before,
         generation: object.metadata.generation,
         network_info,
+        admin,
         now,
     };
     let after = status::consortium(&at, observed, plan);

@@ -28,7 +28,17 @@ fn validator(change: impl FnOnce(&mut Value)) -> Value {
 #[ignore = "needs an API server: make operator-test"]
 async fn a_bad_manifest_is_refused_at_admission_with_its_field_named() {
     let world = world("bad").await;
-    let join = json!({ "networkInfo": { "configMapRef": { "name": "x" } }, "genesisHash": format!("0x{}", "0".repeat(64)) });
+    let join = json!({ "networkInfo": [{ "configMapRef": { "name": "x" } }], "genesisHash": format!("0x{}", "0".repeat(64)) });
+    let joins = |sources: Value| {
+        consortium(|m| {
+            m["spec"].as_object_mut().expect("map").remove("create");
+            m["spec"]["join"] = join.clone();
+            m["spec"]["join"]["networkInfo"] = sources;
+        })
+    };
+    let publishes = |service: Value| {
+        consortium(|m| m["spec"]["publish"] = json!({ "networkInfo": { "service": service } }))
+    };
     let table: Vec<(Value, &[&str])> = vec![
         (consortium(|m| m["spec"]["create"]["blockTime"] = json!("2s")), &["spec.create.blockTime"]),
         (consortium(|m| m["spec"]["create"]["chainId"] = json!(0)), &["spec.create.chainId"]),
@@ -52,6 +62,24 @@ async fn a_bad_manifest_is_refused_at_admission_with_its_field_named() {
             }),
             &["exactly one"],
         ),
+        (joins(json!([])), &["spec.join.networkInfo"]),
+        (joins(json!([{}])), &["exactly one of url and configMapRef"]),
+        (
+            joins(json!([{ "url": "https://a.example/", "configMapRef": { "name": "x" } }])),
+            &["exactly one of url and configMapRef"],
+        ),
+        (joins(json!([{ "url": "http://a.example/network-info.json" }])), &["spec.join.networkInfo[0].url"]),
+        (joins(json!([{ "url": "https://user:word@a.example/" }])), &["spec.join.networkInfo[0].url"]),
+        (
+            joins(json!([{ "configMapRef": { "name": "x" }, "caBundle": { "secretRef": { "name": "y" } } }])),
+            &["needs url"],
+        ),
+        (
+            joins(json!([{ "url": "https://a.example/", "caBundle": {} }])),
+            &["exactly one of configMapRef and secretRef"],
+        ),
+        (publishes(json!({ "type": "LoadBalancer" })), &["needs tls"]),
+        (publishes(json!({ "exposure": "Public" })), &["need type LoadBalancer"]),
         (consortium(|m| m["metadata"]["name"] = json!("1bad")), &["metadata.name"]),
         (validator(|m| m["spec"]["replicas"] = json!(0)), &["spec.replicas"]),
         (validator(|m| m["spec"]["replicas"] = json!(5000)), &["spec.replicas"]),

@@ -7,6 +7,7 @@ mod deletion;
 mod describe;
 mod disks;
 mod gitops;
+mod join;
 mod leader;
 mod node_pool;
 mod objects;

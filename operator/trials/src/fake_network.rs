@@ -4,14 +4,14 @@
 use crate::world::World;
 use alloy_consensus::{Transaction, TxEnvelope};
 use alloy_eips::eip2718::Decodable2718;
-use alloy_primitives::{Address, B256, B512, Bytes, hex};
-use alloy_sol_types::SolCall;
+use alloy_primitives::{Address, B256, B512, Bytes, U256, hex};
+use alloy_sol_types::{SolCall, SolError};
 use axum::{
     Json, Router,
     routing::{get, post},
 };
 use chain::{
-    governance::{Governance, Label, MemberView, Seat, Snapshot},
+    governance::{Governance, Label, MemberView, NodeId, Seat, Snapshot},
     status::{Head, Identity, Journal, NodeStatus, Pool, STATUS_VERSION, SeatHeard, SeatProof},
 };
 use k8s_openapi::api::{
@@ -42,11 +42,35 @@ pub struct State {
     pub most_seats: usize,
     /// Fewest of them after a transaction.
     pub least_seats: usize,
+    /// Another member, which was there before ours: ours is one only once it is admitted.
+    pub founder: Option<Founder>,
+    /// The founder has admitted ours.
+    pub admitted: bool,
     pub(crate) genesis_hash: B256,
     pub(crate) admin: Address,
     pub(crate) operator: Address,
     nonce: u64,
+    node_ids: Vec<NodeId>,
     pub(crate) height: u64,
+}
+
+/// The member that made a network that ours joins.
+#[derive(Clone, Debug)]
+pub struct Founder {
+    /// Its admin account.
+    pub admin: Address,
+    /// Its operator account.
+    pub operator: Address,
+    /// Its seats, which are heard.
+    pub seats: Vec<Address>,
+}
+
+impl State {
+    /// The validator set.
+    fn all_seats(&self) -> Vec<Address> {
+        let founder = self.founder.iter().flat_map(|founder| &founder.seats);
+        founder.chain(&self.seats).copied().collect()
+    }
 }
 
 /// Nodes of one namespace.
@@ -192,7 +216,7 @@ pub(crate) fn document(state: &Mutex<State>, address: Option<Address>) -> NodeSt
         not_ready_reason: None,
         peers: Vec::new(),
         identity: address.map(|address| identity(&state, address, proof)),
-        seats: state.seats.iter().map(heard).collect(),
+        seats: state.all_seats().iter().map(heard).collect(),
         consensus: None,
         pool: Pool::default(),
         faults: Vec::new(),
@@ -206,7 +230,7 @@ fn identity(state: &State, address: Address, proof: SeatProof) -> Identity {
         seated,
         voting: seated && !state.silent.contains(&address),
         journal: Journal { id: B256::left_padding_from(address.as_slice()), sitting_out: None },
-        seat_proof: (!seated).then_some(proof),
+        seat_proof: (!seated && (state.founder.is_none() || state.admitted)).then_some(proof),
     }
 }
 
@@ -214,13 +238,53 @@ pub(crate) fn answer(state: &Mutex<State>, request: &Value) -> Value {
     let mut state = state.lock().expect("lock");
     let result = match request["method"].as_str() {
         Some("eth_getTransactionCount") => json!(format!("{:#x}", state.nonce)),
-        Some("eth_call") => {
-            json!(hex::encode_prefixed(Governance::snapshotCall::abi_encode_returns(&snapshot(&state))))
-        }
+        Some("eth_call") => return called(&state, request),
+        // Nobody has voted.
+        Some("eth_getLogs") => json!([]),
         Some("eth_sendRawTransaction") => execute(&mut state, request["params"][0].as_str().expect("raw")),
         other => panic!("unexpected method {other:?}"),
     };
     json!({ "jsonrpc": "2.0", "id": 1, "result": result })
+}
+
+/// The snapshot; whatever else is tried is refused, so that nobody sends what this chain does not play.
+fn called(state: &State, request: &Value) -> Value {
+    let input = request["params"][0]["input"].as_str().unwrap_or_default();
+    let asked = hex::decode(input).unwrap_or_default();
+    if asked.starts_with(&Governance::snapshotCall::SELECTOR) {
+        let snapshot = Governance::snapshotCall::abi_encode_returns(&snapshot(state));
+        return json!({ "jsonrpc": "2.0", "id": 1, "result": hex::encode_prefixed(snapshot) });
+    }
+    if asked.starts_with(&Governance::nodeIdsCall::SELECTOR) {
+        let ids = Governance::nodeIdsCall::abi_encode_returns(&state.node_ids);
+        return json!({ "jsonrpc": "2.0", "id": 1, "result": hex::encode_prefixed(ids) });
+    }
+    if asked.starts_with(&Governance::proposalCall::SELECTOR) {
+        let none = Governance::proposalCall::abi_encode_returns(&no_proposal());
+        return json!({ "jsonrpc": "2.0", "id": 1, "result": hex::encode_prefixed(none) });
+    }
+    let why = hex::encode_prefixed(Governance::NothingToChange {}.abi_encode());
+    json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": 3, "message": "execution reverted", "data": why } })
+}
+
+fn no_proposal() -> chain::governance::ProposalView {
+    use chain::governance::{Kind, ProposalView, Status};
+    ProposalView {
+        id: 0,
+        kind: Kind::AdmitMember,
+        status: Status::None,
+        proposer: 0,
+        openedAt: 0,
+        expiresAt: 0,
+        closedAt: 0,
+        countFor: 0,
+        countAgainst: 0,
+        votesFor: U256::ZERO,
+        votesAgainst: U256::ZERO,
+        subject: B256::ZERO,
+        values: Bytes::new(),
+        memo: String::new(),
+    }
 }
 
 fn execute(state: &mut State, raw: &str) -> Value {
@@ -232,8 +296,12 @@ fn execute(state: &mut State, raw: &str) -> Value {
         state.seats.push(call.identity);
     } else if let Ok(call) = Governance::unseatCall::abi_decode(envelope.input()) {
         state.seats.retain(|seat| *seat != call.identity);
+    } else if let Ok(call) = Governance::addNodeIdCall::abi_decode(envelope.input()) {
+        state.node_ids.push(NodeId { x: call.x, y: call.y });
+    } else if let Ok(call) = Governance::removeNodeIdCall::abi_decode(envelope.input()) {
+        state.node_ids.retain(|id| (id.x, id.y) != (call.x, call.y));
     } else {
-        panic!("neither seat nor unseat");
+        panic!("a call that is not played");
     }
     state.nonce += 1;
     state.height += 1;
@@ -243,7 +311,17 @@ fn execute(state: &mut State, raw: &str) -> Value {
 }
 
 fn snapshot(state: &State) -> Snapshot {
-    governance(state.height, state.admin, state.operator, &state.seats)
+    let Some(founder) = &state.founder else {
+        return governance(state.height, state.admin, state.operator, &state.seats);
+    };
+    let mut snapshot = governance(state.height, founder.admin, founder.operator, &founder.seats);
+    if state.admitted {
+        let ours = governance(state.height, state.admin, state.operator, &state.seats);
+        let label = Label::new("bank-b").expect("a label").to_word();
+        snapshot.members.extend(ours.members.into_iter().map(|member| MemberView { id: 2, label, ..member }));
+        snapshot.seats.extend(ours.seats.into_iter().map(|seat| Seat { member: 2, ..seat }));
+    }
+    snapshot
 }
 
 /// What the governance contract of a network with one member says.

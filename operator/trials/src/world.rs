@@ -193,6 +193,8 @@ impl World {
                 &self.namespace,
                 "--node-image",
                 "default.example/node:1",
+                "--operator-image",
+                "default.example/operator:1",
                 "--listen",
                 &self.listen,
                 "--operator-namespace",

@@ -30,6 +30,8 @@ pub struct NetworkInfo {
     pub bootnodes: Vec<Enode>,
     /// Operator account that signed.
     pub publisher: Address,
+    /// When it was signed, Unix seconds by the publisher's clock; of two documents of one publisher the later one holds.
+    pub issued_at: u64,
     /// Its EIP-712 signature over all of the above; absent while unsigned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Seal>,
@@ -44,6 +46,7 @@ sol! {
         address governance;
         bytes32 bootnodes;
         address publisher;
+        uint256 issuedAt;
     }
 }
 
@@ -94,6 +97,7 @@ impl NetworkInfo {
             governance: self.governance,
             bootnodes: keccak256(bootnodes),
             publisher: self.publisher,
+            issuedAt: alloy_primitives::U256::from(self.issued_at),
         }
         .eip712_signing_hash(&domain)
     }

@@ -11,6 +11,8 @@ pub const RECONCILING: &str = "Reconciling";
 pub const STALLED: &str = "Stalled";
 /// The member belongs to the network.
 pub const JOINED: &str = "Joined";
+/// The network infos that are to be read are read, and published by members; only on a Consortium that joins.
+pub const NETWORK_INFO_CURRENT: &str = "NetworkInfoCurrent";
 /// At least a quorum of the seats is heard.
 pub const QUORUM_HEALTHY: &str = "QuorumHealthy";
 /// The fleet works, but a node of it does not.
@@ -85,8 +87,28 @@ pub mod reasons {
     pub const MEMBER: &str = "Member";
     /// This member is not, or not yet, in the governance contract.
     pub const NOT_MEMBER: &str = "NotMember";
+    /// This member was in the governance contract, and is no more.
+    pub const EXPELLED: &str = "Expelled";
+    /// The contract does not know the operator account.
+    pub const OPERATOR_UNKNOWN: &str = "OperatorUnknown";
+    /// No network info has been asked for yet.
+    pub const WAITING_FOR_SOURCES: &str = "WaitingForSources";
+    /// All network infos were read.
+    pub const SOURCES_READ: &str = "SourcesRead";
+    /// A network info was not reached.
+    pub const SOURCE_UNREACHABLE: &str = "SourceUnreachable";
+    /// A network info is not one of this network.
+    pub const SOURCE_REFUSED: &str = "SourceRefused";
+    /// A network info was published by somebody who is not a member's operator account.
+    pub const PUBLISHER_NOT_MEMBER: &str = "PublisherNotMember";
+    /// The web server with the network info runs the operator's image, which is not known.
+    pub const OPERATOR_IMAGE_UNKNOWN: &str = "OperatorImageUnknown";
     /// The first blocks are awaited.
     pub const STARTING: &str = "Starting";
+    /// A vote of this member is on its way to the chain.
+    pub const VOTING: &str = "Voting";
+    /// A transaction in `status.toSign` waits for its signature.
+    pub const AWAITING_SIGNATURE: &str = "AwaitingSignature";
     /// A seat is being given or taken.
     pub const MOVING_SEATS: &str = "MovingSeats";
     /// The pool is to be made by Azure Service Operator, which is not there.

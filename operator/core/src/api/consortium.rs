@@ -2,6 +2,17 @@
 #![expect(clippy::duplicated_attributes, reason = "every printer column has a type of its own")]
 #![expect(unreachable_pub, reason = "the KubeSchema derive repeats the type inside a function")]
 
+mod governance;
+mod join;
+mod publish;
+
+pub use governance::{
+    Admission, CapacityChange, Expulsion, Governance, HardforkChange, NamedContractChange, ParameterChange,
+    PositionState, PositionStatus, ProposalStatus, ToSign, Vote,
+};
+pub use join::{CaBundle, ConfigMapRef, Join, KeyRef, NetworkInfoSource};
+pub use publish::{Publish, PublishNetworkInfo, PublishService, PublishTls, PublishType};
+
 use super::{
     conditions::Condition,
     formats::{ADDRESS, ALIAS, AMOUNT, HASH, LABEL, MILLISECONDS, OBJECT_NAME, SECONDS},
@@ -59,8 +70,6 @@ use serde::{Deserialize, Serialize};
     crates(kube_core = "::kube_core"),
     validation = Rule::new("has(self.create) != has(self.join)")
         .message("exactly one of spec.create and spec.join must be set"),
-    validation = Rule::new("!has(self.join)")
-        .message("spec.join is not available in this version: use spec.create"),
     validation = Rule::new("has(self.create) == has(oldSelf.create) && has(self.join) == has(oldSelf.join)")
         .message("spec.create and spec.join are immutable: a Consortium stays with its network"),
 )]
@@ -71,9 +80,16 @@ pub struct ConsortiumSpec {
     /// Start a new network. Exactly one of `create` and `join`; it cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create: Option<Create>,
-    /// Join a network that exists. Not available in this version.
+    /// Join a network that exists. Exactly one of `create` and `join`; it cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join: Option<Join>,
+    /// What this member wants of the network; votes follow from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governance: Option<Governance>,
+    /// What this member publishes for those who want to join.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
+    pub publish: Option<Publish>,
 }
 
 /// This member and its accounts.
@@ -90,10 +106,28 @@ pub struct Member {
     /// The account that votes.
     // Atomic: under server-side apply `secret: {}` that loses its last field would be stored as null, which is refused.
     #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
-    pub admin: Account,
+    pub admin: AdminAccount,
     /// The account that seats and unseats this member's nodes.
     #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub operator: Account,
+}
+
+/// The account that votes: its key, or its address alone.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(
+    crates(kube_core = "::kube_core"),
+    validation = Rule::new("has(self.secret) != has(self.address)")
+        .message("exactly one of spec.member.admin.secret and spec.member.admin.address must be set"),
+)]
+#[serde(rename_all = "camelCase")]
+pub struct AdminAccount {
+    /// In a Secret, made when there is none and never changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<AccountSecret>,
+    /// Its key is held elsewhere: what it has to sign stands in `status.toSign`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 42), regex(pattern = ADDRESS))]
+    pub address: Option<String>,
 }
 
 /// Where an account's key is.
@@ -189,34 +223,6 @@ pub struct FundedAccount {
     pub balance: String,
 }
 
-/// A network that exists already.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Join {
-    /// Where the network is described.
-    pub network_info: NetworkInfoSource,
-    /// Hash of the network's genesis: what you trust.
-    #[schemars(length(max = 66), regex(pattern = HASH))]
-    pub genesis_hash: String,
-}
-
-/// Where a network info is read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct NetworkInfoSource {
-    /// A ConfigMap of the same namespace.
-    pub config_map_ref: ConfigMapRef,
-}
-
-/// A ConfigMap of the same namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ConfigMapRef {
-    /// Name of the ConfigMap, in the same namespace, that another member handed over.
-    #[schemars(length(min = 1, max = 253), regex(pattern = OBJECT_NAME))]
-    pub name: String,
-}
-
 /// What the operator has observed of the network.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[x_kube(crates(kube_core = "::kube_core"))]
@@ -252,6 +258,20 @@ pub struct ConsortiumStatus {
     #[schemars(length(max = 256))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["alias".into()]))]
     pub members: Vec<MemberSeats>,
+    /// Every open proposal, ours and others'.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
+    pub proposals: Vec<ProposalStatus>,
+    /// Where each line of `spec.governance` stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["line".into()]))]
+    pub positions: Vec<PositionStatus>,
+    /// Transactions of an admin account whose key is held elsewhere, in the order in which to send them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub to_sign: Vec<ToSign>,
     /// Newest block seen, at `observedAt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<i64>,

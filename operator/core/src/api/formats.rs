@@ -22,8 +22,15 @@ pub const LABEL_VALUE: &str = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";
 pub const TAINT_KEY: &str = "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
 /// A member's alias: what fits the contract's 32 bytes.
 pub const ALIAS: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/// A name that the governance contract takes.
+pub const ONCHAIN_NAME: &str = "^[a-z0-9.-]{1,32}$";
 /// An IPv4 or IPv6 range.
 pub const CIDR: &str = "^[0-9a-fA-F.:]{2,39}/[0-9]{1,3}$";
+/// An https URL without user, password and fragment.
+pub const HTTPS_URL: &str =
+    "^https://([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\\[[0-9a-fA-F:.]+\\])(:[1-9][0-9]{0,4})?(/[!$-~]*)?$";
+/// Key of a ConfigMap or Secret.
+pub const CONFIG_KEY: &str = "^[-._a-zA-Z0-9]+$";
 /// A container image reference.
 pub const IMAGE: &str = "^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$";
 /// ARM id of an AKS cluster; Azure writes it in several cases.

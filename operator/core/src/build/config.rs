@@ -12,9 +12,12 @@ use crate::{
     validate::ValidFleet,
 };
 use alloy_primitives::{B256, keccak256};
-use chain::config::{
-    CONFIG_VERSION, ConfigError, IdentityConfig, JournalConfig, METRICS_PORT, MetricsConfig, NetworkConfig,
-    NodeConfig, P2P_PORT, P2pConfig, RPC_PORT, RpcConfig, SignerConfig,
+use chain::{
+    config::{
+        CONFIG_VERSION, ConfigError, IdentityConfig, JournalConfig, METRICS_PORT, MetricsConfig,
+        NetworkConfig, NodeConfig, P2P_PORT, P2pConfig, RPC_PORT, RpcConfig, SignerConfig,
+    },
+    enode::Enode,
 };
 use k8s_openapi::api::core::v1::ConfigMap;
 use std::collections::BTreeMap;
@@ -32,6 +35,8 @@ pub struct ConfigInputs<'a> {
     pub identity: Option<&'a StoredKey>,
     /// All nodes of the network in this namespace.
     pub peers: &'a [PeerNode],
+    /// Nodes of other members, as they have published them.
+    pub bootnodes: &'a [Enode],
 }
 
 /// A node's configuration.
@@ -44,6 +49,9 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
         journal: journal(stored, &fleet.accept_journal_loss),
     });
     let others = inputs.peers.iter().filter(|peer| peer.name != *inputs.name);
+    // Another member may have named our own nodes too: they are dialled by the names of this namespace.
+    let own = |enode: &&Enode| inputs.peers.iter().any(|peer| peer.node_id == enode.id);
+    let bootnodes = inputs.bootnodes.iter().filter(|enode| !own(enode));
     NodeConfig {
         version: CONFIG_VERSION,
         network: NetworkConfig::new(
@@ -55,7 +63,7 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
         p2p: P2pConfig {
             key: format!("{P2P_DIR}/{SECRET_KEY}"),
             listen: format!("0.0.0.0:{P2P_PORT}"),
-            peers: others.map(|peer| enode(&fleet.namespace, peer)).collect(),
+            peers: others.map(|peer| enode(&fleet.namespace, peer)).chain(bootnodes.cloned()).collect(),
             max_peers: MAX_PEERS,
             eth_versions: Vec::new(),
         },

@@ -2,7 +2,11 @@
 
 use super::owned_by_consortium;
 use crate::{
-    genesis::StoredGenesis, names::NETWORK_INFO_FILE, observed::PeerNode, validate::ValidConsortium,
+    genesis::StoredGenesis,
+    names::{LEARNED_FILE, NETWORK_INFO_FILE},
+    network_info::Learned,
+    observed::PeerNode,
+    validate::ValidConsortium,
 };
 use alloy_primitives::Address;
 use chain::{
@@ -24,6 +28,7 @@ pub fn unsigned_network_info(
     genesis: &StoredGenesis,
     peers: &[PeerNode],
     publisher: Address,
+    issued_at: u64,
 ) -> NetworkInfo {
     NetworkInfo {
         version: NETWORK_INFO_VERSION,
@@ -31,16 +36,31 @@ pub fn unsigned_network_info(
         genesis_hash: genesis.hash,
         genesis: genesis.text.clone(),
         governance: GOVERNANCE,
-        bootnodes: peers.iter().take(BOOTNODES).map(|peer| enode(namespace, peer)).collect(),
+        bootnodes: peers.iter().take(BOOTNODES).map(|peer| advertised(namespace, peer)).collect(),
         publisher,
+        issued_at,
         signature: None,
     }
 }
 
-/// Where a node of this namespace is dialled.
+/// Where other members dial a node: by its name, which every namespace of the cluster resolves.
+fn advertised(namespace: &str, peer: &PeerNode) -> Enode {
+    enode(namespace, peer)
+}
+
+/// Where the nodes of this namespace dial each other.
 #[must_use]
 pub(super) fn enode(namespace: &str, peer: &PeerNode) -> Enode {
     Enode { id: peer.node_id, host: peer.name.host(namespace), port: P2P_PORT }
+}
+
+/// The ConfigMap that keeps what other members have published.
+pub fn learned(consortium: &ValidConsortium, learned: &Learned) -> Result<ConfigMap, serde_json::Error> {
+    Ok(ConfigMap {
+        metadata: owned_by_consortium(consortium, consortium.name.learned()),
+        data: Some(BTreeMap::from([(LEARNED_FILE.to_owned(), learned.to_json()?)])),
+        ..ConfigMap::default()
+    })
 }
 
 /// The ConfigMap that publishes a signed document.

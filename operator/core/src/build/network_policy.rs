@@ -1,19 +1,25 @@
 //! Who may connect to a fleet's nodes, and to whom they may: peers, clients of JSON-RPC as the spec says, the operator, scrapers.
 
-use super::owned;
+use super::{owned, owned_by_consortium};
 use crate::{
-    names::{FLEET, NETWORK, NODES, labels},
-    validate::{RpcService, ValidFleet},
+    names::{FLEET, NETWORK, NODES, PUBLISHER, labels},
+    validate::{RpcService, ValidConsortium, ValidFleet},
 };
-use chain::config::{METRICS_PORT, P2P_PORT, RPC_PORT};
+use chain::{
+    config::{METRICS_PORT, P2P_PORT, RPC_PORT},
+    enode::Enode,
+};
 use k8s_openapi::{
     api::networking::v1::{
-        NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer,
+        IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer,
         NetworkPolicyPort, NetworkPolicySpec,
     },
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 const DNS_PORT: u16 = 53;
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
@@ -32,7 +38,7 @@ pub struct NetworkAccess {
 
 /// The policy of a fleet's pods, both directions; what is not named here is refused.
 #[must_use]
-pub fn network_policy(fleet: &ValidFleet, access: &NetworkAccess) -> NetworkPolicy {
+pub fn network_policy(fleet: &ValidFleet, access: &NetworkAccess, bootnodes: &[Enode]) -> NetworkPolicy {
     let labels = labels([(NETWORK, fleet.consortium.0.as_str()), (FLEET, fleet.name.0.as_str())]);
     NetworkPolicy {
         metadata: owned(fleet, fleet.name.0.clone(), labels),
@@ -40,7 +46,7 @@ pub fn network_policy(fleet: &ValidFleet, access: &NetworkAccess) -> NetworkPoli
             pod_selector: Some(selector([(FLEET, fleet.name.0.as_str())])),
             policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
             ingress: Some(ingress(fleet, access)),
-            egress: Some(egress()),
+            egress: Some(egress(bootnodes)),
         }),
     }
 }
@@ -60,21 +66,55 @@ fn ingress(fleet: &ValidFleet, access: &NetworkAccess) -> Vec<NetworkPolicyIngre
 /// Behind a load balancer a client may come as any node's address, so `spec.rpc.sourceRanges` is kept by the Service and the
 /// cloud's rules in front of it; without one, clients are pods.
 fn clients(rpc: &RpcService) -> NetworkPolicyIngressRule {
-    let pods = NetworkPolicyPeer {
-        namespace_selector: Some(LabelSelector::default()),
-        ..NetworkPolicyPeer::default()
-    };
-    from(if rpc.load_balancer { Vec::new() } else { vec![pods] }, [RPC_PORT])
+    from(if rpc.load_balancer { Vec::new() } else { vec![pods()] }, [RPC_PORT])
+}
+
+fn pods() -> NetworkPolicyPeer {
+    NetworkPolicyPeer { namespace_selector: Some(LabelSelector::default()), ..NetworkPolicyPeer::default() }
 }
 
 /// Names are looked up wherever the cluster's DNS is: a pod, or a cache on the node. Nothing else is reached but peers: no API
 /// server, no metadata service of the cloud.
-fn egress() -> Vec<NetworkPolicyEgressRule> {
+fn egress(bootnodes: &[Enode]) -> Vec<NetworkPolicyEgressRule> {
     let dns = vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)];
-    vec![
+    let mut rules = vec![
         NetworkPolicyEgressRule { ports: Some(dns), to: None },
         NetworkPolicyEgressRule { ports: Some(vec![port("TCP", P2P_PORT)]), to: Some(vec![nodes()]) },
-    ]
+    ];
+    let outside: BTreeSet<_> = bootnodes.iter().filter_map(outside).collect();
+    rules.extend(outside.into_iter().map(|(address, number)| NetworkPolicyEgressRule {
+        ports: Some(vec![port("TCP", number)]),
+        to: address.map(|address| vec![range(address)]),
+    }));
+    rules
+}
+
+/// A member's node in another cluster: its address, if it is one, and its port. A name may move, so no range is known for it.
+fn outside(enode: &Enode) -> Option<(Option<IpAddr>, u16)> {
+    let in_cluster = enode.host.strip_suffix(".svc").is_some() || enode.host.contains(".svc.");
+    (!in_cluster).then(|| (enode.host.parse().ok(), enode.port))
+}
+
+fn range(address: IpAddr) -> NetworkPolicyPeer {
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let ip_block = IPBlock { cidr: format!("{address}/{bits}"), except: None };
+    NetworkPolicyPeer { ip_block: Some(ip_block), ..NetworkPolicyPeer::default() }
+}
+
+/// The policy of the web server that publishes the network info: it answers pods, or everybody behind a load balancer, and
+/// connects to nobody.
+#[must_use]
+pub(super) fn of_publisher(consortium: &ValidConsortium, load_balancer: bool, number: u16) -> NetworkPolicy {
+    let name = consortium.name.network_info();
+    NetworkPolicy {
+        metadata: owned_by_consortium(consortium, name),
+        spec: Some(NetworkPolicySpec {
+            pod_selector: Some(selector([(PUBLISHER, consortium.name.0.as_str())])),
+            policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
+            ingress: Some(vec![from(if load_balancer { Vec::new() } else { vec![pods()] }, [number])]),
+            egress: Some(Vec::new()),
+        }),
+    }
 }
 
 fn from<const N: usize>(peers: Vec<NetworkPolicyPeer>, ports: [u16; N]) -> NetworkPolicyIngressRule {

@@ -28,18 +28,7 @@ pub(super) fn pod_spec(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> PodSpe
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(GRACE_SECONDS),
-        security_context: Some(PodSecurityContext {
-            run_as_non_root: Some(true),
-            run_as_user: Some(USER),
-            run_as_group: Some(USER),
-            fs_group: Some(USER),
-            fs_group_change_policy: Some("OnRootMismatch".to_owned()),
-            seccomp_profile: Some(SeccompProfile {
-                type_: "RuntimeDefault".to_owned(),
-                localhost_profile: None,
-            }),
-            ..PodSecurityContext::default()
-        }),
+        security_context: Some(unprivileged_pod()),
         containers: vec![container(fleet, inputs)],
         volumes: Some(volumes(fleet, inputs)),
         image_pull_secrets: image_pull_secrets(fleet),
@@ -67,16 +56,34 @@ fn container(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Container {
             limits: Some(amounts(&fleet.limits)),
             claims: None,
         }),
-        security_context: Some(SecurityContext {
-            allow_privilege_escalation: Some(false),
-            read_only_root_filesystem: Some(true),
-            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
-            ..SecurityContext::default()
-        }),
+        security_context: Some(unprivileged()),
         // The end of the log says why a node does not start; it reaches the fleet's conditions this way.
         termination_message_policy: (inputs.template >= 2).then(|| "FallbackToLogsOnError".to_owned()),
         volume_mounts: Some(mounts(fleet)),
         ..Container::default()
+    }
+}
+
+/// What PSS `restricted` asks of a pod.
+pub(super) fn unprivileged_pod() -> PodSecurityContext {
+    PodSecurityContext {
+        run_as_non_root: Some(true),
+        run_as_user: Some(USER),
+        run_as_group: Some(USER),
+        fs_group: Some(USER),
+        fs_group_change_policy: Some("OnRootMismatch".to_owned()),
+        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
+        ..PodSecurityContext::default()
+    }
+}
+
+/// What it asks of a container.
+pub(super) fn unprivileged() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+        ..SecurityContext::default()
     }
 }
 

@@ -12,8 +12,9 @@ use k8s_openapi::{
 };
 use std::collections::BTreeMap;
 
-const INTERNAL: &str = "service.beta.kubernetes.io/azure-load-balancer-internal";
-const DENY_OTHERS: &str = "service.beta.kubernetes.io/azure-deny-all-except-load-balancer-source-ranges";
+pub(super) const INTERNAL: &str = "service.beta.kubernetes.io/azure-load-balancer-internal";
+pub(super) const DENY_OTHERS: &str =
+    "service.beta.kubernetes.io/azure-deny-all-except-load-balancer-source-ranges";
 
 pub(super) fn nodes(fleet: &ValidFleet) -> Service {
     Service {

@@ -34,6 +34,8 @@ pub enum Kind {
     StatefulSet,
     /// Made by the StatefulSets.
     Pod,
+    /// The web server of a network info.
+    Deployment,
 }
 
 impl Kind {
@@ -50,11 +52,12 @@ impl Kind {
             Self::PersistentVolumeClaim => "persistentvolumeclaims",
             Self::StatefulSet => "statefulsets",
             Self::Pod => "pods",
+            Self::Deployment => "deployments",
         }
     }
 
     /// All of them, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Secret,
         Self::ConfigMap,
         Self::Service,
@@ -64,6 +67,7 @@ impl Kind {
         Self::PersistentVolumeClaim,
         Self::StatefulSet,
         Self::Pod,
+        Self::Deployment,
     ];
 }
 

@@ -18,6 +18,7 @@ use crate::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::{
+    collections::HashSet,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
@@ -163,6 +164,23 @@ impl Cache {
             self.keep_fleet(object, Teller::Answer, wakes);
         }
         same
+    }
+
+    /// What a list of a network's fleets, of this version, did not have is gone.
+    pub fn retain_fleets(
+        &mut self,
+        network: &NetworkKey,
+        listed: &HashSet<String>,
+        version: u64,
+        wakes: &mut Wakes,
+    ) {
+        let absent =
+            |(name, fleet): &(&Arc<str>, &Fleet)| fleet.version <= version && !listed.contains(&***name);
+        let gone: Vec<Arc<str>> =
+            self.fleets_of(network).filter(absent).map(|(name, _)| name.clone()).collect();
+        for name in gone {
+            self.remove_fleet(&network.namespace, &name, wakes);
+        }
     }
 
     /// Forgets a `Validator`.

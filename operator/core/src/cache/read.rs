@@ -1,7 +1,7 @@
 //! What the cache answers.
 
 use super::{
-    Answer, Cache, Child, Fleet, Genesis, Kind, Network, NetworkKey, ObjectKey, ObjectKind, Standing,
+    Answer, Cache, Child, Fleet, Genesis, Kind, Learnt, Network, NetworkKey, ObjectKey, ObjectKind, Standing,
     fleet::is_true,
 };
 use crate::{
@@ -10,6 +10,8 @@ use crate::{
         conditions::{QUORUM_HEALTHY, READY, STALLED},
     },
     names::NodeName,
+    observed::PeerNode,
+    status::awaits_admission,
 };
 use alloy_primitives::B256;
 use std::{collections::BTreeMap, sync::Arc};
@@ -75,11 +77,24 @@ impl Cache {
         self.network(network)?.heard.as_ref()
     }
 
+    /// Whether the contract has been seen to have these nodes on its list, and not those any more.
+    #[must_use]
+    pub fn is_peering(&self, network: &NetworkKey, wanted: &(Vec<PeerNode>, Vec<PeerNode>)) -> bool {
+        self.network(network).is_some_and(|known| known.peering.as_ref() == Some(wanted))
+    }
+
     /// The genesis, as long as the ConfigMap has not changed since.
     #[must_use]
     pub fn genesis(&self, network: &NetworkKey, version: u64) -> Option<&Genesis> {
         let (of, genesis) = self.network(network)?.genesis.as_ref()?;
         (*of == version).then_some(genesis)
+    }
+
+    /// What is kept of other members' network infos, as long as the ConfigMap has not changed since.
+    #[must_use]
+    pub fn learned(&self, network: &NetworkKey, version: u64) -> Option<&Learnt> {
+        let (of, learned) = self.network(network)?.learned.as_ref()?;
+        (*of == version).then_some(learned)
     }
 
     /// The hash applied for the network info with this signing hash, if that is what was published last.
@@ -99,7 +114,8 @@ impl Cache {
         let consortium = self.consortium(&network.namespace, &network.name);
         let conditions = consortium.map(|object| object.status.as_ref().map(|status| &status.conditions));
         let healthy = |all: &Vec<Condition>| {
-            is_true(all, STALLED) || (is_true(all, READY) && is_true(all, QUORUM_HEALTHY))
+            let done = is_true(all, READY) && is_true(all, QUORUM_HEALTHY) && !awaits_admission(all);
+            is_true(all, STALLED) || done
         };
         conditions.is_none_or(|conditions| conditions.is_some_and(healthy))
             && self.fleets_of(network).all(|(_, fleet)| fleet.settled)

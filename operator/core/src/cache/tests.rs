@@ -284,3 +284,16 @@ fn a_network_is_forgotten_with_the_last_object_that_names_it() {
     assert_eq!((cache.networks().count(), cache.objects().count()), (0, 0));
     assert_eq!(wakes.gone.len(), 3);
 }
+
+#[test]
+fn a_fleet_that_a_later_list_does_not_have_is_gone_and_one_that_came_since_stays() {
+    let (mut cache, mut wakes) = (cache(), Wakes::default());
+    cache.put_fleet(&fleet("later", 9, 1), &mut wakes);
+    let before = cache.fleets_of(&network()).count();
+    let listed = std::collections::HashSet::from(["bank-a".to_owned()]);
+    cache.retain_fleets(&network(), &listed, 8, &mut wakes);
+    assert_eq!(before, 3);
+    let left: Vec<_> = cache.fleets_of(&network()).map(|(name, _)| name.to_string()).collect();
+    assert_eq!(left, ["bank-a", "later"]);
+    assert_eq!(wakes.gone, [key(ObjectKind::Validator, "bank-b")]);
+}

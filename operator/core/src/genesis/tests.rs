@@ -1,5 +1,10 @@
-use super::{GenesisRefused, agrees, make, read};
-use crate::{api::Consortium, build, test_support::address, validate};
+use super::{GenesisRefused, agrees, joined, make, read};
+use crate::{
+    api::Consortium,
+    build,
+    test_support::address,
+    validate::{self, Chain, JoinedNetwork, Network},
+};
 use alloy_primitives::B256;
 use std::collections::BTreeSet;
 
@@ -36,10 +41,14 @@ fn what_is_stored_reads_back_and_agrees_with_its_spec() {
 fn a_stored_genesis_is_never_another_network() {
     let valid = validate::consortium(&consortium()).expect("valid");
     let stored = make(&valid, address(98), address(99), &identities()).expect("made");
-    let mut chain_id = valid.clone();
-    chain_id.chain.chain_id = 7;
-    let mut pin = valid.clone();
-    pin.chain.pin = Some(B256::repeat_byte(1));
+    let changed = |change: fn(&mut Chain)| {
+        let mut other = valid.clone();
+        let Network::Create(chain) = &mut other.network else { panic!("the example creates") };
+        change(chain);
+        other
+    };
+    let chain_id = changed(|chain| chain.chain_id = 7);
+    let pin = changed(|chain| chain.pin = Some(B256::repeat_byte(1)));
     assert!(matches!(agrees(&stored, &chain_id), Err(GenesisRefused::Spec { what: "chain id", .. })));
     assert!(matches!(agrees(&stored, &pin), Err(GenesisRefused::Pin { .. })));
     assert!(matches!(make(&pin, address(98), address(99), &identities()), Err(GenesisRefused::Pin { .. })));
@@ -62,4 +71,23 @@ fn a_damaged_config_map_is_refused_by_name() {
         let error = read(&bad).expect_err(key).to_string();
         assert!(error.contains("trade-finance-genesis"), "{error}");
     }
+}
+
+#[test]
+fn a_joined_genesis_has_the_trusted_hash_is_stored_like_one_of_our_own_and_is_never_made() {
+    let creator = validate::consortium(&consortium()).expect("valid");
+    let theirs = make(&creator, address(98), address(99), &identities()).expect("made");
+    let joiner = |genesis_hash| validate::ValidConsortium {
+        network: Network::Join(JoinedNetwork { genesis_hash, sources: Vec::new() }),
+        ..creator.clone()
+    };
+    let ours = joined(&theirs.text, theirs.hash, address(97)).expect("of the hash");
+    assert_eq!((ours.member, ours.hash, ours.chain_id), (address(97), theirs.hash, theirs.chain_id));
+    assert_eq!(read(&build::genesis(&joiner(theirs.hash), &ours)).expect("reads back"), ours);
+    agrees(&ours, &joiner(theirs.hash)).expect("agrees");
+    let other = B256::repeat_byte(1);
+    assert!(matches!(agrees(&ours, &joiner(other)), Err(GenesisRefused::Joined { .. })));
+    assert!(matches!(joined(&theirs.text, other, address(97)), Err(GenesisRefused::Joined { .. })));
+    let made = make(&joiner(theirs.hash), address(97), address(96), &identities());
+    assert!(matches!(made, Err(GenesisRefused::NotOurs)));
 }

@@ -1,7 +1,8 @@
 //! May a node be given a seat?
 
 use super::{Verdict, network_healthy, refuse};
-use crate::{liveness::Hearing, observed::MemberObserved};
+use crate::{api::conditions::reasons, liveness::Hearing, observed::MemberObserved};
+use alloy_primitives::Address;
 use chain::{quorum::quorum, status::NodeStatus};
 
 /// A node that wants a seat, and the network it would join.
@@ -15,13 +16,15 @@ pub struct Joining<'a> {
     pub hearing: &'a Hearing,
     /// Our member on chain.
     pub member: Option<&'a MemberObserved>,
+    /// Account that would seat it.
+    pub operator: Address,
     /// Newest block.
     pub height: u64,
 }
 
 /// Ordered checks: from the node, over the network, to the contract's limits.
 pub fn may_seat(joining: &Joining<'_>) -> Verdict {
-    let checks: [fn(&Joining<'_>) -> Verdict; 7] = [
+    let checks: [fn(&Joining<'_>) -> Verdict; 8] = [
         // A seat without a synced node behind it only raises the quorum.
         synced,
         // Without quorum no block would hold the transaction.
@@ -29,6 +32,7 @@ pub fn may_seat(joining: &Joining<'_>) -> Verdict {
         // The new seat raises Q; what votes now must still reach it.
         quorum_after,
         member_known,
+        operator_known,
         within_capacity,
         // The contract lets one member add one seat per interval after its first batch.
         interval_over,
@@ -71,6 +75,19 @@ fn member_known(joining: &Joining<'_>) -> Verdict {
     match joining.member {
         Some(_) => Ok(()),
         None => refuse("NotMember", "this member is not in the governance contract".to_owned()),
+    }
+}
+
+fn operator_known(joining: &Joining<'_>) -> Verdict {
+    match joining.member {
+        Some(member) if !member.operators.contains(&joining.operator) => refuse(
+            reasons::OPERATOR_UNKNOWN,
+            format!(
+                "{} has not yet named {} as an operator account: its admin calls addOperator",
+                member.alias, joining.operator
+            ),
+        ),
+        _ => Ok(()),
     }
 }
 

@@ -22,10 +22,11 @@ fn member() -> MemberObserved {
     MemberObserved {
         id: 1,
         alias: "bank-a".to_owned(),
-        admin: address(99),
+        admin: address(98),
+        operators: vec![address(99)],
         capacity: 6,
         seats: 4,
-        next_seat_block: 0,
+        ..MemberObserved::default()
     }
 }
 
@@ -50,6 +51,7 @@ fn a_seat_is_given_only_to_a_synced_node_of_a_healthy_network_within_the_contrac
     let mut no_proof = ready.clone();
     no_proof.identity.as_mut().expect("identity").seat_proof = None;
     let full = MemberObserved { seats: 6, ..member() };
+    let unnamed = MemberObserved { operators: vec![address(97)], ..member() };
     let waits = MemberObserved { next_seat_block: 130, ..member() };
     let (all, three, two) = (hearing(4, 4), hearing(4, 3), hearing(4, 2));
     let cases = [
@@ -59,12 +61,20 @@ fn a_seat_is_given_only_to_a_synced_node_of_a_healthy_network_within_the_contrac
         ("a halted network", Some(&ready), &two, Some(member()), "QuorumLost"),
         ("Q(5) = 4 is reached by 3 live and the new one", Some(&ready), &three, Some(member()), ""),
         ("not a member", Some(&ready), &all, None, "NotMember"),
+        ("operator account not named", Some(&ready), &all, Some(unnamed), "OperatorUnknown"),
         ("no capacity", Some(&ready), &all, Some(full), "CapacityReached"),
         ("too soon", Some(&ready), &all, Some(waits), "SeatTooSoon"),
         ("no proof yet", Some(&no_proof), &all, Some(member()), "NoSeatProof"),
     ];
     for (what, status, hearing, member, want) in cases {
-        let joining = Joining { node: "bank-a-4", status, hearing, member: member.as_ref(), height: 100 };
+        let joining = Joining {
+            node: "bank-a-4",
+            status,
+            hearing,
+            member: member.as_ref(),
+            operator: address(99),
+            height: 100,
+        };
         assert_eq!(reason(may_seat(&joining)), want, "{what}");
     }
 }

@@ -1,16 +1,24 @@
 //! The status of a `Consortium`.
 
-use super::{Conditions, NAMED, rfc3339, with_others};
+mod proposals;
+
+use super::{
+    Conditions, NAMED,
+    joined::{joined, network_info_current},
+    rfc3339, with_others,
+};
 use crate::{
     api::{
         ConsortiumStatus,
-        conditions::{ConditionStatus, DRAINABLE, JOINED, QUORUM_HEALTHY, reasons},
+        conditions::{ConditionStatus, DRAINABLE, JOINED, NETWORK_INFO_CURRENT, QUORUM_HEALTHY, reasons},
         consortium::{MemberAccounts, MemberSeats, Seats},
     },
     genesis::StoredGenesis,
     liveness::Hearing,
     observed::{ConsortiumObserved, Governance, SecretState},
     plan::ConsortiumPlan,
+    validate::ValidConsortium,
+    votes::Weighed,
 };
 use alloy_primitives::Address;
 use k8s_openapi::jiff::Timestamp;
@@ -18,12 +26,16 @@ use k8s_openapi::jiff::Timestamp;
 /// What the status is made from beside the observation.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
+    /// The spec.
+    pub valid: &'a ValidConsortium,
     /// The status as it stands.
     pub before: &'a ConsortiumStatus,
     /// `metadata.generation`.
     pub generation: Option<i64>,
     /// Name of the published network info.
     pub network_info: Option<&'a str>,
+    /// The admin account.
+    pub admin: Option<Address>,
     /// Now.
     pub now: Timestamp,
 }
@@ -39,9 +51,19 @@ pub fn consortium(
         observed.genesis.as_ref().and_then(|genesis| genesis.as_ref().ok()).or(plan.genesis.as_ref());
     let hearing = stored.and_then(|genesis| Hearing::from_nodes(&observed.nodes, genesis.block_period_s));
     let mut conditions = Conditions::new(&context.before.conditions, context.generation, context.now);
-    conditions.progress(&plan.waits, "the network runs as the spec says");
-    let (status, reason, message) = joined(stored, observed.governance.as_ref());
+    let admitted = is_member(stored, observed);
+    let done = if admitted == Some(false) {
+        "all is done that this operator can do; Joined says what its member waits for"
+    } else {
+        "the network runs as the spec says"
+    };
+    conditions.progress(&plan.waits, done);
+    let (status, reason, message) =
+        joined(context.valid, context.before, stored, observed.governance.as_ref());
     conditions.set(JOINED, status, reason, &message);
+    if let Some((status, reason, message)) = network_info_current(context.valid, observed) {
+        conditions.set(NETWORK_INFO_CURRENT, status, reason, &message);
+    }
     let (status, reason, message) = quorum_healthy(stored, hearing.as_ref());
     conditions.set(QUORUM_HEALTHY, status, reason, &message);
     let (status, reason, message) = drainable(plan);
@@ -50,7 +72,7 @@ pub fn consortium(
     ConsortiumStatus {
         observed_generation: context.generation,
         conditions: with_others(&context.before.conditions, conditions.made),
-        member: accounts(&observed.admin, &observed.operator),
+        member: accounts(context.admin, &observed.operator),
         chain_id: stored.and_then(|genesis| i64::try_from(genesis.chain_id).ok()),
         genesis_hash: stored.map(|genesis| genesis.hash.to_string()),
         seats: seats.or(context.before.seats),
@@ -59,6 +81,12 @@ pub fn consortium(
             .governance
             .as_ref()
             .map_or_else(|| context.before.members.clone(), |view| members(view, hearing.as_ref())),
+        proposals: observed
+            .governance
+            .as_ref()
+            .map_or_else(|| context.before.proposals.clone(), |view| proposals::open(view, context.admin)),
+        positions: plan.votes.positions.iter().map(Weighed::status).collect(),
+        to_sign: plan.to_sign.clone(),
         height: hearing
             .as_ref()
             .and_then(|hearing| i64::try_from(hearing.height).ok())
@@ -71,39 +99,14 @@ pub fn consortium(
     }
 }
 
-fn accounts(admin: &SecretState, operator: &SecretState) -> Option<MemberAccounts> {
-    Some(MemberAccounts {
-        address: admin.key()?.key.address.to_string(),
-        operator: operator.key()?.key.address.to_string(),
-    })
+/// `None` while nobody has read the contract.
+fn is_member(genesis: Option<&StoredGenesis>, observed: &ConsortiumObserved) -> Option<bool> {
+    let members = &observed.governance.as_ref()?.members;
+    Some(members.iter().any(|member| Some(member.admin) == genesis.map(|genesis| genesis.member)))
 }
 
-fn joined(
-    genesis: Option<&StoredGenesis>,
-    view: Option<&Governance>,
-) -> (ConditionStatus, &'static str, String) {
-    let Some(genesis) = genesis else {
-        return (
-            ConditionStatus::Unknown,
-            reasons::WAITING_FOR_GENESIS,
-            "the network has no genesis yet".to_owned(),
-        );
-    };
-    let Some(view) = view else {
-        return (ConditionStatus::Unknown, reasons::NO_NODE_ANSWERS, "no synced node answers".to_owned());
-    };
-    match view.members.iter().find(|member| member.admin == genesis.member) {
-        Some(member) => (
-            ConditionStatus::True,
-            reasons::MEMBER,
-            format!("member {} with {} of {} seats", member.alias, member.seats, member.capacity),
-        ),
-        None => (
-            ConditionStatus::False,
-            reasons::NOT_MEMBER,
-            format!("{} is not the admin account of a member", genesis.member),
-        ),
-    }
+fn accounts(admin: Option<Address>, operator: &SecretState) -> Option<MemberAccounts> {
+    Some(MemberAccounts { address: admin?.to_string(), operator: operator.key()?.key.address.to_string() })
 }
 
 fn quorum_healthy(

@@ -39,7 +39,7 @@ pub fn fleet(
 ) -> ValidatorStatus {
     let mut waits = plan.waits.clone();
     waits.extend(plan.node_pool.as_ref().and_then(PoolState::wait));
-    waits.extend(node_waits(plan));
+    waits.extend(node_waits(plan, observed.member != Some(false)));
     let mut conditions = Conditions::new(&context.before.conditions, context.generation, context.now);
     conditions.progress(&waits, "all nodes are where the spec wants them");
     let (status, reason, message) = degraded(plan);
@@ -72,14 +72,15 @@ pub fn fleet(
     }
 }
 
-/// Nodes that are not where they should be, worst first.
-fn node_waits(plan: &FleetPlan) -> Vec<Wait> {
+/// Nodes that are not where they should be, worst first. Of a member that the others have not admitted, or no more, none waits for
+/// a seat: all is done that its operator can do.
+fn node_waits(plan: &FleetPlan, admitted: bool) -> Vec<Wait> {
     let failed = plan.failures.iter().map(|failure| {
         Wait::passing(failure.reason, format!("{} is Failed: {}", failure.node, failure.message))
     });
     let reason = |phase| match phase {
         Phase::Provisioning | Phase::Syncing => Some(reasons::NODES_STARTING),
-        Phase::AwaitingSeat => Some(reasons::AWAITING_SEAT),
+        Phase::AwaitingSeat => admitted.then_some(reasons::AWAITING_SEAT),
         Phase::Validating | Phase::Leaving | Phase::Observing | Phase::Failed => None,
     };
     let mut nodes: Vec<_> = plan.nodes.iter().filter_map(|node| Some((reason(node.phase)?, node))).collect();

@@ -1,10 +1,16 @@
 //! `Consortium` into what the builders need.
 
-use super::InvalidField;
+use super::{
+    InvalidField,
+    network::{JoinedNetwork, PublishedService, joined, published},
+    positions::{address, positions},
+};
 use crate::{
-    api::Consortium,
+    api::{Consortium, consortium::Create},
     names::{ConsortiumName, FleetName},
+    observed::SecretState,
     units::{milliseconds, wei},
+    votes::Position,
 };
 use alloy_primitives::{Address, B256, U256};
 use chain::governance::Label;
@@ -26,12 +32,56 @@ pub struct ValidConsortium {
     pub uid: String,
     /// The member's alias.
     pub alias: Label,
-    /// Secret with the admin account's key.
-    pub admin_secret: String,
+    /// The admin account.
+    pub admin: AdminAccount,
     /// Secret with the operator account's key.
     pub operator_secret: String,
-    /// The network to start.
-    pub chain: Chain,
+    /// Where the network comes from.
+    pub network: Network,
+    /// The web server with the network info, if one is wanted.
+    pub publish: Option<PublishedService>,
+    /// What this member wants of it.
+    pub positions: Vec<Position>,
+}
+
+/// Where the key of the account that votes is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminAccount {
+    /// In this Secret.
+    Secret(String),
+    /// Elsewhere; this is its address.
+    Address(Address),
+}
+
+impl AdminAccount {
+    /// Its address, once it is known.
+    #[must_use]
+    pub fn address(&self, secret: &SecretState) -> Option<Address> {
+        match self {
+            Self::Secret(_) => secret.key().map(|stored| stored.key.address),
+            Self::Address(address) => Some(*address),
+        }
+    }
+}
+
+/// Where a network comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// This member starts it.
+    Create(Chain),
+    /// It exists, and is described by its members.
+    Join(JoinedNetwork),
+}
+
+impl Network {
+    /// The network to join, if that is what is wanted.
+    #[must_use]
+    pub const fn join(&self) -> Option<&JoinedNetwork> {
+        match self {
+            Self::Create(_) => None,
+            Self::Join(joined) => Some(joined),
+        }
+    }
 }
 
 /// What the genesis is made from, beside the addresses.
@@ -61,9 +111,9 @@ pub fn consortium(object: &Consortium) -> Result<ValidConsortium, InvalidField> 
     let member = &object.spec.member;
     let alias = Label::new(&member.alias)
         .map_err(|error| InvalidField::new("spec.member.alias", error.to_string()))?;
-    let admin_secret = member.admin.secret.name.clone().unwrap_or_else(|| name.admin());
     let operator_secret = member.operator.secret.name.clone().unwrap_or_else(|| name.operator());
-    if admin_secret == operator_secret {
+    let admin = admin(&member.admin, &name)?;
+    if admin == AdminAccount::Secret(operator_secret.clone()) {
         return Err(InvalidField::new(
             "spec.member.operator.secret.name",
             format!("is {operator_secret}, as the admin's; every account needs a key of its own"),
@@ -73,17 +123,35 @@ pub fn consortium(object: &Consortium) -> Result<ValidConsortium, InvalidField> 
         namespace: object.metadata.namespace.clone().unwrap_or_default(),
         uid: object.metadata.uid.clone().unwrap_or_default(),
         alias,
-        admin_secret,
+        admin,
         operator_secret,
-        chain: chain(object)?,
+        network: network(object)?,
+        publish: published(object)?,
+        positions: object.spec.governance.as_ref().map_or(Ok(Vec::new()), positions)?,
         name,
     })
 }
 
-fn chain(object: &Consortium) -> Result<Chain, InvalidField> {
-    let create = object.spec.create.as_ref().ok_or_else(|| {
-        InvalidField::new("spec.join", "joining is not available in this version; use spec.create")
-    })?;
+fn admin(
+    account: &crate::api::consortium::AdminAccount,
+    name: &ConsortiumName,
+) -> Result<AdminAccount, InvalidField> {
+    match (&account.secret, &account.address) {
+        (Some(secret), None) => Ok(AdminAccount::Secret(secret.name.clone().unwrap_or_else(|| name.admin()))),
+        (None, Some(text)) => address("spec.member.admin.address", text).map(AdminAccount::Address),
+        _ => Err(InvalidField::new("spec.member.admin", "needs exactly one of secret and address")),
+    }
+}
+
+fn network(object: &Consortium) -> Result<Network, InvalidField> {
+    match (&object.spec.create, &object.spec.join) {
+        (Some(create), None) => chain(create).map(Network::Create),
+        (None, Some(join)) => joined(join).map(Network::Join),
+        _ => Err(InvalidField::new("spec.create", "exactly one of spec.create and spec.join must be set")),
+    }
+}
+
+fn chain(create: &Create) -> Result<Chain, InvalidField> {
     let period = create.block_period.as_deref().unwrap_or(BLOCK_PERIOD);
     let period_ms = milliseconds(period).filter(|ms| ms % 1000 == 0).ok_or_else(|| {
         InvalidField::new("spec.create.blockPeriod", format!("is {period}; write whole seconds, as 2s"))
@@ -100,7 +168,7 @@ fn chain(object: &Consortium) -> Result<Chain, InvalidField> {
         gas_limit: positive("spec.create.gasLimit", create.gas_limit.unwrap_or(GAS_LIMIT))?,
         capacity: capacity(create.capacity.unwrap_or(CAPACITY))?,
         accounts: accounts(create)?,
-        pin: create.genesis_hash.as_deref().map(pin).transpose()?,
+        pin: create.genesis_hash.as_deref().map(|text| hash("spec.create.genesisHash", text)).transpose()?,
     })
 }
 
@@ -118,14 +186,11 @@ fn capacity(value: i32) -> Result<u16, InvalidField> {
     })
 }
 
-fn accounts(create: &crate::api::consortium::Create) -> Result<BTreeMap<Address, U256>, InvalidField> {
+fn accounts(create: &Create) -> Result<BTreeMap<Address, U256>, InvalidField> {
     let mut accounts = BTreeMap::new();
     for account in &create.accounts {
         let field = format!("spec.create.accounts[{}]", account.address);
-        let address: Address = account
-            .address
-            .parse()
-            .map_err(|_| InvalidField::new(&field, "is not an address: write 0x and 40 hex digits"))?;
+        let address = address(&field, &account.address)?;
         let balance = wei(&account.balance).ok_or_else(|| {
             InvalidField::new(
                 &format!("{field}.balance"),
@@ -139,8 +204,6 @@ fn accounts(create: &crate::api::consortium::Create) -> Result<BTreeMap<Address,
     Ok(accounts)
 }
 
-fn pin(text: &str) -> Result<B256, InvalidField> {
-    text.parse().map_err(|_| {
-        InvalidField::new("spec.create.genesisHash", format!("is {text:?}; write 0x and 64 hex digits"))
-    })
+pub(super) fn hash(field: &str, text: &str) -> Result<B256, InvalidField> {
+    text.parse().map_err(|_| InvalidField::new(field, format!("is {text:?}; write 0x and 64 hex digits")))
 }

@@ -40,12 +40,9 @@ impl Profile {
         let validator: Validator = serde_saphyr::from_str(second).expect("a Validator");
         let fleet = validate::fleet(&validator).expect("valid");
         assert_eq!(valid.name, fleet.consortium, "{name}: the fleet is on another network");
-        assert_eq!(
-            valid.chain.fleets,
-            [fleet.name.clone()].into(),
-            "{name}: the genesis waits for another fleet"
-        );
-        assert!(u32::from(valid.chain.capacity) >= fleet.replicas, "{name}: capacity below its own seats");
+        let validate::Network::Create(chain) = &valid.network else { panic!("{name} creates its network") };
+        assert_eq!(chain.fleets, [fleet.name.clone()].into(), "{name}: the genesis waits for another fleet");
+        assert!(u32::from(chain.capacity) >= fleet.replicas, "{name}: capacity below its own seats");
         let plan = plan::fleet(&fleet, &observed(&fleet, false), IMAGE);
         let objects = build::fleet(&fleet, &plan.objects.expect("objects")).expect("rendered");
         let pool = pool(&fleet);

@@ -10,7 +10,7 @@
 //! - **Disruption controller**: budgets with counts (no percentages) say how many evictions they allow now.
 //! - **Garbage collector**: an object all of whose owners are gone is deleted, in the background.
 
-mod disruption;
+pub(in crate::faults) mod disruption;
 mod garbage;
 mod kubelet;
 mod statefulset;
@@ -66,6 +66,8 @@ impl Controllers {
             tokio::select! {
                 _ = changes.changed() => {}
                 _ = nodes.changed() => {}
+                // An eviction that came to nothing lapses with time alone.
+                () = tokio::time::sleep(disruption::LOOK), if disruption::is_waiting(&objects) => {}
             }
         }
     }

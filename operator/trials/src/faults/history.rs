@@ -44,6 +44,7 @@ pub const KINDS: &[Kind] = &[
     kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims"),
     kind("Pod", "", "v1", "pods"),
     kind("StatefulSet", "apps", "v1", "statefulsets"),
+    kind("Deployment", "apps", "v1", "deployments"),
     kind("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets"),
     kind("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies"),
 ];

@@ -26,7 +26,13 @@ impl Operator {
         let child = Command::new(program)
             .env("KUBECONFIG", kubeconfig)
             .env("RUST_BACKTRACE", "1")
-            .args(["--node-image", "default.example/node:1", "--listen", listen, "--concurrency", "32"])
+            .args([
+                "--node-image",
+                "default.example/node:1",
+                "--operator-image",
+                "default.example/operator:1",
+            ])
+            .args(["--listen", listen, "--concurrency", "32"])
             .stdout(Stdio::null())
             .stderr(file)
             .spawn()

@@ -25,6 +25,7 @@ fn unsigned() -> NetworkInfo {
         governance: Address::repeat_byte(0x22),
         bootnodes: vec![bootnode(1), bootnode(2)],
         publisher: Address::from_private_key(&key()),
+        issued_at: 1_790_000_000,
         signature: None,
     }
 }
@@ -53,7 +54,7 @@ fn what_the_publisher_signed_verifies() {
 
 #[test]
 fn each_field_is_under_the_signature() {
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 11] = [
         ("chainId", |info| info.chain_id += 1),
         ("genesisHash", |info| info.genesis_hash.0[31] ^= 1),
         ("genesis", |info| info.genesis.push(' ')),
@@ -64,6 +65,7 @@ fn each_field_is_under_the_signature() {
         ("bootnodes: host", |info| info.bootnodes[0].host.push('x')),
         ("bootnodes: port", |info| info.bootnodes[1].port += 1),
         ("publisher", |info| info.publisher.0[19] ^= 1),
+        ("issuedAt", |info| info.issued_at += 1),
     ];
     for (field, change) in changes {
         let info = changed(change);
@@ -133,7 +135,7 @@ fn the_signing_hash_is_that_of_eip_712() {
     let document = (
         keccak256(
             "QuorateNetworkInfo(uint256 chainId,bytes32 genesisHash,bytes32 genesis,address governance,\
-             bytes32 bootnodes,address publisher)",
+             bytes32 bootnodes,address publisher,uint256 issuedAt)",
         ),
         U256::from(info.chain_id),
         info.genesis_hash,
@@ -141,6 +143,7 @@ fn the_signing_hash_is_that_of_eip_712() {
         info.governance,
         keccak256(nodes.abi_encode_packed()),
         info.publisher,
+        U256::from(info.issued_at),
     );
     let [domain, document] = [keccak256(domain.abi_encode()), keccak256(document.abi_encode())];
     assert_eq!(info.signing_hash(), keccak256([&[0x19, 0x01], &domain[..], &document[..]].concat()));

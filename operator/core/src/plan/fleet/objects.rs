@@ -28,6 +28,7 @@ impl Planner<'_> {
             nodes: genesis.map_or_else(Vec::new, |genesis| {
                 complete.iter().map(|(index, node)| self.node_inputs(**index, node, genesis)).collect()
             }),
+            bootnodes: self.observed.bootnodes.clone(),
         };
         self.plan.objects = Some(inputs);
     }
@@ -56,8 +57,13 @@ impl Planner<'_> {
 
     fn node_inputs(&self, index: u32, node: &NodeObserved, genesis: &StoredGenesis) -> NodeInputs {
         let name = self.name(index);
-        let inputs =
-            ConfigInputs { name: &name, genesis, identity: node.identity.key(), peers: &self.observed.peers };
+        let inputs = ConfigInputs {
+            name: &name,
+            genesis,
+            identity: node.identity.key(),
+            peers: &self.observed.peers,
+            bootnodes: &self.observed.bootnodes,
+        };
         NodeInputs { index, config: node_config(self.valid, &inputs) }
     }
 

@@ -51,6 +51,15 @@ impl Planner<'_> {
         }
     }
 
+    const fn awaited(&self) -> &'static str {
+        match self.observed.member {
+            Some(false) => {
+                "its member is not in the governance contract: the Consortium's Joined condition says what that waits for"
+            }
+            _ => "the Consortium's Ready condition says what its seat waits for",
+        }
+    }
+
     fn standing(&self, index: u32, node: &NodeObserved) -> Standing {
         if !self.wanted(index) {
             return Standing::well(Phase::Leaving);
@@ -83,10 +92,7 @@ impl Planner<'_> {
             Some(identity) if identity.seated => {
                 Standing::because(Phase::Validating, identity.journal.sitting_out.clone())
             }
-            _ => Standing::because(
-                Phase::AwaitingSeat,
-                Some("the Consortium's Ready condition says what its seat waits for".to_owned()),
-            ),
+            _ => Standing::because(Phase::AwaitingSeat, Some(self.awaited().to_owned())),
         }
     }
 }

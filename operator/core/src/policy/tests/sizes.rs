@@ -42,8 +42,14 @@ fn check(hearing: &Hearing) {
     let wanted = total > 1 && hearing.healthy() && leaves_quorum(hearing, total - 1);
     assert_eq!(leaving.is_ok(), wanted, "leave: {leaving:?} {hearing:?}");
     let ready = node_status(100, 1, true);
-    let joining =
-        Joining { node: "n", status: Some(&ready), hearing, member: Some(&member()), height: HEIGHT };
+    let joining = Joining {
+        node: "n",
+        status: Some(&ready),
+        hearing,
+        member: Some(&member()),
+        operator: address(99),
+        height: HEIGHT,
+    };
     let verdict = may_seat(&joining);
     let wanted = hearing.healthy() && hearing.present.len() + 1 >= quorum(total + 1);
     assert_eq!(verdict.is_ok(), wanted, "join: {verdict:?} {hearing:?}");

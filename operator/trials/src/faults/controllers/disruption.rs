@@ -4,9 +4,23 @@ use super::{Controllers, of_kind, statefulset::is_ready, text};
 use crate::faults::history::Objects;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// The real controller's two minutes, in the time of these networks.
 const GIVEN_UP: SignedDuration = SignedDuration::from_secs(120 / 8);
+
+/// How often evictions that were let through are looked at.
+pub(super) const LOOK: Duration = Duration::from_secs(1);
+
+/// Whether an eviction that was let through is still counted.
+pub(super) fn is_waiting(objects: &Objects) -> bool {
+    of_kind(objects, "PodDisruptionBudget").any(|(_, budget)| waits(budget))
+}
+
+/// Whether this budget counts one.
+pub(in crate::faults) fn waits(budget: &Value) -> bool {
+    budget["status"]["disruptedPods"].as_object().is_some_and(|all| !all.is_empty())
+}
 
 impl Controllers {
     pub(super) async fn budgets(&self, objects: &Objects) {

@@ -2,6 +2,7 @@
 
 use super::{patience::Deadline, stage::Stage};
 use crate::faults::{
+    controllers::disruption,
     history::{Kind, Objects},
     oracle::{
         state::{Masked, NUDGE, differences, masked},
@@ -70,8 +71,35 @@ impl Stage {
             }
             Step::Delete(kind, name) => self.delete(kind, name).await?,
             Step::Empty => self.empty().await?,
+            Step::Wallet(seed, call) => {
+                let call = self.chain_says("a wallet's turn", call).await?;
+                self.network.call_from(seed, call).map_err(|error| anyhow::anyhow!("a wallet: {error}"))?;
+            }
+            Step::Await(what, is_so) => {
+                self.chain_says(what, |chain| is_so(chain).then_some(())).await?;
+            }
         }
         Ok(())
+    }
+
+    async fn chain_says<T>(
+        &self,
+        what: &str,
+        read: impl Fn(&chain::governance::Snapshot) -> Option<T>,
+    ) -> anyhow::Result<T> {
+        let mut changes = self.network.changes();
+        let said = async {
+            loop {
+                changes.mark_unchanged();
+                let found =
+                    tokio::task::block_in_place(|| self.network.snapshot()).and_then(|chain| read(&chain));
+                match found {
+                    Some(found) => return anyhow::Ok(found),
+                    None => changes.changed().await?,
+                }
+            }
+        };
+        self.patient().before(said).await.with_context(|| format!("the chain never says that {what}"))?
     }
 
     /// Waits until the record has what was just written: before that a lack of unrest says nothing.
@@ -168,7 +196,8 @@ impl Stage {
             for _ in 0..2 {
                 passed &= self.nudge(&deadline).await?;
             }
-            if passed && self.silent_since(before) {
+            // What the API server has tried again meanwhile, as an eviction, may have come to something only now.
+            if passed && self.silent_since(before) && unsettled(&self.log.now()).is_none() {
                 return Ok(());
             }
             anyhow::ensure!(
@@ -330,6 +359,7 @@ fn unsettled(objects: &Objects) -> Option<String> {
                     return None;
                 }
             }
+            "PodDisruptionBudget" if disruption::waits(object) => "it counts an eviction",
             "StatefulSet" => {
                 let status = &object["status"];
                 if status["readyReplicas"] != 1 || status["currentRevision"] != status["updateRevision"] {
