@@ -146,12 +146,20 @@ chart: ## lint and render the Helm chart, its wrong values refused, its unit tes
 chart-cluster: ## the chart on a real API server: upgrade with a CRD change, deletion guard, uninstall that leaves keys, namespaced mode
 	@charts/check-cluster
 
-.PHONY: crds contracts generated
+.PHONY: crds contracts generated governance-property governance-arithmetic governance-gas
 crds: ## write crds/ and the chart's copy from the Rust types
 	cargo run --quiet --locked -p operator-core --bin crdgen
 contracts: ## forge tests, and committed artifacts equal to what solc makes
 	@contracts/build --check
 	@contracts/test.sh
+# From the tests' debug build: see docs/adr/0013.
+GOVERNANCE := cargo test --quiet --locked --workspace --test governance_rules --
+governance-property: ## N random operations on the governance contract and on its reference model (FROM=seed); ends with operations= per-second= disagreements=
+	@$(GOVERNANCE) property --operations $(N) --from $(or $(FROM),0)
+governance-arithmetic: ## every vector of votes of up to MEMBERS=7 members against plain counting; ends with members= vote-outcomes= wrong=
+	@$(GOVERNANCE) arithmetic --members $(or $(MEMBERS),7)
+governance-gas: ## gas of every operation of the governance contract at 200 members and 400 seats; fails above 10 M; ends with operations= gas-max=
+	@$(GOVERNANCE) gas
 generated: crds ## regenerate everything that is generated, and show what changed
 	@contracts/build
 	@git diff --exit-code -- crds charts contracts/artifacts

@@ -37,10 +37,33 @@ pub(crate) struct NextHeight {
     pub(crate) parameters: Parameters,
     /// The same answer holds for every later height until the governance contract's account changes.
     pub(crate) lasting: bool,
+    /// A scheduled fork that this version does not know; it runs up to it.
+    unknown_fork: Option<ScheduledFork>,
 }
 
-/// Validators and parameters as the governance contract gives them, and whether they outlast the height.
-type Governed = (Vec<Address>, Parameters, bool);
+/// A hardfork that a vote scheduled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduledFork {
+    /// As the vote named it.
+    pub name: String,
+    /// First block.
+    pub block: u64,
+}
+
+/// What the governance contract gives for a height.
+struct Governed {
+    validators: Vec<Address>,
+    parameters: Parameters,
+    lasting: bool,
+    unknown_fork: Option<ScheduledFork>,
+}
+
+impl Governed {
+    /// What is asked anew at every height, and schedules nothing.
+    const fn of(validators: Vec<Address>, parameters: Parameters) -> Self {
+        Self { validators, parameters, lasting: false, unknown_fork: None }
+    }
+}
 
 impl Ledger {
     /// The validators of head + 1, ascending; those of the record that this node took up, if it did.
@@ -55,6 +78,11 @@ impl Ledger {
     /// The parameters of head + 1.
     pub fn parameters(&self) -> Result<Parameters, LedgerError> {
         self.chain.head().parameters(&self.chain)
+    }
+
+    /// The first fork scheduled above head + 1 that this version does not know: the node has to be upgraded before it.
+    pub fn unknown_fork(&self) -> Result<Option<ScheduledFork>, LedgerError> {
+        Ok(self.chain.head().next(&self.chain)?.unknown_fork.clone())
     }
 }
 
@@ -79,21 +107,26 @@ impl Head {
                 validators: Arc::new([]),
                 parameters: scheduled_parameters(chain, height),
                 lasting: false,
+                unknown_fork: None,
             };
             return Ok(self.next.get_or_init(|| next));
         }
-        let (mut validators, parameters, lasting) = match chain.genesis.schedule.at(height).selection {
-            Selection::Contract(GOVERNANCE) => self.governed(chain)?,
-            Selection::Contract(contract) => {
-                (self.contract_validators(chain, contract)?, scheduled_parameters(chain, height), false)
-            }
-            Selection::Header => {
-                (self.tally(chain)?.validators().to_vec(), scheduled_parameters(chain, height), false)
-            }
-        };
+        let Governed { mut validators, parameters, lasting, unknown_fork } =
+            match chain.genesis.schedule.at(height).selection {
+                Selection::Contract(GOVERNANCE) => self.governed(chain)?,
+                Selection::Contract(contract) => Governed::of(
+                    self.contract_validators(chain, contract)?,
+                    scheduled_parameters(chain, height),
+                ),
+                Selection::Header => Governed::of(
+                    self.tally(chain)?.validators().to_vec(),
+                    scheduled_parameters(chain, height),
+                ),
+            };
         validators.sort_unstable();
         validators.dedup();
-        Ok(self.next.get_or_init(|| NextHeight { validators: validators.into(), parameters, lasting }))
+        let validators = validators.into();
+        Ok(self.next.get_or_init(|| NextHeight { validators, parameters, lasting, unknown_fork }))
     }
 
     /// Validators and parameters by the governance contract, or the successor that a vote named and that is in force.
@@ -106,7 +139,7 @@ impl Head {
                 contract = view.successor.location;
                 continue;
             }
-            check_hardforks(&view.hardforks, height)?;
+            let unknown_fork = check_hardforks(&view.hardforks, height)?;
             let parameters = Parameters {
                 block_period_s: view.blockPeriodSeconds,
                 min_period_s: view.blockPeriodSeconds,
@@ -115,7 +148,8 @@ impl Head {
                 gas_limit_target: view.gasLimit,
             };
             let lasting = contract == GOVERNANCE && self.is_lasting(chain, &view)?;
-            return Ok((self.contract_validators(chain, contract)?, parameters, lasting));
+            let validators = self.contract_validators(chain, contract)?;
+            return Ok(Governed { validators, parameters, lasting, unknown_fork });
         }
         Err(self.fault(contract, format!("more than {SUCCESSORS} contracts succeed one another")))
     }
@@ -192,15 +226,19 @@ fn scheduled_parameters(chain: &Chain, height: u64) -> Parameters {
     }
 }
 
-/// Stops before a fork that this version does not know, rather than run on by the old rules.
-fn check_hardforks(hardforks: &[Hardfork], height: u64) -> Result<(), LedgerError> {
-    for fork in hardforks.iter().filter(|fork| fork.atBlock <= height) {
-        let name = String::from_utf8_lossy(fork.name.as_slice()).trim_end_matches('\0').to_string();
-        if !ACTIVE_FORKS.contains(&name.as_str()) {
-            return Err(LedgerError::UnknownHardfork { name, block: fork.atBlock });
+/// Stops before a fork that this version does not know, rather than run on by the old rules; the first such one to come.
+fn check_hardforks(hardforks: &[Hardfork], height: u64) -> Result<Option<ScheduledFork>, LedgerError> {
+    let named = hardforks.iter().map(|fork| ScheduledFork {
+        name: String::from_utf8_lossy(fork.name.as_slice()).trim_end_matches('\0').to_string(),
+        block: fork.atBlock,
+    });
+    let unknown = named.filter(|fork| !ACTIVE_FORKS.contains(&fork.name.as_str()));
+    match unknown.min_by_key(|fork| fork.block) {
+        Some(ScheduledFork { name, block }) if block <= height => {
+            Err(LedgerError::UnknownHardfork { name, block })
         }
+        upcoming => Ok(upcoming),
     }
-    Ok(())
 }
 
 impl Chain {
@@ -225,11 +263,13 @@ mod tests {
     #[test]
     fn a_scheduled_fork_that_is_not_known_stops_the_node_at_its_block() {
         let fork = |name: &str| [Hardfork { name: B256::right_padding_from(name.as_bytes()), atBlock: 100 }];
-        assert!(check_hardforks(&fork("amsterdam"), 99).is_ok());
+        let upcoming = check_hardforks(&fork("amsterdam"), 99).unwrap();
+        assert_eq!(upcoming, Some(ScheduledFork { name: "amsterdam".to_string(), block: 100 }));
         let error = check_hardforks(&fork("amsterdam"), 100).unwrap_err();
         assert!(
             matches!(error, LedgerError::UnknownHardfork { ref name, block: 100 } if name == "amsterdam")
         );
-        assert!(check_hardforks(&fork("osaka"), 100).is_ok());
+        assert_eq!(check_hardforks(&fork("osaka"), 99).unwrap(), None);
+        assert_eq!(check_hardforks(&fork("osaka"), 100).unwrap(), None);
     }
 }

@@ -44,6 +44,7 @@ mod writer;
 pub use attributes::{BuildAttributes, Built, KnownSenders, Parameters, Recovered, SkipReason};
 pub use call::{AccessListOutcome, CallOutcome, CallRequest, CallStatus, Overrides};
 pub use committed::{CommittedBlock, HeadInfo, TransactionLocation};
+pub use consensus::ScheduledFork;
 pub use error::{CallError, CommitError, InvalidBlock, LedgerError, OpenError, SimulateError, TraceError};
 pub use ethereum::answers::BlobFees;
 pub use inspect::{FileStats, Files, InspectError, Stats, TableStats, Verified};

@@ -19,6 +19,8 @@ pub struct Rules {
     pub period_ms: u64,
     /// Timeout of round 0, milliseconds.
     pub request_timeout_ms: u64,
+    /// Where blocks walk their gas limit to; 0 where blocks have none.
+    pub gas_limit: u64,
 }
 
 /// A block as it is stored and announced: with the round it was committed in, and a quorum's seals for that round.

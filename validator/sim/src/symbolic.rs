@@ -135,6 +135,7 @@ impl SymbolicChain {
             validators: (0..seats).map(identity).collect(),
             period_ms: scenario.period_ms,
             request_timeout_ms: scenario.request_timeout_ms,
+            gas_limit: 0,
         };
         Self { rules, built: 0 }
     }

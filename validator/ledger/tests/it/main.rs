@@ -9,6 +9,7 @@ mod foreign;
 mod history;
 mod inspect;
 mod network;
+mod parameters;
 mod proofs;
 mod proposals;
 mod reseat;

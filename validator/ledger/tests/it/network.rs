@@ -112,12 +112,17 @@ impl Network {
         Self::with(contract, gas_limit, |validators| predeploys(validators).into_iter().collect())
     }
 
+    /// Votes for the only member of a governed network.
+    pub(crate) fn admin() -> Key {
+        Key::new("admin")
+    }
+
     /// Four validators in the governance contract that every new network has, of the given parameters.
     pub(crate) fn governed(parameters: GenesisParameters) -> Self {
         Self::with(Some(GOVERNANCE), GAS_LIMIT, |validators| {
             let member = GenesisMember {
                 alias: Label::new("member").unwrap(),
-                admin: Address::repeat_byte(0x41),
+                admin: Self::admin().address,
                 operator: Some(Address::repeat_byte(0x42)),
                 capacity: None,
             };

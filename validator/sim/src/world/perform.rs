@@ -241,11 +241,12 @@ impl<F: Flavour> World<F> {
             state.executed(block.height(), block.digest()).is_some_and(|executed| executed.is_valid);
         // By the chain as the oracle knows it, whatever set this node believes in.
         let parent = block.height().checked_sub(1).and_then(|parent| self.chain.get(parent));
-        let validators =
-            parent.map_or_else(|| [].into(), |parent| self.flavour.rules_after(&parent.block).validators);
+        let rules = parent.map(|parent| self.flavour.rules_after(&parent.block));
+        let period_s = rules.as_ref().map_or(0, |rules| rules.period_ms / 1_000);
+        let validators = rules.map_or_else(|| [].into(), |rules| rules.validators);
         let validators = self.deciding(&block, validators);
         let sealed = Sealed { block, round, seals: seals.into() };
-        let finalised = Finalised { node, sealed: &sealed, validators: &validators, is_executed };
+        let finalised = Finalised { node, sealed: &sealed, validators: &validators, period_s, is_executed };
         let known = self.chain.height();
         let violation = self.chain.on_finalised(&mut self.flavour, &finalised);
         self.report(violation);
