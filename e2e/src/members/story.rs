@@ -1,6 +1,7 @@
 //! One member begins; another asks to join, is voted in and takes its seats.
 
 use super::{Accounts, CHAIN_ID, LONG, Member};
+use crate::patience::{Progress, with_progress};
 use alloy_primitives::B256;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -53,31 +54,25 @@ pub async fn join(
         decided = Instant::now();
         begun.decide(voter, "admit", admission).await?;
         if done + 1 < voters.len() {
-            // The newcomer names who has yet to vote.
-            let missing = voters[done + 1].alias;
-            let named = crate::patience::with_progress(
-                &format!("{}: its vote is cast, {missing} is missing", voter.alias),
-                LONG,
-                || async {
-                    let consortium = newcomer.consortium().await?;
-                    let said = crate::cluster::condition(&consortium, "Joined").map(|(_, _, text)| text);
-                    let said = said.unwrap_or_default();
-                    let named = said.contains(missing) && !said.contains(voter.alias);
-                    Ok(if named {
-                        crate::patience::Progress::Done(said)
-                    } else {
-                        crate::patience::Progress::Waiting(said)
-                    })
-                },
-            )
-            .await?;
-            println!("  {}: {named}", newcomer.alias);
+            awaited(newcomer, voter, voters[done + 1]).await?;
         }
     }
     newcomer.says("Joined", "True", None).await?;
     let voting = newcomer.seated(seats as usize).await?;
     ensure!(voting.len() == seats as usize, "{} seats of {}", voting.len(), newcomer.alias);
     Ok((accounts, decided))
+}
+
+/// The newcomer's own object names who has yet to vote, once `voter` has.
+async fn awaited(newcomer: &Member, voter: &Member, missing: &Member) -> Result<()> {
+    let what = format!("{}: {} has voted, {} is awaited", newcomer.alias, voter.alias, missing.alias);
+    with_progress(&what, LONG, || async {
+        let proposals = newcomer.consortium().await?["status"]["proposals"].clone();
+        let names = |one: &Value| one["missing"].as_array().cloned().unwrap_or_default();
+        let open = proposals.as_array().and_then(|all| all.iter().find(|one| names(one) == [missing.alias]));
+        Ok(open.map_or_else(|| Progress::Waiting(format!("proposals: {proposals}")), |_| Progress::Done(())))
+    })
+    .await
 }
 
 impl Begun {

@@ -88,17 +88,11 @@ fn unexpected(method: &'static str, got: &Value, want: &'static str) -> ChainErr
 fn read(log: &Value) -> Option<(u64, Act)> {
     let topic = |index: usize| log["topics"][index].as_str()?.parse::<B256>().ok();
     let id = quantity(topic(1)?)?;
-    let rescinded = topic(0)? == Contract::VoteRescinded::SIGNATURE_HASH;
-    let in_favour = || {
-        let data = hex::decode(log["data"].as_str()?).ok()?;
-        Some(data.last()? == &1)
-    };
-    let act = match rescinded || in_favour()? {
-        true if rescinded => Act::TakeBack,
-        true => Act::For,
-        false => Act::Against,
-    };
-    Some((id, act))
+    if topic(0)? == Contract::VoteRescinded::SIGNATURE_HASH {
+        return Some((id, Act::TakeBack));
+    }
+    let data = hex::decode(log["data"].as_str()?).ok()?;
+    Some((id, if data.last()? == &1 { Act::For } else { Act::Against }))
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl VotesPlan {
     pub fn block(&mut self, line: &str, why: &str) {
         for position in self.positions.iter_mut().filter(|position| position.line == line) {
             position.state = PositionState::Blocked;
-            position.reason = "Refused".to_owned();
+            "Refused".clone_into(&mut position.reason);
             position.message = format!("{}: the contract refuses it now: {why}", position.message);
         }
     }
@@ -98,7 +98,7 @@ impl VotesPlan {
     pub fn to_sign(&mut self, line: &str) {
         for position in self.positions.iter_mut().filter(|position| position.line == line) {
             position.state = PositionState::ToSign;
-            position.reason = "AwaitingSignature".to_owned();
+            "AwaitingSignature".clone_into(&mut position.reason);
         }
     }
 }
@@ -212,19 +212,14 @@ impl Scene<'_> {
             (None, Some(id)) => return self.over(id),
             (None, None) => {}
         }
-        match content {
-            Some(content) => {
-                let (subject, values) = described(&content, self.view);
-                let message = format!("propose {} {subject} {values}", kind_name(content.kind));
-                let memo = position.memo.clone();
-                let ballot = Ballot::Propose { content, memo };
-                (PositionState::Sending, "Proposing", message.trim_end().to_owned(), None, Some(ballot))
-            }
-            None => {
-                let message = "its address is no member's admin account".to_owned();
-                (PositionState::Blocked, "UnknownMember", message, None, None)
-            }
-        }
+        let Some(content) = content else {
+            let message = "its address is no member's admin account".to_owned();
+            return (PositionState::Blocked, "UnknownMember", message, None, None);
+        };
+        let (subject, values) = described(&content, self.view);
+        let message = format!("propose {} {subject} {values}", kind_name(content.kind));
+        let ballot = Ballot::Propose { content, memo: position.memo.clone() };
+        (PositionState::Sending, "Proposing", message.trim_end().to_owned(), None, Some(ballot))
     }
 
     /// A proposal of the same content is open.
@@ -296,7 +291,6 @@ impl Scene<'_> {
             Some(status) => {
                 let reason = match status {
                     Status::Rejected => "Outvoted",
-                    Status::Expired => "Expired",
                     Status::Superseded => "Superseded",
                     Status::Withdrawn => "Withdrawn",
                     // Expired, and nobody has closed it yet.

@@ -24,7 +24,7 @@ pub(super) fn steps() -> Vec<Step> {
     [admitted_alone(), admitted_together(), joined_in(), opposed(), taken_back(), outvoted()].concat()
 }
 
-fn govern(governance: Value) -> Step {
+fn govern(governance: &Value) -> Step {
     Step::Merge("Consortium", NETWORK, json!({ "spec": { "governance": governance } }))
 }
 
@@ -35,7 +35,7 @@ fn admit(seed: u8, alias: &str) -> Value {
 /// One member: its proposal decides itself.
 fn admitted_alone() -> Vec<Step> {
     vec![
-        govern(json!({ "admit": [admit(BANK_B, "bank-b")] })),
+        govern(&json!({ "admit": [admit(BANK_B, "bank-b")] })),
         Step::Await("bank-b is a member", |chain| chain.members.len() == 2),
     ]
 }
@@ -43,7 +43,7 @@ fn admitted_alone() -> Vec<Step> {
 /// Two members: the second must vote too.
 fn admitted_together() -> Vec<Step> {
     vec![
-        govern(json!({ "admit": [admit(BANK_B, "bank-b"), admit(BANK_C, "bank-c")] })),
+        govern(&json!({ "admit": [admit(BANK_B, "bank-b"), admit(BANK_C, "bank-c")] })),
         Step::Wallet(BANK_B, |chain| Some(vote(open(chain, Kind::AdmitMember)?, true))),
         Step::Await("bank-c is a member", |chain| chain.members.len() == 3),
     ]
@@ -58,7 +58,7 @@ fn joined_in() -> Vec<Step> {
             Some(propose(Kind::SetNamedContract, registry()?, location.into(), "a registry"))
         }),
         Step::Await("the registry is proposed", |chain| open(chain, Kind::SetNamedContract).is_some()),
-        govern(json!({ "namedContracts": [named] })),
+        govern(&json!({ "namedContracts": [named] })),
         Step::Await("the registry is named", |chain| !chain.namedContracts.is_empty()),
     ]
 }
@@ -72,7 +72,7 @@ fn opposed() -> Vec<Step> {
         }),
         Step::Await("a capacity is proposed", |chain| open(chain, Kind::SetCapacity).is_some()),
         // The fourth, when none was opened twice.
-        govern(json!({ "oppose": [4] })),
+        govern(&json!({ "oppose": [4] })),
         Step::Await("it is opposed", |chain| {
             open(chain, Kind::SetCapacity).is_some_and(|open| open.countAgainst == 1)
         }),
@@ -84,9 +84,9 @@ fn opposed() -> Vec<Step> {
 /// A line comes, and goes while its proposal is open.
 fn taken_back() -> Vec<Step> {
     vec![
-        govern(json!({ "parameters": { "gasLimit": GAS_LIMIT, "memo": "more" } })),
+        govern(&json!({ "parameters": { "gasLimit": GAS_LIMIT, "memo": "more" } })),
         Step::Await("a gas limit is proposed", |chain| open(chain, Kind::SetParameters).is_some()),
-        govern(json!({ "parameters": null })),
+        govern(&json!({ "parameters": null })),
         Step::Await("it is withdrawn", |chain| open(chain, Kind::SetParameters).is_none()),
     ]
 }
@@ -96,7 +96,7 @@ fn outvoted() -> Vec<Step> {
     let all = [(BANK_B, "bank-b"), (BANK_C, "bank-c"), (BANK_D, "bank-d")];
     let all: Vec<Value> = all.into_iter().map(|(seed, alias)| admit(seed, alias)).collect();
     vec![
-        govern(json!({ "admit": all })),
+        govern(&json!({ "admit": all })),
         Step::Wallet(BANK_B, |chain| Some(vote(open(chain, Kind::AdmitMember)?, false))),
         Step::Wallet(BANK_C, |chain| Some(vote(open(chain, Kind::AdmitMember)?, false))),
         Step::Await("bank-d is outvoted", |chain| open(chain, Kind::AdmitMember).is_none()),
@@ -108,9 +108,10 @@ fn open(chain: &Snapshot, kind: Kind) -> Option<&ProposalView> {
 }
 
 fn vote(open: &ProposalView, in_favour: bool) -> Vec<u8> {
-    match in_favour {
-        true => Governance::voteForCall { id: open.id }.abi_encode(),
-        false => Governance::voteAgainstCall { id: open.id }.abi_encode(),
+    if in_favour {
+        Governance::voteForCall { id: open.id }.abi_encode()
+    } else {
+        Governance::voteAgainstCall { id: open.id }.abi_encode()
     }
 }
 
