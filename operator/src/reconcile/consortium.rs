@@ -68,7 +68,7 @@ impl Passed for Consortium {
     }
 
     async fn decided(&self, context: &Context, steps: &Steps<'_>, looked: Looked) -> Result<Decided, Error> {
-        decided(self, context, steps, looked).await
+        Box::pin(decided(self, context, steps, looked)).await
     }
 }
 
@@ -95,7 +95,7 @@ async fn decided(
         return Ok(Decided::Final);
     }
     let network_info = match steps
-        .of("apply", perform(object, context, &valid, &observation, vote.as_ref(), &mut plan))
+        .of("apply", Box::pin(perform(object, context, &valid, &observation, vote.as_ref(), &mut plan)))
         .await
     {
         Err(Error::Child(message)) => return pass::refused(object, context, &message).await,

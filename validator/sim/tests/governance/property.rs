@@ -44,7 +44,9 @@ pub(crate) fn run(operations: u64, from: u64) -> Result<(), String> {
     );
     let (mut reached, mut done, mut failed) = (Reached::new(), 0, Vec::new());
     for (_, (seen, count, why)) in played {
-        seen.into_iter().for_each(|(what, count)| *reached.entry(what).or_default() += count);
+        for (what, count) in seen {
+            *reached.entry(what).or_default() += count;
+        }
         done += count;
         failed.extend(why);
     }
