@@ -77,6 +77,15 @@ async fn within_capacity_and_not_above(b: &Member, c: &Member) -> Result<()> {
     println!("  bank-c: {refused}");
     ensure!(seats(&b.rpc().await?).await? == 8, "a seat above capacity was given");
     c.fleet(3).await?;
+    with_progress("bank-c: the fourth node is gone", LONG, || async {
+        let pods = pods(c).await?;
+        Ok(if pods.len() == 3 {
+            Progress::Done(())
+        } else {
+            Progress::Waiting(format!("{} pods", pods.len()))
+        })
+    })
+    .await?;
     c.seated(3).await.map(drop)
 }
 

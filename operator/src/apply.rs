@@ -41,6 +41,7 @@ pub(crate) async fn fleet(
         service_account,
         nodes_service,
         rpc_service,
+        peers_service,
         volumes,
         configs,
         statefulsets,
@@ -50,6 +51,10 @@ pub(crate) async fn fleet(
     let nodes_service = apply(context, nodes_service).await?;
     let rpc_service = match rpc_service {
         Some(service) => Some(with_address(context, apply(context, service).await?)),
+        None => None,
+    };
+    let peers_service = match peers_service {
+        Some(service) => Some(apply(context, service).await?),
         None => None,
     };
     let mut made = Vec::with_capacity(volumes.len());
@@ -68,6 +73,7 @@ pub(crate) async fn fleet(
         service_account,
         nodes_service,
         rpc_service,
+        peers_service,
         volumes: made,
         configs: applied_configs,
         statefulsets: applied_sets,

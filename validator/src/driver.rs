@@ -169,7 +169,7 @@ impl Driver {
         tasks: TaskTracker,
     ) -> Result<(Self, DriverHandle), LedgerError> {
         strikes::count_from_zero(&parts.metrics);
-        let head = next_height(&parts.ledger).await?;
+        let head = next_height(&parts.ledger, &parts.faults).await?;
         let identity = parts.voter.as_ref().map(|voter| voter.signer.address());
         let sitting_out = parts.voter.as_ref().is_some_and(|voter| !voter.active);
         let records = parts.voter.as_ref().map_or(&[][..], |voter| &voter.records);
@@ -322,7 +322,7 @@ impl Driver {
             return;
         }
         let skipped = head.number > self.head.number + 1;
-        let next = match next_height(&self.parts.ledger).await {
+        let next = match next_height(&self.parts.ledger, &self.parts.faults).await {
             Ok(next) => next,
             // Without a validator set there is nobody to vote with; the chain cannot go on here.
             Err(error) => {
@@ -349,7 +349,7 @@ impl Driver {
 
     /// Begins the present height anew with the set of the record that was taken up.
     async fn on_reseat(&mut self) {
-        let next = match next_height(&self.parts.ledger).await {
+        let next = match next_height(&self.parts.ledger, &self.parts.faults).await {
             Ok(next) => next,
             Err(error) => return self.parts.faults.report(error.to_string()),
         };
@@ -426,15 +426,22 @@ async fn dropped(told: &Notify, forgot: Instant) {
     told.notified().await;
 }
 
-/// The head and the rules for the block after it, read from one state.
-async fn next_height(ledger: &Ledger) -> Result<NewHead, LedgerError> {
-    let ledger = ledger.clone();
+/// The head and the rules for the block after it, read from one state. A fork to come that this version does not know is
+/// reported as soon as it is scheduled.
+async fn next_height(ledger: &Ledger, faults: &Faults) -> Result<NewHead, LedgerError> {
+    let (ledger, faults) = (ledger.clone(), faults.clone());
     let read = move || loop {
         let head = ledger.head();
         let adopted = ledger.adopted();
         let (mut validators, parameters) = (ledger.validators()?, ledger.parameters()?);
         if ledger.head().number != head.number || ledger.adopted() != adopted {
             continue;
+        }
+        if let Some(fork) = ledger.unknown_fork()? {
+            faults.announce(format!(
+                "hardfork {} takes effect at block {} and this version does not know it; upgrade this node before it",
+                fork.name, fork.block
+            ));
         }
         validators.sort_unstable();
         return Ok(NewHead {

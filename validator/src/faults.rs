@@ -37,6 +37,13 @@ impl Faults {
         list.push_back(fault);
     }
 
+    /// Reports what will be a fault, once.
+    pub fn announce(&self, fault: String) {
+        if !self.list.lock().contains(&fault) {
+            self.report(fault);
+        }
+    }
+
     /// Reports a fault after which this node cannot do its part until a restart, so that it is not ready. Only the
     /// first counts: the others follow from it.
     pub fn stopped(&self, fault: String) {
@@ -73,5 +80,9 @@ mod tests {
         assert_eq!(faults.stopping().as_deref(), Some("disk"));
         assert_eq!(faults.list(), ["passing", "disk"]);
         assert_eq!(metrics.faults.get(), 2);
+        for _ in 0..3 {
+            faults.announce("an upgrade is due".to_string());
+        }
+        assert_eq!(metrics.faults.get(), 3);
     }
 }

@@ -31,7 +31,7 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch, create, patch, delete]
-# DNS names of the nodes, and JSON-RPC; the latter goes when spec.rpc.type becomes None.
+# DNS names of the nodes, JSON-RPC, and p2p for other clusters; the latter two go when spec.rpc.type becomes None and spec.peering.type ClusterIP.
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch, delete]

@@ -51,6 +51,8 @@ pub struct FleetResources<State> {
     pub nodes_service: Service,
     /// JSON-RPC over ready nodes.
     pub rpc_service: Option<Service>,
+    /// p2p for members in other clusters.
+    pub peers_service: Option<Service>,
     /// Disks; created when absent, never changed.
     pub volumes: Vec<PersistentVolumeClaim>,
     /// Node configurations.
@@ -115,6 +117,7 @@ pub fn fleet(
         service_account: service_account::service_account(fleet),
         nodes_service: service::nodes(fleet),
         rpc_service: service::rpc(fleet),
+        peers_service: service::peers(fleet, inputs.nodes.iter().map(|node| node.index)),
         volumes: inputs.volumes.iter().map(|index| volume::volume(fleet, &fleet.name.node(*index))).collect(),
         configs,
         statefulsets,

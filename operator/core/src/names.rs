@@ -152,6 +152,12 @@ impl FleetName {
         format!("{}-nodes", self.0)
     }
 
+    /// Service over which nodes of other clusters connect.
+    #[must_use]
+    pub fn peers_service(&self) -> String {
+        format!("{}-peers", self.0)
+    }
+
     /// Service over the ready nodes' JSON-RPC.
     #[must_use]
     pub fn rpc_service(&self) -> String {

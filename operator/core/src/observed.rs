@@ -148,6 +148,8 @@ pub struct PeerNode {
     pub name: NodeName,
     /// Its public p2p key.
     pub node_id: B512,
+    /// Address or name of its fleet's load balancer for other clusters, once it has one.
+    pub outside: Option<String>,
 }
 
 /// A node of another fleet of this member, in the same namespace and network.

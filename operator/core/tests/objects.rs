@@ -67,6 +67,7 @@ fn observed(fleet: &ValidFleet, journals: bool) -> FleetObserved {
             .map(|index| PeerNode {
                 name: NodeName { fleet: fleet.name.0.clone(), index },
                 node_id: key(seed(index) + 20).public,
+                outside: None,
             })
             .collect(),
         ..FleetObserved::default()
@@ -103,6 +104,7 @@ fn fleet_objects(fleet: &ValidFleet, observed: &FleetObserved) -> Vec<serde_json
     let resources = build::fleet(fleet, &plan.objects.expect("objects")).expect("rendered");
     let mut objects = vec![value(&resources.service_account), value(&resources.nodes_service)];
     objects.extend(resources.rpc_service.iter().map(value));
+    objects.extend(resources.peers_service.iter().map(value));
     objects.push(value(&build::network_policy(fleet, &access(), &[])));
     // One node is enough to read; the others differ by name and peers.
     objects.extend(resources.volumes.iter().take(1).map(value));
@@ -231,6 +233,50 @@ fn the_web_server_with_the_network_info_becomes_exactly_these_objects() {
 }
 
 #[test]
+fn every_node_has_a_port_of_the_load_balancer_that_no_other_pod_answers() {
+    let fleet = fleet("tests/golden/peering.input.yaml");
+    assert_golden("peering.yaml", &fleet_objects(&fleet, &observed(&fleet, false)));
+    let plan = plan::fleet(&fleet, &observed(&fleet, false), IMAGE);
+    let resources = build::fleet(&fleet, &plan.objects.expect("objects")).expect("rendered");
+    let service = value(&resources.peers_service)["spec"].clone();
+    let pods: Vec<_> = resources.statefulsets.iter().map(|set| value(&set.spec.template)).collect();
+    for (port, number) in service["ports"].as_array().expect("ports").iter().zip([30_303, 30_304]) {
+        assert_eq!(port["port"], number);
+        let answers = |pod: &&serde_json::Value| {
+            let ports = pod["spec"]["containers"][0]["ports"].as_array().expect("ports");
+            ports.iter().any(|named| named["name"] == port["targetPort"] && named["containerPort"] == 30_303)
+        };
+        assert_eq!(pods.iter().filter(answers).count(), 1, "{port}");
+    }
+    let selector = service["selector"].as_object().expect("a selector");
+    for pod in &pods {
+        assert!(selector.iter().all(|(name, value)| pod["metadata"]["labels"][name] == *value));
+    }
+    // The name inside the cluster leads to the same port.
+    assert_eq!(value(&resources.nodes_service)["spec"]["ports"][0]["targetPort"], 30_303);
+    let policy = value(&build::network_policy(&fleet, &access(), &[]));
+    assert!(policy["spec"]["ingress"][1].get("from").is_none(), "hosts pass peers on: {policy}");
+}
+
+#[test]
+fn members_are_told_the_load_balancers_address_and_the_nodes_port_of_it() {
+    let genesis = example_genesis();
+    let node = |index, outside: Option<&str>| PeerNode {
+        name: NodeName { fleet: "bank-a".to_owned(), index },
+        node_id: key(21).public,
+        outside: outside.map(str::to_owned),
+    };
+    let told = |peers: &[PeerNode]| {
+        let info = build::unsigned_network_info("bank-a", &genesis, peers, key(12).address, 1);
+        info.bootnodes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let told = told(&[node(0, Some("203.0.113.7")), node(2, Some("2001:db8::7")), node(3, None)]);
+    assert!(told[0].ends_with("@203.0.113.7:30303"), "{told:?}");
+    assert!(told[1].ends_with("@[2001:db8::7]:30305"), "{told:?}");
+    assert!(told[2].ends_with("@bank-a-3-0.bank-a-nodes.bank-a.svc:30303"), "{told:?}");
+}
+
+#[test]
 fn without_monitoring_namespaces_only_the_operator_reads_metrics() {
     let fleet = fleet("../../examples/validator.yaml");
     let access = NetworkAccess { monitoring_namespaces: Vec::new(), ..access() };
@@ -246,8 +292,11 @@ fn the_example_consortium_becomes_exactly_these_objects() {
     object.metadata.uid = Some("uid-consortium".to_owned());
     let valid = validate::consortium(&object).expect("valid");
     let genesis = example_genesis();
-    let peers =
-        [PeerNode { name: NodeName { fleet: "bank-a".to_owned(), index: 0 }, node_id: key(21).public }];
+    let peers = [PeerNode {
+        name: NodeName { fleet: "bank-a".to_owned(), index: 0 },
+        node_id: key(21).public,
+        outside: None,
+    }];
     let short = StoredGenesis { text: "(the file)\n".to_owned(), ..genesis.clone() };
     let info = build::unsigned_network_info(&valid.namespace, &short, &peers, key(12).address, 1_790_000_000);
     let node = NodeName { fleet: "bank-a".to_owned(), index: 0 };

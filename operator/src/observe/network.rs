@@ -11,7 +11,7 @@ use kube::ResourceExt;
 use operator_core::{
     cache::{Cache, Genesis, Kind, NetworkKey},
     genesis,
-    names::{ConsortiumName, MANAGED_BY, MANAGER, NodeName},
+    names::{ConsortiumName, FleetName, MANAGED_BY, MANAGER, NodeName},
     observed::{PeerNode, PodObserved, SecretState},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -67,11 +67,21 @@ pub(super) fn public_keys(cache: &Cache, network: &NetworkKey) -> PublicKeys {
         if secret == name.identity() {
             keys.identities.insert(name, key.address);
         } else if let Some(node_id) = key.public {
-            keys.nodes.push(PeerNode { name, node_id });
+            let outside = outside(cache, network, &name);
+            keys.nodes.push(PeerNode { name, node_id, outside });
         }
     }
     keys.nodes.sort_by(|left, right| left.name.cmp(&right.name));
     keys
+}
+
+/// Where the load balancer of a node's fleet answers, if the fleet has one for its peers.
+fn outside(cache: &Cache, network: &NetworkKey, name: &NodeName) -> Option<String> {
+    let service = FleetName(name.fleet.clone()).peers_service();
+    let ingress =
+        cache.child(Kind::Service, &network.namespace, &service)?.load_balancer()?.ingress.as_ref()?;
+    let first = ingress.first()?;
+    first.ip.clone().or_else(|| first.hostname.clone())
 }
 
 /// A key Secret: as known, while nobody but us has written to it; read otherwise.

@@ -190,8 +190,14 @@ async fn carry_out(
         Some(inputs) => Some(Box::pin(apply::fleet(context, build::fleet(valid, inputs)?)).await?),
         None => None,
     };
-    if valid.rpc.is_none() && !valid.deleting {
-        remove_rpc_service(context, valid).await?;
+    if !valid.deleting {
+        let unwanted = [
+            (valid.rpc.is_none(), valid.name.rpc_service()),
+            (valid.peering.is_none(), valid.name.peers_service()),
+        ];
+        for (_, name) in unwanted.iter().filter(|(is_unwanted, _)| *is_unwanted) {
+            remove_service(context, valid, name).await?;
+        }
     }
     for node in &plan.unconfigure {
         apply::delete::<ConfigMap>(context, &valid.namespace, &node.config()).await?;
@@ -206,13 +212,12 @@ async fn carry_out(
     Ok(applied)
 }
 
-async fn remove_rpc_service(context: &Context, valid: &ValidFleet) -> Result<(), Error> {
+async fn remove_service(context: &Context, valid: &ValidFleet, name: &str) -> Result<(), Error> {
     use k8s_openapi::api::core::v1::Service;
-    let name = valid.name.rpc_service();
     let ours = |child: &operator_core::cache::Child| child.owner == uid_hash(&valid.uid);
-    let found = context.cache().child(Kind::Service, &valid.namespace, &name).is_some_and(ours);
+    let found = context.cache().child(Kind::Service, &valid.namespace, name).is_some_and(ours);
     if found {
-        apply::delete::<Service>(context, &valid.namespace, &name).await?;
+        apply::delete::<Service>(context, &valid.namespace, name).await?;
     }
     Ok(())
 }

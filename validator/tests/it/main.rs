@@ -9,6 +9,7 @@ mod hostile;
 mod journal;
 mod live;
 mod membership;
+mod parameters;
 mod peering;
 mod profiles;
 mod reseat;

@@ -4,6 +4,7 @@
 
 mod keys;
 mod node_pool;
+mod peering;
 mod pod;
 mod resources;
 mod rpc;
@@ -12,6 +13,7 @@ mod storage;
 
 pub use keys::*;
 pub use node_pool::*;
+pub use peering::*;
 pub use pod::*;
 pub use resources::*;
 pub use rpc::*;
@@ -111,6 +113,9 @@ pub struct ValidatorSpec {
     /// JSON-RPC over HTTP and WebSocket; a ClusterIP Service when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rpc: Option<Rpc>,
+    /// How members in other clusters reach the nodes; not at all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peering: Option<Peering>,
 }
 
 const fn one() -> i32 {

@@ -1,6 +1,6 @@
 //! Network info: what a joiner needs, in a ConfigMap, signed by the shell with the operator account's key.
 
-use super::owned_by_consortium;
+use super::{owned_by_consortium, service::p2p_port};
 use crate::{
     genesis::StoredGenesis,
     names::{LEARNED_FILE, NETWORK_INFO_FILE},
@@ -43,9 +43,13 @@ pub fn unsigned_network_info(
     }
 }
 
-/// Where other members dial a node: by its name, which every namespace of the cluster resolves.
+/// Where other members dial a node: at its fleet's load balancer, if it has one, else by its name, which every namespace of
+/// the cluster resolves.
 fn advertised(namespace: &str, peer: &PeerNode) -> Enode {
-    enode(namespace, peer)
+    match &peer.outside {
+        Some(host) => Enode { id: peer.node_id, host: host.clone(), port: p2p_port(peer.name.index) },
+        None => enode(namespace, peer),
+    }
 }
 
 /// Where the nodes of this namespace dial each other.

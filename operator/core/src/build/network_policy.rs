@@ -52,8 +52,9 @@ pub fn network_policy(fleet: &ValidFleet, access: &NetworkAccess, bootnodes: &[E
 }
 
 fn ingress(fleet: &ValidFleet, access: &NetworkAccess) -> Vec<NetworkPolicyIngressRule> {
-    let mut rules =
-        vec![from(vec![operator(access)], [RPC_PORT, METRICS_PORT]), from(vec![nodes()], [P2P_PORT])];
+    // Behind a load balancer peers come as any host's address, as clients do.
+    let peers = if fleet.peering.is_some() { Vec::new() } else { vec![nodes()] };
+    let mut rules = vec![from(vec![operator(access)], [RPC_PORT, METRICS_PORT]), from(peers, [P2P_PORT])];
     rules.extend(fleet.rpc.as_ref().map(clients));
     // A rule without peers would let everybody in.
     if !access.monitoring_namespaces.is_empty() {

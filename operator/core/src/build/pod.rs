@@ -1,6 +1,6 @@
 //! The pod of a node: PSS `restricted`, one container, everything mounted by name.
 
-use super::{config::path, placement, statefulset::StatefulSetInputs};
+use super::{config::path, placement, service::p2p_port_name, statefulset::StatefulSetInputs};
 use crate::{
     api::validator::{Amounts, Role},
     names::{CONFIG_DIR, CONTAINER, DATA_DIR, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR, P2P_DIR, SECRET_KEY},
@@ -47,7 +47,11 @@ fn container(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Container {
         image: Some(inputs.image.clone()),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         args: Some(vec!["run".to_owned(), "--config".to_owned(), path()]),
-        ports: Some(vec![port("rpc", RPC_PORT), port("p2p", P2P_PORT), port("metrics", METRICS_PORT)]),
+        ports: Some(vec![
+            port("rpc", RPC_PORT),
+            port(&p2p_name(fleet, inputs.name.index), P2P_PORT),
+            port("metrics", METRICS_PORT),
+        ]),
         startup_probe: Some(Probe { failure_threshold: Some(600), ..probe("/livez", 1) }),
         liveness_probe: Some(Probe { failure_threshold: Some(6), ..probe("/livez", 10) }),
         readiness_probe: Some(Probe { failure_threshold: Some(3), ..probe("/readyz", 1) }),
@@ -85,6 +89,11 @@ pub(super) fn unprivileged() -> SecurityContext {
         capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
         ..SecurityContext::default()
     }
+}
+
+/// A name of the node's own lets one Service lead each of its ports to another pod.
+fn p2p_name(fleet: &ValidFleet, index: u32) -> String {
+    if fleet.peering.is_some() { p2p_port_name(index) } else { "p2p".to_owned() }
 }
 
 fn port(name: &str, port: u16) -> ContainerPort {

@@ -1,7 +1,7 @@
 //! One StatefulSet of one replica per node: any node can be stopped, moved, upgraded or kept apart by name, and only the
 //! operator restarts pods (`OnDelete`).
 
-use super::{owned, pod::pod_spec};
+use super::{owned, pod::pod_spec, service::PEERS};
 use crate::{
     api::validator::Role,
     names::{
@@ -39,9 +39,12 @@ pub(super) fn statefulset(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Sta
     annotations.insert(CONFIG.to_owned(), inputs.start_hash.clone());
     let mut pod_labels = fleet.pod.labels.clone();
     pod_labels.extend(own.clone());
-    // The two Services select by these: their selectors must differ.
+    // The Services select by these: their selectors must differ.
     pod_labels.insert(NODES.to_owned(), "true".to_owned());
     pod_labels.insert("quorate.dev/rpc".to_owned(), "true".to_owned());
+    if fleet.peering.is_some() {
+        pod_labels.insert(format!("quorate.dev/{PEERS}"), "true".to_owned());
+    }
     StatefulSet {
         metadata: ObjectMeta {
             annotations: Some(BTreeMap::from([

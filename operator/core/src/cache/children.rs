@@ -135,7 +135,7 @@ impl Cache {
         }
         if fleet.is_none() {
             wakes.objects.push((consortium_key(&network), Urgency::Changed));
-        } else if public && kind == Kind::Secret {
+        } else if public && matches!(kind, Kind::Secret | Kind::Service) {
             wakes.objects.push((consortium_key(&network), Urgency::Related));
         }
         if public {
@@ -144,7 +144,7 @@ impl Cache {
     }
 }
 
-/// Whether what all nodes of a network are told has changed: keys, genesis, which nodes run.
+/// Whether what all nodes of a network are told has changed: keys, genesis, which nodes run, where others dial them.
 fn is_public(kind: Kind, before: Option<&Child>, after: &Child) -> bool {
     match kind {
         Kind::Secret => {
@@ -154,6 +154,8 @@ fn is_public(kind: Kind, before: Option<&Child>, after: &Child) -> bool {
         }
         Kind::ConfigMap => after.place.fleet.is_none(),
         Kind::StatefulSet => before.is_none(),
+        // The network info names load balancers.
+        Kind::Service => before.and_then(Child::load_balancer) != after.load_balancer(),
         _ => false,
     }
 }

@@ -328,11 +328,11 @@ fn peering(
     let allowed = observed.allowed.as_ref()?;
     member.filter(|member| member.operators.contains(&operator))?;
     let former = observed.former.iter().find(|peer| allowed.contains(&peer.node_id));
-    if let Some(PeerNode { name, node_id }) = former {
+    if let Some(PeerNode { name, node_id, .. }) = former {
         return Some(SeatMove::Forget { node: name.to_string(), id: *node_id });
     }
     let missing = observed.peers.iter().find(|peer| !allowed.contains(&peer.node_id));
-    let PeerNode { name, node_id } = missing.filter(|_| allowed.len() < MAX_NODE_IDS)?;
+    let PeerNode { name, node_id, .. } = missing.filter(|_| allowed.len() < MAX_NODE_IDS)?;
     Some(SeatMove::Allow { node: name.to_string(), id: *node_id })
 }
 

@@ -154,6 +154,7 @@ fn nodes_are_let_peer_after_all_seats_and_only_former_ones_of_this_namespace_are
     let peer = |index| PeerNode {
         name: FleetName("bank-a".to_owned()).node(index),
         node_id: B512::repeat_byte(u8::try_from(index).expect("few") + 1),
+        outside: None,
     };
     let valid = valid_consortium();
     let mut observed = network(4, 4, 4);

@@ -32,7 +32,10 @@ pub fn refused(kind: &str, name: &str, causes: &[(String, String)], message: &st
     if causes.is_empty() {
         return format!("the API server refuses {kind} {name}: {message}");
     }
-    let said = causes.iter().take(NAMED).map(|(field, message)| match origin(kind, field) {
+    // Both Services that the spec shapes have the same fields.
+    let of_peers = kind == "Service" && name.ends_with("-peers");
+    let ours = |ours: String| if of_peers { ours.replace("spec.rpc.", "spec.peering.") } else { ours };
+    let said = causes.iter().take(NAMED).map(|(field, message)| match origin(kind, field).map(ours) {
         Some(ours) => format!("{ours}: {message} ({kind} {name}, {field})"),
         None => format!("the API server refuses {kind} {name}: {field}: {message}"),
     });

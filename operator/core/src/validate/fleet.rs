@@ -4,7 +4,9 @@ use super::InvalidField;
 use crate::{
     api::{
         Validator, ValidatorSpec,
-        validator::{AccessMode, Amounts, Exposure, NodePool, Pod, Resources, Role, RpcNamespace, RpcType},
+        validator::{
+            AccessMode, Amounts, Exposure, NodePool, PeeringType, Pod, Resources, Role, RpcNamespace, RpcType,
+        },
     },
     names::{ACCEPT_JOURNAL_LOSS, ConsortiumName, FleetName, IGNORE_QUORUM, SKIP_UNSEAT},
     units::quantity,
@@ -52,6 +54,8 @@ pub struct ValidFleet {
     pub node_pool: Option<NodePool>,
     /// RPC Service, unless none is wanted.
     pub rpc: Option<RpcService>,
+    /// Service for members in other clusters, if they are to reach the nodes.
+    pub peering: Option<PeeringService>,
     /// JSON-RPC namespaces.
     pub namespaces: Vec<String>,
     /// Hash of those fields of the spec that pods are made from.
@@ -71,6 +75,17 @@ pub struct ValidFleet {
 pub struct RpcService {
     /// Behind a load balancer, else inside the cluster only.
     pub load_balancer: bool,
+    /// Reachable from outside the virtual network.
+    pub public: bool,
+    /// Who may connect.
+    pub source_ranges: Vec<String>,
+    /// Annotations from the spec.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The Service over which other clusters' nodes connect, a load balancer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeeringService {
     /// Reachable from outside the virtual network.
     pub public: bool,
     /// Who may connect.
@@ -105,6 +120,7 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
         pod: spec.pod.clone().unwrap_or_default(),
         node_pool: spec.node_pool.clone(),
         rpc: rpc(object),
+        peering: peering(spec),
         namespaces: namespaces(object),
         pod_hash: pod_hash(spec),
         deleting,
@@ -144,7 +160,11 @@ fn pod_hash(spec: &ValidatorSpec) -> String {
     let pod = spec.pod.as_ref().filter(|pod| **pod != Pod::default());
     let fields = (spec.role, resources, &spec.image, pod, &spec.node_pool, namespaces);
     // These types always serialise: no map of theirs has keys other than strings.
-    let text = serde_json::to_string(&fields).unwrap_or_default();
+    let mut text = serde_json::to_string(&fields).unwrap_or_default();
+    // Added to the text and not to the fields: the hash of a fleet without it is what it has always been.
+    if peering(spec).is_some() {
+        text.push_str("peering");
+    }
     alloy_primitives::hex::encode(&alloy_primitives::keccak256(text)[..8])
 }
 
@@ -199,6 +219,15 @@ fn rpc(object: &Validator) -> Option<RpcService> {
         public: rpc.exposure == Some(Exposure::Public),
         source_ranges: rpc.source_ranges,
         annotations: rpc.annotations,
+    })
+}
+
+fn peering(spec: &ValidatorSpec) -> Option<PeeringService> {
+    let peering = spec.peering.clone()?;
+    (peering.kind == Some(PeeringType::LoadBalancer)).then(|| PeeringService {
+        public: peering.exposure == Some(Exposure::Public),
+        source_ranges: peering.source_ranges,
+        annotations: peering.annotations,
     })
 }
 
@@ -273,6 +302,8 @@ mod tests {
         }
         assert_ne!(hash("pod", json!({ "labels": { "a": "b" } })), absent);
         assert_ne!(hash("resources", json!({ "limits": { "cpu": "1" } })), absent);
+        assert_eq!(hash("peering", json!({ "type": "ClusterIP" })), absent);
+        assert_ne!(hash("peering", json!({ "type": "LoadBalancer" })), absent);
     }
 
     #[test]

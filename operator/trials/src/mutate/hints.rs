@@ -114,6 +114,20 @@ const TABLE: &[(&str, Hint)] = &[
         "Validator.spec.rpc.sourceRanges[]",
         Hint::Values(r#"["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"]"#),
     ),
+    (
+        "Validator.spec.peering.exposure",
+        Hint::With(r#"{ "type": "LoadBalancer", "sourceRanges": ["203.0.113.0/24"] }"#),
+    ),
+    ("Validator.spec.peering.annotations", Hint::With(r#"{ "type": "LoadBalancer" }"#)),
+    ("Validator.spec.peering.sourceRanges", Hint::With(r#"{ "type": "LoadBalancer" }"#)),
+    (
+        "Validator.spec.peering.sourceRanges",
+        Hint::Values(r#"[["203.0.113.0/24"], ["203.0.113.0/24", "2001:db8::/32"]]"#),
+    ),
+    (
+        "Validator.spec.peering.sourceRanges[]",
+        Hint::Values(r#"["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"]"#),
+    ),
     // A pool that the operator makes; the trial's API server has Azure Service Operator's kind.
     (
         "Validator.spec.nodePool.manage",
