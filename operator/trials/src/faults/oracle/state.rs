@@ -90,6 +90,7 @@ const WHEN_OR_WHICH: &[&str] = &[
     "uid",
     "startedAt",
     "lastProbeTime",
+    "issuedAt",
     "genesis.json",
     "quorate.dev/applied",
     "quorate.dev/config",
