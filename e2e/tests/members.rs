@@ -8,7 +8,10 @@ use e2e::{
     patience::{Progress, with_progress},
     rpc::Rpc,
 };
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::{
+    apps::v1::{Deployment, StatefulSet},
+    core::v1::Pod,
+};
 use kube::{
     Api,
     api::{DeleteParams, ListParams},
@@ -119,11 +122,11 @@ async fn gone_for_good(member: &Member) -> Result<()> {
     let operators: Api<Deployment> =
         Api::namespaced(member.cluster.client.clone(), &format!("{}-operator", member.alias));
     operators.delete("quorate-operator", &DeleteParams::background()).await.context("operator")?;
+    let running: Api<Pod> =
+        Api::namespaced(member.cluster.client.clone(), operators.namespace().unwrap_or(""));
     with_progress(&format!("{}: its operator ends", member.alias), LONG, || async {
-        Ok(match operators.get_opt("quorate-operator").await? {
-            None => Progress::Done(()),
-            Some(_) => Progress::Waiting("still there".to_owned()),
-        })
+        let left = running.list(&ListParams::default()).await?.items.len();
+        Ok(if left == 0 { Progress::Done(()) } else { Progress::Waiting(format!("{left} pods of it run")) })
     })
     .await?;
     let sets: Api<StatefulSet> = member.cluster.core();

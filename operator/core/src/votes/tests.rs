@@ -94,6 +94,9 @@ fn proposing(position: &Position) -> Vec<Ballot> {
     vec![Ballot::Propose { content, memo: position.memo.clone() }]
 }
 
+/// What is the case, open proposals, our votes; then state, reason and what is sent.
+type Case = (&'static str, Vec<ProposalObserved>, History, PositionState, &'static str, Vec<Ballot>);
+
 #[test]
 fn a_position_is_proposed_voted_awaited_or_left_by_what_the_chain_says_of_it() {
     use PositionState::{Blocked, InForce, Open, Rejected, Sending, Unknown};
@@ -101,7 +104,7 @@ fn a_position_is_proposed_voted_awaited_or_left_by_what_the_chain_says_of_it() {
     let other = admit(9, "another memo");
     let unread = History { complete: false, ..history(&[], &[]) };
     let voted = (7, Act::For, Some(&line));
-    let table: [(&str, Vec<ProposalObserved>, History, PositionState, &str, Vec<Ballot>); 15] = [
+    let table: [Case; 15] = [
         ("nobody has proposed it", vec![], history(&[], &[]), Sending, "Proposing", proposing(&line)),
         ("our votes are not read", vec![], unread.clone(), Unknown, "ReadingHistory", vec![]),
         (
@@ -217,12 +220,15 @@ fn a_vote_is_taken_back_only_when_a_position_cast_it_and_no_line_stands_for_it()
     assert_eq!(weigh(std::slice::from_ref(&line), &opposed(), &against, &[]).1, vec![Ballot::VoteFor(7)]);
 }
 
+/// The same without a reason.
+type OpposedCase = (&'static str, Vec<ProposalObserved>, History, PositionState, Vec<Ballot>);
+
 #[test]
 fn an_opposed_proposal_is_voted_against_once_and_its_end_is_told() {
     use PositionState::{Blocked, InForce, Open, Rejected, Sending};
     let line = admit(9, "board");
     let fails = oppose(7);
-    let table: [(&str, Vec<ProposalObserved>, History, PositionState, Vec<Ballot>); 6] = [
+    let table: [OpposedCase; 6] = [
         ("open", vec![open(7, &line, &[2], &[])], history(&[], &[]), Sending, vec![Ballot::VoteAgainst(7)]),
         (
             "voted",

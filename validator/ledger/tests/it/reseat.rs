@@ -85,7 +85,7 @@ fn blocks(ledger: &Ledger) -> Vec<Block> {
 fn sync(ledger: &Ledger, blocks: &[Block]) -> Result<(), CommitError> {
     let hashed = blocks.iter().map(|block| (block_hash(&block.header).unwrap(), block.clone())).collect();
     let mut waiting = ledger.prepare(hashed).map_err(|error| error.source)?.into();
-    while let Some(refused) = ledger.commit_segment(&mut waiting).refused.or(None) {
+    if let Some(refused) = ledger.commit_segment(&mut waiting).refused {
         return Err(refused.source);
     }
     assert!(waiting.is_empty());
