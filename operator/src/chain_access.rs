@@ -3,12 +3,12 @@
 use crate::nodes::{NodeError, Nodes};
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::{Address, Bytes, Signature, TxKind, hex};
+use alloy_primitives::{Address, Bytes, Signature, TxKind, U256, hex};
 use alloy_sol_types::SolCall;
-use chain::governance::{GOVERNANCE, Governance as Contract, Label, Snapshot};
+use chain::governance::{GOVERNANCE, Governance as Contract, Kind, Label, ProposalView, Snapshot, Status};
 use operator_core::{
     keys::Key,
-    observed::{Governance, MemberObserved, SeatObserved},
+    observed::{AdmissionObserved, Governance, MemberObserved, SeatObserved},
     plan::SeatMove,
 };
 use serde_json::{Value, json};
@@ -143,5 +143,73 @@ fn governance(snapshot: &Snapshot) -> Governance {
         member: seat.member,
         operator: seat.operator,
     });
-    Governance { height: snapshot.blockNumber, members: members.collect(), seats: seats.collect() }
+    Governance {
+        height: snapshot.blockNumber,
+        members: members.collect(),
+        seats: seats.collect(),
+        admissions: admissions(snapshot),
+    }
+}
+
+/// Proposals that can be voted on still; the contract closes them only when somebody touches them.
+fn admissions(snapshot: &Snapshot) -> Vec<AdmissionObserved> {
+    let open = snapshot.proposals.iter().filter(|proposal| {
+        (proposal.kind, proposal.status) == (Kind::AdmitMember, Status::Open)
+            && proposal.expiresAt >= snapshot.blockNumber
+    });
+    let voters = |votes: U256| {
+        let members = snapshot.members.iter().filter(move |member| votes.bit(usize::from(member.place)));
+        members.map(|member| member.id).collect()
+    };
+    let admission = |proposal: &ProposalView| AdmissionObserved {
+        id: proposal.id,
+        admin: Address::from_word(proposal.subject),
+        voted_for: voters(proposal.votesFor),
+        voted_against: voters(proposal.votesAgainst),
+        expires_at: proposal.expiresAt,
+    };
+    open.map(admission).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, Kind, ProposalView, Status, U256, governance};
+    use alloy_primitives::B256;
+    use operator_trials::fake_network;
+
+    #[test]
+    fn an_admission_that_is_open_names_the_members_by_their_places() {
+        let (admin, operator) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        let mut snapshot = fake_network::governance(50, admin, operator, &[]);
+        let mut second = snapshot.members[0].clone();
+        (second.id, second.place) = (9, 4);
+        snapshot.members.push(second);
+        let proposal = |id, kind, status, expires| ProposalView {
+            id,
+            kind,
+            status,
+            proposer: 1,
+            openedAt: 1,
+            expiresAt: expires,
+            closedAt: 0,
+            countFor: 1,
+            countAgainst: 1,
+            votesFor: U256::from(1_u64 << 4),
+            votesAgainst: U256::from(1),
+            subject: B256::left_padding_from(Address::repeat_byte(7).as_slice()),
+            values: Vec::new().into(),
+            memo: String::new(),
+        };
+        snapshot.proposals = vec![
+            proposal(1, Kind::ExpelMember, Status::Open, 60),
+            proposal(2, Kind::AdmitMember, Status::Open, 49),
+            proposal(3, Kind::AdmitMember, Status::Executed, 60),
+            proposal(4, Kind::AdmitMember, Status::Open, 50),
+        ];
+        let read = governance(&snapshot);
+        let [admission] = read.admissions.as_slice() else { panic!("{:?}", read.admissions) };
+        assert_eq!((admission.id, admission.admin), (4, Address::repeat_byte(7)));
+        assert_eq!((&*admission.voted_for, &*admission.voted_against), (&[9][..], &[1][..]));
+        assert_eq!(read.members[1].operators, [operator]);
+    }
 }

@@ -246,6 +246,23 @@ pub struct Governance {
     pub members: Vec<MemberObserved>,
     /// The seats.
     pub seats: Vec<SeatObserved>,
+    /// Open proposals to admit somebody.
+    pub admissions: Vec<AdmissionObserved>,
+}
+
+/// An open proposal to admit a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdmissionObserved {
+    /// Its id.
+    pub id: u64,
+    /// Admin account of who is to be admitted.
+    pub admin: Address,
+    /// Ids of the members that have voted for it.
+    pub voted_for: Vec<u32>,
+    /// Ids of those that have voted against it.
+    pub voted_against: Vec<u32>,
+    /// Last block in which it can be voted on.
+    pub expires_at: u64,
 }
 
 /// A member on chain.
@@ -257,14 +274,14 @@ pub struct MemberObserved {
     pub alias: String,
     /// Its admin account.
     pub admin: Address,
-    /// Its operator accounts.
-    pub operators: Vec<Address>,
     /// Seats it may hold.
     pub capacity: u16,
     /// Seats it holds.
     pub seats: u16,
     /// Earliest block in which it may add one.
     pub next_seat_block: u64,
+    /// Its operator accounts.
+    pub operators: Vec<Address>,
 }
 
 /// A seat on chain.

@@ -64,7 +64,7 @@ impl Passed for Consortium {
     }
 
     async fn decided(&self, context: &Context, steps: &Steps<'_>, looked: Looked) -> Result<Decided, Error> {
-        decided(self, context, steps, looked).await
+        Box::pin(decided(self, context, steps, looked)).await
     }
 }
 
@@ -111,9 +111,9 @@ async fn perform(
     plan: &mut ConsortiumPlan,
 ) -> Result<Option<String>, Error> {
     let observed = &observation.observed;
-    make(object, context, valid, plan).await?;
+    Box::pin(make(object, context, valid, plan)).await?;
     protect(context, valid, observed, plan).await?;
-    let network_info = publish(context, valid, observed, plan).await?;
+    let network_info = Box::pin(publish(context, valid, observed, plan)).await?;
     if let (Some(ip), true) = (&observation.entry, plan.seat_move.is_some())
         && let Err(error) = move_seat(object, context, valid, ip, observed, plan).await
     {

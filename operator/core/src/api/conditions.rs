@@ -90,7 +90,7 @@ pub mod reasons {
     /// This member was in the governance contract, and is no more.
     pub const EXPELLED: &str = "Expelled";
     /// The contract does not know the operator account.
-    pub const OPERATOR_UNKNOWN: &str = "OperatorUnknown";
+    pub const OPERATOR_NOT_REGISTERED: &str = "OperatorNotRegistered";
     /// No network info has been asked for yet.
     pub const WAITING_FOR_SOURCES: &str = "WaitingForSources";
     /// All network infos were read.

@@ -91,6 +91,7 @@ fn network(replicas: u32, identities: u8, seats: u8) -> ConsortiumObserved {
                 next_seat_block: 0,
             }],
             seats: (1..=seats).map(seat).collect(),
+            ..Governance::default()
         }),
         ..ConsortiumObserved::default()
     }

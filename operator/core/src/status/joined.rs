@@ -8,7 +8,7 @@ use crate::{
     },
     genesis::StoredGenesis,
     network_info::{Outcome, Seen},
-    observed::{ConsortiumObserved, Governance},
+    observed::{AdmissionObserved, ConsortiumObserved, Governance, MemberObserved},
     plan::{operators, trouble},
     validate::{Network, ValidConsortium},
 };
@@ -61,15 +61,42 @@ fn was_member(valid: &ValidConsortium, before: &ConsortiumStatus) -> bool {
 }
 
 fn not_member(valid: &ValidConsortium, admin: Address, view: &Governance) -> String {
-    let members: Vec<_> = view.members.iter().take(NAMED).map(|member| member.alias.as_str()).collect();
-    let more = view.members.len().saturating_sub(NAMED);
-    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let alias = String::from(valid.alias.clone());
+    let needed = view.members.len() / 2 + 1;
+    let proposals = view.admissions.iter().filter(|admission| admission.admin == admin);
+    // Whoever proposed it with other values than the rest has a proposal of his own: that with most votes is told.
+    let Some(open) = proposals.max_by_key(|admission| admission.voted_for.len()) else {
+        return format!(
+            "{alias} ({admin}) is not a member yet: none of {} has proposed it; {needed} of them have to admit it",
+            named(&view.members.iter().collect::<Vec<_>>())
+        );
+    };
+    let missing: Vec<_> = missing(view, open);
+    let against = match open.voted_against.len() {
+        0 => String::new(),
+        count => format!(", {count} against"),
+    };
     format!(
-        "{} ({admin}) is not a member yet: the members ({}{rest}) have to admit it, more than half of {}",
-        String::from(valid.alias.clone()),
-        members.join(", "),
-        view.members.len()
+        "{alias} ({admin}) is not a member yet: proposal {} has {} of {needed} votes{against}; {} {} yet to vote, until block {}",
+        open.id,
+        open.voted_for.len(),
+        named(&missing),
+        if missing.len() == 1 { "has" } else { "have" },
+        open.expires_at,
     )
+}
+
+/// Members that have not voted on a proposal to admit somebody.
+fn missing<'a>(view: &'a Governance, admission: &AdmissionObserved) -> Vec<&'a MemberObserved> {
+    let voted = |id: &u32| admission.voted_for.contains(id) || admission.voted_against.contains(id);
+    view.members.iter().filter(|member| !voted(&member.id)).collect()
+}
+
+fn named(members: &[&MemberObserved]) -> String {
+    let named: Vec<_> = members.iter().take(NAMED).map(|member| member.alias.as_str()).collect();
+    let more = members.len().saturating_sub(NAMED);
+    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{rest}", named.join(", "))
 }
 
 /// `NetworkInfoCurrent`, of a member that joins.
@@ -123,7 +150,7 @@ mod tests {
             Outcome, Seen,
             tests::{bootnode, publisher, signed},
         },
-        observed::{ConsortiumObserved, Governance, MemberObserved},
+        observed::{AdmissionObserved, ConsortiumObserved, Governance, MemberObserved},
         test_support::address,
         validate::{self, JoinedNetwork, Network, ValidConsortium},
     };
@@ -145,12 +172,12 @@ mod tests {
             id: u32::from(*seed),
             alias: format!("bank-{seed}"),
             admin: address(*seed),
-            operators: vec![publisher(*seed).address],
             capacity: 4,
             seats: 0,
             next_seat_block: 0,
+            operators: vec![publisher(*seed).address],
         };
-        Governance { height: 7, members: admins.iter().map(member).collect(), seats: Vec::new() }
+        Governance { height: 7, members: admins.iter().map(member).collect(), ..Governance::default() }
     }
 
     fn before(status: ConditionStatus, reason: &str) -> ConsortiumStatus {
@@ -186,9 +213,33 @@ mod tests {
         let still = before(False, reasons::EXPELLED);
         assert_eq!(joined(&joiner, &still, Some(&genesis), Some(&theirs)).1, reasons::EXPELLED);
         let (_, _, told) = joined(&joiner, &fresh, Some(&genesis), Some(&theirs));
-        for words in [&address(97).to_string(), "bank-1, bank-2", "and 1 more", "more than half of 5"] {
+        let told_all =
+            ["bank-1, bank-2, bank-3, bank-4 and 1 more has proposed it", "3 of them have to admit it"];
+        for words in told_all.into_iter().chain([address(97).to_string().as_str()]) {
             assert!(told.contains(words), "{words}: {told}");
         }
+    }
+
+    #[test]
+    fn of_an_open_proposal_to_admit_it_the_members_are_named_that_have_yet_to_vote() {
+        let ((joiner, genesis), fresh) = (joiner(), ConsortiumStatus::default());
+        let mut view = members(&[1, 2, 3, 4]);
+        let admission = |id, admin, voted_for: &[u32], voted_against: &[u32]| AdmissionObserved {
+            id,
+            admin,
+            voted_for: voted_for.to_vec(),
+            voted_against: voted_against.to_vec(),
+            expires_at: 900,
+        };
+        let ours = address(97);
+        view.admissions = vec![admission(7, address(50), &[1, 2], &[]), admission(8, ours, &[1], &[2])];
+        let (_, _, told) = joined(&joiner, &fresh, Some(&genesis), Some(&view));
+        let want = "proposal 8 has 1 of 3 votes, 1 against; bank-3, bank-4 have yet to vote, until block 900";
+        assert!(told.contains(want), "{told}");
+        view.admissions.push(admission(9, ours, &[2, 3], &[]));
+        view.admissions[2].voted_against = vec![4];
+        let (_, _, told) = joined(&joiner, &fresh, Some(&genesis), Some(&view));
+        assert!(told.contains("proposal 9 has 2 of 3 votes, 1 against; bank-1 has yet to vote"), "{told}");
     }
 
     #[test]
