@@ -49,7 +49,10 @@ test: ## everything: lints, unit tests, consensus under attack, contracts, chart
 	  chart-cluster="make --no-print-directory chart-cluster" \
 	  clients="make --no-print-directory clients" \
 	  operator="make --no-print-directory operator-test" \
-	  e2e="make --no-print-directory e2e"
+	  operator-mutate="make --no-print-directory operator-mutate MUTATIONS=158" \
+	  operator-faults="make --no-print-directory operator-faults PLANS=24 OPT=0" \
+	  e2e="make --no-print-directory e2e" \
+	  members="SKIP_IMAGES=yes e2e/members story"
 
 .PHONY: lint fmt sizes arch deny
 # fuzz/ and e2e/clients/rust/ are workspaces of their own that share no build with this one and ship nothing: formatted and
@@ -120,11 +123,14 @@ operator-mutate: ## every field of both CRDs edited and undone on a real API ser
 	  LEAF='$(LEAF)' MUTATIONS='$(MUTATIONS)' SEED='$(SEED)' NAMESPACES='$(NAMESPACES)' PLANT='$(PLANT)' $${CARGO_TARGET_DIR:-target}/debug/examples/operator_mutate
 # An example, as above; our own crates optimised a little, since a plan costs more work than waiting. The API server may keep more
 # garbage and more Services than by default.
-operator-faults: ## a fault at every write of an operator on a real API server (PLANS=60 SEED=1 for a slice, PLAN="…" replays one, ONLY=/zombie/ JOBS=24 WITHIN=seconds); ends with plans= diverged= keys-lost= quorum-broken=
-	@CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo build --quiet --locked --workspace --bin quorate-operator --example operator_faults --features operator-trials/real
+operator-faults: ## a fault at every write of an operator on a real API server (PLANS=60 SEED=1 for a slice, PLAN="…" replays one, ONLY=/zombie/ JOBS=24 WITHIN=seconds); ends with plans= duplicate-proposals= lost-votes= diverged= keys-lost= quorum-broken=
+	@CARGO_PROFILE_DEV_OPT_LEVEL=$(or $(OPT),1) cargo build --quiet --locked --workspace --bin quorate-operator --example operator_faults --features operator-trials/real
 	@kubeconfig=$$(GOGC=400 GOMEMLIMIT=3GiB QUORATE_API_SERVICES=10.0.0.0/16 $(CLUSTER)/api-up target/api-faults) && trap '$(CLUSTER)/api-down target/api-faults' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig $${CARGO_TARGET_DIR:-target}/debug/examples/operator_faults --operator $${CARGO_TARGET_DIR:-target}/debug/quorate-operator \
 	  $(if $(PLAN),--plan "$(PLAN)") $(if $(PLANS),--plans $(PLANS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)") $(if $(JOBS),--jobs $(JOBS)) $(if $(WITHIN),--within $(WITHIN))
+.PHONY: vote-faults
+vote-faults: ## PLANS=50 crashes, lost transactions and second leaders while a member votes among others (PLAN="votes/…" replays one); ends with plans= duplicate-proposals= lost-votes=
+	@$(MAKE) --no-print-directory operator-faults ONLY=votes/ PLANS=$(or $(PLANS),50)
 e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=
@@ -140,12 +146,20 @@ chart: ## lint and render the Helm chart, its wrong values refused, its unit tes
 chart-cluster: ## the chart on a real API server: upgrade with a CRD change, deletion guard, uninstall that leaves keys, namespaced mode
 	@charts/check-cluster
 
-.PHONY: crds contracts generated
+.PHONY: crds contracts generated governance-property governance-arithmetic governance-gas
 crds: ## write crds/ and the chart's copy from the Rust types
 	cargo run --quiet --locked -p operator-core --bin crdgen
 contracts: ## forge tests, and committed artifacts equal to what solc makes
 	@contracts/build --check
 	@contracts/test.sh
+# From the tests' debug build: see docs/adr/0013.
+GOVERNANCE := cargo test --quiet --locked --workspace --test governance_rules --
+governance-property: ## N random operations on the governance contract and on its reference model (FROM=seed); ends with operations= per-second= disagreements=
+	@$(GOVERNANCE) property --operations $(N) --from $(or $(FROM),0)
+governance-arithmetic: ## every vector of votes of up to MEMBERS=7 members against plain counting; ends with members= vote-outcomes= wrong=
+	@$(GOVERNANCE) arithmetic --members $(or $(MEMBERS),7)
+governance-gas: ## gas of every operation of the governance contract at 200 members and 400 seats; fails above 10 M; ends with operations= gas-max=
+	@$(GOVERNANCE) gas
 generated: crds ## regenerate everything that is generated, and show what changed
 	@contracts/build
 	@git diff --exit-code -- crds charts contracts/artifacts
@@ -182,7 +196,9 @@ bench-operator: ## OBJECTS=10000 objects and their children on a real API server
 	cargo build --locked --release -p operator -p operator-trials --bin quorate-operator --bin bench_operator
 	@build/bench-operator $${CARGO_TARGET_DIR:-target}/release/quorate-operator $${CARGO_TARGET_DIR:-target}/release/bench_operator
 
-.PHONY: recovery dead-proposer faults
+.PHONY: recovery dead-proposer faults reseat
+reseat: ## seats lost for good and replaced: SEEDS=2000 in virtual time, then real processes; ends with reseat-seconds= forks=
+	@build/reseat
 recovery: ## first block after a quorum is back: virtual time, then real processes (needs root); fails above 6 s; ends with worst-recovery-seconds=
 	@build/recovery
 dead-proposer: ## HEIGHTS=100 heights whose proposer is dead, real processes (needs root); fails above 4 s; ends with dead-height-max-seconds=

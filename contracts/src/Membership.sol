@@ -96,9 +96,7 @@ abstract contract Membership is Seats {
     function _remove(uint32 id, bool resigned) internal returns (uint256 place) {
         Member storage member = memberById[id];
         uint16 dropped = member.seats;
-        for (uint256 i = seatList.length; i > 0 && member.seats > 0; --i) {
-            if (seatList[i - 1].member == id) _drop(i - 1);
-        }
+        _dropAll(id);
         address[] storage list = member.operators;
         for (uint256 i; i < list.length; ++i) {
             delete accounts[list[i]];

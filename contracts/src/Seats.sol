@@ -94,20 +94,41 @@ abstract contract Seats is State {
         emit Seated(identity, id, operator);
     }
 
-    /// Removes a seat by moving the last one into its place. The caller keeps at least one seat.
+    /// Removes a seat. The caller keeps at least one.
     function _drop(uint256 index) internal {
+        --memberById[seatList[index].member].seats;
+        _shorten(_vacate(index, seatList.length));
+    }
+
+    /// Removes every seat of a member that goes; each seat that stays moves once at most.
+    function _dropAll(uint32 id) internal {
+        uint256 n = seatList.length;
+        for (uint256 i; i < n; ++i) {
+            if (seatList[i].member != id) continue;
+            while (n - 1 > i && seatList[n - 1].member == id) n = _vacate(n - 1, n);
+            n = _vacate(i, n);
+        }
+        _shorten(n);
+    }
+
+    /// Takes a seat out of the first `n`, the last of which moves into its place; how many are left.
+    function _vacate(uint256 index, uint256 n) private returns (uint256) {
         Seat storage gone = seatList[index];
-        Seat storage last = seatList[seatList.length - 1];
-        (address identity, uint32 id) = (gone.identity, gone.member);
-        seatNumber[last.identity] = index + 1;
-        delete seatNumber[identity];
-        gone.identity = last.identity;
-        gone.member = last.member;
-        gone.seatedAt = last.seatedAt;
-        gone.operator = last.operator;
-        seatList.pop();
-        --memberById[id].seats;
-        emit Unseated(identity, id, msg.sender);
+        emit Unseated(gone.identity, gone.member, msg.sender);
+        delete seatNumber[gone.identity];
+        if (--n != index) {
+            seatList[index] = seatList[n];
+            seatNumber[gone.identity] = index + 1;
+        }
+        return n;
+    }
+
+    /// What is beyond the length stays as it was until a seat is added there: clearing it would be the most expensive
+    /// part of an expulsion.
+    function _shorten(uint256 n) private {
+        assembly ("memory-safe") {
+            sstore(seatList.slot, n)
+        }
     }
 
     function _requireSeat(address identity) private view returns (uint256 index) {

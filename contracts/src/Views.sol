@@ -60,7 +60,7 @@ abstract contract Views is Records {
         return seatList;
     }
 
-    /// One proposal, open or closed. Of a closed one the votes, values and memo are in the events only.
+    /// One proposal, open or closed: of a closed one, the votes as they stood at its end.
     function proposal(uint64 id) public view returns (ProposalView memory v) {
         Proposal storage p = proposalById[id];
         v.id = id;

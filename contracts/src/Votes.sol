@@ -12,8 +12,8 @@ abstract contract Votes is Ballots {
     {
         uint32 member = _requireRole(Role.Admin);
         _sweep();
-        id = openByContent[_content(kind, subject, values)];
-        if (id == 0) id = _open(member, kind, subject, values, bytes(memo));
+        id = newestByContent[_content(kind, subject, values)];
+        if (proposalById[id].status != Status.Open) id = _open(member, kind, subject, values, bytes(memo));
         _vote(id, member, true);
     }
 
@@ -84,7 +84,7 @@ abstract contract Votes is Ballots {
         p.values = values;
         p.memo = memo;
         openIds.push(id);
-        openByContent[_content(kind, subject, values)] = id;
+        newestByContent[_content(kind, subject, values)] = id;
         emit ProposalOpened(id, kind, subject, member, p.expiresAt, values, string(memo));
     }
 
@@ -151,7 +151,8 @@ abstract contract Votes is Ballots {
         }
     }
 
-    /// Ends a proposal. Its votes, memo and values leave the state; the outcome stays for those who ask later.
+    /// Ends a proposal. What it said and how it stood stay readable: clearing them would make a recount of many cost
+    /// more than one transaction should. Vote bits then name the places as they were at the end.
     function _close(uint64 id, Status status) private {
         Proposal storage p = proposalById[id];
         emit ProposalClosed(
@@ -164,16 +165,11 @@ abstract contract Votes is Ballots {
             proposalById[moved].openIndex = index;
         }
         openIds.pop();
-        delete openByContent[_content(p.kind, p.subject, p.values)];
         Member storage proposer = memberById[p.proposer];
         if (proposer.openProposals > 0) --proposer.openProposals;
         p.status = status;
         p.openIndex = 0;
         p.closedAt = uint64(block.number);
-        delete p.votesFor;
-        delete p.votesAgainst;
-        delete p.values;
-        delete p.memo;
     }
 
     function _requireUnobstructed(Kind kind, bytes32 subject, bytes memory values) private view {

@@ -157,6 +157,7 @@ fn head(number: u64, proposer: u8) -> NewHead {
         period_ms: PERIOD_S * 1_000,
         empty_period_ms: 0,
         request_timeout_ms: 1_000,
+        first_round: 0,
     }
 }
 

@@ -1,20 +1,26 @@
 //! The chain: what the governance contract says, and the operator account's transactions to it.
 
+mod history;
+
 use crate::nodes::{NodeError, Nodes};
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::{Address, Bytes, Signature, TxKind, U256, hex};
-use alloy_sol_types::SolCall;
-use chain::governance::{GOVERNANCE, Governance as Contract, Kind, Label, ProposalView, Snapshot, Status};
+use alloy_primitives::{Address, B256, B512, Bytes, Signature, TxKind, U256, hex};
+use alloy_sol_types::{SolCall, SolInterface};
+use chain::governance::{GOVERNANCE, Governance as Contract, Label, Scheduled, Snapshot, Status};
 use operator_core::{
     keys::Key,
-    observed::{AdmissionObserved, Governance, MemberObserved, SeatObserved},
+    observed::{Governance, MemberObserved, ProposalObserved, SeatObserved},
     plan::SeatMove,
+    votes::Content,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Far above what `seat` and `unseat` use; gas is free.
-const GAS: u64 = 1_000_000;
+const SEAT_GAS: u64 = 1_000_000;
+/// Above what the costliest deciding vote uses, below what one transaction may (EIP-7825).
+const VOTE_GAS: u64 = 12_000_000;
 
 /// Why the chain was not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -35,8 +41,11 @@ pub(crate) enum ChainError {
     /// The contract's answer does not decode.
     #[error("governance contract: {0}")]
     Abi(#[from] alloy_sol_types::Error),
+    /// The contract would refuse it.
+    #[error("{0}")]
+    Refused(String),
     /// The key does not sign.
-    #[error("operator account does not sign: {0}")]
+    #[error("account does not sign: {0}")]
     Sign(#[from] k256::ecdsa::Error),
 }
 
@@ -51,28 +60,69 @@ pub(crate) struct Chain<'a> {
 impl Chain<'_> {
     /// The governance contract at head.
     pub(crate) async fn governance(&self) -> Result<Governance, ChainError> {
-        let input = Bytes::from(Contract::snapshotCall {}.abi_encode());
-        let call = json!([{ "to": GOVERNANCE, "input": input }, "latest"]);
-        let output = bytes("eth_call", &self.nodes.rpc(self.ip, "eth_call", call).await?)?;
+        let output = self.call(Contract::snapshotCall {}.abi_encode()).await?;
         Ok(governance(&Contract::snapshotCall::abi_decode_returns(&output)?))
     }
 
-    /// Whether a transaction of the account waits for a block.
-    pub(crate) async fn in_flight(&self, account: Address) -> Result<bool, ChainError> {
+    /// Nodes of a member that may peer.
+    pub(crate) async fn node_ids(&self, member: u32) -> Result<BTreeSet<B512>, ChainError> {
+        let output = self.call(Contract::nodeIdsCall { member }.abi_encode()).await?;
+        let ids = Contract::nodeIdsCall::abi_decode_returns(&output)?;
+        Ok(ids.iter().map(|id| id.x.concat_const(id.y)).collect())
+    }
+
+    async fn call(&self, input: Vec<u8>) -> Result<Vec<u8>, ChainError> {
+        let call = json!([{ "to": GOVERNANCE, "input": Bytes::from(input) }, "latest"]);
+        bytes("eth_call", &self.nodes.rpc(self.ip, "eth_call", call).await?)
+    }
+
+    /// Whether the contract would take this call from this account now.
+    pub(crate) async fn would_take(&self, from: Address, data: &Bytes) -> Result<(), ChainError> {
+        let call = json!([{ "from": from, "to": GOVERNANCE, "input": data }, "latest"]);
+        match self.nodes.rpc(self.ip, "eth_call", call).await {
+            Ok(_) => Ok(()),
+            Err(NodeError::Rpc { message, data: Some(data), .. }) => {
+                Err(ChainError::Refused(refusal(&data).unwrap_or(message)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Next nonce of an account, and whether a transaction of it waits for a block.
+    pub(crate) async fn account(&self, account: Address) -> Result<(u64, bool), ChainError> {
         let (latest, pending) = (self.nonce(account, "latest").await?, self.nonce(account, "pending").await?);
-        Ok(pending > latest)
+        Ok((latest, pending > latest))
     }
 
     /// Signs and sends a move. It is confirmed by the state of a later pass, not by a receipt: whatever becomes of the
     /// transaction, the next pass sees what is and decides anew.
-    pub(crate) async fn send(
+    pub(crate) async fn move_seat(
         &self,
         chain_id: u64,
         operator: &Key,
         wanted: &SeatMove,
     ) -> Result<(), ChainError> {
         let nonce = self.nonce(operator.address, "latest").await?;
-        let raw = Bytes::from(transaction(chain_id, nonce, operator, wanted)?);
+        self.send(operator, transaction(chain_id, nonce, SEAT_GAS, seat_call(wanted).into())).await
+    }
+
+    /// Signs and sends a call of the admin account with the nonce that was read before everything that led to it: it cannot
+    /// land if any other transaction of the account has landed since.
+    pub(crate) async fn vote(
+        &self,
+        chain_id: u64,
+        admin: &Key,
+        nonce: u64,
+        data: Bytes,
+    ) -> Result<(), ChainError> {
+        self.send(admin, transaction(chain_id, nonce, VOTE_GAS, data)).await
+    }
+
+    async fn send(&self, key: &Key, transaction: TxEip1559) -> Result<(), ChainError> {
+        let (signature, id) =
+            key.signing.sign_prehash_recoverable(transaction.signature_hash().as_slice())?;
+        let envelope = TxEnvelope::from(transaction.into_signed(Signature::from((signature, id))));
+        let raw = Bytes::from(envelope.encoded_2718());
         self.nodes.rpc(self.ip, "eth_sendRawTransaction", json!([raw])).await?;
         Ok(())
     }
@@ -98,14 +148,24 @@ fn bytes(method: &'static str, answer: &Value) -> Result<Vec<u8>, ChainError> {
     })
 }
 
+/// A number that fits.
+fn quantity(word: B256) -> Option<u64> {
+    U256::from_be_bytes(word.0).try_into().ok()
+}
+
+/// What the contract reverts with, in its words.
+fn refusal(data: &[u8]) -> Option<String> {
+    let error = Contract::GovernanceErrors::abi_decode(data).ok()?;
+    Some(format!("{error:?}").chars().take(300).collect())
+}
+
 /// A type-2 transaction without fees.
-fn transaction(
-    chain_id: u64,
-    nonce: u64,
-    operator: &Key,
-    wanted: &SeatMove,
-) -> Result<Vec<u8>, k256::ecdsa::Error> {
-    let input = match wanted {
+fn transaction(chain_id: u64, nonce: u64, gas_limit: u64, input: Bytes) -> TxEip1559 {
+    TxEip1559 { chain_id, nonce, gas_limit, to: TxKind::Call(GOVERNANCE), input, ..TxEip1559::default() }
+}
+
+fn seat_call(wanted: &SeatMove) -> Vec<u8> {
+    match wanted {
         SeatMove::Seat { identity, proof, .. } => Contract::seatCall {
             identity: *identity,
             proofBlock: proof.block_number,
@@ -113,19 +173,20 @@ fn transaction(
         }
         .abi_encode(),
         SeatMove::Unseat { identity, .. } => Contract::unseatCall { identity: *identity }.abi_encode(),
-    };
-    let transaction = TxEip1559 {
-        chain_id,
-        nonce,
-        gas_limit: GAS,
-        to: TxKind::Call(GOVERNANCE),
-        input: input.into(),
-        ..TxEip1559::default()
-    };
-    let (signature, id) =
-        operator.signing.sign_prehash_recoverable(transaction.signature_hash().as_slice())?;
-    let envelope = TxEnvelope::from(transaction.into_signed(Signature::from((signature, id))));
-    Ok(envelope.encoded_2718())
+        SeatMove::Allow { id, .. } => {
+            let (x, y) = halves(id);
+            Contract::addNodeIdCall { x, y }.abi_encode()
+        }
+        SeatMove::Forget { id, .. } => {
+            let (x, y) = halves(id);
+            Contract::removeNodeIdCall { x, y }.abi_encode()
+        }
+    }
+}
+
+/// A public key's coordinates.
+fn halves(id: &B512) -> (B256, B256) {
+    (B256::from_slice(&id[..32]), B256::from_slice(&id[32..]))
 }
 
 fn governance(snapshot: &Snapshot) -> Governance {
@@ -137,79 +198,36 @@ fn governance(snapshot: &Snapshot) -> Governance {
         capacity: member.capacity,
         seats: member.seats,
         next_seat_block: member.nextSeatBlock,
+        place: member.place,
+        joined_at: member.joinedAt,
     });
     let seats = snapshot.seats.iter().map(|seat| SeatObserved {
         identity: seat.identity,
         member: seat.member,
         operator: seat.operator,
     });
+    let proposals = snapshot.proposals.iter().map(|open| ProposalObserved {
+        id: open.id,
+        content: Content { kind: open.kind, subject: open.subject, values: open.values.clone() },
+        memo: open.memo.clone(),
+        proposer: open.proposer,
+        expires_at: open.expiresAt,
+        expired: open.status == Status::Expired,
+        votes_for: open.votesFor,
+        votes_against: open.votesAgainst,
+    });
+    let finally = |scheduled: &Scheduled| match scheduled.from {
+        0 => scheduled.value,
+        _ => scheduled.next,
+    };
     Governance {
         height: snapshot.blockNumber,
         members: members.collect(),
         seats: seats.collect(),
-        admissions: admissions(snapshot),
-    }
-}
-
-/// Proposals that can be voted on still; the contract closes them only when somebody touches them.
-fn admissions(snapshot: &Snapshot) -> Vec<AdmissionObserved> {
-    let open = snapshot.proposals.iter().filter(|proposal| {
-        (proposal.kind, proposal.status) == (Kind::AdmitMember, Status::Open)
-            && proposal.expiresAt >= snapshot.blockNumber
-    });
-    let voters = |votes: U256| {
-        let members = snapshot.members.iter().filter(move |member| votes.bit(usize::from(member.place)));
-        members.map(|member| member.id).collect()
-    };
-    let admission = |proposal: &ProposalView| AdmissionObserved {
-        id: proposal.id,
-        admin: Address::from_word(proposal.subject),
-        voted_for: voters(proposal.votesFor),
-        voted_against: voters(proposal.votesAgainst),
-        expires_at: proposal.expiresAt,
-    };
-    open.map(admission).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Address, Kind, ProposalView, Status, U256, governance};
-    use alloy_primitives::B256;
-    use operator_trials::fake_network;
-
-    #[test]
-    fn an_admission_that_is_open_names_the_members_by_their_places() {
-        let (admin, operator) = (Address::repeat_byte(1), Address::repeat_byte(2));
-        let mut snapshot = fake_network::governance(50, admin, operator, &[]);
-        let mut second = snapshot.members[0].clone();
-        (second.id, second.place) = (9, 4);
-        snapshot.members.push(second);
-        let proposal = |id, kind, status, expires| ProposalView {
-            id,
-            kind,
-            status,
-            proposer: 1,
-            openedAt: 1,
-            expiresAt: expires,
-            closedAt: 0,
-            countFor: 1,
-            countAgainst: 1,
-            votesFor: U256::from(1_u64 << 4),
-            votesAgainst: U256::from(1),
-            subject: B256::left_padding_from(Address::repeat_byte(7).as_slice()),
-            values: Vec::new().into(),
-            memo: String::new(),
-        };
-        snapshot.proposals = vec![
-            proposal(1, Kind::ExpelMember, Status::Open, 60),
-            proposal(2, Kind::AdmitMember, Status::Open, 49),
-            proposal(3, Kind::AdmitMember, Status::Executed, 60),
-            proposal(4, Kind::AdmitMember, Status::Open, 50),
-        ];
-        let read = governance(&snapshot);
-        let [admission] = read.admissions.as_slice() else { panic!("{:?}", read.admissions) };
-        assert_eq!((admission.id, admission.admin), (4, Address::repeat_byte(7)));
-        assert_eq!((&*admission.voted_for, &*admission.voted_against), (&[9][..], &[1][..]));
-        assert_eq!(read.members[1].operators, [operator]);
+        votes_needed: snapshot.votesNeeded,
+        proposals: proposals.collect(),
+        parameters: std::array::from_fn(|index| snapshot.schedule.get(index).map_or(0, finally)),
+        hardforks: snapshot.parameters.hardforks.iter().map(|fork| (fork.name, fork.atBlock)).collect(),
+        named_contracts: snapshot.namedContracts.iter().map(|named| (named.name, named.location)).collect(),
     }
 }

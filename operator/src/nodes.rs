@@ -63,8 +63,12 @@ pub(crate) enum NodeError {
     Rpc {
         /// Which method.
         method: &'static str,
+        /// Its code.
+        code: i64,
         /// What the node said.
         message: String,
+        /// What a call reverted with.
+        data: Option<Vec<u8>>,
     },
 }
 
@@ -130,9 +134,12 @@ impl Nodes {
         let mut answer: Value =
             serde_json::from_slice(&body).map_err(|source| NodeError::Json { url, source })?;
         match answer.get("error") {
-            Some(error) => {
-                Err(NodeError::Rpc { method, message: error.to_string().chars().take(500).collect() })
-            }
+            Some(error) => Err(NodeError::Rpc {
+                method,
+                code: error["code"].as_i64().unwrap_or_default(),
+                message: error.to_string().chars().take(500).collect(),
+                data: error["data"].as_str().and_then(|data| alloy_primitives::hex::decode(data).ok()),
+            }),
             None => Ok(answer["result"].take()),
         }
     }

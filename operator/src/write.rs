@@ -14,7 +14,7 @@ use kube::{
     core::NamespaceResourceScope,
 };
 use operator_core::{
-    api::Validator,
+    api::{Consortium, Validator},
     cache::Kind,
     names::{FINALIZER, JOURNAL_ID, MANAGER},
     status,
@@ -45,6 +45,20 @@ where
     watches::answered(context, written);
     context.metrics.wrote("status");
     Ok(())
+}
+
+/// Asks the API server whether an object is still the one that was read: a conflict when it is not. Nothing is written.
+pub(crate) async fn unchanged(context: &Context, object: &Consortium) -> Result<(), Error> {
+    let namespace = object.namespace().ok_or(Error::Incomplete("namespace"))?;
+    let patch = json!({ "metadata": { "uid": object.uid(), "resourceVersion": object.resource_version() } });
+    let params = PatchParams {
+        dry_run: true,
+        field_manager: Some(STATUS_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let api = context.api::<Consortium>(&namespace);
+    let (name, patch) = (object.name_any(), Patch::Merge(&patch));
+    call("compare with what was read", api.patch_status(&name, &params, &patch)).await.map(drop)
 }
 
 /// Adds or removes our finalizer; fails when the object has changed since it was read.

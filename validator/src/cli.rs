@@ -1,6 +1,7 @@
 //! The command line.
 
 mod db;
+mod reseat;
 mod snapshot;
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
 };
 use chain::client::ClientProfile;
 use clap::{Parser, Subcommand, ValueEnum};
+use reseat::{ReseatCliError, ReseatCommand};
 use snapshot::{SnapshotCliError, SnapshotCommand};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -65,6 +67,9 @@ enum Command {
     Snapshot(SnapshotCommand),
     /// Looks at, checks and moves the database of a stopped node.
     Db(db::DbArgs),
+    /// Other seats for a chain that is halted because too many are lost for good: the last resort.
+    #[command(subcommand)]
+    Reseat(ReseatCommand),
     /// Writes configurations, genesis and keys of a local network, for `run`.
     Devnet {
         /// Validators.
@@ -102,6 +107,8 @@ enum CliError {
     #[error(transparent)]
     Snapshot(#[from] SnapshotCliError),
     #[error(transparent)]
+    Reseat(#[from] ReseatCliError),
+    #[error(transparent)]
     Db(db::DbCommandError),
     #[error("cannot start threads: {0}")]
     Runtime(std::io::Error),
@@ -127,6 +134,7 @@ fn is_bad_input(error: &CliError) -> bool {
         CliError::Setup(_) | CliError::Devnet(_) | CliError::Key { .. } => true,
         CliError::Node(error) => error.is_bad_input(),
         CliError::Snapshot(error) => error.is_bad_input(),
+        CliError::Reseat(error) => error.is_bad_input(),
         CliError::Db(_) | CliError::Runtime(_) | CliError::StopDeadline => false,
     }
 }
@@ -141,6 +149,7 @@ fn execute(command: Command) -> Result<(), CliError> {
         }
         Command::Keygen { out } => keygen(out),
         Command::Snapshot(command) => Ok(snapshot::run(command)?),
+        Command::Reseat(command) => Ok(reseat::run(command)?),
         Command::Db(arguments) => db::execute(&arguments),
         Command::Devnet { nodes, dir, chain_id, base_port, block_period, profile } => {
             let ports = (0..nodes).map(|node| Ports::from_base(base_port, node)).collect();

@@ -10,8 +10,8 @@ use alloy_primitives::{Address, U256};
 use chain::{
     client::{ClientProfile, WireRules},
     config::{
-        CONFIG_VERSION, IdentityConfig, JournalConfig, MetricsConfig, NetworkConfig, NodeConfig, P2pConfig,
-        RpcConfig, SignerConfig,
+        Admission, CONFIG_VERSION, IdentityConfig, JournalConfig, MetricsConfig, NetworkConfig, NodeConfig,
+        P2pConfig, READ_ONLY_SLOTS, RpcConfig, SignerConfig,
     },
     enode::Enode,
     genesis::{Genesis, GenesisSpec, MessageEncoding, QbftConfig, render},
@@ -300,6 +300,9 @@ fn write_node(
             listen: listen(ports.p2p),
             peers: peers.collect(),
             max_peers: 50,
+            admission: Admission::default(),
+            read_only_slots: READ_ONLY_SLOTS,
+            advertise: None,
             eth_versions: Vec::new(),
         },
         rpc: Some(RpcConfig::new(

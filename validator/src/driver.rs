@@ -116,6 +116,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Blocks that are run before they are proposed.
     pub ahead: Ahead,
+    /// Tells when a recovery record was taken up.
+    pub reseats: watch::Receiver<()>,
 }
 
 /// What others may look at while the driver runs.
@@ -226,6 +228,7 @@ impl Driver {
         let mut heads = self.parts.importer.heads();
         // A block may have come in between reading the head and subscribing.
         heads.mark_changed();
+        self.parts.reseats.mark_changed();
         loop {
             self.heartbeat.store(unix_ms(), Ordering::Release);
             // Before anything else: a stream of messages must not keep a timer from running out.
@@ -245,6 +248,7 @@ impl Driver {
                     let head = heads.borrow_and_update().clone();
                     self.on_head(&head).await;
                 }
+                Ok(()) = self.parts.reseats.changed() => self.on_reseat().await,
                 Some(input) = self.results.recv() => drop(self.step(input)),
                 () = dropped(&self.inbox.dropped, self.forgot) => {
                     self.forgot = Instant::now();
@@ -343,6 +347,23 @@ impl Driver {
         self.end_sitting_out().await;
     }
 
+    /// Begins the present height anew with the set of the record that was taken up.
+    async fn on_reseat(&mut self) {
+        let next = match next_height(&self.parts.ledger).await {
+            Ok(next) => next,
+            Err(error) => return self.parts.faults.report(error.to_string()),
+        };
+        // With a newer head the next height is begun by that.
+        if next.number != self.head.number || next.first_round <= self.head.first_round {
+            return;
+        }
+        self.head = next;
+        self.look_at_head();
+        self.parts.network.forget_consensus();
+        self.heard.keep(&self.head.validators);
+        let _ = self.step(Input::Reseated(self.head.clone()));
+    }
+
     /// Tells the verifier which messages are worth checking, and the network who is to get ours.
     fn look_at_head(&self) {
         let (height, seats) = (self.head.number.saturating_add(1), Arc::clone(&self.head.validators));
@@ -410,8 +431,9 @@ async fn next_height(ledger: &Ledger) -> Result<NewHead, LedgerError> {
     let ledger = ledger.clone();
     let read = move || loop {
         let head = ledger.head();
+        let adopted = ledger.adopted();
         let (mut validators, parameters) = (ledger.validators()?, ledger.parameters()?);
-        if ledger.head().number != head.number {
+        if ledger.head().number != head.number || ledger.adopted() != adopted {
             continue;
         }
         validators.sort_unstable();
@@ -424,6 +446,7 @@ async fn next_height(ledger: &Ledger) -> Result<NewHead, LedgerError> {
             period_ms: parameters.block_period_s.saturating_mul(1000),
             empty_period_ms: parameters.empty_block_period_s.saturating_mul(1000),
             request_timeout_ms: parameters.request_timeout_ms,
+            first_round: adopted.map_or(0, |adopted| adopted.record.reseat().first_round()),
         });
     };
     tokio::task::spawn_blocking(read)

@@ -1,11 +1,13 @@
 //! What peers do, handed to whom it concerns. Never waits: a peer must not be able to hold up another one's votes.
 
 use crate::{
+    announce::Offer as SeatOffer,
     driver::{Incoming, Offer as PreviewOffer, Verifier},
     gossip::{self, Inbound, Offer},
+    reseat::Offer as RecordOffer,
     sync::{Hint, SyncHandle},
 };
-use devp2p::{Event, Events};
+use devp2p::{Event, Events, Notice};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +20,10 @@ pub struct Routes {
     pub sync: SyncHandle,
     /// What will be proposed.
     pub previews: mpsc::Sender<PreviewOffer>,
+    /// Which node carries which seat.
+    pub announced: mpsc::Sender<SeatOffer>,
+    /// Recovery records.
+    pub recovery: mpsc::Sender<RecordOffer>,
     /// Transactions.
     pub gossip: mpsc::Sender<Inbound>,
 }
@@ -41,6 +47,8 @@ pub async fn route(mut events: Events, routes: Routes, stop: CancellationToken) 
             Event::PeerUp { peer } => {
                 tracing::info!(peer = %peer.remote, client = %peer.client, inbound = peer.inbound, "peer connected");
                 routes.sync.hint(Hint::Connected(peer.id));
+                let _ = routes.recovery.try_send(RecordOffer::Connected(peer.id));
+                let _ = routes.announced.try_send(SeatOffer::Connected(peer.id));
                 if peer.istanbul {
                     routes.verifier.arrived(peer.id);
                 }
@@ -54,6 +62,14 @@ pub async fn route(mut events: Events, routes: Routes, stop: CancellationToken) 
             Event::Preview { from, preview } => {
                 // Without room for it the proposal is run when it comes.
                 let _ = routes.previews.try_send((from, preview));
+            }
+            Event::Notice { from, notice: Notice::Recovery, payload } => {
+                // Without room for it another peer's will do: whoever took it up sends it to all, and to who connects.
+                let _ = routes.recovery.try_send(RecordOffer::Record(from, payload));
+            }
+            Event::Notice { from, notice: Notice::Identity, payload } => {
+                // Without room for it the next renewal brings it.
+                let _ = routes.announced.try_send(SeatOffer::Said(from, payload));
             }
             Event::NewBlock { from, block, .. } => routes.sync.block(from, block),
             Event::NewBlockHashes { .. } => routes.sync.hint(Hint::Peers),

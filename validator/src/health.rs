@@ -7,8 +7,8 @@ mod port;
 pub use judge::{Standing, is_silent, judged_head, live_seats, readiness};
 
 use crate::{
-    clock::unix_ms, driver::DriverHandle, faults::Faults, import::Importer, metrics::Metrics, pool::Pool,
-    room::Disk, seat_proof::SeatProofWatch,
+    announce::Carriers, clock::unix_ms, driver::DriverHandle, faults::Faults, import::Importer,
+    metrics::Metrics, pool::Pool, room::Disk, seat_proof::SeatProofWatch,
 };
 use alloy_primitives::{B256, B512};
 use axum::{Json, Router, extract::State, http::StatusCode, http::header::CONTENT_TYPE, routing::get};
@@ -18,6 +18,7 @@ use std::{
     net::SocketAddr,
     sync::{Arc, atomic::Ordering},
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// The driver's loop turns twice a second; a process whose loop stood so long is beyond recovery. A chain that makes
@@ -42,6 +43,8 @@ pub struct Health {
     pub pool: Pool,
     /// Consensus.
     pub driver: DriverHandle,
+    /// Which node carries which seat.
+    pub carriers: watch::Receiver<Carriers>,
     /// Newest seat proof.
     pub seat_proof: SeatProofWatch,
     /// Counters.

@@ -10,6 +10,8 @@
 //!
 //! The modules are public so that integration tests and the soak can use them.
 
+pub mod admission;
+pub mod announce;
 pub mod chain_reader;
 pub mod cli;
 pub mod clock;
@@ -27,6 +29,7 @@ pub mod node;
 pub mod node_view;
 pub mod ots_index;
 pub mod pool;
+pub mod reseat;
 pub mod room;
 pub mod rpc;
 pub mod seat_proof;

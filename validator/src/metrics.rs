@@ -60,6 +60,8 @@ pub struct Metrics {
     pub gas_used: Counter,
     /// [`names::P2P_SENT_BYTES`]; what the network has counted when metrics are asked for.
     pub p2p_sent_bytes: Counter,
+    /// [`names::P2P_EVENTS`], label `kind`; what the network has counted when metrics are asked for.
+    pub p2p_events: ByLabel,
     /// [`names::RPC_REQUESTS`], labels `method` and `outcome`.
     pub rpc_requests: ByMethod,
     /// [`names::RPC_SECONDS`], label `method`.
@@ -102,6 +104,7 @@ impl Default for Metrics {
             transactions: add(r, names::TRANSACTIONS, Counter::default()),
             gas_used: add(r, names::GAS_USED, Counter::default()),
             p2p_sent_bytes: add(r, names::P2P_SENT_BYTES, Counter::default()),
+            p2p_events: add(r, names::P2P_EVENTS, ByLabel::default()),
             rpc_requests: add(r, names::RPC_REQUESTS, ByMethod::default()),
             rpc_seconds: add(r, names::RPC_SECONDS, Family::new_with_constructor(call_times)),
             votes_signed: add(r, names::VOTES_SIGNED, ByLabel::default()),
@@ -165,6 +168,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.messages_rejected.get_or_create(&[("reason", "old_round")]).inc();
         metrics.pool_refused.get_or_create(&[("reason", "full")]).inc();
+        metrics.p2p_events.get_or_create(&[("kind", "peer_up")]).inc();
         metrics.votes_signed.get_or_create(&[("kind", "commit")]).inc();
         metrics.rpc_requests.get_or_create(&[("method", "eth_call"), ("outcome", "ok")]).inc();
         metrics.synced("commit", Duration::from_millis(1));

@@ -1,6 +1,8 @@
 //! A running node: what is started in which order, and stopped in which.
 
 use crate::{
+    admission::{Doorkeeper, read_only_slots},
+    announce::{self, Announcer, Carriers},
     chain_reader::LedgerReader,
     clock::{Clock, unix_ms},
     driver::{Ahead, Driver, DriverHandle, PREVIEWS, Parts, Runner, Verifier, Voter},
@@ -14,6 +16,7 @@ use crate::{
     node_view::View,
     ots_index::{self, IndexError, IndexThread, OtsIndex},
     pool::{self, Limits, Pool},
+    reseat::{self, KeptError, Recoverer},
     room::Disk,
     rpc::{self, RpcError, RpcOptions, ServerHandle},
     seat_proof::SeatProver,
@@ -22,7 +25,7 @@ use crate::{
     sync::Sync,
     votes::PendingVotes,
 };
-use chain::config::IdentityConfig;
+use chain::{config::IdentityConfig, governance::GOVERNANCE};
 use devp2p::{ForkSchedule, Network, NetworkOptions};
 use ledger::{Ledger, LedgerError, OpenError, Options};
 use std::{
@@ -62,6 +65,9 @@ pub enum NodeError {
     /// The index from addresses to transactions.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// A recovery record that was taken up.
+    #[error(transparent)]
+    Recovery(#[from] KeptError),
     /// The network.
     #[error(transparent)]
     Network(#[from] devp2p::StartError),
@@ -86,7 +92,12 @@ impl NodeError {
             Self::Open(error) => !matches!(error, OpenError::Ledger(_)),
             Self::Journal(error) => !matches!(error, JournalError::Io { .. }),
             Self::Index(error) => matches!(error, IndexError::Genesis { .. } | IndexError::Corrupt(_)),
-            Self::DataDir { .. } | Self::Network(_) | Self::Health(_) | Self::Pool(_) | Self::Rpc(_) => true,
+            Self::DataDir { .. }
+            | Self::Recovery(_)
+            | Self::Network(_)
+            | Self::Health(_)
+            | Self::Pool(_)
+            | Self::Rpc(_) => true,
             Self::Ledger(_) | Self::Refusal(_) | Self::Thread(_) | Self::CutShort => false,
         }
     }
@@ -116,14 +127,11 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
     let health_port = health::listen(setup.listen.metrics).await?;
     let stores = open_stores(&setup, data_dir.clone()).await?;
     let Stores { ledger, pool, .. } = stores.clone();
+    reseat::load(&data_dir, &ledger)?;
     let (voter, journal_thread) = open_voter(&setup, &data_dir, &ledger, &metrics).await?;
-    let importer = Arc::new(Importer::new(
-        ledger.clone(),
-        pool.clone(),
-        Arc::clone(&metrics),
-        faults.clone(),
-        setup.signer.as_ref().map(|signer| signer.address()),
-    ));
+    let own = setup.signer.as_ref().map(|signer| signer.address());
+    let importer =
+        Arc::new(Importer::new(ledger.clone(), pool.clone(), Arc::clone(&metrics), faults.clone(), own));
     let reader = Arc::new(LedgerReader { ledger: ledger.clone(), pool: pool.clone() });
     let (network, peer_events) = devp2p::start(network_options(&setup), reader).await?;
     importer.announce_to(network.clone());
@@ -136,6 +144,9 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
     let rpc = serve_rpc(&setup, &stores, &importer, &network, &metrics, &votes).await?;
     let index_thread = keep_index(stores, &importer, &tasks, &stop)?;
     let ahead = Ahead::default();
+    let (recovery, records) = mpsc::channel(reseat::QUEUE);
+    let (recoverer, reseats) = recoverer(&ledger, &importer, &network, &faults, &data_dir);
+    tasks.spawn(recoverer.run(records, stop.clone()));
     let parts = Parts {
         ledger: ledger.clone(),
         pool: pool.clone(),
@@ -149,6 +160,7 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
         rules: setup.rules,
         clock,
         ahead: ahead.clone(),
+        reseats,
     };
     let (driver, handle) = Driver::start(parts, inbox, tasks.clone()).await?;
     let (gossip_in, inbound) = mpsc::channel(gossip::QUEUE);
@@ -159,7 +171,9 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
     tasks.spawn(sync.run(stop.clone()));
     tasks.spawn(gossip::send(pool.clone(), network.clone(), stop.clone()));
     tasks.spawn(gossip::receive(pool.clone(), network.clone(), inbound, tasks.clone(), stop.clone()));
-    let routes = events::Routes { verifier, sync: sync_handle, previews, gossip: gossip_in };
+    let (announced, carriers) = peering(&setup, &ledger, &importer, &network, &handle, &tasks, &stop);
+    let routes =
+        events::Routes { verifier, sync: sync_handle, previews, announced, recovery, gossip: gossip_in };
     tasks.spawn(events::route(peer_events, routes, stop.clone()));
     let seat_proof = prove_seat(&setup, &ledger, &importer, &handle, &tasks, &stop);
     let health = Arc::new(Health {
@@ -171,16 +185,35 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
         network: network.clone(),
         pool,
         driver: handle,
+        carriers,
         seat_proof,
         metrics,
         faults,
         disk: Disk::new(data_dir),
     });
     tasks.spawn(health::serve(health, health_port, stop.clone()));
-    let head = ledger.head();
-    tracing::info!(head = head.number, genesis = %setup.genesis.hash, family = ?setup.genesis.family, "node is running");
+    tracing::info!(head = ledger.head().number, genesis = %setup.genesis.hash, family = ?setup.genesis.family, "node is running");
     stop.cancelled().await;
     shut_down(rpc, network, tasks, ledger, (journal_thread, index_thread)).await
+}
+
+fn recoverer(
+    ledger: &Ledger,
+    importer: &Arc<Importer>,
+    network: &Network,
+    faults: &Faults,
+    data_dir: &Path,
+) -> (Recoverer, watch::Receiver<()>) {
+    let (taken_up, reseats) = watch::channel(());
+    let recoverer = Recoverer {
+        ledger: ledger.clone(),
+        importer: Arc::clone(importer),
+        network: network.clone(),
+        faults: faults.clone(),
+        data_dir: data_dir.to_path_buf(),
+        taken_up,
+    };
+    (recoverer, reseats)
 }
 
 async fn open_stores(setup: &Setup, data_dir: PathBuf) -> Result<Stores, NodeError> {
@@ -284,6 +317,7 @@ async fn serve_rpc(
         metrics: Arc::clone(metrics),
         identity: setup.signer.as_ref().map(|signer| signer.address()),
         starting: importer.head().number,
+        data_dir: PathBuf::from(&setup.config.data_dir),
     };
     let server = rpc::serve_apart(RpcOptions {
         ports: config.all_ports(),
@@ -308,6 +342,40 @@ fn keep_index(
     let Stores { ledger, ots: Some(index), .. } = stores else { return Ok(None) };
     let heads = importer.committed_sender().subscribe();
     ots_index::spawn(index, ledger, heads, tasks, stop.clone()).map(Some).map_err(NodeError::Thread)
+}
+
+/// Starts what says who may peer and which node carries which seat. Gives where announcements go, and what is known.
+fn peering(
+    setup: &Setup,
+    ledger: &Ledger,
+    importer: &Arc<Importer>,
+    network: &Network,
+    driver: &DriverHandle,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> (mpsc::Sender<announce::Offer>, watch::Receiver<Carriers>) {
+    let (p2p, governed) =
+        (&setup.config.p2p, setup.genesis.qbft.validatorcontractaddress == Some(GOVERNANCE));
+    let (announced, offers) = mpsc::channel(announce::QUEUE);
+    let (told, carriers) = watch::channel(Carriers::from([]));
+    let announcer = Announcer {
+        chain_id: setup.config.network.chain_id,
+        driver: driver.clone(),
+        signer: setup.signer.clone().filter(|_| governed),
+        endpoint: p2p.advertise.clone(),
+        network: network.clone(),
+        carriers: told,
+    };
+    let doorkeeper = Doorkeeper {
+        ledger: ledger.clone(),
+        importer: Arc::clone(importer),
+        network: network.clone(),
+        read_only_slots: read_only_slots(p2p.admission, p2p.read_only_slots),
+        carriers: carriers.clone(),
+    };
+    tasks.spawn(announcer.run(offers, stop.clone()));
+    tasks.spawn(doorkeeper.run(stop.clone()));
+    (announced, carriers)
 }
 
 fn prove_seat(

@@ -4,12 +4,14 @@ use crate::{
     health::judged_head,
     import::Importer,
     metrics::Metrics,
+    reseat,
     rpc::{NodeView, SyncProgress},
     sync::claim,
 };
 use alloy_primitives::Address;
+use chain::reseat::RecoveryRecord;
 use devp2p::Network;
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Blocks behind its peers from which on a node says that it is syncing.
 const LAG: u64 = 2;
@@ -26,6 +28,8 @@ pub struct View {
     pub identity: Option<Address>,
     /// Head when the process started.
     pub starting: u64,
+    /// The node's data.
+    pub data_dir: PathBuf,
 }
 
 impl NodeView for View {
@@ -47,6 +51,10 @@ impl NodeView for View {
 
     fn coinbase(&self) -> Option<Address> {
         self.identity
+    }
+
+    fn recover(&self, record: &RecoveryRecord) -> Result<(), String> {
+        reseat::put(&self.data_dir, record).map(drop).map_err(|error| error.to_string())
     }
 
     fn count_call(&self, method: &'static str, ok: bool, took: Duration) {

@@ -42,7 +42,7 @@ pub use threads::serve_apart;
 
 use crate::{ots_index::OtsIndex, pool::Pool, votes::PendingVotes};
 use alloy_primitives::Address;
-use chain::config::RpcConfig;
+use chain::{config::RpcConfig, reseat::RecoveryRecord};
 use ledger::{CommittedBlock, Ledger};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::broadcast;
@@ -57,6 +57,10 @@ pub trait NodeView: Send + Sync + 'static {
     fn client_version(&self) -> String;
     /// The identity that the node proposes blocks for, if it has one.
     fn coinbase(&self) -> Option<Address>;
+    /// Puts a recovery record that was found good where the node takes it up; why not, if that fails.
+    fn recover(&self, _record: &RecoveryRecord) -> Result<(), String> {
+        Err("this node takes no recovery records".to_string())
+    }
     /// Takes note of a call that was answered, with a result or with an error, and of the time from its arguments to that.
     fn count_call(&self, _method: &'static str, _ok: bool, _took: Duration) {}
 }

@@ -6,7 +6,7 @@ pub mod formats;
 pub mod validator;
 
 pub use conditions::Condition;
-pub use consortium::{Consortium, ConsortiumSpec, ConsortiumStatus};
+pub use consortium::{Consortium, ConsortiumSpec, ConsortiumStatus, PeerAdmission};
 pub use validator::{Validator, ValidatorSpec, ValidatorStatus};
 
 /// API group of both kinds.

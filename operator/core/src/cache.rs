@@ -19,9 +19,9 @@ pub use children::Source;
 pub use fleet::{Fleet, KeptError, Shape};
 pub use key::{NetworkKey, ObjectKey, ObjectKind, Wakes};
 pub use lists::Mark;
-pub use network::{Answer, Genesis, Learnt};
+pub use network::{Answer, Genesis, KeptVotes, Learnt};
 
-use crate::{api::Consortium, names::NodeName, queue::Urgency};
+use crate::{api::Consortium, names::NodeName, observed::PeerNode, queue::Urgency};
 use alloy_primitives::B256;
 use children::Siblings;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -168,6 +168,25 @@ impl Cache {
     pub fn remember_published(&mut self, network: &NetworkKey, signed: B256, applied: u64) {
         if let Some(known) = self.network_mut(network) {
             known.published = Some((signed, applied));
+        }
+    }
+
+    /// Takes what is known of our votes in a network, to read on from there.
+    pub fn take_votes(&mut self, network: &NetworkKey) -> Option<KeptVotes> {
+        self.network_mut(network)?.votes.take()
+    }
+
+    /// Remembers our votes in a network.
+    pub fn remember_votes(&mut self, network: &NetworkKey, votes: KeptVotes) {
+        if let Some(known) = self.network_mut(network) {
+            known.votes = Some(votes);
+        }
+    }
+
+    /// Remembers that the contract has these nodes on its list, and not those any more.
+    pub fn remember_peering(&mut self, network: &NetworkKey, seen: (Vec<PeerNode>, Vec<PeerNode>)) {
+        if let Some(known) = self.network_mut(network) {
+            known.peering = Some(seen);
         }
     }
 

@@ -27,3 +27,4 @@ pub mod status;
 mod test_support;
 pub mod units;
 pub mod validate;
+pub mod votes;

@@ -10,17 +10,19 @@ pub use pod::{PodObserved, Trouble, says_disk_full};
 pub use volume::{Growth, VolumeObserved};
 
 use crate::{
+    api::{PeerAdmission, consortium::PositionStatus},
     build::FIRST_TEMPLATE,
     genesis::StoredGenesis,
     keys::{self, PublicKey, SecretError},
     names::{FleetName, NodeName, SPEC, TEMPLATE},
     network_info::{Learned, Seen},
     policy::Turn,
+    votes::{Content, History},
 };
-use alloy_primitives::{Address, B256, B512};
+use alloy_primitives::{Address, B256, B512, U256};
 use chain::{enode::Enode, status::NodeStatus};
 use k8s_openapi::{api::apps::v1::StatefulSet, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A key Secret as found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -164,10 +166,14 @@ pub struct Neighbour {
 pub struct FleetObserved {
     /// Whether the `Consortium` exists.
     pub consortium_exists: bool,
+    /// Who may peer with its nodes.
+    pub admission: PeerAdmission,
     /// The network's genesis.
     pub genesis: Option<StoredGenesis>,
     /// The fleet's nodes, those above `replicas` that still exist too.
     pub nodes: BTreeMap<u32, NodeObserved>,
+    /// Nodes of which only the ConfigMap is there: stopped, and configured since by somebody who did not know it.
+    pub configured: Vec<NodeName>,
     /// All nodes of the network in this namespace, in order.
     pub peers: Vec<PeerNode>,
     /// Nodes of other members, as they have published them.
@@ -216,6 +222,10 @@ pub struct ConsortiumObserved {
     pub sources: SourcesObserved,
     /// All nodes of the network in this namespace, in order.
     pub peers: Vec<PeerNode>,
+    /// Nodes of this namespace that are gone for good while their p2p keys are still there.
+    pub former: Vec<PeerNode>,
+    /// Nodes of this member that may peer, by the contract; `None` while they need no looking at.
+    pub allowed: Option<BTreeSet<B512>>,
     /// Pods that exist of nodes that hold seats.
     pub running: usize,
     /// What its nodes say.
@@ -224,6 +234,21 @@ pub struct ConsortiumObserved {
     pub governance: Option<Governance>,
     /// A transaction of the operator account waits for a block.
     pub in_flight: bool,
+    /// The admin account's part of the chain; `None` while it is not read.
+    pub admin_account: Option<AdminObserved>,
+    /// What the status said of positions.
+    pub positions: Vec<PositionStatus>,
+}
+
+/// The admin account on chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdminObserved {
+    /// Its next nonce, read before everything else: what is sent with it can land only if nothing has happened since.
+    pub nonce: u64,
+    /// A transaction of it waits for a block.
+    pub in_flight: bool,
+    /// Its votes.
+    pub history: History,
 }
 
 /// Network infos, others' and our own.
@@ -246,27 +271,41 @@ pub struct Governance {
     pub members: Vec<MemberObserved>,
     /// The seats.
     pub seats: Vec<SeatObserved>,
-    /// Open proposals to admit somebody.
-    pub admissions: Vec<AdmissionObserved>,
+    /// Votes that decide a proposal.
+    pub votes_needed: u16,
+    /// Proposals that are open, those too that have expired and that nobody has closed yet.
+    pub proposals: Vec<ProposalObserved>,
+    /// Parameters as they will stand once what is scheduled has begun, in the contract's order.
+    pub parameters: [u64; 5],
+    /// Hardforks by name, with their first blocks.
+    pub hardforks: Vec<(B256, u64)>,
+    /// Contracts by name.
+    pub named_contracts: Vec<(B256, Address)>,
 }
 
-/// An open proposal to admit a member.
+/// An open proposal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdmissionObserved {
+pub struct ProposalObserved {
     /// Its id.
     pub id: u64,
-    /// Admin account of who is to be admitted.
-    pub admin: Address,
-    /// Ids of the members that have voted for it.
-    pub voted_for: Vec<u32>,
-    /// Ids of those that have voted against it.
-    pub voted_against: Vec<u32>,
+    /// What it would do.
+    pub content: Content,
+    /// What its proposer says.
+    pub memo: String,
+    /// The member that opened it.
+    pub proposer: u32,
     /// Last block in which it can be voted on.
     pub expires_at: u64,
+    /// That block is over.
+    pub expired: bool,
+    /// A bit for each member's place.
+    pub votes_for: U256,
+    /// The same of those against.
+    pub votes_against: U256,
 }
 
 /// A member on chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberObserved {
     /// Its id.
     pub id: u32,
@@ -274,14 +313,18 @@ pub struct MemberObserved {
     pub alias: String,
     /// Its admin account.
     pub admin: Address,
+    /// Its operator accounts.
+    pub operators: Vec<Address>,
     /// Seats it may hold.
     pub capacity: u16,
     /// Seats it holds.
     pub seats: u16,
     /// Earliest block in which it may add one.
     pub next_seat_block: u64,
-    /// Its operator accounts.
-    pub operators: Vec<Address>,
+    /// Its bit in votes.
+    pub place: u8,
+    /// Block that admitted it.
+    pub joined_at: u64,
 }
 
 /// A seat on chain.

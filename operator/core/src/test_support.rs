@@ -55,6 +55,7 @@ pub(crate) fn node_status(index: u8, seats: u8, ready: bool) -> NodeStatus {
         seats: (1..=seats)
             .map(|seat| SeatHeard { address: address(seat), height: HEIGHT, at_ms: NOW_MS })
             .collect(),
+        carriers: Vec::new(),
         consensus: None,
         pool: Pool::default(),
         faults: Vec::new(),

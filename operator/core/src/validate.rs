@@ -5,9 +5,10 @@ mod child;
 mod consortium;
 mod fleet;
 mod network;
+mod positions;
 
 pub use child::refused as refused_child;
-pub use consortium::{Chain, Network, ValidConsortium, consortium};
+pub use consortium::{AdminAccount, Chain, Network, ValidConsortium, consortium};
 pub use fleet::{RpcService, ValidFleet, fleet};
 pub use network::{Authorities, JoinedNetwork, PublishedService, Source};
 

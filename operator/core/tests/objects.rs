@@ -254,12 +254,7 @@ fn the_example_consortium_becomes_exactly_these_objects() {
     assert_golden(
         "consortium.yaml",
         &[
-            value(&build::account_secret(
-                &valid.namespace,
-                &valid.name,
-                valid.admin_secret.clone(),
-                &key(11),
-            )),
+            value(&build::account_secret(&valid.namespace, &valid.name, valid.name.admin(), &key(11))),
             value(&build::identity_secret(&valid.namespace, &valid.name, &node, &key(1))),
             value(&build::p2p_secret(&valid.namespace, &valid.name, &node, &key(21))),
             value(&build::genesis(&valid, &short)),

@@ -1,20 +1,27 @@
 //! Everything about one consortium.
 
+mod votes;
+
 use super::{
     network::{NodePod, genesis, key, pods, public_keys, secret},
     sources::sources,
 };
-use crate::{chain_access::Chain, context::Context, error::Error};
+use crate::{
+    chain_access::{Chain, ChainError},
+    context::Context,
+    error::Error,
+};
+use alloy_primitives::B512;
 use chain::status::NodeStatus;
 use k8s_openapi::jiff::Timestamp;
 use operator_core::{
-    api::validator::Role,
-    cache::Fleet,
+    api::{Consortium, validator::Role},
+    cache::{Fleet, Kind},
     names::{FleetName, NodeName},
-    observed::{ConsortiumObserved, FleetSummary},
-    validate::ValidConsortium,
+    observed::{ConsortiumObserved, FleetSummary, SecretState},
+    validate::{AdminAccount, ValidConsortium},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was read, and through which pod the chain is reached.
 pub(crate) struct Observation {
@@ -25,20 +32,29 @@ pub(crate) struct Observation {
 }
 
 /// Reads it.
-pub(crate) async fn consortium(context: &Context, valid: &ValidConsortium) -> Result<Observation, Error> {
+pub(crate) async fn consortium(
+    context: &Context,
+    object: &Consortium,
+    valid: &ValidConsortium,
+) -> Result<Observation, Error> {
     let (namespace, network) = (&valid.namespace, key(&valid.namespace, &valid.name));
-    let admin = secret(context, namespace, &valid.admin_secret).await?;
+    let admin = match &valid.admin {
+        AdminAccount::Secret(name) => secret(context, namespace, name).await?,
+        AdminAccount::Address(_) => SecretState::Absent,
+    };
     let operator = secret(context, namespace, &valid.operator_secret).await?;
     let genesis = genesis(context, &network).await?;
     let stored = genesis.as_ref().and_then(|genesis| genesis.as_deref().ok());
     let sources = sources(context, valid, &network, stored).await?;
-    let (keys, pods, fleets) = {
+    let (keys, pods, fleets, sets) = {
         let cache = context.cache();
         let keys = public_keys(&cache, &network);
         let fleets = cache.fleets_of(&network);
         let summaries = fleets.filter_map(|(name, fleet)| summary(name, fleet, &keys.identities));
         let fleets: Vec<_> = summaries.collect();
-        (keys, pods(&cache, &network, Timestamp::now()), fleets)
+        let sets = cache.children_of(Kind::StatefulSet, &network).filter_map(|(_, set)| set.node_name());
+        let sets: BTreeSet<NodeName> = sets.collect();
+        (keys, pods(&cache, &network, Timestamp::now()), fleets, sets)
     };
     let wanted = |name: &NodeName| {
         fleets.iter().any(|fleet| fleet.name.0 == name.fleet && name.index < fleet.replicas)
@@ -47,6 +63,13 @@ pub(crate) async fn consortium(context: &Context, valid: &ValidConsortium) -> Re
         admin,
         operator,
         genesis: genesis.map(|genesis| genesis.map(|stored| (*stored).clone())),
+        former: keys
+            .nodes
+            .iter()
+            .filter(|peer| !wanted(&peer.name) && !sets.contains(&peer.name))
+            .cloned()
+            .collect(),
+        allowed: None,
         peers: keys.nodes.into_iter().filter(|peer| wanted(&peer.name)).collect(),
         running: running(&pods, &fleets),
         nodes: pods.iter().filter_map(|pod| pod.status.as_deref().cloned()).collect(),
@@ -54,33 +77,89 @@ pub(crate) async fn consortium(context: &Context, valid: &ValidConsortium) -> Re
         sources,
         governance: None,
         in_flight: false,
+        admin_account: None,
+        positions: object.status.as_ref().map(|status| status.positions.clone()).unwrap_or_default(),
     };
     // Only a node of this very chain is believed.
     let hash =
         observed.genesis.as_ref().and_then(|genesis| genesis.as_ref().ok()).map(|genesis| genesis.hash);
     observed.nodes.retain(|node| Some(node.genesis_hash) == hash);
     let entry = hash.and_then(|hash| entry(&pods, |status| status.genesis_hash == hash));
-    if let Some(ip) = &entry {
-        read_chain(context, ip, &mut observed).await;
+    if let Some((ip, head)) = &entry {
+        read_chain(context, valid, (ip, *head), &mut observed).await;
     }
-    Ok(Observation { observed, entry })
+    Ok(Observation { observed, entry: entry.map(|(ip, _)| ip) })
 }
 
 /// A node that answers its status but not its RPC leaves the chain unknown for this pass; nothing is decided without it.
-async fn read_chain(context: &Context, ip: &str, observed: &mut ConsortiumObserved) {
+async fn read_chain(
+    context: &Context,
+    valid: &ValidConsortium,
+    (ip, head): (&str, u64),
+    observed: &mut ConsortiumObserved,
+) {
     let chain = Chain { nodes: &context.nodes, ip };
-    match chain.governance().await {
-        Ok(governance) => observed.governance = Some(governance),
-        Err(error) => tracing::warn!(%error, ip, "governance contract not read"),
+    if let Err(error) = read(context, valid, (&chain, head), observed).await {
+        tracing::warn!(%error, ip, "governance contract not read");
+        (observed.governance, observed.admin_account) = (None, None);
     }
-    let Some(operator) = observed.operator.key() else { return };
-    match chain.in_flight(operator.key.address).await {
-        Ok(in_flight) => observed.in_flight = in_flight,
-        Err(error) => {
-            tracing::warn!(%error, ip, "nonce not read");
-            observed.governance = None;
-        }
+}
+
+/// The accounts before the contract: a transaction that has counted in a nonce shows in what is read after it.
+async fn read(
+    context: &Context,
+    valid: &ValidConsortium,
+    (chain, head): (&Chain<'_>, u64),
+    observed: &mut ConsortiumObserved,
+) -> Result<(), ChainError> {
+    let admin = valid.admin.address(&observed.admin);
+    let account = match admin {
+        Some(admin) => Some((admin, chain.account(admin).await?)),
+        None => None,
+    };
+    let genesis = observed.genesis.as_ref().and_then(|genesis| genesis.as_ref().ok());
+    let genesis = genesis.map(|genesis| genesis.hash).unwrap_or_default();
+    if let Some(operator) = observed.operator.key() {
+        observed.in_flight = chain.account(operator.key.address).await?.1;
     }
+    let governance = chain.governance().await?;
+    if let Some((admin, (nonce, in_flight))) = account {
+        let before = votes::Before { genesis, admin, nonce, in_flight, head };
+        observed.admin_account =
+            told("votes", votes::read(context, valid, chain, &governance, &before).await);
+    }
+    if let Some(us) = governance.members.iter().find(|member| Some(member.admin) == admin) {
+        observed.allowed = told("node ids", peering(context, valid, chain, us.id, observed).await).flatten();
+    }
+    observed.governance = Some(governance);
+    Ok(())
+}
+
+/// What seats do not depend on is left out for this pass when it is not read.
+fn told<T>(what: &str, read: Result<T, ChainError>) -> Option<T> {
+    read.inspect_err(|error| tracing::warn!(%error, "{what} not read")).ok()
+}
+
+/// The list of our nodes that may peer: read until it has been seen to be as wanted, and again once something else is wanted.
+async fn peering(
+    context: &Context,
+    valid: &ValidConsortium,
+    chain: &Chain<'_>,
+    member: u32,
+    observed: &ConsortiumObserved,
+) -> Result<Option<BTreeSet<B512>>, ChainError> {
+    let wanted = (observed.peers.clone(), observed.former.clone());
+    let network = key(&valid.namespace, &valid.name);
+    if context.cache().is_peering(&network, &wanted) {
+        return Ok(None);
+    }
+    let ids = chain.node_ids(member).await?;
+    let is_so = wanted.0.iter().all(|peer| ids.contains(&peer.node_id))
+        && wanted.1.iter().all(|peer| !ids.contains(&peer.node_id));
+    if is_so {
+        context.cache().remember_peering(&network, wanted);
+    }
+    Ok(Some(ids))
 }
 
 /// A pod whose fleet is refused or gone counts: it may hold a seat.
@@ -89,12 +168,13 @@ fn running(pods: &[NodePod], fleets: &[FleetSummary]) -> usize {
     pods.iter().filter(|pod| !observes(pod)).count()
 }
 
-fn entry(pods: &[NodePod], ours: impl Fn(&NodeStatus) -> bool) -> Option<String> {
+/// The most advanced ready node's address, and the head that it has at least.
+fn entry(pods: &[NodePod], ours: impl Fn(&NodeStatus) -> bool) -> Option<(String, u64)> {
     let ready = pods
         .iter()
         .filter_map(|pod| Some((pod, pod.status.as_deref().filter(|status| status.ready && ours(status))?)));
     let best = ready.max_by_key(|(_, status)| status.head.number)?;
-    best.0.pod.ip.clone()
+    Some((best.0.pod.ip.clone()?, best.1.head.number))
 }
 
 /// A fleet whose spec is refused says so itself; here it does not exist.

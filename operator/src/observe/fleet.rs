@@ -74,8 +74,10 @@ fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet, pods: Vec<Nod
     let wanted =
         |name: &NodeName| name.fleet == valid.name.0 && name.index < valid.replicas && !valid.deleting;
     let keys = public_keys(cache, network);
+    let consortium = cache.consortium(&network.namespace, &network.name);
     let mut observed = FleetObserved {
-        consortium_exists: cache.consortium(&network.namespace, &network.name).is_some(),
+        consortium_exists: consortium.is_some(),
+        admission: consortium.map(|consortium| consortium.spec.admission).unwrap_or_default(),
         neighbours: neighbours(cache, network, valid, &sets, &pods, &keys),
         peers: keys
             .nodes
@@ -90,6 +92,9 @@ fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet, pods: Vec<Nod
         observed.nodes.entry(name.index).or_default().statefulset = Some((*set).clone());
     }
     place_pods(valid, pods, &mut observed);
+    let configured = cache.children_of(Kind::ConfigMap, network).filter_map(|(_, child)| child.node_name());
+    let of_fleet = configured.filter(|name| name.fleet == valid.name.0);
+    observed.configured = of_fleet.filter(|name| !observed.nodes.contains_key(&name.index)).collect();
     for (index, node) in &mut observed.nodes {
         let volume = valid.name.node(*index).volume();
         let claim = cache.child(Kind::PersistentVolumeClaim, &valid.namespace, &volume);

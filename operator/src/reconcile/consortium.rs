@@ -1,5 +1,7 @@
 //! A pass over one `Consortium`.
 
+mod votes;
+
 use super::{
     Steps,
     pass::{self, Decided, Looked, Passed},
@@ -13,6 +15,7 @@ use crate::{
     events, keygen,
     observe::{self, Observation},
 };
+use alloy_primitives::Address;
 use kube::ResourceExt;
 use operator_core::{
     api::{
@@ -26,6 +29,7 @@ use operator_core::{
     plan::{self, ConsortiumPlan, SeatMove, Wait},
     status,
     validate::{self, Network, ValidConsortium},
+    votes::AdminMove,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -82,20 +86,26 @@ async fn decided(
         Ok(valid) => valid,
         Err(error) => return pass::refused(object, context, &error.to_string()).await,
     };
-    let observation = steps.of("observe", observe::consortium(context, &valid)).await?;
+    let observation = steps.of("observe", observe::consortium(context, object, &valid)).await?;
     let observed = &observation.observed;
     let mut plan = steps.thought("plan", || plan::consortium(&valid, observed));
-    if plan.seat_move.is_some() && looked == Looked::AtCache {
+    let admin = valid.admin.address(&observed.admin);
+    let vote = votes::chosen(context, &valid, admin, observation.entry.as_deref(), &mut plan).await;
+    if (plan.seat_move.is_some() || vote.is_some()) && looked == Looked::AtCache {
         return Ok(Decided::Final);
     }
-    let network_info =
-        match steps.of("apply", perform(object, context, &valid, &observation, &mut plan)).await {
-            Err(Error::Child(message)) => return pass::refused(object, context, &message).await,
-            published => published?,
-        };
-    let reported = report(object, context, &valid, observed, &plan, network_info.as_deref());
+    let network_info = match steps
+        .of("apply", perform(object, context, &valid, &observation, vote.as_ref(), &mut plan))
+        .await
+    {
+        Err(Error::Child(message)) => return pass::refused(object, context, &message).await,
+        published => published?,
+    };
+    let reported = report(object, context, (&valid, admin), observed, &plan, network_info.as_deref());
     let settled = steps.of("status", reported).await?;
-    Ok(Decided::Done(match (plan.accounts.is_empty(), settled) {
+    let view = observed.governance.as_ref();
+    votes::announce(object, context, observation.entry.as_deref(), admin, view).await;
+    Ok(Decided::Done(match (plan.accounts.is_empty(), settled && plan.seat_move.is_none()) {
         (false, _) => Action::requeue(Duration::ZERO),
         (true, true) => Action::requeue(Consortium::SETTLED),
         (true, false) => Action::requeue(context.busy()),
@@ -108,6 +118,7 @@ async fn perform(
     context: &Context,
     valid: &ValidConsortium,
     observation: &Observation,
+    vote: Option<&AdminMove>,
     plan: &mut ConsortiumPlan,
 ) -> Result<Option<String>, Error> {
     let observed = &observation.observed;
@@ -118,7 +129,17 @@ async fn perform(
         && let Err(error) = move_seat(object, context, valid, ip, observed, plan).await
     {
         tracing::warn!(%error, "transaction not sent");
-        plan.waits.insert(0, Wait::passing(reasons::MOVING_SEATS, format!("transaction not sent: {error}")));
+        if matches!(plan.seat_move, Some(SeatMove::Seat { .. } | SeatMove::Unseat { .. })) {
+            let message = format!("transaction not sent: {error}");
+            plan.waits.insert(0, Wait::passing(reasons::MOVING_SEATS, message));
+        }
+    }
+    if let (Some(ip), Some(vote), Some(genesis), Some(account)) =
+        (&observation.entry, vote, genesis(observed, plan), &observed.admin_account)
+        && let Err(error) = votes::send(object, context, valid, ip, (genesis, account), vote).await
+    {
+        tracing::warn!(%error, "vote not sent");
+        plan.waits.insert(0, Wait::passing(reasons::VOTING, format!("vote not sent: {error}")));
     }
     Ok(network_info)
 }
@@ -183,14 +204,19 @@ async fn move_seat(
     if !context.leadership.leads() {
         return Err(Error::NotLeading);
     }
-    Chain { nodes: &context.nodes, ip }.send(genesis.chain_id, &key, wanted).await?;
-    let (reason, note) = match wanted {
-        SeatMove::Seat { node, .. } => ("NodeSeating", format!("transaction sent: {node} gets a seat")),
+    Chain { nodes: &context.nodes, ip }.move_seat(genesis.chain_id, &key, wanted).await?;
+    let told = match wanted {
+        SeatMove::Seat { node, .. } => Some(("NodeSeating", format!("transaction sent: {node} gets a seat"))),
         SeatMove::Unseat { node, .. } => {
-            ("NodeLeaving", format!("transaction sent: {node} gives its seat up"))
+            Some(("NodeLeaving", format!("transaction sent: {node} gives its seat up")))
         }
+        // An object that is settled is silent.
+        SeatMove::Allow { .. } | SeatMove::Forget { .. } => None,
     };
-    events::decided(context, object, "seat-move", reason, &note).await;
+    match told {
+        Some((reason, note)) => events::decided(context, object, "seat-move", reason, &note).await,
+        None => context.decided("node-id"),
+    }
     tracing::info!(?wanted, "transaction sent");
     Ok(())
 }
@@ -198,7 +224,7 @@ async fn move_seat(
 async fn report(
     object: &Consortium,
     context: &Context,
-    valid: &ValidConsortium,
+    (valid, admin): (&ValidConsortium, Option<Address>),
     observed: &ConsortiumObserved,
     plan: &ConsortiumPlan,
     network_info: Option<&str>,
@@ -210,6 +236,7 @@ async fn report(
         before: &before,
         generation: object.metadata.generation,
         network_info,
+        admin,
         now,
     };
     let after = status::consortium(&at, observed, plan);

@@ -12,7 +12,7 @@ use crate::{
     events::{self, EventType},
     keygen, node_pool, observe, write,
 };
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::{api::core::v1::ConfigMap, jiff::Timestamp};
 use kube::{Resource, ResourceExt};
 use operator_core::{
     api::{Condition, Validator, ValidatorStatus, conditions::READY},
@@ -192,6 +192,9 @@ async fn carry_out(
     };
     if valid.rpc.is_none() && !valid.deleting {
         remove_rpc_service(context, valid).await?;
+    }
+    for node in &plan.unconfigure {
+        apply::delete::<ConfigMap>(context, &valid.namespace, &node.config()).await?;
     }
     for node in &plan.stop {
         apply::stop(context, &valid.namespace, node).await?;

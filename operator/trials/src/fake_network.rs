@@ -4,14 +4,14 @@
 use crate::world::World;
 use alloy_consensus::{Transaction, TxEnvelope};
 use alloy_eips::eip2718::Decodable2718;
-use alloy_primitives::{Address, B256, B512, Bytes, hex};
-use alloy_sol_types::SolCall;
+use alloy_primitives::{Address, B256, B512, Bytes, U256, hex};
+use alloy_sol_types::{SolCall, SolError};
 use axum::{
     Json, Router,
     routing::{get, post},
 };
 use chain::{
-    governance::{Governance, Label, MemberView, Seat, Snapshot},
+    governance::{Governance, Label, MemberView, NodeId, Seat, Snapshot},
     status::{Head, Identity, Journal, NodeStatus, Pool, STATUS_VERSION, SeatHeard, SeatProof},
 };
 use k8s_openapi::api::{
@@ -50,6 +50,7 @@ pub struct State {
     pub(crate) admin: Address,
     pub(crate) operator: Address,
     nonce: u64,
+    node_ids: Vec<NodeId>,
     pub(crate) height: u64,
 }
 
@@ -216,6 +217,7 @@ pub(crate) fn document(state: &Mutex<State>, address: Option<Address>) -> NodeSt
         peers: Vec::new(),
         identity: address.map(|address| identity(&state, address, proof)),
         seats: state.all_seats().iter().map(heard).collect(),
+        carriers: Vec::new(),
         consensus: None,
         pool: Pool::default(),
         faults: Vec::new(),
@@ -237,13 +239,53 @@ pub(crate) fn answer(state: &Mutex<State>, request: &Value) -> Value {
     let mut state = state.lock().expect("lock");
     let result = match request["method"].as_str() {
         Some("eth_getTransactionCount") => json!(format!("{:#x}", state.nonce)),
-        Some("eth_call") => {
-            json!(hex::encode_prefixed(Governance::snapshotCall::abi_encode_returns(&snapshot(&state))))
-        }
+        Some("eth_call") => return called(&state, request),
+        // Nobody has voted.
+        Some("eth_getLogs") => json!([]),
         Some("eth_sendRawTransaction") => execute(&mut state, request["params"][0].as_str().expect("raw")),
         other => panic!("unexpected method {other:?}"),
     };
     json!({ "jsonrpc": "2.0", "id": 1, "result": result })
+}
+
+/// The snapshot; whatever else is tried is refused, so that nobody sends what this chain does not play.
+fn called(state: &State, request: &Value) -> Value {
+    let input = request["params"][0]["input"].as_str().unwrap_or_default();
+    let asked = hex::decode(input).unwrap_or_default();
+    if asked.starts_with(&Governance::snapshotCall::SELECTOR) {
+        let snapshot = Governance::snapshotCall::abi_encode_returns(&snapshot(state));
+        return json!({ "jsonrpc": "2.0", "id": 1, "result": hex::encode_prefixed(snapshot) });
+    }
+    if asked.starts_with(&Governance::nodeIdsCall::SELECTOR) {
+        let ids = Governance::nodeIdsCall::abi_encode_returns(&state.node_ids);
+        return json!({ "jsonrpc": "2.0", "id": 1, "result": hex::encode_prefixed(ids) });
+    }
+    if asked.starts_with(&Governance::proposalCall::SELECTOR) {
+        let none = Governance::proposalCall::abi_encode_returns(&no_proposal());
+        return json!({ "jsonrpc": "2.0", "id": 1, "result": hex::encode_prefixed(none) });
+    }
+    let why = hex::encode_prefixed(Governance::NothingToChange {}.abi_encode());
+    json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": 3, "message": "execution reverted", "data": why } })
+}
+
+fn no_proposal() -> chain::governance::ProposalView {
+    use chain::governance::{Kind, ProposalView, Status};
+    ProposalView {
+        id: 0,
+        kind: Kind::AdmitMember,
+        status: Status::None,
+        proposer: 0,
+        openedAt: 0,
+        expiresAt: 0,
+        closedAt: 0,
+        countFor: 0,
+        countAgainst: 0,
+        votesFor: U256::ZERO,
+        votesAgainst: U256::ZERO,
+        subject: B256::ZERO,
+        values: Bytes::new(),
+        memo: String::new(),
+    }
 }
 
 fn execute(state: &mut State, raw: &str) -> Value {
@@ -255,8 +297,12 @@ fn execute(state: &mut State, raw: &str) -> Value {
         state.seats.push(call.identity);
     } else if let Ok(call) = Governance::unseatCall::abi_decode(envelope.input()) {
         state.seats.retain(|seat| *seat != call.identity);
+    } else if let Ok(call) = Governance::addNodeIdCall::abi_decode(envelope.input()) {
+        state.node_ids.push(NodeId { x: call.x, y: call.y });
+    } else if let Ok(call) = Governance::removeNodeIdCall::abi_decode(envelope.input()) {
+        state.node_ids.retain(|id| (id.x, id.y) != (call.x, call.y));
     } else {
-        panic!("neither seat nor unseat");
+        panic!("a call that is not played");
     }
     state.nonce += 1;
     state.height += 1;

@@ -151,9 +151,48 @@ pub struct P2pConfig {
     /// Peers beside those, at most.
     #[serde(default = "default_max_peers")]
     pub max_peers: u16,
+    /// Whom a network with our governance contract lets in.
+    #[serde(default, skip_serializing_if = "Admission::is_open")]
+    pub admission: Admission,
+    /// Strangers that may read at once where admission is open.
+    #[serde(default = "default_read_only_slots", skip_serializing_if = "is_default_read_only_slots")]
+    pub read_only_slots: u16,
+    /// `host:port` where nodes of other members can dial this one, announced with its seat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advertise: Option<String>,
     /// Versions of `eth` to offer; every one that the node speaks when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub eth_versions: Vec<u8>,
+}
+
+/// Who may peer beside static peers, once the governance contract names node ids (ADR 33).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Admission {
+    /// The network's nodes, and a few strangers that read before they are admitted.
+    #[default]
+    Open,
+    /// The network's nodes.
+    Members,
+}
+
+impl Admission {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    const fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+}
+
+/// Read-only slots of a node that is not told otherwise.
+pub const READ_ONLY_SLOTS: u16 = 10;
+
+const fn default_read_only_slots() -> u16 {
+    READ_ONLY_SLOTS
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_default_read_only_slots(slots: &u16) -> bool {
+    *slots == READ_ONLY_SLOTS
 }
 
 const fn default_max_peers() -> u16 {

@@ -1,8 +1,9 @@
-//! QBFT `extraData`: `rlp([vanity, validators, vote, round, seals])`, canonical, exactly five items.
+//! QBFT `extraData`: `rlp([vanity, validators, vote, round, seals])`, canonical, exactly five items; a sixth, ours alone, in
+//! the block that begins with other seats ([`crate::reseat`]).
 //!
 //! Source: `QbftExtraDataCodec` of Besu, `QBFTExtra` of GoQuorum; drafts with a fixed-width round are refused.
 
-use crate::signature::Seal;
+use crate::{reseat::Reseat, signature::Seal};
 use alloc::vec::Vec;
 use alloy_primitives::{Address, Bytes};
 use alloy_rlp::{Decodable, EMPTY_LIST_CODE, EMPTY_STRING_CODE, Encodable, Header};
@@ -29,6 +30,8 @@ pub struct Extra {
     pub round: u32,
     /// Commit seals in arrival order; empty while unsealed.
     pub seals: Vec<Seal>,
+    /// The record by which other seats decided this block.
+    pub reseat: Option<Reseat>,
 }
 
 impl Extra {
@@ -58,6 +61,7 @@ impl Extra {
         [self.vanity.length(), self.validators.length(), vote, self.round.length(), self.seals.length()]
             .into_iter()
             .fold(0, usize::saturating_add)
+            .saturating_add(self.reseat.as_ref().map_or(0, Encodable::length))
     }
 }
 
@@ -72,6 +76,9 @@ impl Encodable for Extra {
         }
         self.round.encode(out);
         self.seals.encode(out);
+        if let Some(reseat) = &self.reseat {
+            reseat.encode(out);
+        }
     }
 
     fn length(&self) -> usize {
@@ -89,6 +96,7 @@ impl Decodable for Extra {
             vote: decode_vote(&mut items)?,
             round: u32::decode(&mut items)?,
             seals: Vec::decode(&mut items)?,
+            reseat: if items.is_empty() { None } else { Some(Reseat::decode(&mut items)?) },
         };
         if items.is_empty() { Ok(extra) } else { Err(alloy_rlp::Error::UnexpectedLength) }
     }

@@ -6,6 +6,7 @@
 mod genesis;
 mod interface;
 mod proof;
+mod reseat;
 mod slots;
 
 pub use genesis::{
@@ -17,6 +18,7 @@ pub use interface::{
     Role, Scheduled, Seat, SeatProof, Snapshot, Status, Successor,
 };
 pub use proof::{seat_digest, seat_signature};
+pub use reseat::reseat_storage;
 
 use crate::genesis::Predeploy;
 use alloc::{collections::BTreeMap, vec, vec::Vec};

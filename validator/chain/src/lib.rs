@@ -20,6 +20,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod announcement;
 pub mod client;
 pub mod config;
 pub mod enode;
@@ -31,6 +32,7 @@ pub mod metrics;
 pub mod network_info;
 pub mod profile;
 pub mod quorum;
+pub mod reseat;
 pub mod signature;
 pub mod status;
 pub mod voting;

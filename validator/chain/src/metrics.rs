@@ -73,6 +73,8 @@ pub const TRANSACTIONS: Metric = counter("quorate_transactions", "Transactions i
 pub const GAS_USED: Metric = counter("quorate_gas_used", "Gas used in finalised blocks");
 /// Bytes sent to peers.
 pub const P2P_SENT_BYTES: Metric = counter("quorate_p2p_sent_bytes", "Bytes written to peers");
+/// What happened between nodes, by kind: connections refused, messages ignored and so on.
+pub const P2P_EVENTS: Metric = counter("quorate_p2p_events", "What happened between nodes, by kind");
 /// RPC requests, by method and outcome.
 pub const RPC_REQUESTS: Metric = counter("quorate_rpc_requests", "JSON-RPC requests, by method and outcome");
 /// Time of RPC calls.
@@ -112,6 +114,7 @@ pub const CATALOGUE: &[Metric] = &[
     TRANSACTIONS,
     GAS_USED,
     P2P_SENT_BYTES,
+    P2P_EVENTS,
     RPC_REQUESTS,
     RPC_SECONDS,
     VOTES_SIGNED,

@@ -1,5 +1,6 @@
 //! The node's status document, JSON at `GET /status`: everything the operator needs to know, in one answer.
 
+use crate::enode::Enode;
 use alloc::{string::String, vec::Vec};
 use alloy_primitives::{Address, B256, B512};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub struct NodeStatus {
     pub identity: Option<Identity>,
     /// The seats of the next block in ascending order, and when each was last heard.
     pub seats: Vec<SeatHeard>,
+    /// Which node carries which seat, as far as the seats announced it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carriers: Vec<Carrier>,
     /// Consensus, while the node takes part in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consensus: Option<Consensus>,
@@ -128,6 +132,21 @@ pub struct SeatHeard {
     pub height: u64,
     /// When it was heard, 0 when never.
     pub at_ms: u64,
+}
+
+/// The node that carries a seat, by the seat's own word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Carrier {
+    /// The identity's address.
+    pub identity: Address,
+    /// The node's p2p key, public part.
+    pub node_id: B512,
+    /// Where it can be dialled, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enode: Option<Enode>,
+    /// When it was announced.
+    pub announced_ms: u64,
 }
 
 /// Where consensus stands.

@@ -39,6 +39,12 @@ counters! {
     Duplicate => "duplicate_connection",
     /// Peers refused because all slots are taken.
     TooManyPeers => "too_many_peers",
+    /// Peers refused or dropped because the network's allow list does not name them.
+    NotListed => "not_in_allow_list",
+    /// Strangers refused because all read-only slots are taken.
+    ReadOnlyFull => "read_only_slots_full",
+    /// Messages of strangers that are taken of members only.
+    StrangerIgnored => "stranger_ignored",
     /// Dials begun.
     Dialled => "dialled",
     /// Dials that found no name, no route or no listener.
@@ -63,6 +69,8 @@ counters! {
     CompactMissing => "compact_missing",
     /// Payloads asked for in full after all.
     CompactWhole => "compact_whole",
+    /// Notices dropped because their sender sends too many.
+    NoticeDropped => "notice_dropped",
     /// Requests of peers answered.
     RequestsServed => "requests_served",
     /// Own requests that ran out of time.

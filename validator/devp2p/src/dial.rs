@@ -3,9 +3,10 @@
 mod tries;
 
 use crate::{
-    DownReason,
+    DisconnectReason, DownReason, PeerId,
     backoff::{Backoff, Last, MOST},
     counters::Count,
+    identity::public_key,
     peers::table::Refusal,
     session::{
         establish::EstablishError,
@@ -15,11 +16,17 @@ use crate::{
 };
 use chain::enode::Enode;
 use rand::Rng;
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
 };
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 use tries::{CONNECT, RESOLVE, dial};
 
@@ -70,8 +77,38 @@ impl DialError {
 /// How a dial ended, and how long its session lasted.
 type Outcome = (Last, Duration);
 
-/// Dials a peer whenever it is not connected or its path seems to be cut, until the network stops.
-pub(crate) async fn keep_connected(shared: Arc<Shared>, peer: Enode) {
+/// Most peers that are dialled beside the static ones: one for each seat.
+const MAX_ALSO: usize = 512;
+
+/// Dials these beside the static peers from now on, and others that were named before no more. A peer that is named at
+/// another place is dialled there; sessions stay as they are.
+pub(crate) fn also_dial(shared: &Arc<Shared>, peers: Vec<Enode>) {
+    let mut dialled = shared.also_dialled.lock();
+    let wanted: HashMap<PeerId, Enode> = peers
+        .into_iter()
+        .filter(|peer| peer.id != shared.local_id && !shared.static_ids.contains(&peer.id))
+        .filter(|peer| public_key(&peer.id).is_ok())
+        .take(MAX_ALSO)
+        .map(|peer| (peer.id, peer))
+        .collect();
+    dialled.retain(|id, (peer, stop)| {
+        let stays = wanted.get(id) == Some(peer);
+        if !stays {
+            stop.cancel();
+        }
+        stays
+    });
+    for (id, peer) in wanted {
+        if let Entry::Vacant(place) = dialled.entry(id) {
+            let stop = shared.stop.child_token();
+            place.insert((peer.clone(), stop.clone()));
+            shared.tasks.spawn(keep_connected(Arc::clone(shared), peer, stop));
+        }
+    }
+}
+
+/// Dials a peer whenever it is not connected or its path seems to be cut, until it is told to stop.
+pub(crate) async fn keep_connected(shared: Arc<Shared>, peer: Enode, stop: CancellationToken) {
     let (mut backoff, mut last, mut session) = (Backoff::default(), None, None);
     loop {
         let connected_at = Instant::now();
@@ -89,7 +126,7 @@ pub(crate) async fn keep_connected(shared: Arc<Shared>, peer: Enode) {
             let delay = last.map_or(Duration::ZERO, next);
             sleep((delay + yielding(&shared, &peer)).min(MOST)).await;
         };
-        if shared.stop.run_until_cancelled(pause).await.is_none() {
+        if stop.run_until_cancelled(pause).await.is_none() {
             return;
         }
         if !shared.table.wants(&peer.id) {
@@ -136,6 +173,8 @@ async fn attempt(shared: &Arc<Shared>, peer: &Enode) -> Result<JoinHandle<Outcom
         shared.counters.add(error.count());
         if matches!(error, DialError::Establish(EstablishError::Status(_))) {
             info!(%peer, %error, "static peer does not fit");
+        } else if matches!(error, DialError::Establish(EstablishError::Goodbye(DisconnectReason::UnexpectedIdentity))) {
+            info!(%peer, "static peer lets only nodes in that the network's allow list names; ask an admin to add this node's id");
         } else {
             debug!(%peer, %error, "dial failed");
         }

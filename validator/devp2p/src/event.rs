@@ -1,6 +1,6 @@
 //! What the network tells its owner.
 
-use crate::{Block, DisconnectReason, PeerId, own::preview::Preview};
+use crate::{Block, DisconnectReason, Notice, PeerId, Standing, own::preview::Preview};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use std::net::SocketAddr;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -16,8 +16,8 @@ pub struct PeerInfo {
     pub remote: SocketAddr,
     /// True when the peer dialled us.
     pub inbound: bool,
-    /// True for peers from [`crate::NetworkOptions::peers`].
-    pub is_static: bool,
+    /// Whether it is static, a node of the network or a stranger.
+    pub standing: Standing,
     /// eth version agreed on.
     pub eth_version: u8,
     /// True when `istanbul/100` is shared: consensus payloads pass.
@@ -76,6 +76,9 @@ pub enum Misbehaviour {
     /// Answered a request with something other than what was asked for.
     #[error("useless answer")]
     UselessAnswer,
+    /// Sent a signed document that is not signed by whom it must be.
+    #[error("invalid notice")]
+    InvalidNotice,
     /// Sent transactions that do not decode.
     #[error("malformed transaction")]
     MalformedTransaction,
@@ -112,6 +115,15 @@ pub enum Event {
         from: PeerId,
         /// What it says.
         preview: Preview,
+    },
+    /// A signed document; nothing about it has been checked.
+    Notice {
+        /// Peer that sent it.
+        from: PeerId,
+        /// What it is.
+        notice: Notice,
+        /// Its bytes, at most [`Notice::max_bytes`].
+        payload: Bytes,
     },
     /// A block announced in full; nothing about it has been checked.
     NewBlock {

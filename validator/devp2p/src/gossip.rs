@@ -1,7 +1,7 @@
 //! Sending to many peers: encode and compress once, leave out who has it.
 
 use crate::{
-    Announced, Block, PeerId,
+    Announced, Block, Notice, PeerId,
     eth::BlockRange,
     eth::message::{
         announced, encode_new_block, encode_new_block_hashes, encode_transaction_hashes, encode_transactions,
@@ -54,6 +54,29 @@ pub(crate) fn consensus(shared: &Shared, code: u8, payload: &Bytes, except: Opti
             peer.send_consensus(code, data.clone());
         }
     }
+}
+
+/// Queues a signed document for every peer of this program.
+pub(crate) fn notice(shared: &Shared, notice: Notice, payload: &[u8], except: Option<PeerId>) {
+    let Some(data) = notice_data(notice, payload) else { return };
+    for peer in shared.table.all().iter().filter(|peer| Some(peer.id) != except) {
+        peer.send_own(notice.id(), data.clone());
+    }
+}
+
+/// The same for one peer.
+pub(crate) fn notice_to(shared: &Shared, peer: &PeerId, notice: Notice, payload: &[u8]) {
+    if let (Some(peer), Some(data)) = (shared.table.get(peer), notice_data(notice, payload)) {
+        peer.send_own(notice.id(), data);
+    }
+}
+
+fn notice_data(notice: Notice, payload: &[u8]) -> Option<Bytes> {
+    if payload.len() > notice.max_bytes() {
+        warn!(?notice, bytes = payload.len(), "notice is too long to be sent");
+        return None;
+    }
+    compressed(payload)
 }
 
 /// Cuts a consensus payload ahead of its broadcast.
@@ -166,7 +189,8 @@ pub(crate) fn transactions(shared: &Shared, transactions: &[Announced], except: 
         drop(seen);
         (peer, unseen)
     };
-    let peers = shared.table.all().into_iter().filter(|peer| Some(peer.id) != except).map(unseen);
+    let takes = |peer: &Arc<Peer>| Some(peer.id) != except && !peer.is_stranger();
+    let peers = shared.table.all().into_iter().filter(takes).map(unseen);
     let peers: Vec<(Arc<Peer>, Vec<&Announced>)> = peers.filter(|(_, unseen)| !unseen.is_empty()).collect();
     // Most often no peer has any of them: that message is made once, and says who gets it.
     let is_for_all = |unseen: &[&Announced]| unseen.len() == transactions.len();

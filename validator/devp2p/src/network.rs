@@ -1,13 +1,21 @@
 //! The handle the owner holds.
 
 use crate::{
-    Announced, Audience, Block, BlockBody, BlockId, ChainReader, CounterSnapshot, DisconnectReason,
-    DownReason, Events, Misbehaviour, NetworkOptions, PeerId, PeerInfo, RequestError, counters::Count,
-    dial::keep_connected, gossip, identity::public_key, listen::listen, own::preview::Preview, request,
+    AllowList, Announced, Audience, Block, BlockBody, BlockId, ChainReader, CounterSnapshot,
+    DisconnectReason, DownReason, Events, Misbehaviour, NetworkOptions, Notice, PeerId, PeerInfo,
+    RequestError,
+    counters::Count,
+    dial::{also_dial, keep_connected},
+    gossip,
+    identity::public_key,
+    listen::listen,
+    own::preview::Preview,
+    request,
     shared::Shared,
 };
 use alloy_consensus::{Header, ReceiptEnvelope};
 use alloy_primitives::{B256, Bytes, U256};
+use chain::enode::Enode;
 use std::{io, net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, sync::mpsc};
 use tracing::info;
@@ -60,7 +68,7 @@ pub async fn start(
     let (events, events_reader) = mpsc::channel(EVENTS);
     let shared = Arc::new(Shared::new(options, local_address, reader, events));
     for peer in shared.options.peers.iter().filter(|peer| peer.id != shared.local_id) {
-        shared.tasks.spawn(keep_connected(Arc::clone(&shared), peer.clone()));
+        shared.tasks.spawn(keep_connected(Arc::clone(&shared), peer.clone(), shared.stop.clone()));
     }
     shared.tasks.spawn(listen(Arc::clone(&shared), listener));
     Ok((Network { shared }, Events(events_reader)))
@@ -106,6 +114,28 @@ impl Network {
     /// Says whose connections consensus payloads go to from now on; everybody's until it is said.
     pub fn consensus_audience(&self, audience: Audience) {
         *self.shared.audience.write() = audience;
+    }
+
+    /// Dials these too from now on, in place of those that were named before; they are no static peers.
+    pub fn also_dial(&self, peers: Vec<Enode>) {
+        also_dial(&self.shared, peers);
+    }
+
+    /// Sends a signed document to every peer of this program.
+    pub fn notify(&self, notice: Notice, payload: &[u8], except: Option<PeerId>) {
+        gossip::notice(&self.shared, notice, payload, except);
+    }
+
+    /// Sends a signed document to one peer, if it is one of this program.
+    pub fn notify_peer(&self, peer: PeerId, notice: Notice, payload: &[u8]) {
+        gossip::notice_to(&self.shared, &peer, notice, payload);
+    }
+
+    /// Lets in by this list from now on, everybody without one; static peers are let in always. Peers that it does not let
+    /// in are dropped.
+    pub fn allow(&self, list: Option<AllowList>) {
+        let dropped = self.shared.table.allow(list);
+        self.shared.counters.add_many(Count::NotListed, dropped as u64);
     }
 
     /// Tells peers that are told of ranges that the head has moved, now and then.

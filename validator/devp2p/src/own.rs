@@ -5,10 +5,11 @@
 //! The receiver checks each signature; that it is told by whom lets it check many at once. `told` holds the first eight bytes
 //! of the id of every peer that gets the same: those need not be told again.
 //! Ids 1 to 3: consensus payloads without the transactions that the other end holds ([`compact`]). Id 4: what a proposer is
-//! about to propose ([`preview`]).
+//! about to propose ([`preview`]). Ids 5 and 6: signed documents ([`notice`]).
 
 pub mod compact;
 pub(crate) mod held;
+pub mod notice;
 pub mod preview;
 pub(crate) mod searches;
 

@@ -1,6 +1,7 @@
 //! Connected peers: one handle each, and the table that holds them.
 
 pub(crate) mod activity;
+pub(crate) mod admission;
 pub(crate) mod outbound;
 pub(crate) mod peer;
 pub(crate) mod pending;

@@ -9,9 +9,10 @@ use crate::{
     peers::{peer::Peer, seen::HashMemory, table::Table},
 };
 use alloy_primitives::{B256, U256};
+use chain::enode::Enode;
 use parking_lot::{Mutex, RwLock};
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     net::SocketAddr,
     num::NonZeroUsize,
     sync::{
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) local_id: PeerId,
     pub(crate) local_address: SocketAddr,
     pub(crate) static_ids: HashSet<PeerId>,
+    /// Peers that are dialled until they are named no more.
+    pub(crate) also_dialled: Mutex<HashMap<PeerId, (Enode, CancellationToken)>>,
     pub(crate) reader: Arc<dyn ChainReader>,
     pub(crate) table: Table,
     pub(crate) events: mpsc::Sender<Weighed>,
@@ -70,6 +73,7 @@ impl Shared {
         Self {
             local_id,
             local_address,
+            also_dialled: Mutex::default(),
             static_ids: options.peers.iter().map(|peer| peer.id).collect(),
             reader,
             table: Table::new(local_id, options.max_peers),

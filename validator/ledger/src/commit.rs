@@ -4,6 +4,7 @@ use crate::{
     Block, CommitError, CommittedBlock, HeadInfo, InvalidBlock, Ledger,
     execute::block::Executed,
     ledger::{Chain, Head},
+    reseat::undecided,
     validate::{check_body, check_rules, execute},
 };
 use alloy_consensus::{Header, proofs};
@@ -23,7 +24,10 @@ impl Ledger {
         check_place(&parent, &sealed.header)?;
         let hash = chain.genesis.block_hash(&sealed.header).map_err(CommitError::ExtraData)?;
         match chain.genesis.engine {
-            Engine::Qbft => check_seals(&sealed.header, &parent.validators(chain)?)?,
+            Engine::Qbft => {
+                let validators = parent.validators_of(chain, &sealed.header).map_err(undecided)?;
+                check_seals(&sealed.header, &validators)?;
+            }
             Engine::Ethereum => {}
         }
         let candidate = chain.candidates.get(&hash);

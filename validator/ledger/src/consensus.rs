@@ -22,10 +22,13 @@ use std::sync::{Arc, LazyLock, OnceLock};
 pub(crate) const CONSENSUS_CALL_GAS: u64 = 50_000_000;
 
 /// Contracts that one may name as its successor in turn, at most: an upgrade is a vote, and rare.
-const SUCCESSORS: usize = 16;
+pub(crate) const SUCCESSORS: usize = 16;
 
 /// Forks that every network of ours has from block 0, so that scheduling one changes nothing.
 const ACTIVE_FORKS: [&str; 4] = ["shanghai", "cancun", "prague", "osaka"];
+
+/// Hash of the governance contract that we ship.
+pub(crate) static KNOWN_CODE: LazyLock<B256> = LazyLock::new(|| keccak256(governance_code()));
 
 /// What the next height takes from the state after this block, worked out once per head.
 #[derive(Clone)]
@@ -34,20 +37,52 @@ pub(crate) struct NextHeight {
     pub(crate) parameters: Parameters,
     /// The same answer holds for every later height until the governance contract's account changes.
     pub(crate) lasting: bool,
+    /// A scheduled fork that this version does not know; it runs up to it.
+    unknown_fork: Option<ScheduledFork>,
 }
 
-/// Validators and parameters as the governance contract gives them, and whether they outlast the height.
-type Governed = (Vec<Address>, Parameters, bool);
+/// A hardfork that a vote scheduled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduledFork {
+    /// As the vote named it.
+    pub name: String,
+    /// First block.
+    pub block: u64,
+}
+
+/// What the governance contract gives for a height.
+struct Governed {
+    validators: Vec<Address>,
+    parameters: Parameters,
+    lasting: bool,
+    unknown_fork: Option<ScheduledFork>,
+}
+
+impl Governed {
+    /// What is asked anew at every height, and schedules nothing.
+    const fn of(validators: Vec<Address>, parameters: Parameters) -> Self {
+        Self { validators, parameters, lasting: false, unknown_fork: None }
+    }
+}
 
 impl Ledger {
-    /// The validators of head + 1, ascending.
+    /// The validators of head + 1, ascending; those of the record that this node took up, if it did.
     pub fn validators(&self) -> Result<Vec<Address>, LedgerError> {
-        Ok(self.chain.head().validators(&self.chain)?.to_vec())
+        let head = self.chain.head();
+        match self.chain.adopted_on(&head) {
+            Some(adopted) => Ok(adopted.validators.to_vec()),
+            None => Ok(head.validators(&self.chain)?.to_vec()),
+        }
     }
 
     /// The parameters of head + 1.
     pub fn parameters(&self) -> Result<Parameters, LedgerError> {
         self.chain.head().parameters(&self.chain)
+    }
+
+    /// The first fork scheduled above head + 1 that this version does not know: the node has to be upgraded before it.
+    pub fn unknown_fork(&self) -> Result<Option<ScheduledFork>, LedgerError> {
+        Ok(self.chain.head().next(&self.chain)?.unknown_fork.clone())
     }
 }
 
@@ -72,21 +107,26 @@ impl Head {
                 validators: Arc::new([]),
                 parameters: scheduled_parameters(chain, height),
                 lasting: false,
+                unknown_fork: None,
             };
             return Ok(self.next.get_or_init(|| next));
         }
-        let (mut validators, parameters, lasting) = match chain.genesis.schedule.at(height).selection {
-            Selection::Contract(GOVERNANCE) => self.governed(chain)?,
-            Selection::Contract(contract) => {
-                (self.contract_validators(chain, contract)?, scheduled_parameters(chain, height), false)
-            }
-            Selection::Header => {
-                (self.tally(chain)?.validators().to_vec(), scheduled_parameters(chain, height), false)
-            }
-        };
+        let Governed { mut validators, parameters, lasting, unknown_fork } =
+            match chain.genesis.schedule.at(height).selection {
+                Selection::Contract(GOVERNANCE) => self.governed(chain)?,
+                Selection::Contract(contract) => Governed::of(
+                    self.contract_validators(chain, contract)?,
+                    scheduled_parameters(chain, height),
+                ),
+                Selection::Header => Governed::of(
+                    self.tally(chain)?.validators().to_vec(),
+                    scheduled_parameters(chain, height),
+                ),
+            };
         validators.sort_unstable();
         validators.dedup();
-        Ok(self.next.get_or_init(|| NextHeight { validators: validators.into(), parameters, lasting }))
+        let validators = validators.into();
+        Ok(self.next.get_or_init(|| NextHeight { validators, parameters, lasting, unknown_fork }))
     }
 
     /// Validators and parameters by the governance contract, or the successor that a vote named and that is in force.
@@ -99,7 +139,7 @@ impl Head {
                 contract = view.successor.location;
                 continue;
             }
-            check_hardforks(&view.hardforks, height)?;
+            let unknown_fork = check_hardforks(&view.hardforks, height)?;
             let parameters = Parameters {
                 block_period_s: view.blockPeriodSeconds,
                 min_period_s: view.blockPeriodSeconds,
@@ -108,7 +148,8 @@ impl Head {
                 gas_limit_target: view.gasLimit,
             };
             let lasting = contract == GOVERNANCE && self.is_lasting(chain, &view)?;
-            return Ok((self.contract_validators(chain, contract)?, parameters, lasting));
+            let validators = self.contract_validators(chain, contract)?;
+            return Ok(Governed { validators, parameters, lasting, unknown_fork });
         }
         Err(self.fault(contract, format!("more than {SUCCESSORS} contracts succeed one another")))
     }
@@ -116,7 +157,6 @@ impl Head {
     /// Whether nothing is scheduled that a later height brings into force by itself. Asked only of the code we know: it
     /// keeps one change per parameter, so what holds at this height and at the last one holds at all between.
     fn is_lasting(&self, chain: &Chain, view: &ParametersView) -> Result<bool, LedgerError> {
-        static KNOWN_CODE: LazyLock<B256> = LazyLock::new(|| keccak256(governance_code()));
         let height = self.info.number + 1;
         let account = self.view.account(&keccak256(GOVERNANCE))?;
         let is_known = account.is_some_and(|account| account.code_hash == *KNOWN_CODE);
@@ -127,7 +167,7 @@ impl Head {
         Ok(self.parameters_at(chain, GOVERNANCE, u64::MAX)? == *view)
     }
 
-    fn parameters_at(
+    pub(crate) fn parameters_at(
         &self,
         chain: &Chain,
         contract: Address,
@@ -154,7 +194,12 @@ impl Head {
     }
 
     /// Calls a contract on this state as consensus does: from the zero address, in the environment of this block.
-    fn consensus_call(&self, chain: &Chain, to: Address, data: Vec<u8>) -> Result<Bytes, LedgerError> {
+    pub(crate) fn consensus_call(
+        &self,
+        chain: &Chain,
+        to: Address,
+        data: Vec<u8>,
+    ) -> Result<Bytes, LedgerError> {
         let request = CallRequest { to: Some(to), data: data.into(), ..CallRequest::default() };
         match run_call(chain, &self.view, &self.info.header, &request, CONSENSUS_CALL_GAS) {
             Ok(outcome) if outcome.status == CallStatus::Success => Ok(outcome.output),
@@ -164,7 +209,7 @@ impl Head {
         }
     }
 
-    fn fault(&self, contract: Address, reason: String) -> LedgerError {
+    pub(crate) fn fault(&self, contract: Address, reason: String) -> LedgerError {
         LedgerError::ValidatorContract { contract, block: self.info.number, reason }
     }
 }
@@ -181,15 +226,19 @@ fn scheduled_parameters(chain: &Chain, height: u64) -> Parameters {
     }
 }
 
-/// Stops before a fork that this version does not know, rather than run on by the old rules.
-fn check_hardforks(hardforks: &[Hardfork], height: u64) -> Result<(), LedgerError> {
-    for fork in hardforks.iter().filter(|fork| fork.atBlock <= height) {
-        let name = String::from_utf8_lossy(fork.name.as_slice()).trim_end_matches('\0').to_string();
-        if !ACTIVE_FORKS.contains(&name.as_str()) {
-            return Err(LedgerError::UnknownHardfork { name, block: fork.atBlock });
+/// Stops before a fork that this version does not know, rather than run on by the old rules; the first such one to come.
+fn check_hardforks(hardforks: &[Hardfork], height: u64) -> Result<Option<ScheduledFork>, LedgerError> {
+    let named = hardforks.iter().map(|fork| ScheduledFork {
+        name: String::from_utf8_lossy(fork.name.as_slice()).trim_end_matches('\0').to_string(),
+        block: fork.atBlock,
+    });
+    let unknown = named.filter(|fork| !ACTIVE_FORKS.contains(&fork.name.as_str()));
+    match unknown.min_by_key(|fork| fork.block) {
+        Some(ScheduledFork { name, block }) if block <= height => {
+            Err(LedgerError::UnknownHardfork { name, block })
         }
+        upcoming => Ok(upcoming),
     }
-    Ok(())
 }
 
 impl Chain {
@@ -214,11 +263,13 @@ mod tests {
     #[test]
     fn a_scheduled_fork_that_is_not_known_stops_the_node_at_its_block() {
         let fork = |name: &str| [Hardfork { name: B256::right_padding_from(name.as_bytes()), atBlock: 100 }];
-        assert!(check_hardforks(&fork("amsterdam"), 99).is_ok());
+        let upcoming = check_hardforks(&fork("amsterdam"), 99).unwrap();
+        assert_eq!(upcoming, Some(ScheduledFork { name: "amsterdam".to_string(), block: 100 }));
         let error = check_hardforks(&fork("amsterdam"), 100).unwrap_err();
         assert!(
             matches!(error, LedgerError::UnknownHardfork { ref name, block: 100 } if name == "amsterdam")
         );
-        assert!(check_hardforks(&fork("osaka"), 100).is_ok());
+        assert_eq!(check_hardforks(&fork("osaka"), 99).unwrap(), None);
+        assert_eq!(check_hardforks(&fork("osaka"), 100).unwrap(), None);
     }
 }

@@ -1,7 +1,7 @@
 //! The handle, and opening.
 
 use crate::{
-    Block, HeadInfo, InvalidBlock, KnownSenders, LedgerError, OpenError, Options, Spent,
+    Adopted, Block, HeadInfo, InvalidBlock, KnownSenders, LedgerError, OpenError, Options, Spent,
     candidates::Candidates,
     consensus::NextHeight,
     execute::block::Executed,
@@ -54,6 +54,8 @@ pub(crate) struct Chain {
     pub(crate) candidates: Candidates,
     /// One commit at a time.
     pub(crate) committing: Mutex<()>,
+    /// A record taken up for the height after its parent.
+    pub(crate) adopted: RwLock<Option<Arc<Adopted>>>,
     pub(crate) known_senders: OnceLock<Arc<dyn KnownSenders>>,
     pub(crate) clocks: Arc<Clocks>,
     pub(crate) tries: Arc<Tries>,
@@ -117,6 +119,7 @@ impl Ledger {
         let chain = Chain {
             candidates: Candidates::on(hash),
             committing: Mutex::new(()),
+            adopted: RwLock::new(None),
             known_senders: OnceLock::new(),
             clocks,
             tries,

@@ -10,6 +10,7 @@ use crate::{
     commit::{check_contents, check_place, check_seals, committed, count_seals},
     execute::{block::Executed, env, senders::senders},
     ledger::{Chain, Head},
+    reseat::{reseat_in, undecided},
     store::{layer::Layer, pending::Pending},
     validate::{check_rules, execute_by},
 };
@@ -118,6 +119,8 @@ fn run(
 struct Run<'a> {
     chain: &'a Chain,
     parent: Head,
+    /// The validators that decided `parent`, once it is of this segment.
+    decided_by: Arc<[Address]>,
     done: Vec<(Block, Executed)>,
 }
 
@@ -133,7 +136,15 @@ impl<'a> Run<'a> {
             next: head.next.clone(),
             tally: head.tally.clone(),
         };
-        Ok(Self { chain, parent, done: Vec::new() })
+        Ok(Self { chain, parent, decided_by: Arc::new([]), done: Vec::new() })
+    }
+
+    /// Nothing carries on from a set to the one that a record names: the last block of the former is certified by itself.
+    fn certify_parent(&self, is_reseat: bool) -> Result<(), CommitError> {
+        match self.done.last() {
+            Some((block, _)) if is_reseat => check_seals(&block.header, &self.decided_by),
+            _ => Ok(()),
+        }
     }
 
     /// Executes the next block; true when the segment must end with it. The last one has its seals checked.
@@ -141,7 +152,9 @@ impl<'a> Run<'a> {
         let Prepared { block, hash, signed } = block;
         let header = &block.header;
         check_place(&self.parent, header)?;
-        let validators = self.parent.validators(self.chain)?;
+        let validators = self.parent.validators_of(self.chain, header).map_err(undecided)?;
+        let is_reseat = reseat_in(header).is_ok_and(|reseat| reseat.is_some());
+        self.certify_parent(is_reseat)?;
         let executed = signed.and_then(|(hashes, senders)| {
             check_rules(self.chain, &self.parent, header)?;
             execute_by(self.chain, &self.parent, &block, hash, (hashes, senders))
@@ -152,12 +165,14 @@ impl<'a> Run<'a> {
         // A set that cannot be read before this block is written ends the segment.
         let after = if is_last { None } else { next.validators(self.chain).ok() };
         let ends = after.is_none();
-        if after.is_some_and(|after| after == validators) && !header.number.is_multiple_of(CERTIFIED_EVERY) {
+        let is_carried = after.is_some_and(|after| after == validators) && !is_reseat;
+        if is_carried && !header.number.is_multiple_of(CERTIFIED_EVERY) {
             count_seals(header, validators.len())?;
         } else {
             check_seals(header, &validators)?;
         }
         self.parent = next;
+        self.decided_by = validators;
         self.done.push((block, executed));
         Ok(ends)
     }

@@ -29,6 +29,7 @@ impl Ledger {
     pub fn validate(&self, block: &Block) -> Result<(), InvalidBlock> {
         let parent = self.chain.head();
         check_place(&parent, &block.header)?;
+        self.chain.check_adopted(&parent, &block.header)?;
         let hash = self.chain.genesis.block_hash(&block.header).map_err(InvalidBlock::ExtraData)?;
         check_body(&self.chain, block)?;
         if let Some(executed) = self.chain.candidates.get(&hash) {
@@ -156,7 +157,7 @@ impl ForkFields {
 /// GoQuorum wrote all the same means nothing there.
 fn check_extra(chain: &Chain, parent: &Head, header: &Header) -> Result<(), InvalidBlock> {
     let extra = Extra::decode_exact(&header.extra_data).map_err(InvalidBlock::ExtraData)?;
-    let validators = parent.validators(chain)?;
+    let validators = parent.validators_of(chain, header)?;
     let is_contract = chain.genesis.schedule.at(header.number).selection != Selection::Header;
     let want = if is_contract { Vec::new() } else { validators.to_vec() };
     if extra.validators != want {

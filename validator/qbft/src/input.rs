@@ -28,6 +28,9 @@ pub struct NewHead {
     pub empty_period_ms: u64,
     /// Timeout of round 0 after the block is due, milliseconds; doubled every round.
     pub request_timeout_ms: u64,
+    /// Round in which the height begins: 0, but after a re-seat above every round of the set before. What was said in
+    /// lower rounds was said to that set and counts for nothing here.
+    pub first_round: u32,
 }
 
 /// What a timer is for. One timer of each kind runs at a time: setting it again replaces it.
@@ -72,6 +75,9 @@ pub enum Input<B> {
     Timeout(Timer),
     /// A block is durable on this node, by consensus or by sync.
     NewBlock(NewHead),
+    /// Another set decides the present height: the same head again with other validators and a higher
+    /// [`NewHead::first_round`]. What the set before was told is forgotten, and nothing more is signed for it.
+    Reseated(NewHead),
     /// Answers [`crate::Output::Build`].
     Built {
         /// As asked for.

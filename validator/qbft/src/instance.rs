@@ -2,7 +2,7 @@
 
 use crate::{
     block::Proposal,
-    config::{Config, PAST_ROUNDS},
+    config::{Config, MAX_ROUND, PAST_ROUNDS},
     digest,
     future::Future,
     input::{Input, NewHead, Ticket, Timer, TimerKind},
@@ -105,6 +105,7 @@ impl<B: Proposal> Instance<B> {
             Input::Message(message) => self.on_message(message),
             Input::Timeout(timer) => self.on_timeout(timer),
             Input::NewBlock(head) => self.on_new_block(head),
+            Input::Reseated(head) => self.on_reseated(head),
             Input::Built { height, round, block } => self.on_built(height, round, block),
             Input::BuildFailed { height, round } => self.on_build_failed(height, round),
             Input::Validated { height, round, digest, verdict } => {
@@ -172,7 +173,13 @@ impl<B: Proposal> Instance<B> {
             validators: &self.head.validators,
             proposal_round: self.config.proposal_round,
             mixed_digests: self.config.mixed_digests,
+            first_round: self.head.first_round,
         }
+    }
+
+    /// The highest round of this set that is accepted.
+    pub(crate) fn last_round(&self) -> u32 {
+        self.head.first_round.saturating_add(MAX_ROUND)
     }
 
     /// Earliest timestamp of this height's block, Unix milliseconds.

@@ -22,6 +22,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) proposal_round: ProposalRound,
     /// [`crate::Config::mixed_digests`].
     pub(crate) mixed_digests: bool,
+    /// [`crate::NewHead::first_round`].
+    pub(crate) first_round: u32,
 }
 
 impl Rules<'_> {
@@ -127,6 +129,9 @@ impl Rules<'_> {
             if claim.round >= round {
                 return Err(BadJustification::PreparedRound { got: claim.round, below: round });
             }
+            if claim.round < self.first_round {
+                return Err(BadJustification::OtherSet { got: claim.round, least: self.first_round });
+            }
             match highest {
                 Some(best) if best.round > claim.round => {}
                 // With two digests to a block this says nothing; `is_taken_from` looks at what both are about.
@@ -172,6 +177,9 @@ impl Rules<'_> {
         let Some(block) = &message.block else { return Err(BadRoundChange::NoBlock) };
         if claim.round >= target {
             return Err(BadRoundChange::PreparedRound { got: claim.round, below: target });
+        }
+        if claim.round < self.first_round {
+            return Err(BadRoundChange::OtherSet { got: claim.round, least: self.first_round });
         }
         let follows = block.height() == self.height && block.parent() == self.parent;
         let got = block.digest();

@@ -93,6 +93,7 @@
 //!     period_ms: 2_000,
 //!     empty_period_ms: 0,
 //!     request_timeout_ms: 1_000,
+//!     first_round: 0,
 //! };
 //! let (mut core, outputs) = Instance::new(Config::new(Some(me)), genesis, Recovered::default(), 100_000);
 //! let Some(Output::Build { timestamp: 102, due_ms: 102_000, .. }) = outputs.last() else { panic!() };

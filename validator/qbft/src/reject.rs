@@ -201,6 +201,14 @@ pub enum BadJustification {
         /// Who.
         author: Address,
     },
+    /// Prepared by a set before the present one, whose votes count no more.
+    #[error("prepared in round {got}, the present set begins in round {least}")]
+    OtherSet {
+        /// Claimed.
+        got: u32,
+        /// First round of the set.
+        least: u32,
+    },
     /// A prepared round that is not below the round it wants.
     #[error("prepared round {got}, must be below {below}")]
     PreparedRound {
@@ -253,6 +261,14 @@ pub enum BadRoundChange {
     /// A claim without a block.
     #[error("prepared round claimed without the block")]
     NoBlock,
+    /// Prepared by a set before the present one, whose votes count no more.
+    #[error("prepared in round {got}, the present set begins in round {least}")]
+    OtherSet {
+        /// Claimed.
+        got: u32,
+        /// First round of the set.
+        least: u32,
+    },
     /// A prepared round that is not below the target.
     #[error("prepared round {got}, must be below {below}")]
     PreparedRound {

@@ -168,6 +168,6 @@ pub(crate) fn draw_course(scenario: &mut Scenario, rng: &mut Rng) {
         first,
         members: usize::try_from(rng.between(1, 3)).unwrap_or(1),
         calls: rng.between(1, 5),
-        trend: rng.pick(&[Trend::Churn, Trend::Churn, Trend::Grow, Trend::Shrink]),
+        trend: rng.pick(&[Trend::Churn, Trend::Vote, Trend::Grow, Trend::Shrink]),
     });
 }

@@ -165,6 +165,15 @@ pub enum Fault {
         /// For each record.
         ms: u64,
     },
+    /// Admins name the seats of the height after the highest head of a living node; each node hears of it when it does.
+    Reseat {
+        /// Seats from then on.
+        seats: Nodes,
+        /// When the record is there.
+        at: u64,
+        /// The last one hears of it so much later.
+        spread_ms: u64,
+    },
     /// A process stands still (SIGSTOP) and goes on later with all that came in meanwhile.
     Freeze {
         /// Node.
@@ -190,7 +199,7 @@ impl Fault {
             | Self::Clock { node, .. }
             | Self::SlowDisk { node, .. }
             | Self::Freeze { node, .. } => Some(node),
-            Self::Cut { .. } | Self::Delay { .. } | Self::Loss { .. } => None,
+            Self::Cut { .. } | Self::Delay { .. } | Self::Loss { .. } | Self::Reseat { .. } => None,
         }
     }
 
@@ -199,6 +208,7 @@ impl Fault {
     pub const fn end(&self) -> u64 {
         match *self {
             Self::CrashAt { .. } => 0,
+            Self::Reseat { at, spread_ms, .. } => at.saturating_add(spread_ms),
             Self::Crash { at, for_ms, .. } | Self::LoseDisk { at, for_ms, .. } => {
                 if for_ms == Self::FOR_GOOD { at } else { at.saturating_add(for_ms) }
             }

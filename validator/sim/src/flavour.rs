@@ -19,6 +19,8 @@ pub struct Rules {
     pub period_ms: u64,
     /// Timeout of round 0, milliseconds.
     pub request_timeout_ms: u64,
+    /// Where blocks walk their gas limit to; 0 where blocks have none.
+    pub gas_limit: u64,
 }
 
 /// A block as it is stored and announced: with the round it was committed in, and a quorum's seals for that round.
@@ -92,6 +94,14 @@ pub trait Flavour: 'static {
     }
     /// Another block that honest nodes find valid in the same place: what an equivocating proposer sends to the rest.
     fn variant(&mut self, block: &Self::Block) -> Self::Block;
+    /// The block with a recovery record in its header; the same block where this is not simulated.
+    fn with_record(&self, block: &Self::Block) -> Self::Block {
+        block.clone()
+    }
+    /// Whether a block carries a recovery record.
+    fn carries_record(&self, _block: &Self::Block) -> bool {
+        false
+    }
     /// A block for the same place that execution refuses.
     fn corrupt(&mut self, block: &Self::Block) -> Self::Block;
     /// The oracle's own look at a finalised block: its content is valid on `parent` and was never altered.

@@ -2,13 +2,13 @@
 //!
 //! Written from `contracts/README.md` and not after the contract's code: sets and maps where the contract has bits and
 //! lists, roles looked up where it keeps them. A property test runs both on the same random operations, the contract in
-//! revm, and compares outcomes, refusals and states. The directory (node ids, records) decides nothing here and is left
-//! out.
+//! revm, and compares outcomes, refusals, events and states.
 
 mod abi;
 mod ballots;
 mod call;
 pub mod consortium;
+mod directory;
 pub mod draw;
 mod members;
 mod parameters;
@@ -16,7 +16,7 @@ mod seats;
 mod state;
 mod votes;
 
-pub use call::{Call, Changes, Motion, Obstacle, Proof, Refused, Status};
+pub use call::{Call, Changes, Motion, NodeId, Obstacle, Proof, RecordKind, Refused, Status};
 pub use parameters::{PARAMETERS, Parameter};
 pub use state::{Member, Model, Proposal, Role, Scheduled, Seat};
 
@@ -60,7 +60,7 @@ impl Turn {
             Call::OfferAdmin(offered) => self.offer_admin(*offered),
             Call::AcceptAdmin(member) => self.accept_admin(*member),
             Call::Resign => self.resign(),
-            Call::Propose(motion) => self.propose(motion),
+            Call::Propose { motion, memo } => self.propose(motion, memo),
             Call::VoteFor(id) => self.vote_on(*id, true),
             Call::VoteAgainst(id) => self.vote_on(*id, false),
             Call::Rescind(id) => self.rescind(*id),
@@ -69,6 +69,9 @@ impl Turn {
                 self.sweep();
                 Ok(())
             }
+            Call::AddNodeId(node) => self.add_node_id(*node),
+            Call::RemoveNodeId(node) => self.remove_node_id(*node),
+            Call::SetRecord { kind, key, value } => self.set_record(*kind, *key, value),
         }
     }
 

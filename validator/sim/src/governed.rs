@@ -4,7 +4,7 @@
 use crate::{
     flavour::{Flavour, Order, Rules},
     governance::{
-        Call, Model, Parameter,
+        Call, Model,
         consortium::{Consortium, Course},
         draw::Cast,
     },
@@ -76,12 +76,12 @@ struct After {
 
 impl After {
     fn new(height: u64, model: Model) -> Self {
-        let [period_s, request_timeout_ms] = [Parameter::BlockPeriodSeconds, Parameter::RequestTimeoutMillis]
-            .map(|which| model.parameter(which, height + 1));
+        let [period_s, request_timeout_ms, gas_limit, ..] = model.parameters(height + 1);
         let rules = Rules {
             validators: model.validators().collect(),
             period_ms: period_s * 1_000,
             request_timeout_ms,
+            gas_limit,
         };
         Self { height, model, rules }
     }

@@ -21,6 +21,7 @@ pub mod plan;
 #[cfg(feature = "real")]
 pub mod real;
 pub mod recovery;
+pub mod reseat;
 pub mod rng;
 pub mod scenario;
 pub mod shrink;

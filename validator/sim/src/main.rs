@@ -3,7 +3,7 @@
 mod command;
 
 use clap::Parser;
-use command::{long, recovery, seeds, soak};
+use command::{long, recovery, reseat, seeds, soak};
 use qbft_sim::{draw::Profile, scenario::Scenario};
 use std::process::ExitCode;
 
@@ -43,6 +43,9 @@ struct Arguments {
     /// First block after a quorum is back, with so many seeds a case.
     #[arg(long)]
     recovery: Option<u64>,
+    /// Seats lost for good and others named, with so many seeds.
+    #[arg(long)]
+    reseat: Option<u64>,
 }
 
 fn main() -> ExitCode {
@@ -61,6 +64,8 @@ fn main() -> ExitCode {
         seeds::replay(&qbft_sim::draw::draw(seed, profile))
     } else if let Some(seeds) = arguments.recovery {
         recovery::run(seeds)
+    } else if let Some(seeds) = arguments.reseat {
+        reseat::run(seeds)
     } else if let Some(hours) = arguments.soak {
         soak::run(arguments.nodes, hours)
     } else if let Some(days) = arguments.long {

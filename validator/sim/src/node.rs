@@ -33,6 +33,10 @@ pub struct Node<B: Proposal> {
     pub head: u64,
     /// When that block became durable.
     pub imported_at: u64,
+    /// It has the recovery record on disk.
+    pub has_record: bool,
+    /// It took that up: for the record's height it votes with its seats alone.
+    pub took_up: bool,
     /// Votes.
     pub journal: Journal<B>,
     /// Records on their way to the disk.
@@ -68,6 +72,8 @@ impl<B: Proposal> Node<B> {
             is_dead: false,
             head: 0,
             imported_at: 0,
+            has_record: false,
+            took_up: false,
             journal: Journal::default(),
             in_flight: Vec::new(),
             timers: [0; 3],

@@ -148,6 +148,7 @@ fn to_words(fault: Fault) -> (&'static str, Vec<i128>) {
         Fault::Clock { node, at, by_ms } => ("clock", vec![n(node), w(at), i128::from(by_ms)]),
         Fault::SlowDisk { node, at, until, ms } => ("slow-disk", vec![n(node), w(at), w(until), w(ms)]),
         Fault::Freeze { node, at, until } => ("freeze", vec![n(node), w(at), w(until)]),
+        Fault::Reseat { seats, at, spread_ms } => ("reseat", vec![w(seats.0), w(at), w(spread_ms)]),
     }
 }
 
@@ -182,6 +183,9 @@ fn from_words(name: &str, values: &[i128]) -> Option<Fault> {
         }
         ("slow-disk", &[node, at, until, ms]) => {
             Fault::SlowDisk { node: n(node)?, at: w(at)?, until: w(until)?, ms: w(ms)? }
+        }
+        ("reseat", &[seats, at, spread]) => {
+            Fault::Reseat { seats: nodes(seats)?, at: w(at)?, spread_ms: w(spread)? }
         }
         ("freeze", &[node, at, until]) => Fault::Freeze { node: n(node)?, at: w(at)?, until: w(until)? },
         _ => return None,

@@ -19,6 +19,9 @@ const INVALID: u64 = 1 << 63;
 /// Set in the content of a block made to differ from another one.
 const VARIANT: u64 = 1 << 62;
 
+/// Set in the content of a block that carries a recovery record.
+const RECORD: u64 = 1 << 61;
+
 /// A block without transactions: `salt` stands for its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SimBlock {
@@ -122,14 +125,26 @@ impl SymbolicChain {
     /// Every seat of the scenario validates, at every height.
     #[must_use]
     pub fn new(scenario: &Scenario) -> Self {
-        let seats = u8::try_from(scenario.seats).unwrap_or(u8::MAX);
+        Self::seating(scenario, scenario.seats)
+    }
+
+    /// Only the first ones do.
+    #[must_use]
+    pub fn seating(scenario: &Scenario, seats: usize) -> Self {
         let rules = Rules {
-            validators: (1..=seats).map(Address::with_last_byte).collect(),
+            validators: (0..seats).map(identity).collect(),
             period_ms: scenario.period_ms,
             request_timeout_ms: scenario.request_timeout_ms,
+            gas_limit: 0,
         };
         Self { rules, built: 0 }
     }
+}
+
+/// The identity of a seat.
+#[must_use]
+pub fn identity(seat: usize) -> Address {
+    Address::with_last_byte(u8::try_from(seat + 1).unwrap_or(u8::MAX))
 }
 
 impl Flavour for SymbolicChain {
@@ -139,7 +154,7 @@ impl Flavour for SymbolicChain {
         SimBlock::new(0, B256::ZERO, Address::ZERO, EPOCH_MS / 1_000 - 1, 0, 0)
     }
     fn identity(&self, seat: usize) -> Address {
-        self.rules.validators.get(seat).copied().unwrap_or_default()
+        identity(seat)
     }
     fn hash(&self, block: &SimBlock) -> B256 {
         block.hash
@@ -157,6 +172,12 @@ impl Flavour for SymbolicChain {
     }
     fn variant(&mut self, block: &SimBlock) -> SimBlock {
         block.with_salt(block.salt ^ VARIANT)
+    }
+    fn with_record(&self, block: &SimBlock) -> SimBlock {
+        block.with_salt(block.salt | RECORD)
+    }
+    fn carries_record(&self, block: &SimBlock) -> bool {
+        block.salt & RECORD != 0
     }
     fn corrupt(&mut self, block: &SimBlock) -> SimBlock {
         block.with_salt(block.salt | INVALID)

@@ -161,6 +161,7 @@ fn extra(ledger: &Ledger, votes: &PendingVotes, order: &Order) -> Result<Extra, 
         ProposalRound::Zero => 0,
     };
     let mut extra = Extra::unsealed(round);
+    extra.reseat = ledger.adopted().map(|adopted| adopted.record.reseat());
     if let Some(tally) = ledger.votes()? {
         extra.validators = tally.validators().to_vec();
         let is_epoch = ledger.genesis().schedule.is_epoch(order.height);

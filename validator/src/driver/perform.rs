@@ -188,7 +188,12 @@ impl Driver {
                 Err(error) => {
                     // Our head may have moved past the block while it waited for a thread.
                     let overtaken = ledger.head().number >= block.height()
-                        || matches!(error, InvalidBlock::Number { .. } | InvalidBlock::Parent { .. });
+                        || matches!(
+                            error,
+                            InvalidBlock::Number { .. }
+                                | InvalidBlock::Parent { .. }
+                                | InvalidBlock::OtherSet { .. }
+                        );
                     tracing::warn!(%error, height, round, overtaken, "proposal is not valid here");
                     if error.is_local() || overtaken { Verdict::Unknown } else { Verdict::Invalid }
                 }

@@ -61,6 +61,7 @@ mod tests {
                 period_ms: 1_000,
                 empty_period_ms: 0,
                 request_timeout_ms: 1_000,
+                first_round: 0,
             };
             let config = Config { votes_from, ..Config::new(Some(identity)) };
             let (mut instance, outputs) = Instance::new(config, head.clone(), recovered, 100_000);

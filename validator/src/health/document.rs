@@ -59,6 +59,10 @@ impl Health {
         let stats = self.pool.stats();
         let live = live_seats(&view.seats, self.importer.head().number, view.period_ms, unix_ms());
         self.metrics.p2p_sent_bytes.inner().store(self.network.sent_bytes(), Ordering::Relaxed);
+        for (kind, count) in self.network.counters() {
+            let counter = self.metrics.p2p_events.get_or_create_owned(&[("kind", kind)]);
+            counter.inner().store(count, Ordering::Relaxed);
+        }
         for (reason, count) in self.pool.refusals() {
             let counter = self.metrics.pool_refused.get_or_create_owned(&[("reason", reason)]);
             counter.inner().store(count, Ordering::Relaxed);
@@ -92,6 +96,7 @@ impl Health {
             not_ready_reason: ready.err(),
             peers: peers.iter().map(peer).collect(),
             identity: self.identity(),
+            carriers: self.carriers.borrow().iter().map(Into::into).collect(),
             consensus: view.consensus.filter(|_| view.voting),
             seats: view.seats.clone(),
             pool: Pool { pending: stats.pending, queued: stats.queued },

@@ -9,11 +9,14 @@ use super::{
 };
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, U64};
-use chain::{Extra, hash::commit_hash, signature::recover};
+use chain::{Extra, hash::commit_hash, reseat::RecoveryRecord, signature};
 use ledger::At;
 use serde::Serialize;
 
-pub(super) const METHODS: &[Method] = &[method("quorate_getBlockSummaries", 3, Run::Read(summaries))];
+pub(super) const METHODS: &[Method] = &[
+    method("quorate_getBlockSummaries", 3, Run::Read(summaries)),
+    method("quorate_takeUpRecovery", 1, Run::Read(recover)),
+];
 
 /// Blocks of one answer.
 const MAX_BLOCKS: u64 = 1000;
@@ -58,6 +61,14 @@ fn summaries(context: &Context, args: &Args) -> Answer {
     json(&rows.collect::<Result<Vec<_>, _>>()?)
 }
 
+/// A recovery record that admins signed: checked against the halted state before anything is kept of it.
+fn recover(context: &Context, args: &Args) -> Answer {
+    let record: RecoveryRecord = args.required(0)?;
+    context.ledger.check_record(&record).map_err(|refused| Failure::refused(refused.to_string()))?;
+    context.node.recover(&record).map_err(Failure::refused)?;
+    json(&true)
+}
+
 fn summary(context: &Context, number: u64, sealers: bool) -> Result<Summary, Failure> {
     let at = At::Number(number);
     let (header, hash) = context.ledger.hashed_header(at)?.ok_or_else(Failure::unknown_block)?;
@@ -82,5 +93,5 @@ fn summary(context: &Context, number: u64, sealers: bool) -> Result<Summary, Fai
 /// Who sealed, in the order of the seals; those of a committed block were all checked.
 fn sealed_by(header: &Header, extra: &Extra) -> Vec<Address> {
     let Ok(signed) = commit_hash(header, extra.round) else { return Vec::new() };
-    extra.seals.iter().filter_map(|seal| recover(signed, seal).ok()).collect()
+    extra.seals.iter().filter_map(|seal| signature::recover(signed, seal).ok()).collect()
 }

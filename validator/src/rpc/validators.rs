@@ -29,7 +29,13 @@ pub(super) fn after(context: &Context, number: u64) -> Result<Vec<Address>, Fail
         return Ok(context.ledger.validators()?);
     }
     match context.ledger.genesis().schedule.at(number.saturating_add(1)).selection {
-        Selection::Contract(contract) => from_contract(context, contract, number),
+        Selection::Contract(contract) => match context.ledger.header(At::Number(number.saturating_add(1)))? {
+            Some(next) => match extra(&next)?.reseat {
+                Some(reseat) => Ok(reseat.validators()),
+                None => from_contract(context, contract, number),
+            },
+            None => from_contract(context, contract, number),
+        },
         // The next block is here and lists it.
         Selection::Header => {
             let header = context.ledger.header(At::Number(number.saturating_add(1)))?;

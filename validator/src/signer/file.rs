@@ -19,17 +19,23 @@ pub struct FileSigner {
 impl FileSigner {
     /// Reads the key and checks that it is the identity's.
     pub fn open(path: &Path, identity: Address) -> Result<Self, KeyFileError> {
+        let held = Self::of(path)?;
+        if held.address == identity {
+            return Ok(held);
+        }
+        Err(KeyFileError::WrongKey { path: path.to_path_buf(), got: held.address, want: identity })
+    }
+
+    /// Holds whatever key the file has.
+    pub fn of(path: &Path) -> Result<Self, KeyFileError> {
         let secret = read_key(path)?;
         let key = SigningKey::from_slice(secret.as_slice())
             .map_err(|_| KeyFileError::OutOfRange { path: path.to_path_buf() })?;
-        let address = Address::from_private_key(&key);
-        if address != identity {
-            return Err(KeyFileError::WrongKey { path: path.to_path_buf(), got: address, want: identity });
-        }
-        Ok(Self { key, address })
+        Ok(Self { address: Address::from_private_key(&key), key })
     }
 
-    fn sign_now(&self, hash: B256) -> Result<Seal, SignerError> {
+    /// Signs at once.
+    pub fn sign_now(&self, hash: B256) -> Result<Seal, SignerError> {
         let refused = |why: String| SignerError::Refused { address: self.address, why };
         let (signature, recovery) =
             self.key.sign_prehash_recoverable(hash.as_slice()).map_err(|e| refused(e.to_string()))?;

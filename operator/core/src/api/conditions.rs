@@ -90,7 +90,7 @@ pub mod reasons {
     /// This member was in the governance contract, and is no more.
     pub const EXPELLED: &str = "Expelled";
     /// The contract does not know the operator account.
-    pub const OPERATOR_NOT_REGISTERED: &str = "OperatorNotRegistered";
+    pub const OPERATOR_UNKNOWN: &str = "OperatorUnknown";
     /// No network info has been asked for yet.
     pub const WAITING_FOR_SOURCES: &str = "WaitingForSources";
     /// All network infos were read.
@@ -105,6 +105,10 @@ pub mod reasons {
     pub const OPERATOR_IMAGE_UNKNOWN: &str = "OperatorImageUnknown";
     /// The first blocks are awaited.
     pub const STARTING: &str = "Starting";
+    /// A vote of this member is on its way to the chain.
+    pub const VOTING: &str = "Voting";
+    /// A transaction in `status.toSign` waits for its signature.
+    pub const AWAITING_SIGNATURE: &str = "AwaitingSignature";
     /// A seat is being given or taken.
     pub const MOVING_SEATS: &str = "MovingSeats";
     /// The pool is to be made by Azure Service Operator, which is not there.

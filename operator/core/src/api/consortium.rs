@@ -2,9 +2,14 @@
 #![expect(clippy::duplicated_attributes, reason = "every printer column has a type of its own")]
 #![expect(unreachable_pub, reason = "the KubeSchema derive repeats the type inside a function")]
 
+mod governance;
 mod join;
 mod publish;
 
+pub use governance::{
+    Admission, CapacityChange, Expulsion, Governance, HardforkChange, NamedContractChange, ParameterChange,
+    PositionState, PositionStatus, ProposalStatus, ToSign, Vote,
+};
 pub use join::{CaBundle, ConfigMapRef, Join, KeyRef, NetworkInfoSource};
 pub use publish::{Publish, PublishNetworkInfo, PublishService, PublishTls, PublishType};
 
@@ -78,10 +83,26 @@ pub struct ConsortiumSpec {
     /// Join a network that exists. Exactly one of `create` and `join`; it cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join: Option<Join>,
+    /// What this member wants of the network; votes follow from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governance: Option<Governance>,
     /// What this member publishes for those who want to join.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub publish: Option<Publish>,
+    /// Who may peer, members only or strangers too on a few read-only slots.
+    #[serde(default)]
+    pub admission: PeerAdmission,
+}
+
+/// Who may peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PeerAdmission {
+    /// The network's nodes, and a few strangers that only read.
+    #[default]
+    Open,
+    /// The network's nodes.
+    Members,
 }
 
 /// This member and its accounts.
@@ -98,10 +119,28 @@ pub struct Member {
     /// The account that votes.
     // Atomic: under server-side apply `secret: {}` that loses its last field would be stored as null, which is refused.
     #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
-    pub admin: Account,
+    pub admin: AdminAccount,
     /// The account that seats and unseats this member's nodes.
     #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub operator: Account,
+}
+
+/// The account that votes: its key, or its address alone.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(
+    crates(kube_core = "::kube_core"),
+    validation = Rule::new("has(self.secret) != has(self.address)")
+        .message("exactly one of spec.member.admin.secret and spec.member.admin.address must be set"),
+)]
+#[serde(rename_all = "camelCase")]
+pub struct AdminAccount {
+    /// In a Secret, made when there is none and never changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<AccountSecret>,
+    /// Its key is held elsewhere: what it has to sign stands in `status.toSign`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 42), regex(pattern = ADDRESS))]
+    pub address: Option<String>,
 }
 
 /// Where an account's key is.
@@ -232,6 +271,20 @@ pub struct ConsortiumStatus {
     #[schemars(length(max = 256))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["alias".into()]))]
     pub members: Vec<MemberSeats>,
+    /// Every open proposal, ours and others'.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
+    pub proposals: Vec<ProposalStatus>,
+    /// Where each line of `spec.governance` stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["line".into()]))]
+    pub positions: Vec<PositionStatus>,
+    /// Transactions of an admin account whose key is held elsewhere, in the order in which to send them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub to_sign: Vec<ToSign>,
     /// Newest block seen, at `observedAt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<i64>,

@@ -22,6 +22,8 @@ pub const LABEL_VALUE: &str = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";
 pub const TAINT_KEY: &str = "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
 /// A member's alias: what fits the contract's 32 bytes.
 pub const ALIAS: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/// A name that the governance contract takes.
+pub const ONCHAIN_NAME: &str = "^[a-z0-9.-]{1,32}$";
 /// An IPv4 or IPv6 range.
 pub const CIDR: &str = "^[0-9a-fA-F.:]{2,39}/[0-9]{1,3}$";
 /// An https URL without user, password and fragment.

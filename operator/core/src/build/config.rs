@@ -2,7 +2,7 @@
 
 use super::{network_info::enode, owned};
 use crate::{
-    api::validator::Role,
+    api::{self, validator::Role},
     genesis::StoredGenesis,
     names::{
         CONFIG_DIR, DATA_DIR, FLEET, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR, NETWORK, NODE, NODE_FILE,
@@ -14,8 +14,8 @@ use crate::{
 use alloy_primitives::{B256, keccak256};
 use chain::{
     config::{
-        CONFIG_VERSION, ConfigError, IdentityConfig, JournalConfig, METRICS_PORT, MetricsConfig,
-        NetworkConfig, NodeConfig, P2P_PORT, P2pConfig, RPC_PORT, RpcConfig, SignerConfig,
+        Admission, CONFIG_VERSION, ConfigError, IdentityConfig, JournalConfig, METRICS_PORT, MetricsConfig,
+        NetworkConfig, NodeConfig, P2P_PORT, P2pConfig, READ_ONLY_SLOTS, RPC_PORT, RpcConfig, SignerConfig,
     },
     enode::Enode,
 };
@@ -37,6 +37,8 @@ pub struct ConfigInputs<'a> {
     pub peers: &'a [PeerNode],
     /// Nodes of other members, as they have published them.
     pub bootnodes: &'a [Enode],
+    /// Who may peer.
+    pub admission: api::PeerAdmission,
 }
 
 /// A node's configuration.
@@ -65,6 +67,12 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
             listen: format!("0.0.0.0:{P2P_PORT}"),
             peers: others.map(|peer| enode(&fleet.namespace, peer)).chain(bootnodes.cloned()).collect(),
             max_peers: MAX_PEERS,
+            admission: match inputs.admission {
+                api::PeerAdmission::Open => Admission::Open,
+                api::PeerAdmission::Members => Admission::Members,
+            },
+            read_only_slots: READ_ONLY_SLOTS,
+            advertise: None,
             eth_versions: Vec::new(),
         },
         rpc: Some(RpcConfig::new(format!("0.0.0.0:{RPC_PORT}"), fleet.namespaces.clone())),

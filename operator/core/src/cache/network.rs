@@ -1,6 +1,8 @@
 //! What is known of one network in one namespace: what its nodes said last, its genesis, what was published.
 
-use crate::{genesis::StoredGenesis, names::NodeName, network_info::Learned};
+use crate::{
+    genesis::StoredGenesis, names::NodeName, network_info::Learned, observed::PeerNode, votes::History,
+};
 use alloy_primitives::B256;
 use chain::status::NodeStatus;
 use std::{collections::BTreeMap, sync::Arc};
@@ -17,6 +19,18 @@ pub struct Answer {
 /// A stored genesis, or why it cannot be read.
 pub type Genesis = Result<Arc<StoredGenesis>, String>;
 
+/// A member's votes on its chain: read from there, and only read on for as long as the process lives.
+#[derive(Clone, Debug)]
+pub struct KeptVotes {
+    /// Hash of the chain's block 0, and the member's id.
+    pub of: (B256, u32),
+    /// The votes.
+    pub history: History,
+    /// The admin account's nonce for which they are complete.
+    pub nonce: Option<u64>,
+    /// Nonce of a transaction that waits for a block, and the height since which it is seen to.
+    pub waits: Option<(u64, u64)>,
+}
 /// What is kept of other members' network infos.
 pub type Learnt = Arc<Learned>;
 
@@ -31,6 +45,10 @@ pub(super) struct Network {
     pub(super) learned: Option<(u64, Learnt)>,
     /// Signing hash of the published network info, and the hash that was applied for it.
     pub(super) published: Option<(B256, u64)>,
+    /// Nodes that may peer and nodes that may not any more, as the contract has been seen to have them.
+    pub(super) peering: Option<(Vec<PeerNode>, Vec<PeerNode>)>,
+    /// Our votes there.
+    pub(super) votes: Option<KeptVotes>,
 }
 
 impl Network {

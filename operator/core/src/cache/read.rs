@@ -10,6 +10,7 @@ use crate::{
         conditions::{QUORUM_HEALTHY, READY, STALLED},
     },
     names::NodeName,
+    observed::PeerNode,
     status::awaits_admission,
 };
 use alloy_primitives::B256;
@@ -74,6 +75,12 @@ impl Cache {
     #[must_use]
     pub fn heard(&self, network: &NetworkKey) -> Option<&BTreeMap<NodeName, Answer>> {
         self.network(network)?.heard.as_ref()
+    }
+
+    /// Whether the contract has been seen to have these nodes on its list, and not those any more.
+    #[must_use]
+    pub fn is_peering(&self, network: &NetworkKey, wanted: &(Vec<PeerNode>, Vec<PeerNode>)) -> bool {
+        self.network(network).is_some_and(|known| known.peering.as_ref() == Some(wanted))
     }
 
     /// The genesis, as long as the ConfigMap has not changed since.

@@ -2,18 +2,22 @@
 
 use super::{Wait, join};
 use crate::{
-    api::conditions::reasons,
+    api::{conditions::reasons, consortium::ToSign},
     genesis::{self, StoredGenesis},
     liveness::{Hearing, settling, silent, unheard},
     names::{ConsortiumName, FleetName},
     network_info::Learned,
-    observed::{ConsortiumObserved, FleetSummary, MemberObserved, SecretState, StoredKey},
+    observed::{ConsortiumObserved, FleetSummary, MemberObserved, PeerNode, SecretState, StoredKey},
     policy::{Evicting, Joining, Leaving, Refusal, Verdict, may_evict, may_leave, may_seat},
-    validate::{Chain, Network, ValidConsortium},
+    validate::{AdminAccount, Chain, Network, ValidConsortium},
+    votes::{VotesPlan, decide},
 };
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B512};
 use chain::status::{NodeStatus, SeatProof};
 use std::collections::BTreeSet;
+
+/// Nodes that one member may have on the contract's list; `MAX_NODE_IDS` of the contract.
+const MAX_NODE_IDS: usize = 32;
 
 /// What to do for a consortium.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +32,10 @@ pub struct ConsortiumPlan {
     pub publish: bool,
     /// The one transaction to send.
     pub seat_move: Option<SeatMove>,
+    /// Where this member's positions stand, and what its admin account could send.
+    pub votes: VotesPlan,
+    /// What that account's holder is to sign.
+    pub to_sign: Vec<ToSign>,
     /// Whether a drain may stop a node now; `None` while nobody can say.
     pub evictable: Option<Verdict>,
     /// Seats of ours whose nodes are well and that nobody hears: not counted on, and not waited for.
@@ -57,18 +65,82 @@ pub enum SeatMove {
         /// Its identity.
         identity: Address,
     },
+    /// Let a node peer.
+    Allow {
+        /// The node's name.
+        node: String,
+        /// Its public p2p key.
+        id: B512,
+    },
+    /// No longer let a node peer.
+    Forget {
+        /// The node's name.
+        node: String,
+        /// Its public p2p key.
+        id: B512,
+    },
+}
+
+impl SeatMove {
+    /// The node that it is about.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        match self {
+            Self::Seat { node, .. }
+            | Self::Unseat { node, .. }
+            | Self::Allow { node, .. }
+            | Self::Forget { node, .. } => node,
+        }
+    }
+
+    /// What becomes of that node, for a person.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self {
+            Self::Seat { node, .. } => format!("{node} is being seated"),
+            Self::Unseat { node, .. } => format!("the seat of {node} is being given up"),
+            Self::Allow { node, .. } => format!("{node} is being allowed to peer"),
+            Self::Forget { node, .. } => format!("{node} is no longer allowed to peer"),
+        }
+    }
 }
 
 /// Plans one pass.
 #[must_use]
 pub fn consortium(valid: &ValidConsortium, observed: &ConsortiumObserved) -> ConsortiumPlan {
-    let mut plan = ConsortiumPlan { learned: join::learned(valid, observed), ..ConsortiumPlan::default() };
+    let unknown = VotesPlan::unknown(&valid.positions, &observed.positions, "the chain is not read yet");
+    let learned = join::learned(valid, observed);
+    let mut plan = ConsortiumPlan { learned, votes: unknown, ..ConsortiumPlan::default() };
     let Some((admin, operator)) = accounts(valid, observed, &mut plan) else { return plan };
     let Some(genesis) = stored_genesis(valid, observed, admin, operator, &mut plan) else { return plan };
     plan.publish = publishes(valid, observed, operator.key.address);
     plan.min_available = min_available(observed, 0, true);
     seats(&genesis, observed, operator.key.address, &mut plan);
+    votes(valid, observed, admin, operator.key.address, &mut plan);
     plan
+}
+
+/// What the admin account could send: nothing while one of its transactions waits for a block.
+fn votes(
+    valid: &ValidConsortium,
+    observed: &ConsortiumObserved,
+    admin: Address,
+    operator: Address,
+    plan: &mut ConsortiumPlan,
+) {
+    let (Some(view), Some(account)) = (&observed.governance, &observed.admin_account) else { return };
+    let Some(us) = view.members.iter().find(|member| member.admin == admin) else {
+        let why = "this member is not in the governance contract yet";
+        plan.votes = VotesPlan::unknown(&valid.positions, &observed.positions, why);
+        return;
+    };
+    let decided = decide(&valid.positions, view, &account.history, us, Some(operator), &observed.positions);
+    plan.votes = decided;
+    if account.in_flight && !plan.votes.moves.is_empty() {
+        plan.votes.moves.clear();
+        let message = "a transaction of the admin account waits for a block";
+        plan.waits.push(Wait::passing(reasons::VOTING, message));
+    }
 }
 
 /// The creator from the first block on, so that others can join; the others once they are members, since nobody believes a
@@ -81,15 +153,17 @@ fn publishes(valid: &ValidConsortium, observed: &ConsortiumObserved, operator: A
     }
 }
 
-/// Both account keys, or what is missing for them. A key that a genesis already names is never made anew.
+/// The admin account and the operator account's key, or what is missing for them. A key that a genesis already names is never made anew.
 fn accounts<'a>(
     valid: &ValidConsortium,
     observed: &'a ConsortiumObserved,
     plan: &mut ConsortiumPlan,
-) -> Option<(&'a StoredKey, &'a StoredKey)> {
-    for (name, state) in
-        [(&valid.admin_secret, &observed.admin), (&valid.operator_secret, &observed.operator)]
-    {
+) -> Option<(Address, &'a StoredKey)> {
+    let admin = match &valid.admin {
+        AdminAccount::Secret(name) => Some((name, &observed.admin)),
+        AdminAccount::Address(_) => None,
+    };
+    for (name, state) in admin.into_iter().chain([(&valid.operator_secret, &observed.operator)]) {
         match state {
             SecretState::Present(_) => {}
             SecretState::Malformed(error) => {
@@ -105,31 +179,29 @@ fn accounts<'a>(
     if !plan.accounts.is_empty() {
         plan.waits.push(Wait::passing(reasons::WAITING_FOR_IDENTITIES, "account keys are being made"));
     }
-    Some((observed.admin.key()?, observed.operator.key()?))
+    Some((valid.admin.address(&observed.admin)?, observed.operator.key()?))
 }
 
 fn stored_genesis(
     valid: &ValidConsortium,
     observed: &ConsortiumObserved,
-    admin: &StoredKey,
+    admin: Address,
     operator: &StoredKey,
     plan: &mut ConsortiumPlan,
 ) -> Option<StoredGenesis> {
     let found = match &observed.genesis {
         Some(Ok(stored)) => {
             let agreed = genesis::agrees(stored, valid).map(|()| stored.clone());
-            agreed
-                .and_then(|stored| genesis::same_member(stored, admin.key.address))
-                .map_err(|error| error.to_string())
+            agreed.and_then(|stored| genesis::same_member(stored, admin)).map_err(|error| error.to_string())
         }
         Some(Err(error)) => Err(error.clone()),
         None => match &valid.network {
             Network::Create(chain) => {
                 let identities = first_identities(valid, chain, observed, plan)?;
-                genesis::make(valid, admin.key.address, operator.key.address, &identities)
+                genesis::make(valid, admin, operator.key.address, &identities)
                     .map_err(|error| error.to_string())
             }
-            Network::Join(joined) => Ok(join::genesis(joined, observed, admin.key.address, plan)?),
+            Network::Join(joined) => Ok(join::genesis(joined, observed, admin, plan)?),
         },
     };
     match found {
@@ -231,22 +303,37 @@ fn seats(
         match wanted {
             Err((reason, message)) => plan.waits.push(Wait::passing(reason, message)),
             Ok(wanted) if observed.in_flight || plan.seat_move.is_some() => {
-                let (SeatMove::Seat { node, .. } | SeatMove::Unseat { node, .. }) = &wanted;
-                plan.waits.push(Wait::passing(
-                    reasons::MOVING_SEATS,
-                    format!("{node} waits for its turn: one seat moves at a time"),
-                ));
+                let message = format!("{} waits for its turn: one seat moves at a time", wanted.node());
+                plan.waits.push(Wait::passing(reasons::MOVING_SEATS, message));
             }
             Ok(wanted) => {
-                let message = match &wanted {
-                    SeatMove::Seat { node, .. } => format!("{node} is being seated"),
-                    SeatMove::Unseat { node, .. } => format!("the seat of {node} is being given up"),
-                };
-                plan.waits.push(Wait::passing(reasons::MOVING_SEATS, message));
+                plan.waits.push(Wait::passing(reasons::MOVING_SEATS, wanted.told()));
                 plan.seat_move = Some(wanted);
             }
         }
     }
+    // Seats come first; nobody waits for this, and Ready does not either.
+    if plan.seat_move.is_none() && !observed.in_flight && hearing.healthy() {
+        plan.seat_move = peering(observed, member, operator);
+    }
+}
+
+/// The contract's list of nodes that may peer, one change at a time. Only ids whose keys are in this namespace are taken out: a second
+/// cluster of this member has its nodes on the same list.
+fn peering(
+    observed: &ConsortiumObserved,
+    member: Option<&MemberObserved>,
+    operator: Address,
+) -> Option<SeatMove> {
+    let allowed = observed.allowed.as_ref()?;
+    member.filter(|member| member.operators.contains(&operator))?;
+    let former = observed.former.iter().find(|peer| allowed.contains(&peer.node_id));
+    if let Some(PeerNode { name, node_id }) = former {
+        return Some(SeatMove::Forget { node: name.to_string(), id: *node_id });
+    }
+    let missing = observed.peers.iter().find(|peer| !allowed.contains(&peer.node_id));
+    let PeerNode { name, node_id } = missing.filter(|_| allowed.len() < MAX_NODE_IDS)?;
+    Some(SeatMove::Allow { node: name.to_string(), id: *node_id })
 }
 
 /// Whatever counts most of our nodes is taken: those wanted, those that still run, those that still hold seats.

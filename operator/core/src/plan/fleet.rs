@@ -39,6 +39,8 @@ pub struct FleetPlan {
     pub journals: Vec<(String, B256)>,
     /// Nodes to stop: their StatefulSet and ConfigMap go, key and disk stay.
     pub stop: Vec<NodeName>,
+    /// Stopped nodes whose ConfigMap is there again: it goes.
+    pub unconfigure: Vec<NodeName>,
     /// The one disk to grow.
     pub grow: Option<Grow>,
     /// The one pod to restart.
@@ -99,6 +101,7 @@ pub fn fleet(valid: &ValidFleet, observed: &FleetObserved, default_image: &str) 
         planner.journals();
         planner.volumes();
         planner.stop();
+        planner.unconfigure();
         planner.restart();
     }
     planner.plan

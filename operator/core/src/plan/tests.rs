@@ -3,20 +3,22 @@ mod pool;
 
 use super::{KeyWanted, SeatMove, consortium, fleet};
 use crate::{
-    api::{Consortium, Validator, conditions::reasons, validator::Phase},
+    api::{Consortium, Validator, conditions::reasons, consortium::PositionState, validator::Phase},
     build::{FIRST_TEMPLATE, NEWEST_TEMPLATE},
     genesis::{self, StoredGenesis},
     keys::Key,
     names::FleetName,
     observed::{
-        ConsortiumObserved, FleetObserved, FleetSummary, Governance, MemberObserved, Neighbour, NodeObserved,
-        PodObserved, SeatObserved, SecretState, StatefulSetObserved, StoredKey, VolumeObserved,
+        AdminObserved, ConsortiumObserved, FleetObserved, FleetSummary, Governance, MemberObserved,
+        Neighbour, NodeObserved, PeerNode, PodObserved, SeatObserved, SecretState, StatefulSetObserved,
+        StoredKey, VolumeObserved,
     },
     policy::Turn,
     test_support::{HEIGHT, node_status},
     validate::{self, ValidConsortium, ValidFleet},
+    votes::{Aim, History, Position},
 };
-use alloy_primitives::B256;
+use alloy_primitives::{B256, B512};
 use k256::ecdsa::SigningKey;
 
 fn stored(seed: u8) -> StoredKey {
@@ -88,9 +90,10 @@ fn network(replicas: u32, identities: u8, seats: u8) -> ConsortiumObserved {
                 operators: vec![stored(99).key.address],
                 capacity: 16,
                 seats: u16::from(seats),
-                next_seat_block: 0,
+                ..MemberObserved::default()
             }],
             seats: (1..=seats).map(seat).collect(),
+            votes_needed: 1,
             ..Governance::default()
         }),
         ..ConsortiumObserved::default()
@@ -101,6 +104,8 @@ fn moved(plan: &super::ConsortiumPlan) -> Option<(&'static str, &str)> {
     plan.seat_move.as_ref().map(|wanted| match wanted {
         SeatMove::Seat { node, .. } => ("seat", node.as_str()),
         SeatMove::Unseat { node, .. } => ("unseat", node.as_str()),
+        SeatMove::Allow { node, .. } => ("allow", node.as_str()),
+        SeatMove::Forget { node, .. } => ("forget", node.as_str()),
     })
 }
 
@@ -142,6 +147,70 @@ fn one_seat_moves_at_a_time_joins_before_leaves_and_highest_index_first() {
     busy.in_flight = true;
     let plan = consortium(&valid, &busy);
     assert_eq!((moved(&plan), plan.waits[0].reason), (None, reasons::MOVING_SEATS));
+}
+
+#[test]
+fn nodes_are_let_peer_after_all_seats_and_only_former_ones_of_this_namespace_are_taken_off_the_list() {
+    let peer = |index| PeerNode {
+        name: FleetName("bank-a".to_owned()).node(index),
+        node_id: B512::repeat_byte(u8::try_from(index).expect("few") + 1),
+    };
+    let valid = valid_consortium();
+    let mut observed = network(4, 4, 4);
+    observed.peers = (0..4).map(peer).collect();
+    assert_eq!(moved(&consortium(&valid, &observed)), None, "the list is not read");
+    let ids = |from: u32, to: u32| Some((from..to).map(|index| peer(index).node_id).collect());
+    observed.allowed = ids(0, 3);
+    assert_eq!(moved(&consortium(&valid, &observed)), Some(("allow", "bank-a-3")));
+    assert!(consortium(&valid, &observed).waits.is_empty(), "Ready does not wait for it");
+    observed.allowed = ids(0, 9);
+    assert_eq!(moved(&consortium(&valid, &observed)), None, "other clusters' nodes stay");
+    observed.former = vec![peer(7)];
+    assert_eq!(moved(&consortium(&valid, &observed)), Some(("forget", "bank-a-7")));
+    observed.in_flight = true;
+    assert_eq!(moved(&consortium(&valid, &observed)), None);
+    let full = (100..132).map(|index| B512::repeat_byte(u8::try_from(index).expect("few"))).collect();
+    let full = ConsortiumObserved { in_flight: false, allowed: Some(full), ..observed };
+    assert_eq!(moved(&consortium(&valid, &full)), None, "no room");
+    let mut growing = network(5, 5, 4);
+    (growing.peers, growing.allowed) = (vec![peer(4)], ids(0, 0));
+    assert_eq!(moved(&consortium(&valid, &growing)), Some(("seat", "bank-a-4")), "seats come first");
+}
+
+#[test]
+fn positions_are_weighed_with_the_chain_and_wait_for_a_transaction_that_is_on_its_way() {
+    let position = Position {
+        line: "admit[x]".to_owned(),
+        aim: Aim::Admit {
+            address: stored(70).key.address,
+            alias: chain::governance::Label::new("bank-b").expect("a label"),
+            capacity: 0,
+            operator: None,
+        },
+        memo: String::new(),
+    };
+    let valid = ValidConsortium { positions: vec![position], ..valid_consortium() };
+    let mut observed = network(4, 4, 4);
+    let state = |observed: &ConsortiumObserved| {
+        let plan = consortium(&valid, observed);
+        (plan.votes.positions[0].state, plan.votes.moves.len(), plan.waits.len())
+    };
+    assert_eq!(state(&observed), (PositionState::Unknown, 0, 0), "the account is not read");
+    let history = History { complete: true, ..History::default() };
+    observed.admin_account = Some(AdminObserved { history, ..AdminObserved::default() });
+    assert_eq!(state(&observed), (PositionState::Sending, 1, 0));
+    observed.admin_account.as_mut().expect("read").in_flight = true;
+    assert_eq!(state(&observed), (PositionState::Sending, 0, 1));
+    observed.governance.as_mut().expect("read").members[0].admin = stored(71).key.address;
+    assert_eq!(state(&observed), (PositionState::Unknown, 0, 0), "not a member");
+}
+
+#[test]
+fn an_operator_account_that_is_not_registered_seats_nobody() {
+    let mut observed = network(5, 5, 4);
+    observed.governance.as_mut().expect("governance").members[0].operators.clear();
+    let plan = consortium(&valid_consortium(), &observed);
+    assert_eq!((moved(&plan), plan.waits[0].reason), (None, reasons::OPERATOR_UNKNOWN));
 }
 
 #[test]
@@ -235,6 +304,14 @@ fn a_node_above_replicas_stops_only_once_its_identity_is_out_of_the_set() {
     let mut silent = running(5, 5);
     silent.network.clear();
     assert_eq!(fleet(&valid, &silent, "new:1").stop, [], "nobody can say that it holds no seat");
+}
+
+#[test]
+fn a_stopped_node_that_is_configured_again_is_unconfigured_and_one_that_is_wanted_is_not() {
+    let valid = valid_fleet(4);
+    let configured = vec![valid.name.node(3), valid.name.node(4)];
+    let plan = fleet(&valid, &FleetObserved { configured, ..running(3, 3) }, "new:1");
+    assert_eq!((plan.unconfigure, plan.stop), (vec![valid.name.node(4)], vec![]));
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn member_known(joining: &Joining<'_>) -> Verdict {
 fn operator_known(joining: &Joining<'_>) -> Verdict {
     match joining.member {
         Some(member) if !member.operators.contains(&joining.operator) => refuse(
-            reasons::OPERATOR_NOT_REGISTERED,
+            reasons::OPERATOR_UNKNOWN,
             format!(
                 "{} has not yet named {} as an operator account: its admin calls addOperator",
                 member.alias, joining.operator

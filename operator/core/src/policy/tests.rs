@@ -26,7 +26,7 @@ fn member() -> MemberObserved {
         operators: vec![address(99)],
         capacity: 6,
         seats: 4,
-        next_seat_block: 0,
+        ..MemberObserved::default()
     }
 }
 
@@ -61,7 +61,7 @@ fn a_seat_is_given_only_to_a_synced_node_of_a_healthy_network_within_the_contrac
         ("a halted network", Some(&ready), &two, Some(member()), "QuorumLost"),
         ("Q(5) = 4 is reached by 3 live and the new one", Some(&ready), &three, Some(member()), ""),
         ("not a member", Some(&ready), &all, None, "NotMember"),
-        ("operator account not named", Some(&ready), &all, Some(unnamed), "OperatorNotRegistered"),
+        ("operator account not named", Some(&ready), &all, Some(unnamed), "OperatorUnknown"),
         ("no capacity", Some(&ready), &all, Some(full), "CapacityReached"),
         ("too soon", Some(&ready), &all, Some(waits), "SeatTooSoon"),
         ("no proof yet", Some(&no_proof), &all, Some(member()), "NoSeatProof"),

@@ -1,5 +1,7 @@
 //! The status of a `Consortium`.
 
+mod proposals;
+
 use super::{
     Conditions, NAMED,
     joined::{joined, network_info_current},
@@ -16,6 +18,7 @@ use crate::{
     observed::{ConsortiumObserved, Governance, SecretState},
     plan::ConsortiumPlan,
     validate::ValidConsortium,
+    votes::Weighed,
 };
 use alloy_primitives::Address;
 use k8s_openapi::jiff::Timestamp;
@@ -31,6 +34,8 @@ pub struct Context<'a> {
     pub generation: Option<i64>,
     /// Name of the published network info.
     pub network_info: Option<&'a str>,
+    /// The admin account.
+    pub admin: Option<Address>,
     /// Now.
     pub now: Timestamp,
 }
@@ -67,7 +72,7 @@ pub fn consortium(
     ConsortiumStatus {
         observed_generation: context.generation,
         conditions: with_others(&context.before.conditions, conditions.made),
-        member: accounts(&observed.admin, &observed.operator),
+        member: accounts(context.admin, &observed.operator),
         chain_id: stored.and_then(|genesis| i64::try_from(genesis.chain_id).ok()),
         genesis_hash: stored.map(|genesis| genesis.hash.to_string()),
         seats: seats.or(context.before.seats),
@@ -76,6 +81,12 @@ pub fn consortium(
             .governance
             .as_ref()
             .map_or_else(|| context.before.members.clone(), |view| members(view, hearing.as_ref())),
+        proposals: observed
+            .governance
+            .as_ref()
+            .map_or_else(|| context.before.proposals.clone(), |view| proposals::open(view, context.admin)),
+        positions: plan.votes.positions.iter().map(Weighed::status).collect(),
+        to_sign: plan.to_sign.clone(),
         height: hearing
             .as_ref()
             .and_then(|hearing| i64::try_from(hearing.height).ok())
@@ -94,11 +105,8 @@ fn is_member(genesis: Option<&StoredGenesis>, observed: &ConsortiumObserved) -> 
     Some(members.iter().any(|member| Some(member.admin) == genesis.map(|genesis| genesis.member)))
 }
 
-fn accounts(admin: &SecretState, operator: &SecretState) -> Option<MemberAccounts> {
-    Some(MemberAccounts {
-        address: admin.key()?.key.address.to_string(),
-        operator: operator.key()?.key.address.to_string(),
-    })
+fn accounts(admin: Option<Address>, operator: &SecretState) -> Option<MemberAccounts> {
+    Some(MemberAccounts { address: admin?.to_string(), operator: operator.key()?.key.address.to_string() })
 }
 
 fn quorum_healthy(

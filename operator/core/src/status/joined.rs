@@ -8,11 +8,12 @@ use crate::{
     },
     genesis::StoredGenesis,
     network_info::{Outcome, Seen},
-    observed::{AdmissionObserved, ConsortiumObserved, Governance, MemberObserved},
+    observed::{ConsortiumObserved, Governance, MemberObserved, ProposalObserved},
     plan::{operators, trouble},
     validate::{Network, ValidConsortium},
 };
 use alloy_primitives::Address;
+use chain::governance::Kind;
 use std::collections::BTreeSet;
 
 type Said = (ConditionStatus, &'static str, String);
@@ -63,33 +64,36 @@ fn was_member(valid: &ValidConsortium, before: &ConsortiumStatus) -> bool {
 fn not_member(valid: &ValidConsortium, admin: Address, view: &Governance) -> String {
     let alias = String::from(valid.alias.clone());
     let needed = view.members.len() / 2 + 1;
-    let proposals = view.admissions.iter().filter(|admission| admission.admin == admin);
+    let admits = |open: &&ProposalObserved| {
+        !open.expired && open.content.kind == Kind::AdmitMember && open.content.subject == admin.into_word()
+    };
     // Whoever proposed it with other values than the rest has a proposal of his own: that with most votes is told.
-    let Some(open) = proposals.max_by_key(|admission| admission.voted_for.len()) else {
+    let proposals = view.proposals.iter().filter(admits);
+    let Some(open) = proposals.max_by_key(|open| open.votes_for.count_ones()) else {
         return format!(
             "{alias} ({admin}) is not a member yet: none of {} has proposed it; {needed} of them have to admit it",
             named(&view.members.iter().collect::<Vec<_>>())
         );
     };
     let missing: Vec<_> = missing(view, open);
-    let against = match open.voted_against.len() {
+    let against = match open.votes_against.count_ones() {
         0 => String::new(),
         count => format!(", {count} against"),
     };
     format!(
         "{alias} ({admin}) is not a member yet: proposal {} has {} of {needed} votes{against}; {} {} yet to vote, until block {}",
         open.id,
-        open.voted_for.len(),
+        open.votes_for.count_ones(),
         named(&missing),
         if missing.len() == 1 { "has" } else { "have" },
         open.expires_at,
     )
 }
 
-/// Members that have not voted on a proposal to admit somebody.
-fn missing<'a>(view: &'a Governance, admission: &AdmissionObserved) -> Vec<&'a MemberObserved> {
-    let voted = |id: &u32| admission.voted_for.contains(id) || admission.voted_against.contains(id);
-    view.members.iter().filter(|member| !voted(&member.id)).collect()
+/// Members that have not voted on a proposal.
+fn missing<'a>(view: &'a Governance, open: &ProposalObserved) -> Vec<&'a MemberObserved> {
+    let votes = open.votes_for | open.votes_against;
+    view.members.iter().filter(|member| !votes.bit(usize::from(member.place))).collect()
 }
 
 fn named(members: &[&MemberObserved]) -> String {
@@ -150,10 +154,13 @@ mod tests {
             Outcome, Seen,
             tests::{bootnode, publisher, signed},
         },
-        observed::{AdmissionObserved, ConsortiumObserved, Governance, MemberObserved},
+        observed::{ConsortiumObserved, Governance, MemberObserved, ProposalObserved},
         test_support::address,
         validate::{self, JoinedNetwork, Network, ValidConsortium},
+        votes::Content,
     };
+    use alloy_primitives::{Address, Bytes, U256};
+    use chain::governance::Kind;
 
     fn creator() -> ValidConsortium {
         let text = include_str!("../../../../examples/consortium.yaml");
@@ -173,9 +180,9 @@ mod tests {
             alias: format!("bank-{seed}"),
             admin: address(*seed),
             capacity: 4,
-            seats: 0,
-            next_seat_block: 0,
+            place: *seed,
             operators: vec![publisher(*seed).address],
+            ..MemberObserved::default()
         };
         Governance { height: 7, members: admins.iter().map(member).collect(), ..Governance::default() }
     }
@@ -224,22 +231,33 @@ mod tests {
     fn of_an_open_proposal_to_admit_it_the_members_are_named_that_have_yet_to_vote() {
         let ((joiner, genesis), fresh) = (joiner(), ConsortiumStatus::default());
         let mut view = members(&[1, 2, 3, 4]);
-        let admission = |id, admin, voted_for: &[u32], voted_against: &[u32]| AdmissionObserved {
+        let votes = |places: &[u8]| {
+            places.iter().fold(U256::ZERO, |all, place| all | (U256::ONE << usize::from(*place)))
+        };
+        let proposal = |id, kind, admin: Address, (for_it, against): (&[u8], &[u8])| ProposalObserved {
             id,
-            admin,
-            voted_for: voted_for.to_vec(),
-            voted_against: voted_against.to_vec(),
+            content: Content { kind, subject: admin.into_word(), values: Bytes::new() },
+            memo: String::new(),
+            proposer: 1,
             expires_at: 900,
+            expired: false,
+            votes_for: votes(for_it),
+            votes_against: votes(against),
         };
         let ours = address(97);
-        view.admissions = vec![admission(7, address(50), &[1, 2], &[]), admission(8, ours, &[1], &[2])];
+        view.proposals = vec![
+            proposal(6, Kind::ExpelMember, ours, (&[1, 2], &[])),
+            proposal(7, Kind::AdmitMember, address(50), (&[1, 2], &[])),
+            proposal(8, Kind::AdmitMember, ours, (&[1], &[2])),
+        ];
         let (_, _, told) = joined(&joiner, &fresh, Some(&genesis), Some(&view));
         let want = "proposal 8 has 1 of 3 votes, 1 against; bank-3, bank-4 have yet to vote, until block 900";
         assert!(told.contains(want), "{told}");
-        view.admissions.push(admission(9, ours, &[2, 3], &[]));
-        view.admissions[2].voted_against = vec![4];
+        view.proposals.push(proposal(9, Kind::AdmitMember, ours, (&[2, 3], &[4])));
         let (_, _, told) = joined(&joiner, &fresh, Some(&genesis), Some(&view));
         assert!(told.contains("proposal 9 has 2 of 3 votes, 1 against; bank-1 has yet to vote"), "{told}");
+        view.proposals[3].expired = true;
+        assert!(joined(&joiner, &fresh, Some(&genesis), Some(&view)).2.contains("proposal 8"));
     }
 
     #[test]

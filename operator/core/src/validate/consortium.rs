@@ -3,11 +3,14 @@
 use super::{
     InvalidField,
     network::{JoinedNetwork, PublishedService, joined, published},
+    positions::{address, positions},
 };
 use crate::{
     api::{Consortium, consortium::Create},
     names::{ConsortiumName, FleetName},
+    observed::SecretState,
     units::{milliseconds, wei},
+    votes::Position,
 };
 use alloy_primitives::{Address, B256, U256};
 use chain::governance::Label;
@@ -29,14 +32,36 @@ pub struct ValidConsortium {
     pub uid: String,
     /// The member's alias.
     pub alias: Label,
-    /// Secret with the admin account's key.
-    pub admin_secret: String,
+    /// The admin account.
+    pub admin: AdminAccount,
     /// Secret with the operator account's key.
     pub operator_secret: String,
     /// Where the network comes from.
     pub network: Network,
     /// The web server with the network info, if one is wanted.
     pub publish: Option<PublishedService>,
+    /// What this member wants of it.
+    pub positions: Vec<Position>,
+}
+
+/// Where the key of the account that votes is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminAccount {
+    /// In this Secret.
+    Secret(String),
+    /// Elsewhere; this is its address.
+    Address(Address),
+}
+
+impl AdminAccount {
+    /// Its address, once it is known.
+    #[must_use]
+    pub fn address(&self, secret: &SecretState) -> Option<Address> {
+        match self {
+            Self::Secret(_) => secret.key().map(|stored| stored.key.address),
+            Self::Address(address) => Some(*address),
+        }
+    }
 }
 
 /// Where a network comes from.
@@ -86,9 +111,9 @@ pub fn consortium(object: &Consortium) -> Result<ValidConsortium, InvalidField> 
     let member = &object.spec.member;
     let alias = Label::new(&member.alias)
         .map_err(|error| InvalidField::new("spec.member.alias", error.to_string()))?;
-    let admin_secret = member.admin.secret.name.clone().unwrap_or_else(|| name.admin());
     let operator_secret = member.operator.secret.name.clone().unwrap_or_else(|| name.operator());
-    if admin_secret == operator_secret {
+    let admin = admin(&member.admin, &name)?;
+    if admin == AdminAccount::Secret(operator_secret.clone()) {
         return Err(InvalidField::new(
             "spec.member.operator.secret.name",
             format!("is {operator_secret}, as the admin's; every account needs a key of its own"),
@@ -98,12 +123,24 @@ pub fn consortium(object: &Consortium) -> Result<ValidConsortium, InvalidField> 
         namespace: object.metadata.namespace.clone().unwrap_or_default(),
         uid: object.metadata.uid.clone().unwrap_or_default(),
         alias,
-        admin_secret,
+        admin,
         operator_secret,
         network: network(object)?,
         publish: published(object)?,
+        positions: object.spec.governance.as_ref().map_or(Ok(Vec::new()), positions)?,
         name,
     })
+}
+
+fn admin(
+    account: &crate::api::consortium::AdminAccount,
+    name: &ConsortiumName,
+) -> Result<AdminAccount, InvalidField> {
+    match (&account.secret, &account.address) {
+        (Some(secret), None) => Ok(AdminAccount::Secret(secret.name.clone().unwrap_or_else(|| name.admin()))),
+        (None, Some(text)) => address("spec.member.admin.address", text).map(AdminAccount::Address),
+        _ => Err(InvalidField::new("spec.member.admin", "needs exactly one of secret and address")),
+    }
 }
 
 fn network(object: &Consortium) -> Result<Network, InvalidField> {
@@ -153,10 +190,7 @@ fn accounts(create: &Create) -> Result<BTreeMap<Address, U256>, InvalidField> {
     let mut accounts = BTreeMap::new();
     for account in &create.accounts {
         let field = format!("spec.create.accounts[{}]", account.address);
-        let address: Address = account
-            .address
-            .parse()
-            .map_err(|_| InvalidField::new(&field, "is not an address: write 0x and 40 hex digits"))?;
+        let address = address(&field, &account.address)?;
         let balance = wei(&account.balance).ok_or_else(|| {
             InvalidField::new(
                 &format!("{field}.balance"),

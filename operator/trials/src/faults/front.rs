@@ -114,7 +114,7 @@ impl Front {
                     return answer.response();
                 }
                 let version = *self.view.borrow();
-                if version > 0 && request.namespace.is_some() {
+                if version > 0 && request.namespace.is_some() && !request.is_consistent() {
                     return stale::answer(&self.log.as_of(version), version, &request, incoming.headers());
                 }
                 self.pass(self.paged(incoming, &request)).await

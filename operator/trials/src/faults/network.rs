@@ -9,10 +9,12 @@ mod chain;
 mod disk;
 mod node;
 mod rpc;
+mod votes;
 
 pub use chain::{Chain, ChainError};
 pub use disk::Disk;
 pub use node::{Mounts, Node, StartError};
+pub use votes::{Ballots, propose, wallet};
 
 use ::chain::quorum::quorum;
 use alloy_primitives::{Address, B256};

@@ -17,6 +17,8 @@ pub enum Fault {
     KillBefore,
     /// It dies after write k was made, without knowing.
     KillAfter,
+    /// Killed before or after a write again and again, as the number k draws it.
+    Kills,
     /// Killed before write k; then its reads show for a while what was before the scenario began.
     StaleStart,
     /// Killed after write k; then its reads show for a while what was half-way there.
@@ -62,10 +64,11 @@ pub enum Fault {
 }
 
 /// Each with its name in plans.
-const FAULTS: [(Fault, &str); 24] = [
+const FAULTS: [(Fault, &str); 25] = [
     (Fault::None, "none"),
     (Fault::KillBefore, "kill-before"),
     (Fault::KillAfter, "kill-after"),
+    (Fault::Kills, "kills"),
     (Fault::StaleStart, "stale-start"),
     (Fault::StaleHalf, "stale-half"),
     (Fault::Conflict, "conflict"),
@@ -114,7 +117,7 @@ impl Fault {
     #[must_use]
     pub const fn stride(self) -> usize {
         match self {
-            Self::WatchLate | Self::WatchCut | Self::WatchGone | Self::Hang => 4,
+            Self::WatchLate | Self::WatchCut | Self::WatchGone | Self::Hang | Self::Kills => 4,
             Self::StaleStart | Self::StaleHalf | Self::TooManyRequests | Self::Timeout => 2,
             Self::TwoLeaders | Self::ContinueGone => 8,
             _ => 1,
@@ -145,6 +148,19 @@ impl Fault {
                 Some(answer) => Fate::Answer(answer),
                 None => Fate::Pass,
             },
+        }
+    }
+
+    /// What becomes of a write when the process dies at several, drawn by the plan's number: one in six on average.
+    #[must_use]
+    pub fn drawn(self, seed: usize, write: usize) -> Option<Fate> {
+        if self != Self::Kills {
+            return None;
+        }
+        match alloy_primitives::keccak256(format!("{seed} {write}"))[0] {
+            0..=21 => Some(Fate::KillBefore),
+            22..=42 => Some(Fate::KillAfter),
+            _ => None,
         }
     }
 

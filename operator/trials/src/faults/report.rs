@@ -163,6 +163,8 @@ impl Report {
             "reached": self.count(|verdict| verdict.is_reached),
             "diverged": self.count(|verdict| !verdict.diverged.is_empty()),
             "keysLost": self.count(|verdict| !verdict.keys_lost.is_empty()),
+            "openedTwice": self.count(|verdict| !verdict.opened_twice.is_empty()),
+            "votesLost": self.count(|verdict| !verdict.votes_lost.is_empty()),
             "quorumBroken": self.count(|verdict| !verdict.quorum_broken.is_empty()),
             "notRun": self.broken.iter().map(|(plan, why)| json!([plan.to_string(), why])).collect::<Vec<_>>(),
             "elapsedSeconds": elapsed.as_secs_f64(),
@@ -180,8 +182,10 @@ impl Report {
     #[must_use]
     pub fn summary(&self, elapsed: Duration) -> String {
         format!(
-            "plans={} diverged={} keys-lost={} quorum-broken={} reached={} not-run={} seconds={}",
+            "plans={} duplicate-proposals={} lost-votes={} diverged={} keys-lost={} quorum-broken={} reached={} not-run={} seconds={}",
             self.verdicts.len(),
+            self.count(|verdict| !verdict.opened_twice.is_empty()),
+            self.count(|verdict| !verdict.votes_lost.is_empty()),
             self.count(|verdict| !verdict.diverged.is_empty()),
             self.count(|verdict| !verdict.keys_lost.is_empty()),
             self.count(|verdict| !verdict.quorum_broken.is_empty()),
@@ -200,6 +204,8 @@ pub fn complaint(verdict: &Verdict) -> String {
         ("diverged", &verdict.diverged),
         ("keys lost", &verdict.keys_lost),
         ("quorum broken", &verdict.quorum_broken),
+        ("twice", &verdict.opened_twice),
+        ("vote lost", &verdict.votes_lost),
     ] {
         for line in lines {
             let _ = writeln!(text, "{}: {what}: {line}", verdict.plan);

@@ -1,5 +1,8 @@
 //! What a user does: a beginning that is let settle, then the steps under which faults happen.
 
+mod votes;
+
+use chain::governance::Snapshot;
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -33,6 +36,8 @@ pub enum Scenario {
     Recreate,
     /// Everything goes, keys and disks too; then the same manifests come again.
     Reapply,
+    /// Positions come and go among members that vote otherwise.
+    Votes,
 }
 
 /// One thing done.
@@ -50,11 +55,15 @@ pub enum Step {
     Delete(&'static str, &'static str),
     /// `kubectl delete secrets,configmaps,pvc --all`, by a person who means it.
     Empty,
+    /// A member that the operator does not act for sends a call from its wallet, once it can make one of what the chain says.
+    Wallet(u8, fn(&Snapshot) -> Option<Vec<u8>>),
+    /// The chain says so; what it is about.
+    Await(&'static str, fn(&Snapshot) -> bool),
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Create,
         Self::ScaleUp,
         Self::ScaleDown,
@@ -65,6 +74,7 @@ impl Scenario {
         Self::Delete,
         Self::Recreate,
         Self::Reapply,
+        Self::Votes,
     ];
 
     /// What comes first, undisturbed.
@@ -72,6 +82,7 @@ impl Scenario {
     pub fn beginning(self) -> Vec<Step> {
         match self {
             Self::Create => Vec::new(),
+            Self::Votes => votes::beginning(),
             Self::ScaleDown => vec![Step::Apply(consortium()), Step::Apply(fleet(FLEET, 5))],
             Self::Delete => {
                 vec![Step::Apply(consortium()), Step::Apply(fleet(FLEET, 4)), Step::Apply(fleet(EXTRA, 1))]
@@ -88,6 +99,7 @@ impl Scenario {
         let come = || vec![Step::Apply(consortium()), Step::Apply(fleet(FLEET, 4))];
         match self {
             Self::Create => come(),
+            Self::Votes => votes::steps(),
             Self::ScaleUp => vec![Step::Scale(5)],
             Self::ScaleDown => vec![Step::Scale(4)],
             Self::RollImage => edit(json!({ "image": "registry.example/node:2" })),
@@ -125,6 +137,7 @@ impl fmt::Display for Scenario {
             Self::Delete => "delete",
             Self::Recreate => "recreate",
             Self::Reapply => "reapply",
+            Self::Votes => "votes",
         })
     }
 }

@@ -9,6 +9,7 @@ mod supervisor;
 pub use stage::Surroundings;
 
 use crate::faults::{
+    network::Ballots,
     oracle::{
         state::{Masked, differences, masked},
         treasure::{self, ByHand},
@@ -38,6 +39,10 @@ pub struct Verdict {
     pub keys_lost: Vec<String>,
     /// What the operator did to the quorum, and what the chain refused.
     pub quorum_broken: Vec<String>,
+    /// Proposals that the operator opened twice.
+    pub opened_twice: Vec<String>,
+    /// Votes that it should have cast and did not.
+    pub votes_lost: Vec<String>,
     /// From the first step to the settled end.
     pub took: Duration,
     /// Where the time went.
@@ -59,7 +64,9 @@ impl Verdict {
     /// Nothing was wrong.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.diverged.is_empty() && self.keys_lost.is_empty() && self.quorum_broken.is_empty()
+        let all =
+            [&self.diverged, &self.keys_lost, &self.quorum_broken, &self.opened_twice, &self.votes_lost];
+        all.iter().all(|lines| lines.is_empty())
     }
 }
 
@@ -72,6 +79,8 @@ pub struct Reference {
     pub writes: Vec<String>,
     /// Its transactions.
     pub transactions: usize,
+    /// What it did with proposals.
+    pub ballots: Ballots,
     /// How it ended.
     pub verdict: Verdict,
 }
@@ -85,7 +94,8 @@ pub async fn undisturbed(around: &Surroundings, plan: Plan) -> anyhow::Result<Re
             state: masked(&stage.log.now()),
             writes: stage.gate.written().into_iter().map(|written| written.what).collect(),
             transactions: stage.gate.transactions(),
-            verdict: verdict(&stage, plan, Vec::new(), Spent { steps: took, ..Spent::default() }),
+            ballots: stage.network.ballots(),
+            verdict: verdict(&stage, plan, None, Vec::new(), Spent { steps: took, ..Spent::default() }),
         },
         Err(error) => {
             let kept = stage.keep_output();
@@ -121,7 +131,7 @@ pub async fn disturbed(around: &Surroundings, plan: Plan, reference: &Reference)
     let set = Instant::now();
     let mut stage = Stage::set(around, plan).await?;
     let outcome = disturb(&mut stage, plan, reference, set).await;
-    let judged = outcome.map(|(diverged, spent)| verdict(&stage, plan, diverged, spent));
+    let judged = outcome.map(|(diverged, spent)| verdict(&stage, plan, Some(reference), diverged, spent));
     if !judged.as_ref().is_ok_and(Verdict::is_clean) {
         eprintln!("{plan}: output of the operator in {}", stage.keep_output());
     }
@@ -156,15 +166,28 @@ async fn disturb(
     Ok((diverged, spent))
 }
 
-fn verdict(stage: &Stage, plan: Plan, mut diverged: Vec<String>, spent: Spent) -> Verdict {
+fn verdict(
+    stage: &Stage,
+    plan: Plan,
+    reference: Option<&Reference>,
+    mut diverged: Vec<String>,
+    spent: Spent,
+) -> Verdict {
     let hands: Vec<ByHand> = stage.by_hand.clone();
     diverged.extend(stage.panics());
+    let ballots = stage.network.ballots();
+    let wanted = reference.map_or_else(|| ballots.clone(), |reference| reference.ballots.clone());
+    if ballots.ended != wanted.ended {
+        diverged.push(format!("proposals ended as {:?} instead of {:?}", ballots.ended, wanted.ended));
+    }
     Verdict {
         plan,
         is_reached: stage.gate.is_reached(),
         diverged,
         keys_lost: treasure::lost(&stage.log.all(), &hands),
         quorum_broken: stage.network.violations(),
+        opened_twice: ballots.twice(&wanted),
+        votes_lost: ballots.lost(&wanted),
         took: spent.steps + spent.quiet,
         spent,
     }

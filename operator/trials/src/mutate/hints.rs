@@ -31,7 +31,7 @@ pub enum Hint {
     NotAtCreation,
 }
 
-/// Kind and path, or the end of a path (`*` before it), and what is known there.
+/// Kind and path, or the end of a path (`*` before it) or its beginning (`*` after it), and what is known there.
 const TABLE: &[(&str, Hint)] = &[
     // The manifest that is edited creates its network, and stays with it; the rules say so.
     ("Consortium.spec.join", Hint::Unavailable("spec.create and spec.join")),
@@ -56,6 +56,13 @@ const TABLE: &[(&str, Hint)] = &[
         "Consortium.spec.publish.networkInfo.service.sourceRanges[]",
         Hint::Values(r#"["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"]"#),
     ),
+    // One of the two, for good.
+    ("Consortium.spec.member.admin.address", Hint::Alone),
+    // Votes go to the chain, which this world plays only in part; positions are tried by `make vote-faults`.
+    ("Consortium.spec.governance.*", Hint::Unfelt("only the chain and the status show it")),
+    ("Consortium.spec.governance.parameters", Hint::Values(r#"[{ "gasLimit": 20000000 }]"#)),
+    ("Consortium.spec.governance.parameters.fromBlock", Hint::With(r#"{ "gasLimit": 20000000 }"#)),
+    ("Consortium.spec.governance.parameters.memo", Hint::With(r#"{ "gasLimit": 20000000 }"#)),
     // The first seats are those of the one fleet there is.
     ("Consortium.spec.create.fleets", Hint::NotAtCreation),
     ("Consortium.spec.create", Hint::NotAtCreation),
@@ -183,9 +190,10 @@ pub fn values(name: &str) -> Option<Vec<Value>> {
 }
 
 fn matches(place: &str, name: &str) -> bool {
-    match place.strip_prefix('*') {
-        Some(end) => name.strip_suffix(end).is_some_and(|before| before.ends_with('.')),
-        None => place == name,
+    match (place.strip_prefix('*'), place.strip_suffix('*')) {
+        (Some(end), _) => name.strip_suffix(end).is_some_and(|before| before.ends_with('.')),
+        (None, Some(start)) => name.starts_with(start),
+        (None, None) => place == name,
     }
 }
 

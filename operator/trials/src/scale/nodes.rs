@@ -13,7 +13,7 @@ use axum::{
 };
 use chain::{
     config::{METRICS_PORT, RPC_PORT},
-    governance::Governance,
+    governance::{Governance, NodeId},
     status::{Head, Identity, Journal, NodeStatus, Peer, Pool, STATUS_VERSION, SeatHeard},
 };
 use serde_json::{Value, json};
@@ -157,10 +157,16 @@ fn document(node: &Node, number: u64, started_ms: u64, local: SocketAddr) -> Nod
             seat_proof: None,
         }),
         seats: network.seats.iter().map(heard).collect(),
+        carriers: Vec::new(),
         consensus: None,
         pool: Pool::default(),
         faults: Vec::new(),
     }
+}
+
+fn is_call<C: SolCall>(request: &Value) -> bool {
+    let input = request["params"][0]["input"].as_str().and_then(|input| hex::decode(input).ok());
+    input.is_some_and(|input| input.starts_with(&C::SELECTOR))
 }
 
 async fn rpc(
@@ -170,6 +176,12 @@ async fn rpc(
 ) -> Result<Json<Value>, StatusCode> {
     let node = nodes.node(local).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
     let answer = match request["method"].as_str() {
+        // A list without room: nobody's transactions are part of this trial.
+        Some("eth_call") if is_call::<Governance::nodeIdsCall>(&request) => {
+            let id = |number: u8| NodeId { x: B256::with_last_byte(number), y: B256::ZERO };
+            let full: Vec<NodeId> = (0..32).map(id).collect();
+            json!({ "result": hex::encode_prefixed(Governance::nodeIdsCall::abi_encode_returns(&full)) })
+        }
         Some("eth_call") => {
             let network = &node.network;
             let snapshot = crate::fake_network::governance(

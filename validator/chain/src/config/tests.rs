@@ -22,6 +22,9 @@ fn full(journal: JournalConfig) -> NodeConfig {
             listen: format!("0.0.0.0:{P2P_PORT}"),
             peers: vec![Enode { id: B512::repeat_byte(0x44), host: "::1".into(), port: P2P_PORT }],
             max_peers: 7,
+            admission: Admission::Members,
+            read_only_slots: 3,
+            advertise: Some("node-0.bank-a.example:30303".into()),
             eth_versions: vec![66, 68],
         },
         rpc: Some(RpcConfig {

@@ -12,10 +12,10 @@ use alloc::{
 use alloy_primitives::{Address, B256, U256};
 use serde::{Deserialize, Serialize};
 
-const SEAT_LIST: u64 = 0;
-const SEAT_NUMBER: u64 = 1;
-const MEMBER_BY_ID: u64 = 2;
-const ACCOUNTS: u64 = 3;
+pub(super) const SEAT_LIST: u64 = 0;
+pub(super) const SEAT_NUMBER: u64 = 1;
+pub(super) const MEMBER_BY_ID: u64 = 2;
+pub(super) const ACCOUNTS: u64 = 3;
 const MEMBER_BY_LABEL: u64 = 4;
 const MEMBER_AT_PLACE: u64 = 5;
 const PLACES: u64 = 6;

@@ -37,6 +37,7 @@ fn example() -> NodeStatus {
             }),
         }),
         seats: vec![SeatHeard { address: Address::repeat_byte(0x99), height: 13, at_ms: 1_700_000_000_100 }],
+        carriers: Vec::new(),
         consensus: Some(Consensus { height: 13, round: 1, proposer: Address::repeat_byte(0x99) }),
         pool: Pool { pending: 3, queued: 2 },
         faults: vec!["disk full".into()],

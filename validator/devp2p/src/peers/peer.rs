@@ -7,7 +7,7 @@ use super::{
     seen::Seen,
 };
 use crate::{
-    DownReason, PeerId, PeerInfo, RequestError,
+    DownReason, PeerId, PeerInfo, RequestError, Standing,
     eth::{Reply, message::Query},
     identity::address,
     own::{compact::Partial, searches::Searches},
@@ -50,6 +50,8 @@ pub(crate) struct Peer {
     pub(crate) partial: Mutex<Option<Partial>>,
     /// Looks over the pool for transactions that it named.
     searches: Mutex<Searches>,
+    /// Notices that it sent.
+    notices: Mutex<Searches>,
     /// Payloads that were unlike what it announced.
     unlike: AtomicU32,
     doubted: AtomicBool,
@@ -73,6 +75,7 @@ impl Peer {
             outbound,
             partial: Mutex::default(),
             searches: Mutex::new(Searches::new(Instant::now())),
+            notices: Mutex::new(Searches::new(Instant::now())),
             unlike: AtomicU32::new(0),
             doubted: AtomicBool::new(false),
             reason: OnceLock::new(),
@@ -119,6 +122,11 @@ impl Peer {
         self.capabilities.own_base.is_some_and(|base| self.send(base + id, data))
     }
 
+    /// Whether it holds a read-only slot.
+    pub(crate) fn is_stranger(&self) -> bool {
+        self.info.lock().standing == Standing::Stranger
+    }
+
     /// Whether it is sent transactions in full.
     pub(crate) const fn takes_transactions(&self) -> bool {
         self.capabilities.own_base.is_some() || self.capabilities.istanbul_base.is_some()
@@ -135,6 +143,11 @@ impl Peer {
     /// Whether the pool is searched once more for what it names; counts as done.
     pub(crate) fn may_search(&self) -> bool {
         self.searches.lock().take(Instant::now())
+    }
+
+    /// Whether one more notice of it is looked at; counts as done.
+    pub(crate) fn may_notify(&self) -> bool {
+        self.notices.lock().take(Instant::now())
     }
 
     /// Counts a payload that was unlike what it announced: how many there were.

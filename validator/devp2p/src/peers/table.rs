@@ -1,8 +1,12 @@
 //! All connected peers. Events about coming and going are sent under its lock, so that their order is the table's.
 
-use super::{peer::Peer, tie_break::newer_wins};
-use crate::{PeerId, PeerInfo};
-use parking_lot::Mutex;
+use super::{
+    admission::{AllowList, Standing},
+    peer::Peer,
+    tie_break::newer_wins,
+};
+use crate::{DisconnectReason, DownReason, PeerId, PeerInfo, counters::Count};
+use parking_lot::{Mutex, RwLock};
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -14,6 +18,8 @@ pub(crate) struct Table {
     local: PeerId,
     max_peers: usize,
     peers: Mutex<HashMap<PeerId, Arc<Peer>>>,
+    /// None while everybody is let in.
+    allowed: RwLock<Option<AllowList>>,
     changed: watch::Sender<()>,
 }
 
@@ -27,7 +33,12 @@ pub(crate) struct Newer {
 
 impl Newer {
     fn of(info: &PeerInfo) -> Self {
-        Self { id: info.id, host: info.remote.ip(), inbound: info.inbound, is_static: info.is_static }
+        Self {
+            id: info.id,
+            host: info.remote.ip(),
+            inbound: info.inbound,
+            is_static: info.standing == Standing::Static,
+        }
     }
 }
 
@@ -38,11 +49,67 @@ pub(crate) enum Refusal {
     Duplicate,
     #[error("all {max} peer slots are taken")]
     TooMany { max: usize },
+    #[error("the network's allow list does not name this node")]
+    NotListed,
+    #[error("all {max} read-only slots are taken")]
+    ReadOnlyFull { max: u16 },
+}
+
+impl Refusal {
+    /// What to tell the other end.
+    pub(crate) const fn farewell(self) -> DisconnectReason {
+        match self {
+            Self::Duplicate => DisconnectReason::AlreadyConnected,
+            Self::TooMany { .. } | Self::ReadOnlyFull { .. } => DisconnectReason::TooManyPeers,
+            Self::NotListed => DisconnectReason::UnexpectedIdentity,
+        }
+    }
+
+    /// Under which counter it goes.
+    pub(crate) const fn count(self) -> Count {
+        match self {
+            Self::Duplicate => Count::Duplicate,
+            Self::TooMany { .. } => Count::TooManyPeers,
+            Self::NotListed => Count::NotListed,
+            Self::ReadOnlyFull { .. } => Count::ReadOnlyFull,
+        }
+    }
 }
 
 impl Table {
     pub(crate) fn new(local: PeerId, max_peers: u16) -> Self {
-        Self { local, max_peers: max_peers.into(), peers: Mutex::default(), changed: watch::Sender::new(()) }
+        Self {
+            local,
+            max_peers: max_peers.into(),
+            peers: Mutex::default(),
+            allowed: RwLock::default(),
+            changed: watch::Sender::new(()),
+        }
+    }
+
+    /// What a peer is let in as.
+    pub(crate) fn standing(&self, id: &PeerId, is_static: bool) -> Standing {
+        if is_static { Standing::Static } else { AllowList::standing(self.allowed.read().as_ref(), id) }
+    }
+
+    /// Lets in by another list from now on. Who is connected keeps its connection as far as the new list lets it, the
+    /// oldest strangers first; how many were dropped.
+    pub(crate) fn allow(&self, list: Option<AllowList>) -> usize {
+        let peers = self.peers.lock();
+        let slots = list.as_ref().map_or(0, |list| list.read_only_slots);
+        *self.allowed.write() = list;
+        let mut strangers = Vec::new();
+        for peer in peers.values() {
+            let mut info = peer.info.lock();
+            info.standing = self.standing(&peer.id, info.standing == Standing::Static);
+            if info.standing == Standing::Stranger {
+                strangers.push(peer);
+            }
+        }
+        strangers.sort_by_key(|peer| peer.session);
+        let surplus = strangers.into_iter().skip(slots.into());
+        let refusal = if slots == 0 { Refusal::NotListed } else { Refusal::ReadOnlyFull { max: slots } };
+        surplus.map(|peer| peer.stop(DownReason::Local(refusal.farewell()))).count()
     }
 
     /// Checks whether a connection could become a peer now.
@@ -58,6 +125,8 @@ impl Table {
     ) -> Result<(), Refusal> {
         let newer = Newer::of(&peer.info.lock());
         let mut peers = self.peers.lock();
+        // The list may have changed since the handshake began.
+        peer.info.lock().standing = self.standing(&newer.id, newer.is_static);
         let replaced = self.decide(&peers, &newer)?;
         peers.insert(peer.id, Arc::clone(peer));
         announce(replaced);
@@ -124,11 +193,22 @@ impl Table {
             older.activity.ask_probe();
             return Err(Refusal::Duplicate);
         }
-        let others = || peers.values().filter(|p| !p.info.lock().is_static).count();
-        if !newer.is_static && others() >= self.max_peers {
-            return Err(Refusal::TooMany { max: self.max_peers });
+        self.has_room(peers, newer).map(|()| None)
+    }
+
+    /// Members and strangers have slots of their own, so that strangers cannot push members out.
+    fn has_room(&self, peers: &HashMap<PeerId, Arc<Peer>>, newer: &Newer) -> Result<(), Refusal> {
+        let standing = self.standing(&newer.id, newer.is_static);
+        let held = || peers.values().filter(|peer| peer.info.lock().standing == standing).count();
+        match standing {
+            Standing::Member if held() >= self.max_peers => Err(Refusal::TooMany { max: self.max_peers }),
+            Standing::Static | Standing::Member => Ok(()),
+            Standing::Stranger => match self.allowed.read().as_ref().map_or(0, |list| list.read_only_slots) {
+                0 => Err(Refusal::NotListed),
+                max if held() >= max.into() => Err(Refusal::ReadOnlyFull { max }),
+                _ => Ok(()),
+            },
         }
-        Ok(None)
     }
 
     /// Whether a connection takes the place of an older one of the same peer.
@@ -155,7 +235,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::{Newer, ONE_MOMENT, Refusal, Table};
+    use super::{Newer, ONE_MOMENT, Refusal, Standing, Table};
     use crate::{
         PeerId, PeerInfo,
         eth::EthVersion,
@@ -175,7 +255,7 @@ mod tests {
             client: String::new(),
             remote: SocketAddr::from(([10, 0, 0, 1], 1)),
             inbound,
-            is_static: true,
+            standing: Standing::Static,
             eth_version: 68,
             istanbul: true,
             head_hash: B256::ZERO,

@@ -2,7 +2,7 @@
 
 use super::{compact, keepalive};
 use crate::{
-    DisconnectReason, DownReason, Event,
+    DisconnectReason, DownReason, Event, Notice,
     counters::Count,
     eth::{self, BlockRange, message::Query},
     event::Weighed,
@@ -30,6 +30,10 @@ pub(crate) async fn dispatch(
     message: Message,
 ) -> Result<(), DownReason> {
     match peer.capabilities.protocol(message.id) {
+        protocol if is_members_only(protocol) && peer.is_stranger() => {
+            shared.counters.add(Count::StrangerIgnored);
+            Ok(())
+        }
         Protocol::Base(message_id::PING) => {
             peer.activity.pinged();
             if keepalive::send(peer, message_id::PONG) { Ok(()) } else { Err(DownReason::Slow) }
@@ -65,7 +69,10 @@ pub(crate) async fn dispatch(
             room(shared, peer, message.data.len()).await?.send(Event::Preview { from: peer.id, preview });
             Ok(())
         }
-        Protocol::Own(id) => compact::message(shared, peer, id, &message.data).await,
+        Protocol::Own(id) => match Notice::by_id(id) {
+            Some(notice) => noticed(shared, peer, notice, message.data).await,
+            None => compact::message(shared, peer, id, &message.data).await,
+        },
         // 0x11 and others belong to protocols before QBFT, or to later versions of ours: of no use, and no harm.
         Protocol::Istanbul(_) => Ok(()),
         Protocol::Eth(id) => {
@@ -74,6 +81,30 @@ pub(crate) async fn dispatch(
                 .map_err(|error| DownReason::Breach(format!("eth message {id:#04x}: {error}")))?;
             eth_message(shared, peer, queries, message, bytes).await
         }
+    }
+}
+
+async fn noticed(shared: &Shared, peer: &Peer, notice: Notice, payload: Bytes) -> Result<(), DownReason> {
+    let (got, most) = (payload.len(), notice.max_bytes());
+    if got > most {
+        return Err(DownReason::Breach(format!("notice of {got} bytes, at most {most} are allowed")));
+    }
+    if !peer.may_notify() {
+        shared.counters.add(Count::NoticeDropped);
+        return Ok(());
+    }
+    room(shared, peer, got).await?.send(Event::Notice { from: peer.id, notice, payload });
+    Ok(())
+}
+
+/// What a read-only peer may not send: what is kept or run before anything about it is proven.
+const fn is_members_only(protocol: Protocol) -> bool {
+    match protocol {
+        Protocol::Own(id) => matches!(id, own::SIGNED | preview::PREVIEW),
+        Protocol::Eth(id) => {
+            matches!(id, eth::message::id::TRANSACTIONS | eth::message::id::TRANSACTION_HASHES)
+        }
+        Protocol::Base(_) | Protocol::Istanbul(_) | Protocol::Unknown(_) => false,
     }
 }
 

@@ -94,8 +94,7 @@ impl EstablishError {
             Self::SelfConnection => Some(DisconnectReason::SelfConnection),
             Self::NothingShared { .. } => Some(DisconnectReason::UselessPeer),
             Self::Status(_) => Some(DisconnectReason::Subprotocol),
-            Self::Refused(Refusal::Duplicate) => Some(DisconnectReason::AlreadyConnected),
-            Self::Refused(Refusal::TooMany { .. }) => Some(DisconnectReason::TooManyPeers),
+            Self::Refused(refusal) => Some(refusal.farewell()),
         }
     }
 
@@ -113,8 +112,7 @@ impl EstablishError {
             | Self::SelfConnection
             | Self::NothingShared { .. } => Count::HelloRefused,
             Self::Status(_) => Count::StatusRefused,
-            Self::Refused(Refusal::Duplicate) => Count::Duplicate,
-            Self::Refused(Refusal::TooMany { .. }) => Count::TooManyPeers,
+            Self::Refused(refusal) => refusal.count(),
         }
     }
 }
@@ -161,7 +159,7 @@ pub(crate) async fn establish(
                 client: hello.client,
                 remote: remote_address,
                 inbound,
-                is_static,
+                standing: shared.table.standing(&remote, is_static),
                 eth_version: capabilities.eth.number(),
                 istanbul: capabilities.istanbul_base.is_some(),
                 head_hash,

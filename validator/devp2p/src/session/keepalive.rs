@@ -76,7 +76,7 @@ pub(super) mod tests {
             client: String::new(),
             remote: SocketAddr::from(([127, 0, 0, 1], 1)),
             inbound: true,
-            is_static: false,
+            standing: crate::Standing::Member,
             eth_version: 68,
             istanbul: true,
             head_hash: B256::ZERO,

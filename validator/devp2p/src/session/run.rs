@@ -49,11 +49,7 @@ pub(crate) async fn enter(shared: &Shared, established: Established) -> Result<S
     }
     let peer = Arc::new(peer);
     if let Err(refusal) = admit(shared, &peer).await {
-        let reason = match refusal {
-            Refusal::Duplicate => DisconnectReason::AlreadyConnected,
-            Refusal::TooMany { .. } => DisconnectReason::TooManyPeers,
-        };
-        say_goodbye(reason, incoming, outgoing).await;
+        say_goodbye(refusal.farewell(), incoming, outgoing).await;
         return Err(refusal);
     }
     Ok(Session { peer, outbound, incoming, outgoing, path })

@@ -7,7 +7,7 @@ use crate::{
 use alloy_primitives::{B256, Bytes, U256};
 use chain::enode::Enode;
 use devp2p::{
-    DisconnectReason, DownReason, Event, ForkSchedule, NodeKey, StartError, eth::message::id,
+    DisconnectReason, DownReason, Event, ForkSchedule, NodeKey, Standing, StartError, eth::message::id,
     rlpx::message_id, start,
 };
 use std::{net::SocketAddr, sync::Arc};
@@ -21,7 +21,7 @@ async fn two_nodes_connect_and_exchange_consensus_payloads_both_ways() {
     assert_eq!((at_a.id, at_b.id), (b.id(), a.id()));
     assert!(at_a.inbound && !at_b.inbound && at_a.istanbul && at_b.istanbul);
     assert_eq!((at_a.eth_version, at_b.total_difficulty), (69, U256::from(5)));
-    assert!(at_b.is_static && !at_a.is_static);
+    assert!(at_b.standing == Standing::Static && at_a.standing == Standing::Member);
 
     let large = Bytes::from(vec![7; 3_000_000]);
     a.network.broadcast_consensus(0x12, large.clone(), None);

@@ -1,5 +1,6 @@
 //! The crate as its users see it: published vectors, and nodes talking over loopback.
 
+mod admission;
 mod client;
 mod compact;
 mod connect;

@@ -67,6 +67,20 @@ pub enum InvalidBlock {
     /// A vote in contract mode.
     #[error("header carries a vote, the validator contract decides here")]
     Vote,
+    /// A recovery record that does not hold.
+    #[error("recovery record: {0}")]
+    Reseat(chain::reseat::ReseatError),
+    /// A recovery record where none can be carried out.
+    #[error(
+        "recovery record on a chain whose validators are not chosen by the governance contract of this version; it cannot be re-seated"
+    )]
+    NotRecoverable,
+    /// Proposed for another set than the one this node votes with.
+    #[error("block carries {}, this node took up another one or none", if *carries_record { "a recovery record" } else { "no recovery record" })]
+    OtherSet {
+        /// Whether it carries a record.
+        carries_record: bool,
+    },
     /// The beneficiary is no validator.
     #[error("beneficiary {0} is not a validator of this height")]
     Beneficiary(Address),
@@ -147,6 +161,9 @@ impl InvalidBlock {
 /// Why a sealed block is not committed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
+    /// It carries a recovery record that does not hold.
+    #[error("{0}")]
+    Record(Box<InvalidBlock>),
     /// Not the next height: already here, or its predecessors are missing.
     #[error("block {got} is not next, expected {want}")]
     NotNext {

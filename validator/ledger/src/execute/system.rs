@@ -1,6 +1,6 @@
 //! What a block does beside its transactions, as a value that the rules work out and the executor carries out.
 
-use super::{block::engine, env, overlay::Overlay};
+use super::{block::engine, env, overlay::Overlay, reseat};
 use crate::{BlockBody, LedgerError, Receipt, ethereum::requests, ledger::Chain, store::view::StateView};
 use alloy_consensus::Header;
 use alloy_eips::{
@@ -41,7 +41,7 @@ impl SystemOperations {
         }
     }
 
-    /// Makes the calls that come before the first transaction. No code at a contract, or one that fails, changes nothing
+    /// Makes the calls that come before the first transaction, after seats were written that the header names. No code at a contract, or one that fails, changes nothing
     /// and is nobody's fault (EIP-4788, EIP-2935).
     pub(crate) fn begin<'a>(
         &self,
@@ -49,6 +49,7 @@ impl SystemOperations {
         chain: &Chain,
         header: &Header,
     ) -> Result<Overlay<'a>, LedgerError> {
+        let overlay = reseat::write(overlay, chain, header)?;
         if self.before.is_empty() {
             return Ok(overlay);
         }

@@ -112,17 +112,50 @@ impl Network {
         Self::with(contract, gas_limit, |validators| predeploys(validators).into_iter().collect())
     }
 
+    /// Votes for the only member of a governed network.
+    pub(crate) fn admin() -> Key {
+        Key::new("admin")
+    }
+
     /// Four validators in the governance contract that every new network has, of the given parameters.
     pub(crate) fn governed(parameters: GenesisParameters) -> Self {
         Self::with(Some(GOVERNANCE), GAS_LIMIT, |validators| {
             let member = GenesisMember {
                 alias: Label::new("member").unwrap(),
-                admin: Address::repeat_byte(0x41),
+                admin: Self::admin().address,
                 operator: Some(Address::repeat_byte(0x42)),
                 capacity: None,
             };
             let seats = validators.iter().map(|identity| GenesisSeat { identity: *identity, member: 0 });
             let governance = GenesisGovernance { members: vec![member], seats: seats.collect(), parameters };
+            predeploys(&governance).unwrap()
+        })
+    }
+
+    /// Four validators of three members, the first two of the first one; member `i` has the operator account `operator(i)`.
+    pub(crate) fn of_three(admins: &[Key; 3]) -> Self {
+        Self::with(Some(GOVERNANCE), GAS_LIMIT, |validators| {
+            let member = |(i, admin): (usize, &Key)| GenesisMember {
+                alias: Label::new(&format!("member-{i}")).unwrap(),
+                admin: admin.address,
+                operator: Some(operator(i)),
+                capacity: None,
+            };
+            let seat = |(i, identity): (usize, &Address)| GenesisSeat {
+                identity: *identity,
+                member: i.saturating_sub(1),
+            };
+            let governance = GenesisGovernance {
+                members: admins.iter().enumerate().map(member).collect(),
+                seats: validators.iter().enumerate().map(seat).collect(),
+                parameters: GenesisParameters {
+                    block_period_seconds: 2,
+                    request_timeout_millis: 1500,
+                    gas_limit: GAS_LIMIT,
+                    default_capacity: 4,
+                    voting_blocks: 100,
+                },
+            };
             predeploys(&governance).unwrap()
         })
     }
@@ -189,6 +222,11 @@ impl Network {
         assert_eq!(built.skipped, vec![]);
         ledger.commit(self.seal(&built.block, 0, 3)).unwrap()
     }
+}
+
+/// Operator account of a member of [`Network::of_three`].
+pub(crate) const fn operator(member: usize) -> Address {
+    Address::repeat_byte(0x50 + member as u8)
 }
 
 pub(crate) fn seal_by(block: &Block, round: u32, keys: &[&Key]) -> Block {

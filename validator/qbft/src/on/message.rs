@@ -25,12 +25,22 @@ impl<B: Proposal> Instance<B> {
         if self.is_decided {
             return Err(Rejected::Decided { height });
         }
+        self.check_window(message.round())?;
         match message {
             Message::Proposal(message) => self.on_proposal(&message),
             Message::Prepare(message) => self.on_prepare(message),
             Message::Commit(message) => self.on_commit(message),
             Message::RoundChange(message) => self.on_round_change(message),
         }
+    }
+
+    /// A set's rounds begin above those of every set before it at this height, and end below those of the next.
+    fn check_window(&self, got: u32) -> Result<(), Rejected> {
+        let (first, last) = (self.head.first_round, self.last_round());
+        if got < first {
+            return Err(Rejected::OldRound { got, want: first });
+        }
+        if got > last { Err(Rejected::FarRound { got, limit: last }) } else { Ok(()) }
     }
 
     /// Later heights are kept, within bounds, until their parent is here; where f + 1 validators are is where we ought

@@ -23,6 +23,17 @@ impl<B: Proposal> Instance<B> {
         Ok(())
     }
 
+    /// Begins the present height anew with another set, in rounds above all of the set before.
+    pub(crate) fn on_reseated(&mut self, head: NewHead) -> Result<(), Rejected> {
+        let is_same = head.number == self.head.number && head.hash == self.head.hash;
+        if !is_same || head.first_round <= self.head.first_round || self.is_decided {
+            return Err(Rejected::Stale { what: "set" });
+        }
+        self.head = head;
+        self.start_height();
+        Ok(())
+    }
+
     /// Forgets the last height, takes up what the journal and early messages hold of this one.
     pub(crate) fn start_height(&mut self) {
         if !self.head.validators.is_sorted() {
@@ -30,7 +41,7 @@ impl<B: Proposal> Instance<B> {
             validators.sort_unstable();
             self.head.validators = validators.into();
         }
-        self.round = 0;
+        self.round = self.head.first_round;
         self.due_ms = self.earliest_ms().max(self.now_ms);
         self.is_due = false;
         self.building = None;
@@ -88,8 +99,11 @@ impl<B: Proposal> Instance<B> {
     /// What the journal holds of this height: the highest round voted in, the lock, and the votes themselves, of which
     /// those of that round are signed and sent once more.
     fn restore(&mut self) {
-        let records = self.recovered.take();
-        self.round = records.iter().map(|record| record.round()).max().unwrap_or(0);
+        let mut records = self.recovered.take();
+        let first = self.head.first_round;
+        // Votes for a set before: they stay in the journal, which lets none be contradicted, and bind this set to nothing.
+        records.retain(|record| record.round() >= first);
+        self.round = records.iter().map(|record| record.round()).max().unwrap_or(first);
         for record in records {
             self.restore_lock(&record);
             let ticket = self.ticket();

@@ -2,7 +2,7 @@
 
 use crate::{
     block::Proposal,
-    config::{MAX_CLOCK_AHEAD_MS, MAX_ROUND},
+    config::MAX_CLOCK_AHEAD_MS,
     instance::Instance,
     message::{Justification, ProposalMessage, ProposalPayload},
     output::Output,
@@ -47,9 +47,6 @@ impl<B: Proposal> Instance<B> {
     fn check_turn(&self, author: Address, round: u32) -> Result<(), Rejected> {
         if round < self.round {
             return Err(Rejected::OldRound { got: round, want: self.round });
-        }
-        if round > MAX_ROUND {
-            return Err(Rejected::FarRound { got: round, limit: MAX_ROUND });
         }
         match self.proposer(round) {
             Some(want) if want != author => Err(Rejected::NotProposer { got: author, want }),

@@ -2,7 +2,7 @@
 
 use crate::{
     block::Proposal,
-    config::{MAX_ROUND, RESEND_MS},
+    config::RESEND_MS,
     input::TimerKind,
     instance::Instance,
     message::{Justification, Phase, RoundChange, RoundChangeMessage},
@@ -19,8 +19,8 @@ impl<B: Proposal> Instance<B> {
     pub(crate) fn on_round_change(&mut self, message: Arc<RoundChangeMessage<B>>) -> Result<(), Rejected> {
         let (author, payload) = (message.round_change.author(), *message.round_change.payload());
         let got = payload.round;
-        if got == 0 || got > MAX_ROUND {
-            return Err(Rejected::FarRound { got, limit: MAX_ROUND });
+        if got == 0 {
+            return Err(Rejected::FarRound { got, limit: self.last_round() });
         }
         if got < self.round {
             return Err(Rejected::OldRound { got, want: self.round });

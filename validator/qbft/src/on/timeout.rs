@@ -2,7 +2,7 @@
 
 use crate::{
     block::Proposal,
-    config::{MAX_ROUND, RESEND_MS},
+    config::RESEND_MS,
     input::{Timer, TimerKind},
     instance::Instance,
     message::Justification,
@@ -19,13 +19,14 @@ impl<B: Proposal> Instance<B> {
         if !is_current || self.voter().is_none() {
             return Err(Rejected::Stale { what: "timer" });
         }
+        let last = self.last_round();
         match kind {
             TimerKind::BlockDue => {
                 self.is_due = true;
                 self.send_held();
             }
-            TimerKind::Round if round < MAX_ROUND => self.enter_round(self.next_round().min(MAX_ROUND)),
-            TimerKind::Round => return Err(Rejected::FarRound { got: round, limit: MAX_ROUND }),
+            TimerKind::Round if round < last => self.enter_round(self.next_round().min(last)),
+            TimerKind::Round => return Err(Rejected::FarRound { got: round, limit: last }),
             TimerKind::Resend => self.resend(),
         }
         Ok(())

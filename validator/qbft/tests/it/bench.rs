@@ -73,6 +73,7 @@ pub fn head(number: u64) -> NewHead {
         period_ms: 2_000,
         empty_period_ms: 0,
         request_timeout_ms: TIMEOUT,
+        first_round: 0,
     }
 }
 
@@ -175,6 +176,11 @@ impl Bench {
 
     pub fn restart(config: Config, records: Vec<Record<Block>>) -> (Self, Vec<String>) {
         Self::with(config, head(0), records)
+    }
+
+    /// With a journal, after another head.
+    pub fn restart_after(config: Config, head: NewHead, records: Vec<Record<Block>>) -> (Self, Vec<String>) {
+        Self::with(config, head, records)
     }
 
     fn with(config: Config, head: NewHead, records: Vec<Record<Block>>) -> (Self, Vec<String>) {

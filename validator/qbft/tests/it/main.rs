@@ -10,6 +10,7 @@ mod empty_period;
 mod pace;
 mod real;
 mod rejected;
+mod reseat;
 mod restart;
 mod rounds;
 mod spec_map;

@@ -46,6 +46,7 @@ pub fn genesis_head(derived: &Value) -> (NewHead, u64) {
         period_ms,
         empty_period_ms: 0,
         request_timeout_ms: 10_000,
+        first_round: 0,
     };
     (head, first.timestamp() * 1_000)
 }

@@ -75,6 +75,7 @@ impl Node {
             period_ms: 2_000,
             empty_period_ms: 0,
             request_timeout_ms: 1_000,
+            first_round: 0,
         };
         let config = Config::new(Some(address(seat)));
         let (instance, _) = Instance::new(config, head, Recovered::default(), DUE_MS);

@@ -153,6 +153,7 @@ impl Net {
             period_ms: 2_000,
             empty_period_ms: (self.empty_period_ms)(seat),
             request_timeout_ms: TIMEOUT,
+            first_round: 0,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod long;
 pub(crate) mod recovery;
+pub(crate) mod reseat;
 pub(crate) mod seeds;
 pub(crate) mod soak;
 

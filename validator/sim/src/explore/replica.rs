@@ -103,6 +103,7 @@ impl Replica {
             period_ms: 1_000,
             empty_period_ms: 0,
             request_timeout_ms: 1_000,
+            first_round: 0,
         };
         let (instance, outputs) = Instance::new(config(identity), head.clone(), Recovered::default(), NOW_MS);
         let mut replica = Self {

@@ -1,15 +1,15 @@
 //! Calls as they are sent to the contract.
 
-use super::{Call, Motion, Proof};
+use super::{Call, Motion, Proof, RecordKind};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolValue};
 use chain::governance::{
     Governance::{
-        acceptAdminCall, addOperatorCall, assignSeatCall, executeCall, offerAdminCall, proposeCall,
-        removeOperatorCall, replaceOperatorCall, rescindCall, resignCall, rotateSeatCall, seatCall,
-        sweepCall, unseatCall, voteAgainstCall, voteForCall,
+        acceptAdminCall, addNodeIdCall, addOperatorCall, assignSeatCall, executeCall, offerAdminCall,
+        proposeCall, removeNodeIdCall, removeOperatorCall, replaceOperatorCall, rescindCall, resignCall,
+        rotateSeatCall, seatCall, setRecordCall, sweepCall, unseatCall, voteAgainstCall, voteForCall,
     },
-    Kind,
+    Kind, RecordKind as Stored,
 };
 
 impl Call {
@@ -32,17 +32,33 @@ impl Call {
             Self::OfferAdmin(offered) => offerAdminCall { offered }.abi_encode(),
             Self::AcceptAdmin(id) => acceptAdminCall { id }.abi_encode(),
             Self::Resign => resignCall {}.abi_encode(),
-            Self::Propose(ref motion) => {
+            Self::Propose { ref motion, ref memo } => {
                 let (kind, subject, values) = motion.content();
-                proposeCall { kind, subject, values, memo: String::new() }.abi_encode()
+                proposeCall { kind, subject, values, memo: memo.clone() }.abi_encode()
             }
             Self::VoteFor(id) => voteForCall { id }.abi_encode(),
             Self::VoteAgainst(id) => voteAgainstCall { id }.abi_encode(),
             Self::Rescind(id) => rescindCall { id }.abi_encode(),
             Self::Execute(id) => executeCall { id }.abi_encode(),
             Self::Sweep => sweepCall {}.abi_encode(),
+            Self::AddNodeId((x, y)) => addNodeIdCall { x, y }.abi_encode(),
+            Self::RemoveNodeId((x, y)) => removeNodeIdCall { x, y }.abi_encode(),
+            Self::SetRecord { kind, key, ref value } => {
+                setRecordCall { kind: kind.stored(), key, value: value.clone() }.abi_encode()
+            }
         };
         bytes.into()
+    }
+}
+
+impl RecordKind {
+    /// As the contract names it.
+    #[must_use]
+    pub const fn stored(self) -> Stored {
+        match self {
+            Self::Routing => Stored::Routing,
+            Self::Key => Stored::Key,
+        }
     }
 }
 

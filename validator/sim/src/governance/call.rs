@@ -1,6 +1,6 @@
 //! What may be sent to the contract, and how it may end.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, Bytes};
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,12 @@ pub enum Call {
     /// An admin leaves the network with its member.
     Resign,
     /// An admin opens a proposal, or votes for the same if it is open.
-    Propose(Motion),
+    Propose {
+        /// What for.
+        motion: Motion,
+        /// Why, in the words of the proposer.
+        memo: String,
+    },
     /// An admin votes for.
     VoteFor(u64),
     /// An admin votes against.
@@ -62,6 +67,31 @@ pub enum Call {
     Execute(u64),
     /// Anybody closes what has expired.
     Sweep,
+    /// An account of a member lets a node peer.
+    AddNodeId(NodeId),
+    /// An account of a member takes a node off the list.
+    RemoveNodeId(NodeId),
+    /// An operator account or an admin, by kind, writes a record of its member; an empty value removes it.
+    SetRecord {
+        /// Who writes it.
+        kind: RecordKind,
+        /// Its name.
+        key: B256,
+        /// What it says.
+        value: Bytes,
+    },
+}
+
+/// A node's public key: x and y.
+pub type NodeId = (B256, B256);
+
+/// Who writes a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecordKind {
+    /// Operator accounts.
+    Routing,
+    /// The admin.
+    Key,
 }
 
 /// An identity's signature over (member, identity, block, hash of that block); the identity stands in the call.

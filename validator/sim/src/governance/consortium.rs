@@ -49,11 +49,13 @@ pub enum Trend {
     Grow,
     /// Down to one seat.
     Shrink,
+    /// Members vote for parameters all the time.
+    Vote,
 }
 
 impl Trend {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Churn, Self::Grow, Self::Shrink];
+    pub const ALL: [Self; 4] = [Self::Churn, Self::Grow, Self::Shrink, Self::Vote];
 
     /// Its name in a plan.
     #[must_use]
@@ -62,6 +64,7 @@ impl Trend {
             Self::Churn => "churn",
             Self::Grow => "grow",
             Self::Shrink => "shrink",
+            Self::Vote => "vote",
         }
     }
 }
@@ -172,7 +175,7 @@ impl Consortium {
         match (self.course.trend, draw.rng.below(10)) {
             (Trend::Grow, 0..=7) => draw.seat(),
             (Trend::Shrink, 0..=7) => draw.unseat(),
-            (_, 8) => {
+            (Trend::Vote, 0..=7) | (_, 8) => {
                 let motion = self.motion(block, draw.rng);
                 draw.vote(motion)
             }

@@ -1,6 +1,8 @@
 //! Random calls on a state, most of them ones that its rules allow: the contract's property test and the simulated
 //! networks draw from here.
 
+mod everything;
+
 use super::{Call, Changes, Model, Motion, PARAMETERS, Proof, Role};
 use crate::rng::Rng;
 use alloy_primitives::{Address, B256};
@@ -37,7 +39,7 @@ impl Draw<'_> {
             22..32 => self.unseat(),
             32..38 => self.rotate_seat(),
             38..53 => self.accounts(),
-            53..76 => (self.sender(Role::Admin), Call::Propose(self.motion())),
+            53..76 => self.propose(),
             76..90 => (self.sender(Role::Admin), Call::VoteFor(self.proposal())),
             90..94 => (self.sender(Role::Admin), Call::VoteAgainst(self.proposal())),
             94..97 => (self.sender(Role::Admin), Call::Rescind(self.proposal())),
@@ -73,7 +75,12 @@ impl Draw<'_> {
         if !open.is_empty() && self.rng.chance(700) {
             return (self.sender(Role::Admin), Call::VoteFor(self.rng.pick(&open)));
         }
-        (self.sender(Role::Admin), Call::Propose(motion))
+        (self.sender(Role::Admin), Call::Propose { motion, memo: String::new() })
+    }
+
+    fn propose(&mut self) -> (Address, Call) {
+        let sender = self.sender(Role::Admin);
+        (sender, Call::Propose { motion: self.motion(), memo: String::new() })
     }
 
     fn accounts(&mut self) -> (Address, Call) {

@@ -3,7 +3,7 @@
 use super::{Motion, Obstacle, Parameter, Refused, Role, Turn, ballots::is_label, state::Member};
 use alloy_primitives::{Address, B256};
 use chain::governance::{MAX_MEMBERS, MAX_SEATS};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Operator accounts of one member.
 const MAX_OPERATORS: usize = 8;
@@ -125,6 +125,8 @@ impl Turn {
             place: (0..=u8::MAX).find(|place| !taken.contains(place)).unwrap_or(u8::MAX),
             joined_at: self.block,
             seated: None,
+            node_ids: BTreeSet::new(),
+            records: BTreeMap::new(),
         };
         self.state.last_member += 1;
         self.state.members.insert(self.state.last_member, member);

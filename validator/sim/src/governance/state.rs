@@ -1,7 +1,7 @@
 //! What the contract remembers.
 
-use super::{Motion, PARAMETERS, Parameter};
-use alloy_primitives::{Address, B256};
+use super::{Motion, NodeId, PARAMETERS, Parameter, RecordKind};
+use alloy_primitives::{Address, B256, Bytes};
 use chain::governance::GenesisGovernance;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,6 +58,10 @@ pub struct Member {
     pub joined_at: u64,
     /// Blocks of the first seat ever and of the last one added.
     pub seated: Option<(u64, u64)>,
+    /// Nodes that may peer.
+    pub node_ids: BTreeSet<NodeId>,
+    /// What it publishes about itself.
+    pub records: BTreeMap<(RecordKind, B256), Bytes>,
 }
 
 /// An open proposal.
@@ -65,6 +69,8 @@ pub struct Member {
 pub struct Proposal {
     /// What for.
     pub motion: Motion,
+    /// Why, in its proposer's words.
+    pub memo: String,
     /// Whose.
     pub proposer: u32,
     /// Block.
@@ -121,6 +127,8 @@ impl Model {
                 place: u8::try_from(index).unwrap_or(u8::MAX),
                 joined_at: 0,
                 seated: has_seat(index).then_some((0, 0)),
+                node_ids: BTreeSet::new(),
+                records: BTreeMap::new(),
             };
             (id, member)
         });

@@ -5,31 +5,34 @@ use std::collections::BTreeSet;
 
 const MAX_OPEN: usize = 64;
 const MAX_OPEN_PER_MEMBER: usize = 8;
+const MAX_MEMO_BYTES: usize = 256;
 
 impl Turn {
     /// Equal content is one proposal: who proposes what is open votes for that.
-    pub(super) fn propose(&mut self, motion: &Motion) -> Result<(), Refused> {
+    pub(super) fn propose(&mut self, motion: &Motion, memo: &str) -> Result<(), Refused> {
         let member = self.require(Role::Admin)?;
         self.sweep();
         let same = self.state.open.iter().find(|(_, open)| open.motion == *motion).map(|(id, _)| *id);
         let id = match same {
             Some(id) => id,
-            None => self.open(member, motion)?,
+            None => self.open(member, motion, memo)?,
         };
         self.vote(id, member, true)
     }
 
-    fn open(&mut self, proposer: u32, motion: &Motion) -> Result<u64, Refused> {
+    fn open(&mut self, proposer: u32, motion: &Motion, memo: &str) -> Result<u64, Refused> {
         motion.check()?;
         if let Some(obstacle) = self.obstacle(motion) {
             return Err(Refused::Obstructed(obstacle));
         }
         let own = self.state.open.values().filter(|open| open.proposer == proposer).count();
-        if self.state.open.len() >= MAX_OPEN || own >= MAX_OPEN_PER_MEMBER {
+        let is_full = self.state.open.len() >= MAX_OPEN || own >= MAX_OPEN_PER_MEMBER;
+        if memo.len() > MAX_MEMO_BYTES || is_full {
             return Err(Refused::LimitReached);
         }
         let proposal = Proposal {
             motion: motion.clone(),
+            memo: memo.to_string(),
             proposer,
             opened_at: self.block,
             expires_at: self.block + self.state.parameter(Parameter::VotingBlocks, self.block + 1),

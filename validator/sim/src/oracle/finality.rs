@@ -23,6 +23,8 @@ pub struct Finalised<'a, B> {
     pub sealed: &'a Sealed<B>,
     /// Validators of the height.
     pub validators: &'a [Address],
+    /// Seconds from its parent's timestamp to its own, at least.
+    pub period_s: u64,
     /// The node has executed it.
     pub is_executed: bool,
 }
@@ -77,7 +79,7 @@ impl<B: Proposal> Chain<B> {
         flavour: &mut F,
         finalised: &Finalised<'_, B>,
     ) -> Option<Violation> {
-        let Finalised { node, sealed, validators, is_executed } = *finalised;
+        let Finalised { node, sealed, validators, period_s, is_executed } = *finalised;
         let (height, hash) = (sealed.block.height(), flavour.hash(&sealed.block));
         if !is_sealed(sealed, validators) {
             return Some(Violation::Unsealed { height });
@@ -93,6 +95,11 @@ impl<B: Proposal> Chain<B> {
             || !parent.is_some_and(|at| flavour.is_genuine(&at.block, &sealed.block))
         {
             return Some(Violation::Invalid { height });
+        }
+        let timestamp = sealed.block.timestamp();
+        let least = parent.map_or(0, |at| at.block.timestamp().saturating_add(period_s));
+        if timestamp < least {
+            return Some(Violation::TooEarly { height, timestamp, least });
         }
         self.blocks.push_back((hash, sealed.clone()));
         None

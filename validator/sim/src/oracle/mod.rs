@@ -47,6 +47,15 @@ pub enum Violation {
         /// Why.
         reason: String,
     },
+    /// A final block is nearer to its parent than the voted period allows.
+    TooEarly {
+        /// Height.
+        height: u64,
+        /// Its timestamp, Unix seconds.
+        timestamp: u64,
+        /// The least that the state after its parent allows.
+        least: u64,
+    },
     /// A node finalised a block that it had not executed.
     NotExecuted {
         /// Node.

@@ -83,7 +83,8 @@ impl Flavour for RealChain {
         }
     }
     fn rules_after(&mut self, head: &RealBlock) -> Rules {
-        let nobody = Rules { validators: [].into(), period_ms: 1_000, request_timeout_ms: 1_000 };
+        let nobody =
+            Rules { validators: [].into(), period_ms: 1_000, request_timeout_ms: 1_000, gas_limit: 0 };
         self.rules.get(&head.hash()).cloned().unwrap_or(nobody)
     }
     fn build(&mut self, order: &Order<'_, RealBlock>, rng: &mut Rng) -> Option<RealBlock> {

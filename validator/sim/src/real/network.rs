@@ -48,6 +48,18 @@ pub enum Fault {
     /// `extraData` that is not QBFT's, in a block of ours.
     #[error("extra data: {0}")]
     ExtraData(#[from] alloy_rlp::Error),
+    /// A proposer did not walk to the voted gas limit.
+    #[error("block {height} has gas limit {is} after {was}, the voted one being {target}")]
+    GasLimit {
+        /// Of the block.
+        height: u64,
+        /// Before it.
+        was: u64,
+        /// Its own.
+        is: u64,
+        /// By the reference model.
+        target: u64,
+    },
     /// The contract and the reference model differ.
     #[error("after block {height} the contract says {contract}, the reference model {model}")]
     Model {
@@ -162,6 +174,7 @@ impl RealChain {
         let before =
             self.models.get(&block.parent()).ok_or(Fault::Missing { height: height.saturating_sub(1) })?;
         let mut model = Model::clone(before);
+        self.check_walk(block, before.parameter(Parameter::GasLimit, height))?;
         for transaction in &block.block().body.transactions {
             if let Some((sender, call)) = self.calls.get(transaction.tx_hash()) {
                 // A refused call is a transaction that reverts.
@@ -172,6 +185,16 @@ impl RealChain {
         self.compare(height, block.hash())
     }
 
+    /// The gas limit goes towards the voted one by less than a 1024th, and no further.
+    fn check_walk(&self, block: &RealBlock, target: u64) -> Result<(), Fault> {
+        let height = block.height();
+        let parent = self.observer.1.header(At::Number(height.saturating_sub(1)))?;
+        let was = parent.ok_or(Fault::Missing { height })?.gas_limit;
+        let step = (was / 1024).saturating_sub(1);
+        let (is, wanted) = (block.block().header.gas_limit, target.clamp(was - step, was + step));
+        if is == wanted { Ok(()) } else { Err(Fault::GasLimit { height, was, is, target }) }
+    }
+
     /// The contract's word against the model's.
     fn compare(&mut self, height: u64, hash: B256) -> Result<(), Fault> {
         let contract = rules(&self.observer.1)?;
@@ -180,6 +203,7 @@ impl RealChain {
             validators: model.validators().collect(),
             period_ms: model.parameter(Parameter::BlockPeriodSeconds, height + 1) * 1_000,
             request_timeout_ms: model.parameter(Parameter::RequestTimeoutMillis, height + 1),
+            gas_limit: model.parameter(Parameter::GasLimit, height + 1),
         };
         if contract != expected {
             let (contract, model) = (format!("{contract:?}"), format!("{expected:?}"));
@@ -215,6 +239,7 @@ pub(super) fn rules(ledger: &Ledger) -> Result<Rules, LedgerError> {
         validators: ledger.validators()?.into(),
         period_ms: parameters.block_period_s * 1_000,
         request_timeout_ms: parameters.request_timeout_ms,
+        gas_limit: parameters.gas_limit_target,
     })
 }
 

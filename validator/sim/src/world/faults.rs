@@ -1,6 +1,6 @@
 //! Crashes, restarts and the faults of the scenario's list.
 
-use super::{World, schedule::Event};
+use super::{World, reseat, schedule::Event};
 use crate::{
     fault::{Fault, Lost, Moment},
     flavour::Flavour,
@@ -25,6 +25,11 @@ impl<F: Flavour> World<F> {
             | Fault::Loss { at, .. }
             | Fault::SlowDisk { at, .. }
             | Fault::Freeze { at, .. } => at,
+            Fault::Reseat { at, .. } => {
+                // Until then nobody can expect a block.
+                self.progress.disturb(fault.end().saturating_add(reseat::SETTLED_MS));
+                at
+            }
         };
         self.queue.push(at.max(self.now), Event::Begin { fault });
     }
@@ -47,6 +52,7 @@ impl<F: Flavour> World<F> {
                 self.links.push(fault);
                 self.queue.push(until, Event::End { fault });
             }
+            Fault::Reseat { seats, spread_ms, .. } => self.name_seats(seats, spread_ms),
             Fault::CrashAt { .. } => {}
         }
     }
@@ -134,6 +140,7 @@ impl<F: Flavour> World<F> {
         if let Some(height) = self.flavour.reopen(node).filter(|height| *height < was) {
             self.report(Some(Violation::Lost { node, height, was }));
         }
+        self.take_up(node);
         let Some(head) = self.head(node) else { return };
         let state = &mut self.nodes[node];
         state.started_s = local / 1_000;

@@ -18,6 +18,7 @@ mod clock;
 mod deliver;
 mod faults;
 mod perform;
+mod reseat;
 mod schedule;
 mod sync;
 
@@ -32,6 +33,7 @@ use crate::{
     symbolic::SymbolicChain,
 };
 use alloy_primitives::B256;
+use chain::reseat::ROUNDS_PER_ATTEMPT;
 use qbft::{Footprint, Input, Phase, Proposal};
 use schedule::{Event, Queue};
 use std::collections::VecDeque;
@@ -98,6 +100,8 @@ pub struct World<F: Flavour> {
     violation: Option<Violation>,
     outcome: Outcome,
     sent: Sent,
+    /// The recovery record, once the admins have signed one.
+    record: Option<reseat::Record>,
     /// Faults of links that are under way.
     links: Vec<Fault>,
     /// Crashes that wait for a moment.
@@ -145,6 +149,7 @@ impl<F: Flavour> World<F> {
             violation: None,
             outcome: Outcome::default(),
             sent: Sent::default(),
+            record: None,
             links: Vec::new(),
             crash_points: Vec::new(),
             lowest: 0,
@@ -209,8 +214,13 @@ impl<F: Flavour> World<F> {
             return true;
         }
         let nodes = &self.nodes;
-        let rounds =
-            || nodes.iter().filter_map(|node| Some(node.instance.as_ref()?.round())).max().unwrap_or(0);
+        let rounds = || {
+            nodes
+                .iter()
+                .filter_map(|node| Some(node.instance.as_ref()?.round() % ROUNDS_PER_ATTEMPT))
+                .max()
+                .unwrap_or(0)
+        };
         self.violation = self.progress.check(self.now, self.chain.height(), rounds);
         self.violation.is_some()
     }
@@ -326,6 +336,8 @@ impl<F: Flavour> World<F> {
             Event::Sync { node, again } => self.sync(node, again),
             Event::Synced { node, life, peer } if self.is_alive(node, life) => self.import_from(node, peer),
             Event::Restart { node, life } => self.restart(node, life),
+            Event::Record { node } => self.hear_of_record(node),
+            Event::NameSeats { seats, spread_ms } => self.name_seats(seats, spread_ms),
             Event::Begin { fault } => self.begin(fault),
             Event::End { fault } => self.end(fault),
             Event::Wake { node } => self.wake(node),

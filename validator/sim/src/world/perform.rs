@@ -8,7 +8,7 @@ use crate::{
     oracle::{Cast, Finalised, Violation, place},
     scenario::Actor,
 };
-use chain::{Seal, quorum::quorum};
+use chain::{Seal, quorum::quorum, reseat::ROUNDS_PER_ATTEMPT};
 use qbft::{Input, Output, Proposal as _, Record, Signatures, Ticket, Unsigned, Verdict, message::Commit};
 use std::{collections::VecDeque, sync::Arc};
 
@@ -98,6 +98,9 @@ impl<F: Flavour> World<F> {
         if block.parent() != self.head_hash(node) {
             return Verdict::Unknown;
         }
+        if self.flavour.carries_record(block) != self.wants_record(node, block.height()) {
+            return Verdict::Unknown;
+        }
         let Some(parent) = self.chain.get(self.nodes[node].head) else { return Verdict::Unknown };
         self.flavour.validate(node, &parent.block, block)
     }
@@ -112,6 +115,12 @@ impl<F: Flavour> World<F> {
             let order = Order { node, beneficiary, parent, height, round, timestamp, flaps };
             self.flavour.build(&order, &mut state.rng)
         });
+        let built =
+            built.map(
+                |block| {
+                    if self.wants_record(node, height) { self.flavour.with_record(&block) } else { block }
+                },
+            );
         self.step(
             node,
             match built {
@@ -218,6 +227,8 @@ impl<F: Flavour> World<F> {
         let is_liar = |index: &usize| validators.contains(&self.nodes[*index].identity);
         let liars = self.liars.iter().copied().filter(is_liar).count();
         let enough = quorum(validators.len()).saturating_sub(liars);
+        // Sets of one height lock nothing for one another.
+        let height = height | u64::from(round / ROUNDS_PER_ATTEMPT) << 48;
         let cast = Cast { height, round, content: executed.hash, node, is_commit };
         let violation = self.locks.on_cast(cast, enough);
         self.report(violation);
@@ -230,15 +241,17 @@ impl<F: Flavour> World<F> {
             state.executed(block.height(), block.digest()).is_some_and(|executed| executed.is_valid);
         // By the chain as the oracle knows it, whatever set this node believes in.
         let parent = block.height().checked_sub(1).and_then(|parent| self.chain.get(parent));
-        let validators =
-            parent.map_or_else(|| [].into(), |parent| self.flavour.rules_after(&parent.block).validators);
+        let rules = parent.map(|parent| self.flavour.rules_after(&parent.block));
+        let period_s = rules.as_ref().map_or(0, |rules| rules.period_ms / 1_000);
+        let validators = rules.map_or_else(|| [].into(), |rules| rules.validators);
+        let validators = self.deciding(&block, validators);
         let sealed = Sealed { block, round, seals: seals.into() };
-        let finalised = Finalised { node, sealed: &sealed, validators: &validators, is_executed };
+        let finalised = Finalised { node, sealed: &sealed, validators: &validators, period_s, is_executed };
         let known = self.chain.height();
         let violation = self.chain.on_finalised(&mut self.flavour, &finalised);
         self.report(violation);
         if self.chain.height() > known {
-            let late = self.progress.on_decided(self.now, known + 1, round);
+            let late = self.progress.on_decided(self.now, known + 1, round % ROUNDS_PER_ATTEMPT);
             self.report(late);
         }
         if self.may_crash(node, Moment::Import) {

@@ -1,6 +1,6 @@
 //! What is going to happen, in order of time and then of being decided.
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Nodes};
 use qbft::{Input, Message, Proposal, Record, Ticket, Timer};
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
@@ -18,6 +18,8 @@ pub(super) enum Event<B: Proposal> {
     Sync { node: usize, again: bool },
     Synced { node: usize, life: u32, peer: usize },
     Restart { node: usize, life: u32 },
+    Record { node: usize },
+    NameSeats { seats: Nodes, spread_ms: u64 },
     Begin { fault: Fault },
     End { fault: Fault },
     Wake { node: usize },
@@ -36,7 +38,11 @@ impl<B: Proposal> Event<B> {
             | Self::Sync { node, .. }
             | Self::Synced { node, .. }
             | Self::Wake { node } => Some(node),
-            Self::Restart { .. } | Self::Begin { .. } | Self::End { .. } => None,
+            Self::Restart { .. }
+            | Self::Record { .. }
+            | Self::NameSeats { .. }
+            | Self::Begin { .. }
+            | Self::End { .. } => None,
         }
     }
 }

@@ -16,15 +16,18 @@ impl<F: Flavour> World<F> {
         let height = self.nodes[node].head;
         let (hash, head) = (self.chain.hash(height)?, self.chain.get(height)?);
         let rules = self.flavour.rules(node, &head.block);
+        let (hash_of, timestamp, proposer) = (hash, head.block.timestamp(), head.block.proposer());
+        let (validators, first_round) = self.set_at(node, height, rules.validators);
         Some(NewHead {
             number: height,
-            hash,
-            timestamp: head.block.timestamp(),
-            proposer: head.block.proposer(),
-            validators: rules.validators,
+            hash: hash_of,
+            timestamp,
+            proposer,
+            validators,
             period_ms: rules.period_ms,
             empty_period_ms: 0,
             request_timeout_ms: rules.request_timeout_ms,
+            first_round,
         })
     }
 
@@ -57,6 +60,7 @@ impl<F: Flavour> World<F> {
         state.head = height;
         state.imported_at = self.now;
         state.journal.prune(height);
+        self.take_up(node);
         self.progress.on_imported(self.now);
         if height == self.chain.height() {
             self.govern();
@@ -77,7 +81,8 @@ impl<F: Flavour> World<F> {
     pub(super) fn govern(&mut self) {
         let Some(head) = self.chain.get(self.chain.height()) else { return };
         let rules = self.flavour.rules_after(&head.block);
-        self.progress.govern(rules.validators.len(), rules.request_timeout_ms);
+        let validators = self.seated_after(self.chain.height(), rules.validators);
+        self.progress.govern(validators.len(), rules.request_timeout_ms);
     }
 
     /// A block proposed after the node's start was decided without it, and so was everything before it (ADR 5).

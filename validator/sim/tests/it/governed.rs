@@ -99,6 +99,7 @@ fn note(world: &World<GovernedChain>, seen: &mut BTreeMap<&'static str, u64>) {
         for (what, which) in [
             ("the block period changed", Parameter::BlockPeriodSeconds),
             ("the request timeout changed", Parameter::RequestTimeoutMillis),
+            ("the gas limit changed", Parameter::GasLimit),
         ] {
             see(what, old.parameter(which, parent.height() + 1) != new.parameter(which, block.height() + 1));
         }
@@ -111,7 +112,7 @@ fn note(world: &World<GovernedChain>, seen: &mut BTreeMap<&'static str, u64>) {
 fn seeds_whose_sets_change_keep_every_promise_and_see_every_kind_of_change() {
     let mut seen = BTreeMap::new();
     for seed in 0..160 {
-        let trend = [Trend::Churn, Trend::Grow, Trend::Shrink][usize::try_from(seed % 3).unwrap()];
+        let trend = Trend::ALL[usize::try_from(seed % 4).unwrap()];
         let drawn = draw(seed, Profile::fixed(4, 20));
         let seats = drawn.seats.max(7);
         let scenario = Scenario { seats, course: Some(course(4, 5, trend)), ..drawn };

@@ -6,6 +6,6 @@ mod governed;
 mod oracles;
 mod real;
 mod recovery;
-mod reference;
+mod reseat;
 mod seeds;
 mod stale;

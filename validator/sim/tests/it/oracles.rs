@@ -37,7 +37,8 @@ impl Table {
         let hash = block.commit_hash(0);
         let seals = signers.iter().map(|seat| self.flavour.seal(self.validators[*seat], hash)).collect();
         let sealed = Sealed { block, round, seals };
-        let finalised = Finalised { node: 2, sealed: &sealed, validators: &self.validators, is_executed };
+        let finalised =
+            Finalised { node: 2, sealed: &sealed, validators: &self.validators, period_s: 1, is_executed };
         self.chain.on_finalised(&mut self.flavour, &finalised)
     }
 }
@@ -69,8 +70,13 @@ fn too_few_doubled_foreign_or_other_rounds_seals_are_no_quorum() {
     let seals = [0, 1].map(|seat| stranger.flavour.seal(stranger.validators[seat], hash));
     let seals = [seals[0], seals[1], stranger.flavour.seal(Address::repeat_byte(9), hash)].into();
     let sealed = Sealed { block, round: 0, seals };
-    let finalised =
-        Finalised { node: 0, sealed: &sealed, validators: &stranger.validators, is_executed: true };
+    let finalised = Finalised {
+        node: 0,
+        sealed: &sealed,
+        validators: &stranger.validators,
+        period_s: 1,
+        is_executed: true,
+    };
     assert_eq!(stranger.chain.on_finalised(&mut stranger.flavour, &finalised), unsealed);
 }
 
@@ -88,6 +94,25 @@ fn a_block_that_is_refused_altered_or_on_another_parent_is_invalid() {
     let hash = block.hash;
     let skips = SimBlock::new(HEIGHT + 1, hash, block.proposer, block.timestamp + 1, 0, 2);
     assert_eq!(table.finalise(skips, 0, &[0, 1, 2], true), Some(Violation::Invalid { height: HEIGHT + 1 }));
+}
+
+#[test]
+fn a_block_nearer_to_its_parent_than_the_voted_period_is_reported() {
+    let Table { mut chain, mut flavour, validators, block } = table();
+    let hash = block.commit_hash(0);
+    let seals = [0, 1, 2].map(|seat: usize| flavour.seal(validators[seat], hash)).into();
+    let sealed = Sealed { block, round: 0, seals };
+    let at = |period_s| Finalised {
+        node: 0,
+        sealed: &sealed,
+        validators: &validators,
+        period_s,
+        is_executed: true,
+    };
+    let (timestamp, least) = (block.timestamp, block.timestamp + 1);
+    let early = Some(Violation::TooEarly { height: HEIGHT, timestamp, least });
+    assert_eq!(chain.on_finalised(&mut flavour, &at(2)), early);
+    assert_eq!(chain.on_finalised(&mut flavour, &at(1)), None);
 }
 
 #[test]

@@ -69,6 +69,37 @@ fn a_node_goes_on_from_its_files_and_from_none() {
 }
 
 #[test]
+fn votes_move_period_timeout_and_gas_limit_while_a_node_is_down_and_another_begins_anew() {
+    let course = Course { first: 4, members: 2, calls: 5, trend: Trend::Vote };
+    let mut moved = [0; 3];
+    for seed in 0..4 {
+        let crash = Fault::Crash { node: 1, at: 2_500, for_ms: 4_000 };
+        let loss = Fault::LoseDisk { node: 3, at: 8_500, for_ms: 2_000, lost: Lost::Chain };
+        let scenario = Scenario { seed, course: Some(course), ..Scenario::calm(5, 12) };
+        let world = finished(scenario.with(crash).with(loss));
+        let chain = world.chain();
+        let rules = |height| {
+            let model = world.flavour().model(chain.hash(height).unwrap()).unwrap();
+            model.parameters(height + 1)
+        };
+        for height in 1..=chain.height() {
+            let (before, after) = (rules(height - 1), rules(height));
+            moved.iter_mut().zip(before).zip(after).for_each(|((n, was), is)| *n += u64::from(was != is));
+        }
+        // The one that lost its chain has read every change off the others' blocks.
+        let (joiner, height) = (world.flavour().ledger(3).unwrap(), chain.height());
+        assert!(joiner.head().number + 1 >= height, "{} of {height}", joiner.head().number);
+        let read = joiner.parameters().unwrap();
+        let [period, timeout, gas_limit, ..] = rules(joiner.head().number);
+        assert_eq!(
+            (read.block_period_s, read.request_timeout_ms, read.gas_limit_target),
+            (period, timeout, gas_limit)
+        );
+    }
+    assert!(moved.iter().all(|times| *times > 0), "period, timeout, gas limit: {moved:?}");
+}
+
+#[test]
 fn two_blocks_of_a_real_equivocator_do_not_fork_the_chain() {
     let scenario = Scenario { course: Some(CHURN), ..Scenario::calm(5, 8) };
     let world = finished(scenario.with_actor(0, Actor::Flapper).with_actor(4, Actor::Flapper));

@@ -63,6 +63,7 @@ impl Planner<'_> {
             identity: node.identity.key(),
             peers: &self.observed.peers,
             bootnodes: &self.observed.bootnodes,
+            admission: self.observed.admission,
         };
         NodeInputs { index, config: node_config(self.valid, &inputs) }
     }

@@ -30,6 +30,12 @@ impl Planner<'_> {
         }
     }
 
+    /// Of two operators that both lead for a moment, one may configure what the other has just stopped.
+    pub(super) fn unconfigure(&mut self) {
+        let above = self.observed.configured.iter().filter(|name| name.index >= self.valid.replicas);
+        self.plan.unconfigure = above.cloned().collect();
+    }
+
     /// The Consortium gives the seat up; when it may not, the arithmetic stands here too.
     fn leaving(&mut self, node: &str, identity: Option<Address>) {
         let steady = self.steady();

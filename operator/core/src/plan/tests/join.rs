@@ -111,7 +111,7 @@ fn others(member: bool) -> (ValidConsortium, ConsortiumObserved) {
         operators: vec![publisher(12).address],
         capacity: 16,
         seats: 3,
-        next_seat_block: 0,
+        ..MemberObserved::default()
     };
     let view = observed.governance.get_or_insert_with(Governance::default);
     view.members[0].capacity = 2;
@@ -155,7 +155,7 @@ fn an_operator_account_that_the_contract_does_not_know_seats_nothing() {
     member.operators.clear();
     let plan = consortium(&valid, &observed);
     assert_eq!((plan.seat_move.is_none(), plan.publish), (true, false));
-    assert!(waits(&plan).contains(&reasons::OPERATOR_NOT_REGISTERED));
+    assert!(waits(&plan).contains(&reasons::OPERATOR_UNKNOWN));
 }
 
 #[test]

@@ -10,6 +10,8 @@ use futures::future::{BoxFuture, FutureExt};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use tokio::sync::{mpsc, watch};
 
+/// Deaths of one plan: an operator that dies at every sixth write for ever gets nowhere.
+const DEATHS: usize = 6;
 /// Requests after a refused write that are refused as well.
 const STORM: usize = 4;
 
@@ -96,6 +98,7 @@ struct State {
     count: usize,
     transactions: usize,
     storm: usize,
+    deaths: usize,
     written: Vec<Written>,
 }
 
@@ -161,6 +164,9 @@ impl Gate {
     #[must_use]
     pub fn is_reached(&self) -> bool {
         let state = self.lock();
+        if state.fault == Fault::Kills {
+            return state.deaths > 0;
+        }
         let count = if state.fault.is_of_chain() { state.transactions } else { state.count };
         state.is_armed && count >= state.at
     }
@@ -212,7 +218,10 @@ impl Gate {
             self.tell(Event::Reached);
         }
         let is_create = request.is_some_and(|request| request.verb == Verb::Create);
+        let drawn = state.fault.drawn(state.at, state.count).filter(|_| state.deaths < DEATHS);
+        state.deaths += usize::from(drawn.is_some());
         let (fate, is_held) = match (state.count == state.at, state.fault) {
+            (_, Fault::Kills) => (drawn.unwrap_or(Fate::Pass), false),
             (true, Fault::Conflict) if is_create => (Fate::Pass, false),
             (true, Fault::Zombie) => (Fate::Pass, true),
             (true, fault) => {

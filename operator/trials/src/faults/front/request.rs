@@ -42,6 +42,14 @@ pub struct Request {
 }
 
 impl Request {
+    /// A read that names no version is answered from what is newest, whichever API server answers; only what asks for any version,
+    /// and watches, may be shown the past (API concepts, "Semantics for get and list").
+    #[must_use]
+    pub fn is_consistent(&self) -> bool {
+        let version = self.query.get("resourceVersion").map_or("", String::as_str);
+        matches!(self.verb, Verb::Get | Verb::List) && version.is_empty()
+    }
+
     /// Reads method and path.
     #[must_use]
     pub fn parse(method: &Method, uri: &Uri) -> Self {

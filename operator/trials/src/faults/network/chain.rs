@@ -240,20 +240,31 @@ impl Chain {
         nonce
     }
 
-    /// `eth_call` at the newest block.
-    pub(super) fn call(&self, to: Option<Address>, input: Bytes) -> Result<Bytes, String> {
-        let request = ledger::CallRequest { to, data: input, ..ledger::CallRequest::default() };
-        let outcome = self.ledger.call(&request, At::Head).map_err(|error| error.to_string())?;
+    /// `eth_call` at the newest block; what it reverts with, or why it did not run.
+    pub(super) fn call(
+        &self,
+        from: Address,
+        to: Address,
+        input: Bytes,
+    ) -> Result<Bytes, Result<Bytes, String>> {
+        let request = ledger::CallRequest {
+            from: Some(from),
+            to: Some(to),
+            data: input,
+            ..ledger::CallRequest::default()
+        };
+        let outcome = self.ledger.call(&request, At::Head).map_err(|error| Err(error.to_string()))?;
         match outcome.status {
             ledger::CallStatus::Success => Ok(outcome.output),
-            other => Err(format!("execution: {other:?}")),
+            ledger::CallStatus::Revert => Err(Ok(outcome.output)),
+            ledger::CallStatus::Halt(why) => Err(Err(why)),
         }
     }
 
     /// The member's id whose admin this is, by the contract.
     pub(super) fn member(&self, admin: Address) -> Option<u32> {
         let input = Governance::snapshotCall {}.abi_encode().into();
-        let output = self.call(Some(chain::governance::GOVERNANCE), input).ok()?;
+        let output = self.call(Address::ZERO, chain::governance::GOVERNANCE, input).ok()?;
         let snapshot = Governance::snapshotCall::abi_decode_returns(&output).ok()?;
         snapshot.members.iter().find(|member| member.admin == admin).map(|member| member.id)
     }

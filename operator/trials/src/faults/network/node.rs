@@ -264,6 +264,7 @@ impl Node {
             peers: Vec::new(),
             identity: self.identity.as_ref().map(|held| self.identity(held, chain)),
             seats: chain.heard(),
+            carriers: Vec::new(),
             consensus: None,
             pool: Pool::default(),
             faults: Vec::new(),

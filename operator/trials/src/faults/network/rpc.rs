@@ -63,41 +63,52 @@ async fn answer(network: &Network, uid: &str, request: &Value) -> Response {
     let id = &request["id"];
     Json(match result {
         Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
-        Err(message) => {
-            json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32000, "message": message } })
-        }
+        Err(error) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
     })
     .into_response()
 }
 
-fn read(chain: &super::Chain, request: &Value) -> Result<Value, String> {
+fn failure(message: impl Into<String>) -> Value {
+    json!({ "code": -32000, "message": message.into() })
+}
+
+fn read(chain: &super::Chain, request: &Value) -> Result<Value, Value> {
     let params = &request["params"];
     let address = |value: &Value| value.as_str().and_then(|text| text.parse::<Address>().ok());
     match request["method"].as_str() {
         Some("eth_blockNumber") => Ok(json!(format!("{:#x}", chain.height()))),
         Some("eth_getTransactionCount") => {
-            let account = address(&params[0]).ok_or("no address")?;
+            let account = address(&params[0]).ok_or_else(|| failure("no address"))?;
             Ok(json!(format!("{:#x}", chain.nonce(account, params[1] == "pending"))))
         }
         Some("eth_call") => {
             let call = &params[0];
             let input = call["input"].as_str().or_else(|| call["data"].as_str()).unwrap_or("0x");
-            let input = Bytes::from(hex::decode(input).map_err(|error| error.to_string())?);
-            Ok(json!(chain.call(address(&call["to"]), input)?))
+            let input = Bytes::from(hex::decode(input).map_err(|error| failure(error.to_string()))?);
+            let (from, to) = (address(&call["from"]), address(&call["to"]));
+            let called = chain.call(from.unwrap_or_default(), to.unwrap_or_default(), input);
+            called.map(|output| json!(output)).map_err(|error| match error {
+                Ok(data) => super::votes::reverted(&data),
+                Err(why) => failure(why),
+            })
         }
-        other => Err(format!("method {other:?} is not played here")),
+        Some("eth_getLogs") => chain.logs(&params[0]).map_err(failure),
+        Some("eth_getTransactionByHash") => {
+            chain.transaction(params[0].as_str().unwrap_or_default()).map_err(failure)
+        }
+        other => Err(failure(format!("method {other:?} is not played here"))),
     }
 }
 
 /// `None` when no answer comes.
-async fn send(network: &Network, uid: &str, raw: &Value) -> Option<Result<Value, String>> {
+async fn send(network: &Network, uid: &str, raw: &Value) -> Option<Result<Value, Value>> {
     let offered = raw
         .as_str()
         .and_then(|text| hex::decode(text).ok())
         .ok_or_else(|| "no hex data".to_owned())
         .map(|raw| network.with_chain(uid, |chain| chain.offer(&raw)));
     let (hash, Offered { recovered, seat_move }) = match offered {
-        Err(message) | Ok(Some((_, Err(message)))) => return Some(Err(message)),
+        Err(message) | Ok(Some((_, Err(message)))) => return Some(Err(failure(message))),
         Ok(None) => return None,
         Ok(Some((hash, Ok(offered)))) => (hash, offered),
     };

@@ -71,8 +71,35 @@ impl Stage {
             }
             Step::Delete(kind, name) => self.delete(kind, name).await?,
             Step::Empty => self.empty().await?,
+            Step::Wallet(seed, call) => {
+                let call = self.chain_says("a wallet's turn", call).await?;
+                self.network.call_from(seed, call).map_err(|error| anyhow::anyhow!("a wallet: {error}"))?;
+            }
+            Step::Await(what, is_so) => {
+                self.chain_says(what, |chain| is_so(chain).then_some(())).await?;
+            }
         }
         Ok(())
+    }
+
+    async fn chain_says<T>(
+        &self,
+        what: &str,
+        read: impl Fn(&chain::governance::Snapshot) -> Option<T>,
+    ) -> anyhow::Result<T> {
+        let mut changes = self.network.changes();
+        let said = async {
+            loop {
+                changes.mark_unchanged();
+                let found =
+                    tokio::task::block_in_place(|| self.network.snapshot()).and_then(|chain| read(&chain));
+                match found {
+                    Some(found) => return anyhow::Ok(found),
+                    None => changes.changed().await?,
+                }
+            }
+        };
+        self.patient().before(said).await.with_context(|| format!("the chain never says that {what}"))?
     }
 
     /// Waits until the record has what was just written: before that a lack of unrest says nothing.

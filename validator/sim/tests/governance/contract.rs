@@ -1,12 +1,13 @@
 //! The real contract: its shipped code and genesis storage in revm.
 
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
-use alloy_sol_types::{SolCall, SolInterface};
+use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256, keccak256};
+use alloy_sol_types::{SolCall, SolEventInterface, SolInterface};
 use chain::{
     Seal,
     governance::{
-        GOVERNANCE, GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, Governance, Label,
-        Obstacle as Found, Status, predeploys, seat_digest, seat_signature,
+        GOVERNANCE, GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, Governance,
+        Governance::GovernanceEvents, Label, Obstacle as Found, ProposalView, Status, predeploys,
+        seat_digest, seat_signature,
     },
 };
 use k256::ecdsa::SigningKey;
@@ -21,7 +22,7 @@ use revm::{
     database::InMemoryDB,
     state::AccountInfo,
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 const CHAIN_ID: u64 = 10_101;
 
@@ -29,7 +30,7 @@ fn key(n: u64) -> SigningKey {
     SigningKey::from_slice(keccak256(n.to_be_bytes()).as_slice()).unwrap()
 }
 
-fn named(kind: u64, n: u64) -> Address {
+pub(crate) fn named(kind: u64, n: u64) -> Address {
     Address::left_padding_from(&(kind << 32 | n).to_be_bytes())
 }
 
@@ -42,7 +43,7 @@ pub(crate) fn cast() -> Cast {
     }
 }
 
-fn label(n: usize) -> Label {
+pub(crate) fn label(n: usize) -> Label {
     Label::new(&format!("name-{n}.x")).unwrap()
 }
 
@@ -85,9 +86,18 @@ pub(crate) fn full_genesis(cast: &Cast) -> GenesisGovernance {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct Contract {
     db: InMemoryDB,
-    keys: HashMap<Address, SigningKey>,
+    keys: Arc<HashMap<Address, SigningKey>>,
+}
+
+/// How a transaction ended.
+pub(crate) enum Ended {
+    /// What it returned and announced, and the gas that it had to be given.
+    Done { output: Bytes, events: Vec<GovernanceEvents>, gas: u64 },
+    /// The error, as bytes.
+    Reverted(Bytes),
 }
 
 impl Contract {
@@ -105,28 +115,58 @@ impl Contract {
             }
         }
         let keys = (0..48).map(|n| (Address::from_private_key(&key(n)), key(n))).collect();
-        Self { db, keys }
+        Self { db, keys: Arc::new(keys) }
     }
 
     /// One transaction.
-    pub(crate) fn send(&mut self, block: u64, sender: Address, call: &Call) -> Result<(), Refused> {
-        let data = call.encode(|identity, proof| self.sign(identity, proof));
-        match self.run(block, sender, data) {
-            ExecutionResult::Success { .. } => Ok(()),
-            ExecutionResult::Revert { output, .. } => Err(refusal(&output)),
-            halt @ ExecutionResult::Halt { .. } => panic!("{call:?} halts: {halt:?}"),
+    pub(crate) fn send(&mut self, block: u64, sender: Address, call: &Call) -> Result<Ended, String> {
+        let data = self.encode(call);
+        self.send_bytes(block, sender, data, 0)
+    }
+
+    /// The transaction's data.
+    pub(crate) fn encode(&mut self, call: &Call) -> Bytes {
+        call.encode(|identity, proof| self.sign(identity, proof))
+    }
+
+    /// One transaction of these bytes and so much ether.
+    pub(crate) fn send_bytes(
+        &mut self,
+        block: u64,
+        sender: Address,
+        data: Bytes,
+        value: u64,
+    ) -> Result<Ended, String> {
+        match self.run(block, sender, data, value) {
+            ExecutionResult::Success { output, logs, gas, .. } => {
+                let gas = gas.total_gas_spent().max(gas.floor_gas());
+                let events = logs.iter().map(event).collect::<Result<_, String>>()?;
+                Ok(Ended::Done { output: output.into_data(), events, gas })
+            }
+            ExecutionResult::Revert { output, .. } => Ok(Ended::Reverted(output)),
+            halt @ ExecutionResult::Halt { .. } => Err(format!("halts: {halt:?}")),
         }
     }
 
     /// One read.
     pub(crate) fn read<C: SolCall>(&mut self, block: u64, call: &C) -> C::Return {
-        let result = self.run(block, Address::ZERO, call.abi_encode().into());
+        self.measured(block, call).0
+    }
+
+    /// One read, and the gas it took.
+    pub(crate) fn measured<C: SolCall>(&mut self, block: u64, call: &C) -> (C::Return, u64) {
+        let result = self.run(block, Address::ZERO, call.abi_encode().into(), 0);
         assert!(result.is_success(), "{}: {result:?}", C::SIGNATURE);
-        C::abi_decode_returns(result.output().unwrap()).unwrap()
+        let value = C::abi_decode_returns(result.output().unwrap()).unwrap();
+        (value, result.gas().total_gas_spent())
     }
 
     pub(crate) fn status(&mut self, block: u64, id: u64) -> Status {
-        self.read(block, &Governance::proposalCall { id }).status
+        self.proposal(block, id).status
+    }
+
+    pub(crate) fn proposal(&mut self, block: u64, id: u64) -> ProposalView {
+        self.read(block, &Governance::proposalCall { id })
     }
 
     pub(crate) fn role(&mut self, account: Address) -> (u32, u8) {
@@ -134,15 +174,17 @@ impl Contract {
         (found.id, found.role as u8)
     }
 
-    fn run(&mut self, block: u64, caller: Address, data: Bytes) -> ExecutionResult {
+    fn run(&mut self, block: u64, caller: Address, data: Bytes, value: u64) -> ExecutionResult {
         let gas_limit = 1_000_000_000;
         let (kind, chain_id) = (TxKind::Call(GOVERNANCE), Some(CHAIN_ID));
-        let tx = TxEnv { caller, kind, data, gas_limit, gas_price: 0, chain_id, ..TxEnv::default() };
+        let value = U256::from(value);
+        let tx = TxEnv { caller, kind, data, value, gas_limit, gas_price: 0, chain_id, ..TxEnv::default() };
         let context = Context::mainnet()
             .with_db(&mut self.db)
             .modify_cfg_chained(|cfg| {
                 cfg.chain_id = CHAIN_ID;
                 cfg.disable_nonce_check = true;
+                cfg.disable_balance_check = true;
                 cfg.tx_gas_limit_cap = Some(u64::MAX);
             })
             .modify_block_chained(|env| {
@@ -170,12 +212,21 @@ impl Contract {
     }
 }
 
-fn refusal(output: &Bytes) -> Refused {
+fn event(log: &Log) -> Result<GovernanceEvents, String> {
+    if log.address != GOVERNANCE {
+        return Err(format!("a log of {}", log.address));
+    }
+    let event =
+        GovernanceEvents::decode_log(log).map_err(|error| format!("not an event of ours: {error}"))?;
+    Ok(event.data)
+}
+
+/// The error by name; none for what is not an error of the contract's own, as calls that cannot be decoded get.
+pub(crate) fn refusal(output: &Bytes) -> Option<Refused> {
     use Governance::GovernanceErrors as Error;
-    match Error::abi_decode(output).unwrap_or_else(|error| panic!("not an error of ours: {output} ({error})"))
-    {
+    Some(match Error::abi_decode(output).ok()? {
         Error::AddressInUse(_) => Refused::AddressInUse,
-        Error::AliasInUse(_) | Error::ValuesLength(_) => panic!("cannot be: {output}"),
+        Error::AliasInUse(_) | Error::ValuesLength(_) => return None,
         Error::AlreadyVoted(_) => Refused::AlreadyVoted,
         Error::BadLabel(_) => Refused::BadLabel,
         Error::BadSignature(_) => Refused::BadSignature,
@@ -187,7 +238,7 @@ fn refusal(output: &Bytes) -> Refused {
         Error::NotSeatOwner(_) => Refused::NotSeatOwner,
         Error::NotVoted(_) => Refused::NotVoted,
         Error::NothingToChange(_) => Refused::NothingToChange,
-        Error::Obstructed(found) => Refused::Obstructed(obstacle(found.obstacle)),
+        Error::Obstructed(found) => Refused::Obstructed(obstacle(found.obstacle)?),
         Error::OutOfRange(_) => Refused::OutOfRange,
         Error::ProofBlockOutOfWindow(_) => Refused::ProofBlockOutOfWindow,
         Error::ProposalExpired(_) => Refused::ProposalExpired,
@@ -195,11 +246,11 @@ fn refusal(output: &Bytes) -> Refused {
         Error::SeatTooSoon(_) => Refused::SeatTooSoon,
         Error::UnknownIdentity(_) => Refused::UnknownIdentity,
         Error::UnknownMember(_) => Refused::UnknownMember,
-    }
+    })
 }
 
-fn obstacle(found: Found) -> Obstacle {
-    match found {
+fn obstacle(found: Found) -> Option<Obstacle> {
+    Some(match found {
         Found::AccountInUse => Obstacle::AccountInUse,
         Found::AliasInUse => Obstacle::AliasInUse,
         Found::TooManyMembers => Obstacle::TooManyMembers,
@@ -210,6 +261,6 @@ fn obstacle(found: Found) -> Obstacle {
         Found::TooMany => Obstacle::TooMany,
         Found::UnknownName => Obstacle::UnknownName,
         Found::AlreadyActive => Obstacle::AlreadyActive,
-        other => panic!("cannot be: {other:?}"),
-    }
+        _ => return None,
+    })
 }

@@ -7,10 +7,13 @@ use chain::governance::{
     Status as Stored, Successor,
 };
 use qbft_sim::{
-    governance::{Model, Proposal, Status},
+    governance::{Model, Proposal, RecordKind, Status},
     rng::Rng,
 };
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+};
 
 pub(crate) fn status(status: Status) -> Stored {
     match status {
@@ -22,16 +25,50 @@ pub(crate) fn status(status: Status) -> Stored {
     }
 }
 
-/// Everything after a block, and what consensus reads for the next one.
-pub(crate) fn compare(contract: &mut Contract, model: &Model, block: u64, rng: &mut Rng, seed: u64) {
-    let at = format!("seed {seed}, block {block}");
+/// Both sides of a difference.
+pub(crate) fn same<T: PartialEq + Debug>(what: &str, contract: &T, model: &T) -> Result<(), String> {
+    if contract == model {
+        return Ok(());
+    }
+    Err(format!("{what}: the contract has {contract:?}, the model {model:?}"))
+}
+
+/// What consensus reads for the next block, or for one soon after it.
+pub(crate) fn compare_rules(
+    contract: &mut Contract,
+    model: &Model,
+    block: u64,
+    rng: &mut Rng,
+) -> Result<(), String> {
     let mut set = contract.read(block, &Governance::getValidatorsCall {});
     set.sort_unstable();
-    assert_eq!(set, model.validators().collect::<Vec<_>>(), "{at}");
+    same("validators", &set, &model.validators().collect())?;
     let height = block + rng.pick(&[1, 1, 2, 9]);
     let theirs = contract.read(block, &Governance::parametersAtCall { height });
-    assert_eq!(sorted_forks(theirs), parameters(model, height), "{at}, for {height}");
+    same(&format!("parameters of {height}"), &sorted_forks(theirs), &parameters(model, height))
+}
 
+/// What every member publishes about itself.
+pub(crate) fn compare_directory(contract: &mut Contract, model: &Model, block: u64) -> Result<(), String> {
+    for (id, member) in &model.members {
+        let nodes = contract.read(block, &Governance::nodeIdsCall { member: *id });
+        let nodes: BTreeSet<_> = nodes.into_iter().map(|node| (node.x, node.y)).collect();
+        same("node ids", &nodes, &member.node_ids)?;
+        let mut records = BTreeMap::new();
+        for kind in [RecordKind::Routing, RecordKind::Key] {
+            let keys = Governance::recordKeysCall { member: *id, kind: kind.stored() };
+            for key in contract.read(block, &keys) {
+                let record = Governance::recordCall { member: *id, kind: kind.stored(), key };
+                records.insert((kind, key), contract.read(block, &record));
+            }
+        }
+        same("records", &records, &member.records)?;
+    }
+    Ok(())
+}
+
+/// Everything that one call tells of the state.
+pub(crate) fn compare_snapshot(contract: &mut Contract, model: &Model, block: u64) -> Result<(), String> {
     let mut found = contract.read(block, &Governance::snapshotCall {});
     found.seats.sort_by_key(|seat| seat.identity);
     found.proposals.sort_by_key(|proposal| proposal.id);
@@ -40,7 +77,7 @@ pub(crate) fn compare(contract: &mut Contract, model: &Model, block: u64, rng: &
     for member in &mut found.members {
         member.operators.sort_unstable();
     }
-    assert_eq!(found, snapshot(model, block), "{at}");
+    same("snapshot", &found, &snapshot(model, block))
 }
 
 fn sorted_forks(mut parameters: ParametersView) -> ParametersView {
@@ -131,6 +168,6 @@ fn proposal(model: &Model, id: u64, open: &Proposal, block: u64) -> ProposalView
         votesAgainst: bits(&open.votes_against),
         subject,
         values,
-        memo: String::new(),
+        memo: open.memo.clone(),
     }
 }
