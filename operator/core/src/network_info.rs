@@ -12,7 +12,7 @@ use chain::{
     network_info::{NetworkInfo, NetworkInfoError},
 };
 
-/// Longest document that is read: the genesis of 512 seats takes a third of it.
+/// Longest document that is read: one with 512 seats in its genesis takes less than two thirds of it.
 pub const MOST_BYTES: usize = 512 << 10;
 /// Most bootnodes of one document; ours name 16.
 pub const MOST_BOOTNODES: usize = 64;

@@ -122,9 +122,9 @@ async fn perform(
     plan: &mut ConsortiumPlan,
 ) -> Result<Option<String>, Error> {
     let observed = &observation.observed;
-    make(object, context, valid, plan).await?;
+    Box::pin(make(object, context, valid, plan)).await?;
     protect(context, valid, observed, plan).await?;
-    let network_info = publish(context, valid, observed, plan).await?;
+    let network_info = Box::pin(publish(context, valid, observed, plan)).await?;
     if let (Some(ip), true) = (&observation.entry, plan.seat_move.is_some())
         && let Err(error) = move_seat(object, context, valid, ip, observed, plan).await
     {

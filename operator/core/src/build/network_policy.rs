@@ -92,7 +92,7 @@ fn egress(bootnodes: &[Enode]) -> Vec<NetworkPolicyEgressRule> {
 
 /// A member's node in another cluster: its address, if it is one, and its port. A name may move, so no range is known for it.
 fn outside(enode: &Enode) -> Option<(Option<IpAddr>, u16)> {
-    let in_cluster = enode.host.strip_suffix(".svc").is_some() || enode.host.contains(".svc.");
+    let in_cluster = enode.host.split('.').any(|label| label == "svc");
     (!in_cluster).then(|| (enode.host.parse().ok(), enode.port))
 }
 

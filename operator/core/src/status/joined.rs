@@ -8,11 +8,12 @@ use crate::{
     },
     genesis::StoredGenesis,
     network_info::{Outcome, Seen},
-    observed::{ConsortiumObserved, Governance},
+    observed::{ConsortiumObserved, Governance, MemberObserved, ProposalObserved},
     plan::{operators, trouble},
     validate::{Network, ValidConsortium},
 };
 use alloy_primitives::Address;
+use chain::governance::Kind;
 use std::collections::BTreeSet;
 
 type Said = (ConditionStatus, &'static str, String);
@@ -61,15 +62,45 @@ fn was_member(valid: &ValidConsortium, before: &ConsortiumStatus) -> bool {
 }
 
 fn not_member(valid: &ValidConsortium, admin: Address, view: &Governance) -> String {
-    let members: Vec<_> = view.members.iter().take(NAMED).map(|member| member.alias.as_str()).collect();
-    let more = view.members.len().saturating_sub(NAMED);
-    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let alias = String::from(valid.alias.clone());
+    let needed = view.members.len() / 2 + 1;
+    let admits = |open: &&ProposalObserved| {
+        !open.expired && open.content.kind == Kind::AdmitMember && open.content.subject == admin.into_word()
+    };
+    // Whoever proposed it with other values than the rest has a proposal of his own: that with most votes is told.
+    let proposals = view.proposals.iter().filter(admits);
+    let Some(open) = proposals.max_by_key(|open| open.votes_for.count_ones()) else {
+        return format!(
+            "{alias} ({admin}) is not a member yet: none of {} has proposed it; {needed} of them have to admit it",
+            named(&view.members.iter().collect::<Vec<_>>())
+        );
+    };
+    let missing: Vec<_> = missing(view, open);
+    let against = match open.votes_against.count_ones() {
+        0 => String::new(),
+        count => format!(", {count} against"),
+    };
     format!(
-        "{} ({admin}) is not a member yet: the members ({}{rest}) have to admit it, more than half of {}",
-        String::from(valid.alias.clone()),
-        members.join(", "),
-        view.members.len()
+        "{alias} ({admin}) is not a member yet: proposal {} has {} of {needed} votes{against}; {} {} yet to vote, until block {}",
+        open.id,
+        open.votes_for.count_ones(),
+        named(&missing),
+        if missing.len() == 1 { "has" } else { "have" },
+        open.expires_at,
     )
+}
+
+/// Members that have not voted on a proposal.
+fn missing<'a>(view: &'a Governance, open: &ProposalObserved) -> Vec<&'a MemberObserved> {
+    let votes = open.votes_for | open.votes_against;
+    view.members.iter().filter(|member| !votes.bit(usize::from(member.place))).collect()
+}
+
+fn named(members: &[&MemberObserved]) -> String {
+    let named: Vec<_> = members.iter().take(NAMED).map(|member| member.alias.as_str()).collect();
+    let more = members.len().saturating_sub(NAMED);
+    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{rest}", named.join(", "))
 }
 
 /// `NetworkInfoCurrent`, of a member that joins.
@@ -123,10 +154,13 @@ mod tests {
             Outcome, Seen,
             tests::{bootnode, publisher, signed},
         },
-        observed::{ConsortiumObserved, Governance, MemberObserved},
+        observed::{ConsortiumObserved, Governance, MemberObserved, ProposalObserved},
         test_support::address,
         validate::{self, JoinedNetwork, Network, ValidConsortium},
+        votes::Content,
     };
+    use alloy_primitives::{Address, Bytes, U256};
+    use chain::governance::Kind;
 
     fn creator() -> ValidConsortium {
         let text = include_str!("../../../../examples/consortium.yaml");
@@ -145,8 +179,9 @@ mod tests {
             id: u32::from(*seed),
             alias: format!("bank-{seed}"),
             admin: address(*seed),
-            operators: vec![publisher(*seed).address],
             capacity: 4,
+            place: *seed,
+            operators: vec![publisher(*seed).address],
             ..MemberObserved::default()
         };
         Governance { height: 7, members: admins.iter().map(member).collect(), ..Governance::default() }
@@ -185,9 +220,44 @@ mod tests {
         let still = before(False, reasons::EXPELLED);
         assert_eq!(joined(&joiner, &still, Some(&genesis), Some(&theirs)).1, reasons::EXPELLED);
         let (_, _, told) = joined(&joiner, &fresh, Some(&genesis), Some(&theirs));
-        for words in [&address(97).to_string(), "bank-1, bank-2", "and 1 more", "more than half of 5"] {
+        let told_all =
+            ["bank-1, bank-2, bank-3, bank-4 and 1 more has proposed it", "3 of them have to admit it"];
+        for words in told_all.into_iter().chain([address(97).to_string().as_str()]) {
             assert!(told.contains(words), "{words}: {told}");
         }
+    }
+
+    #[test]
+    fn of_an_open_proposal_to_admit_it_the_members_are_named_that_have_yet_to_vote() {
+        let ((joiner, genesis), fresh) = (joiner(), ConsortiumStatus::default());
+        let mut view = members(&[1, 2, 3, 4]);
+        let votes = |places: &[u8]| {
+            places.iter().fold(U256::ZERO, |all, place| all | (U256::ONE << usize::from(*place)))
+        };
+        let proposal = |id, kind, admin: Address, (for_it, against): (&[u8], &[u8])| ProposalObserved {
+            id,
+            content: Content { kind, subject: admin.into_word(), values: Bytes::new() },
+            memo: String::new(),
+            proposer: 1,
+            expires_at: 900,
+            expired: false,
+            votes_for: votes(for_it),
+            votes_against: votes(against),
+        };
+        let ours = address(97);
+        view.proposals = vec![
+            proposal(6, Kind::ExpelMember, ours, (&[1, 2], &[])),
+            proposal(7, Kind::AdmitMember, address(50), (&[1, 2], &[])),
+            proposal(8, Kind::AdmitMember, ours, (&[1], &[2])),
+        ];
+        let (_, _, told) = joined(&joiner, &fresh, Some(&genesis), Some(&view));
+        let want = "proposal 8 has 1 of 3 votes, 1 against; bank-3, bank-4 have yet to vote, until block 900";
+        assert!(told.contains(want), "{told}");
+        view.proposals.push(proposal(9, Kind::AdmitMember, ours, (&[2, 3], &[4])));
+        let (_, _, told) = joined(&joiner, &fresh, Some(&genesis), Some(&view));
+        assert!(told.contains("proposal 9 has 2 of 3 votes, 1 against; bank-1 has yet to vote"), "{told}");
+        view.proposals[3].expired = true;
+        assert!(joined(&joiner, &fresh, Some(&genesis), Some(&view)).2.contains("proposal 8"));
     }
 
     #[test]

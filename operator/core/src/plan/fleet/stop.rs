@@ -72,6 +72,10 @@ impl Planner<'_> {
         }
         let own: BTreeSet<Address> = self.observed.nodes.values().filter_map(NodeObserved::address).collect();
         let Some(hearing) = &self.hearing else {
+            if self.observed.member == Some(false) {
+                let message = "no seat can be given up: its member is not in the governance contract";
+                return release("NoSeats", message.to_owned());
+            }
             let message = format!(
                 "no node of the network answers, so seats cannot be given up; to let the fleet go with them set the annotation {SKIP_UNSEAT}=true"
             );

@@ -1,16 +1,16 @@
 //! Joining a network that others made.
 
-use super::{network, stored, summary};
+use super::{network, stored, summary, valid_fleet};
 use crate::{
     api::conditions::reasons,
     network_info::{
         Learned, Outcome, Seen,
         tests::{bootnode, publisher, signed},
     },
-    observed::{ConsortiumObserved, Governance, MemberObserved, SecretState, SourcesObserved},
-    plan::{ConsortiumPlan, consortium},
+    observed::{ConsortiumObserved, FleetObserved, Governance, MemberObserved, SecretState, SourcesObserved},
+    plan::{ConsortiumPlan, consortium, fleet},
     test_support::HEIGHT,
-    validate::{JoinedNetwork, Network, Source, ValidConsortium},
+    validate::{JoinedNetwork, Network, Source, ValidConsortium, ValidFleet},
 };
 use alloy_primitives::B256;
 use chain::network_info::NetworkInfo;
@@ -177,4 +177,22 @@ fn what_was_published_stays_while_the_chain_is_not_read() {
     assert!(!consortium(&valid, &observed).publish);
     observed.sources.published = true;
     assert!(consortium(&valid, &observed).publish);
+}
+
+#[test]
+fn a_fleet_whose_member_was_never_admitted_is_let_go_though_no_node_answers() {
+    let going = ValidFleet { deleting: true, ..valid_fleet(4) };
+    let observed = |member| FleetObserved {
+        consortium_exists: true,
+        genesis: Some(super::example_genesis()),
+        member,
+        ..FleetObserved::default()
+    };
+    let plan = |member| fleet(&going, &observed(member), "image");
+    assert_eq!(plan(Some(false)).release.expect("let go").reason, "NoSeats");
+    for member in [None, Some(true)] {
+        let kept = plan(member);
+        assert!(kept.release.is_none());
+        assert_eq!(kept.waits[0].reason, reasons::NO_NODE_ANSWERS);
+    }
 }
