@@ -2,7 +2,7 @@
 
 use crate::{announce::Carriers, import::Importer};
 use alloy_primitives::B256;
-use chain::config::Admission;
+use chain::{config::Admission, governance::GOVERNANCE};
 use devp2p::{AllowList, Network, PeerId};
 use ledger::{Ledger, LedgerError};
 use std::{collections::HashSet, sync::Arc};
@@ -64,7 +64,11 @@ impl Doorkeeper {
         tracing::debug!(nodes = listed.len(), "allow list of nodes read");
         let carriers = self.carriers.borrow().clone();
         let nodes = listed.iter().copied().chain(carriers.iter().map(|carrier| carrier.node_id)).collect();
-        let list = AllowList { nodes: Arc::new(nodes), read_only_slots: self.read_only_slots };
+        let list = AllowList {
+            nodes: Arc::new(nodes),
+            read_only_slots: self.read_only_slots,
+            open_contract: Some(GOVERNANCE),
+        };
         self.network.allow(Some(list).filter(|_| !listed.is_empty()));
     }
 }

@@ -1,6 +1,9 @@
 //! Who may peer: peers of our own configuration always, then the network's own nodes, then a bounded number of strangers.
 
 use crate::PeerId;
+use alloy_consensus::{Transaction as _, TxEnvelope};
+use alloy_eips::eip2718::Decodable2718 as _;
+use alloy_primitives::Address;
 use std::{collections::HashSet, sync::Arc};
 
 /// The network's own nodes, and how many others may read beside them.
@@ -10,6 +13,9 @@ pub struct AllowList {
     pub nodes: Arc<HashSet<PeerId>>,
     /// Strangers that may be connected at once, to read; 0 lets none in.
     pub read_only_slots: u16,
+    /// The one contract that strangers' transactions may call: by it a member that was just admitted takes its seats and lists its
+    /// nodes, which until then are strangers themselves.
+    pub open_contract: Option<Address>,
 }
 
 /// What a connection is let in as.
@@ -24,6 +30,12 @@ pub enum Standing {
 }
 
 impl AllowList {
+    /// Whether a transaction, in EIP-2718 bytes, is taken of a stranger.
+    pub(crate) fn takes_of_strangers(&self, mut raw: &[u8]) -> bool {
+        let Some(open) = self.open_contract else { return false };
+        TxEnvelope::decode_2718(&mut raw).is_ok_and(|transaction| transaction.to() == Some(open))
+    }
+
     /// The standing of a peer that is not static.
     pub(crate) fn standing(list: Option<&Self>, id: &PeerId) -> Standing {
         if list.is_none_or(|list| list.nodes.contains(id)) { Standing::Member } else { Standing::Stranger }

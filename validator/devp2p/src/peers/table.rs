@@ -94,6 +94,10 @@ impl Table {
 
     /// Lets in by another list from now on. Who is connected keeps its connection as far as the new list lets it, the
     /// oldest strangers first; how many were dropped.
+    pub(crate) fn takes_of_strangers(&self, raw: &[u8]) -> bool {
+        self.allowed.read().as_ref().is_some_and(|list| list.takes_of_strangers(raw))
+    }
+
     pub(crate) fn allow(&self, list: Option<AllowList>) -> usize {
         let peers = self.peers.lock();
         let slots = list.as_ref().map_or(0, |list| list.read_only_slots);

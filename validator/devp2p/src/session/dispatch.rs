@@ -52,8 +52,12 @@ pub(crate) async fn dispatch(
             consensus(shared, peer, code, message.data).await
         }
         Protocol::Own(own::SIGNED) => {
-            let signed = own::decode(&message.data)
+            let mut signed = own::decode(&message.data)
                 .map_err(|error| DownReason::Breach(format!("transactions with senders: {error}")))?;
+            keep_open(shared, peer, &mut signed.transactions, |(raw, _)| raw);
+            if signed.transactions.is_empty() {
+                return Ok(());
+            }
             let hashes: Vec<B256> = signed.transactions.iter().map(|(raw, _)| keccak256(raw)).collect();
             for other in shared.table.all().iter().filter(|other| signed.was_sent_to(&other.id)) {
                 saw_transactions(other, hashes.iter().copied());
@@ -100,11 +104,21 @@ async fn noticed(shared: &Shared, peer: &Peer, notice: Notice, payload: Bytes) -
 /// What a read-only peer may not send: what is kept or run before anything about it is proven.
 const fn is_members_only(protocol: Protocol) -> bool {
     match protocol {
-        Protocol::Own(id) => matches!(id, own::SIGNED | preview::PREVIEW),
-        Protocol::Eth(id) => {
-            matches!(id, eth::message::id::TRANSACTIONS | eth::message::id::TRANSACTION_HASHES)
-        }
+        Protocol::Own(id) => id == preview::PREVIEW,
+        Protocol::Eth(id) => id == eth::message::id::TRANSACTION_HASHES,
         Protocol::Base(_) | Protocol::Istanbul(_) | Protocol::Unknown(_) => false,
+    }
+}
+
+/// Leaves of a stranger's transactions those that may come from anybody.
+fn keep_open<T>(shared: &Shared, peer: &Peer, all: &mut Vec<T>, raw: impl Fn(&T) -> &Bytes) {
+    if !peer.is_stranger() {
+        return;
+    }
+    let before = all.len();
+    all.retain(|one| shared.table.takes_of_strangers(raw(one)));
+    if all.len() < before {
+        shared.counters.add(Count::StrangerIgnored);
     }
 }
 
@@ -166,7 +180,11 @@ async fn eth_message(
             peer.has_block(latest_hash, latest, shared.believable(peer));
             Event::NewBlockHashes { from, hashes: vec![(latest_hash, latest)] }
         }
-        eth::Message::Transactions(raw) => {
+        eth::Message::Transactions(mut raw) => {
+            keep_open(shared, peer, &mut raw, |raw| raw);
+            if raw.is_empty() {
+                return Ok(());
+            }
             let hashes: Vec<B256> = raw.iter().map(keccak256).collect();
             saw_transactions(peer, hashes);
             Event::Transactions { from, raw }

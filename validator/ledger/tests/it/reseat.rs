@@ -111,7 +111,7 @@ fn seats_that_a_majority_of_admins_names_decide_the_next_block_and_hold_their_se
     assert_eq!((kept.member, kept.seatedAt, kept.operator), (1, 0, operator(0)));
     assert_eq!((new.member, new.seatedAt, new.operator), (3, record.height, operator(2)));
     let held: Vec<_> = ledger.members().unwrap().iter().map(|m| (m.seats, m.nextSeatBlock)).collect();
-    let next = record.height;
+    let next = record.height + 1;
     assert_eq!(
         held,
         [(2, next), (0, next), (1, next)],
