@@ -1,6 +1,9 @@
 //! `node.json`, rendered from the structs that the node parses.
 
-use super::{network_info::enode, owned};
+use super::{
+    network_info::{advertised, enode},
+    owned,
+};
 use crate::{
     api::{self, validator::Role},
     genesis::StoredGenesis,
@@ -72,13 +75,21 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
                 api::PeerAdmission::Members => Admission::Members,
             },
             read_only_slots: READ_ONLY_SLOTS,
-            advertise: None,
+            advertise: seat_endpoint(fleet, inputs),
             eth_versions: Vec::new(),
         },
         rpc: Some(RpcConfig::new(format!("0.0.0.0:{RPC_PORT}"), fleet.namespaces.clone())),
         metrics: MetricsConfig { listen: format!("0.0.0.0:{METRICS_PORT}") },
         data_dir: DATA_DIR.to_owned(),
     }
+}
+
+/// Where other members dial the node that carries a seat: it says so itself, to all, so they find it without who introduced them.
+fn seat_endpoint(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> Option<String> {
+    inputs.identity.filter(|_| fleet.role == Role::Validator)?;
+    let own = inputs.peers.iter().find(|peer| peer.name == *inputs.name)?;
+    let Enode { host, port, .. } = advertised(&fleet.namespace, own);
+    Some(format!("{host}:{port}"))
 }
 
 fn journal(stored: &StoredKey, lost: &[B256]) -> JournalConfig {
@@ -107,11 +118,12 @@ pub(super) fn config_map(
     })
 }
 
-/// Hash of what only a restart brings into force. Peers and journal are left out: the newer node dials, and the journal
-/// is looked at only when a process starts, so neither is a reason to restart one.
+/// Hash of what only a restart brings into force. Peers and journal are left out: the newer node dials, others
+/// dial still by what was told, and the journal is looked at only when a process starts, so neither is a reason to restart one.
 pub(super) fn start_hash(config: &NodeConfig) -> Result<String, ConfigError> {
     let mut config = config.clone();
     config.p2p.peers.clear();
+    config.p2p.advertise = None;
     if let Some(identity) = config.identity.as_mut() {
         identity.journal = JournalConfig::Initialise;
     }

@@ -45,7 +45,7 @@ pub fn unsigned_network_info(
 
 /// Where other members dial a node: at its fleet's load balancer, if it has one, else by its name, which every namespace of
 /// the cluster resolves.
-fn advertised(namespace: &str, peer: &PeerNode) -> Enode {
+pub(super) fn advertised(namespace: &str, peer: &PeerNode) -> Enode {
     match &peer.outside {
         Some(host) => Enode { id: peer.node_id, host: host.clone(), port: p2p_port(peer.name.index) },
         None => enode(namespace, peer),
