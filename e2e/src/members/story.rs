@@ -76,8 +76,14 @@ async fn awaited(newcomer: &Member, voter: &Member, missing: &Member) -> Result<
 }
 
 impl Begun {
-    /// Adds a line to a list of a member's positions.
+    /// Adds a line to a list of a member's positions; of one that is to go, the line that let it in is taken out.
     pub async fn decide(&mut self, member: &Member, list: &str, line: Value) -> Result<()> {
+        if list == "expel" {
+            // A manifest that wants a member in and out is refused: the line that once let it in goes.
+            if let Some(admitted) = self.positions(member)["admit"].as_array_mut() {
+                admitted.retain(|admit| admit["address"] != line["address"]);
+            }
+        }
         let mut lines = self.positions(member)[list].as_array().cloned().unwrap_or_default();
         lines.push(line);
         self.set(member, list, Value::Array(lines)).await
