@@ -49,8 +49,6 @@ test: ## everything: lints, unit tests, consensus under attack, contracts, chart
 	  chart-cluster="make --no-print-directory chart-cluster" \
 	  clients="make --no-print-directory clients" \
 	  operator="make --no-print-directory operator-test" \
-	  operator-mutate="make --no-print-directory operator-mutate MUTATIONS=158" \
-	  operator-faults="make --no-print-directory operator-faults PLANS=24 OPT=0" \
 	  e2e="make --no-print-directory e2e" \
 	  members="SKIP_IMAGES=yes e2e/members story"
 
