@@ -49,6 +49,7 @@ test: ## everything: lints, unit tests, consensus under attack, contracts, chart
 	  chart-cluster="make --no-print-directory chart-cluster" \
 	  clients="make --no-print-directory clients" \
 	  operator="make --no-print-directory operator-test" \
+	  operator-faults="make --no-print-directory operator-faults PLANS=24 OPT=0" \
 	  e2e="make --no-print-directory e2e" \
 	  members="SKIP_IMAGES=yes e2e/members story"
 
@@ -135,7 +136,7 @@ drain-nodes: ## four validators on three Kubernetes nodes, each drained twice un
 	@e2e/drain-nodes
 e2e-members: ## four members with operators of their own on the embedded cluster: join by URL, vote from manifests, expel (needs root); ends with members= seats=
 	@e2e/members story
-join-latency: ## from the deciding vote to the newcomer's first seal, its node synced before (needs root); fails above 10 s; ends with join-seconds=
+join-latency: ## from the deciding vote to the newcomer's first vote, its node synced before (needs root); fails above 10 s; ends with join-seconds=
 	@e2e/members latency
 clients: ## ethers, viem, cast, forge, web3.py, ethclient and alloy against live nodes (CLIENTS="node python go rust" for some)
 	@e2e/clients/run
