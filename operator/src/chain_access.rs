@@ -21,6 +21,8 @@ use std::collections::BTreeSet;
 const SEAT_GAS: u64 = 1_000_000;
 /// Above what the costliest deciding vote uses, below what one transaction may (EIP-7825).
 const VOTE_GAS: u64 = 12_000_000;
+/// What a node answers that has this very transaction, as clients word it.
+const KNOWN: &str = "\"already known\"";
 
 /// Why the chain was not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -123,8 +125,11 @@ impl Chain<'_> {
             key.signing.sign_prehash_recoverable(transaction.signature_hash().as_slice())?;
         let envelope = TxEnvelope::from(transaction.into_signed(Signature::from((signature, id))));
         let raw = Bytes::from(envelope.encoded_2718());
-        self.nodes.rpc(self.ip, "eth_sendRawTransaction", json!([raw])).await?;
-        Ok(())
+        match self.nodes.rpc(self.ip, "eth_sendRawTransaction", json!([raw])).await {
+            // What is offered anew may be on its way all the same.
+            Err(NodeError::Rpc { message, .. }) if message.contains(KNOWN) => Ok(()),
+            sent => Ok(sent.map(drop)?),
+        }
     }
 
     async fn nonce(&self, account: Address, block: &str) -> Result<u64, ChainError> {

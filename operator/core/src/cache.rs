@@ -21,8 +21,8 @@ pub use key::{NetworkKey, ObjectKey, ObjectKind, Wakes};
 pub use lists::Mark;
 pub use network::{Answer, Genesis, KeptVotes, Learnt};
 
-use crate::{api::Consortium, names::NodeName, observed::PeerNode, queue::Urgency};
-use alloy_primitives::B256;
+use crate::{api::Consortium, in_flight::Waiting, names::NodeName, observed::PeerNode, queue::Urgency};
+use alloy_primitives::{Address, B256};
 use children::Siblings;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use key::{consortium_key, fleet_key};
@@ -180,6 +180,28 @@ impl Cache {
     pub fn remember_votes(&mut self, network: &NetworkKey, votes: KeptVotes) {
         if let Some(known) = self.network_mut(network) {
             known.votes = Some(votes);
+        }
+    }
+
+    /// Whether a transaction of one of our accounts is to be waited for; one that is stuck is not, until it is offered anew.
+    pub fn is_waiting(
+        &mut self,
+        network: &NetworkKey,
+        account: Address,
+        (nonce, waits): (u64, bool),
+        height: u64,
+    ) -> bool {
+        let Some(known) = self.network_mut(network) else { return waits };
+        let before = known.waiting.remove(&account);
+        let Some(waiting) = Waiting::seen(before, nonce, waits, height) else { return false };
+        known.waiting.insert(account, waiting);
+        !waiting.is_stuck(height)
+    }
+
+    /// A transaction of an account has been offered: from the next look on it is waited for anew.
+    pub fn offered(&mut self, network: &NetworkKey, account: Address) {
+        if let Some(known) = self.network_mut(network) {
+            known.waiting.remove(&account);
         }
     }
 

@@ -12,6 +12,7 @@ pub mod cache;
 pub mod crds;
 pub mod drift;
 pub mod genesis;
+pub mod in_flight;
 pub mod keys;
 pub mod lease;
 pub mod liveness;

@@ -119,11 +119,16 @@ async fn read(
     };
     let genesis = observed.genesis.as_ref().and_then(|genesis| genesis.as_ref().ok());
     let genesis = genesis.map(|genesis| genesis.hash).unwrap_or_default();
-    if let Some(operator) = observed.operator.key() {
-        observed.in_flight = chain.account(operator.key.address).await?.1;
-    }
+    let operator = match observed.operator.key() {
+        Some(operator) => Some((operator.key.address, chain.account(operator.key.address).await?)),
+        None => None,
+    };
     let governance = chain.governance().await?;
-    if let Some((admin, (nonce, in_flight))) = account {
+    let network = key(&valid.namespace, &valid.name);
+    let is_waiting = |(of, seen)| context.cache().is_waiting(&network, of, seen, governance.height);
+    observed.in_flight = operator.is_some_and(is_waiting);
+    if let Some((admin, (nonce, waits))) = account {
+        let in_flight = is_waiting((admin, (nonce, waits)));
         let before = votes::Before { genesis, admin, nonce, in_flight, head };
         observed.admin_account =
             told("votes", votes::read(context, valid, chain, &governance, &before).await);

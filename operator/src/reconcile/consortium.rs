@@ -204,7 +204,9 @@ async fn move_seat(
     if !context.leadership.leads() {
         return Err(Error::NotLeading);
     }
-    Chain { nodes: &context.nodes, ip }.move_seat(genesis.chain_id, &key, wanted).await?;
+    let sent = Chain { nodes: &context.nodes, ip }.move_seat(genesis.chain_id, &key, wanted).await;
+    context.cache().offered(&observe::key(&valid.namespace, &valid.name), key.address);
+    sent?;
     let told = match wanted {
         SeatMove::Seat { node, .. } => Some(("NodeSeating", format!("transaction sent: {node} gets a seat"))),
         SeatMove::Unseat { node, .. } => {

@@ -1,9 +1,10 @@
 //! What is known of one network in one namespace: what its nodes said last, its genesis, what was published.
 
 use crate::{
-    genesis::StoredGenesis, names::NodeName, network_info::Learned, observed::PeerNode, votes::History,
+    genesis::StoredGenesis, in_flight::Waiting, names::NodeName, network_info::Learned, observed::PeerNode,
+    votes::History,
 };
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use chain::status::NodeStatus;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -28,8 +29,6 @@ pub struct KeptVotes {
     pub history: History,
     /// The admin account's nonce for which they are complete.
     pub nonce: Option<u64>,
-    /// Nonce of a transaction that waits for a block, and the height since which it is seen to.
-    pub waits: Option<(u64, u64)>,
 }
 /// What is kept of other members' network infos.
 pub type Learnt = Arc<Learned>;
@@ -47,6 +46,8 @@ pub(super) struct Network {
     pub(super) published: Option<(B256, u64)>,
     /// Nodes that may peer and nodes that may not any more, as the contract has been seen to have them.
     pub(super) peering: Option<(Vec<PeerNode>, Vec<PeerNode>)>,
+    /// Transactions of our accounts that wait for a block there.
+    pub(super) waiting: BTreeMap<Address, Waiting>,
     /// Our votes there.
     pub(super) votes: Option<KeptVotes>,
 }

@@ -4,6 +4,7 @@ use crate::{
     names::{FLEET, MANAGER, NETWORK, NODE},
     queue::Urgency,
 };
+use alloy_primitives::Address;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -296,4 +297,16 @@ fn a_fleet_that_a_later_list_does_not_have_is_gone_and_one_that_came_since_stays
     let left: Vec<_> = cache.fleets_of(&network()).map(|(name, _)| name.to_string()).collect();
     assert_eq!(left, ["bank-a", "later"]);
     assert_eq!(wakes.gone, [key(ObjectKind::Validator, "bank-b")]);
+}
+
+#[test]
+fn a_stuck_transaction_is_not_waited_for_until_it_is_offered_anew() {
+    let (mut cache, account) = (cache(), Address::repeat_byte(7));
+    let mut waits = |nonce, height| cache.is_waiting(&network(), account, (nonce, true), height);
+    assert!(waits(3, 100) && waits(3, 120));
+    assert!(!waits(3, 121) && !waits(3, 122), "also at the second look of the pass that offers it");
+    cache.offered(&network(), account);
+    let mut waits = |nonce, waits, height| cache.is_waiting(&network(), account, (nonce, waits), height);
+    assert!(waits(3, true, 122) && waits(3, true, 142) && !waits(3, true, 143));
+    assert!(waits(4, true, 143) && !waits(4, false, 143), "the one after it");
 }

@@ -85,6 +85,8 @@ fn height_alone_is_written_once_a_minute() {
     assert!(!consortium_worth_writing(&before, &status(20, 1059), at(1059)));
     assert!(consortium_worth_writing(&before, &status(20, 1060), at(1060)));
     assert!(!consortium_worth_writing(&before, &status(10, 2000), at(2000)), "nothing moved");
+    let to_come = status(10, 9000);
+    assert!(consortium_worth_writing(&to_come, &status(20, 1059), at(1059)), "somebody wrote a time to come");
     let other = ConsortiumStatus { summary: Some("3/4 seats, tolerates 0".to_owned()), ..status(11, 1001) };
     assert!(consortium_worth_writing(&before, &other, at(1001)));
 }

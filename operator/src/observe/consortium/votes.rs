@@ -15,9 +15,6 @@ use operator_core::{
 };
 use std::collections::BTreeSet;
 
-/// Blocks after which a transaction that still waits is offered anew.
-const STUCK_BLOCKS: u64 = 20;
-
 /// What was known before the contract was read.
 pub(super) struct Before {
     /// Hash of block 0.
@@ -26,7 +23,7 @@ pub(super) struct Before {
     pub(super) admin: Address,
     /// Its next nonce.
     pub(super) nonce: u64,
-    /// A transaction of it waits for a block.
+    /// A transaction of it is waited for.
     pub(super) in_flight: bool,
     /// A block that the nonce has counted.
     pub(super) head: u64,
@@ -53,11 +50,8 @@ pub(super) async fn read(
     } else {
         Ok(())
     };
-    let observed = AdminObserved {
-        nonce: before.nonce,
-        in_flight: before.in_flight && !stuck(&mut kept, before, view.height),
-        history: kept.history.clone(),
-    };
+    let observed =
+        AdminObserved { nonce: before.nonce, in_flight: before.in_flight, history: kept.history.clone() };
     // What is read is read, whatever came after it.
     context.cache().remember_votes(&network, kept);
     read.map(|()| observed)
@@ -65,7 +59,7 @@ pub(super) async fn read(
 
 fn fresh(before: &Before, us: &MemberObserved) -> KeptVotes {
     let history = History::from_block(us.joined_at);
-    KeptVotes { of: (before.genesis, us.id), history, nonce: None, waits: None }
+    KeptVotes { of: (before.genesis, us.id), history, nonce: None }
 }
 
 /// An account whose key is ours has voted only if its nonce has moved; nobody's logs are searched for nothing.
@@ -114,14 +108,4 @@ async fn outcomes(
         }
     }
     Ok(())
-}
-
-/// A transaction that waits for long is offered anew with its nonce: at most one of the two can land.
-fn stuck(kept: &mut KeptVotes, before: &Before, height: u64) -> bool {
-    let since = match kept.waits {
-        Some((nonce, since)) if nonce == before.nonce && before.in_flight => since,
-        _ => height,
-    };
-    kept.waits = before.in_flight.then_some((before.nonce, since));
-    height.saturating_sub(since) > STUCK_BLOCKS
 }

@@ -4,7 +4,7 @@ use crate::{
     chain_access::{Chain, ChainError},
     context::Context,
     error::Error,
-    events, write,
+    events, observe, write,
 };
 use alloy_primitives::Address;
 use chain::governance::{GOVERNANCE, Status};
@@ -90,7 +90,9 @@ pub(super) async fn send(
         return Err(Error::NotLeading);
     }
     let chain = Chain { nodes: &context.nodes, ip };
-    chain.vote(genesis.chain_id, &key, account.nonce, wanted.call_data()).await?;
+    let sent = chain.vote(genesis.chain_id, &key, account.nonce, wanted.call_data()).await;
+    context.cache().offered(&observe::key(&valid.namespace, &valid.name), key.address);
+    sent?;
     events::decided(context, object, "vote", "Voting", &format!("transaction sent: {}", wanted.what)).await;
     tracing::info!(what = wanted.what, nonce = account.nonce, "vote sent");
     Ok(())

@@ -8,6 +8,7 @@
 mod chain;
 mod disk;
 mod node;
+mod pool;
 mod rpc;
 mod votes;
 
@@ -45,6 +46,10 @@ pub enum Delivery {
     Refused,
     /// The answer is lost, and the pool gets it only some blocks later.
     Late,
+    /// It counts as waiting, and no block takes it; once another one comes with its nonce it is let go too, some blocks later.
+    Held,
+    /// It counts as waiting for some blocks, and is then nowhere: its node has lost what it had.
+    Forgotten,
 }
 
 /// Decides about a transaction before a node takes it.

@@ -55,6 +55,10 @@ pub enum Fault {
     TxRefused,
     /// Transaction k is not answered, and in the pool only blocks later.
     TxLate,
+    /// Transaction k waits for ever; when another one is sent in its place both are there.
+    TxHeld,
+    /// Transaction k waits for some blocks, and is then forgotten.
+    TxForgotten,
     /// Planted: with the operator's new key an old one is rewritten, and put back.
     LieKey,
     /// Planted: with the pod that the operator restarts another goes.
@@ -64,7 +68,7 @@ pub enum Fault {
 }
 
 /// Each with its name in plans.
-const FAULTS: [(Fault, &str); 25] = [
+const FAULTS: [(Fault, &str); 27] = [
     (Fault::None, "none"),
     (Fault::KillBefore, "kill-before"),
     (Fault::KillAfter, "kill-after"),
@@ -87,6 +91,8 @@ const FAULTS: [(Fault, &str); 25] = [
     (Fault::TxDropped, "tx-dropped"),
     (Fault::TxRefused, "tx-refused"),
     (Fault::TxLate, "tx-late"),
+    (Fault::TxHeld, "tx-held"),
+    (Fault::TxForgotten, "tx-forgotten"),
     (Fault::LieKey, "lie-key"),
     (Fault::LieTwo, "lie-two"),
     (Fault::LieImage, "lie-image"),
@@ -109,7 +115,13 @@ impl Fault {
     pub const fn is_of_chain(self) -> bool {
         matches!(
             self,
-            Self::TxReplyLost | Self::TxDropped | Self::TxRefused | Self::TxLate | Self::ContinueGone
+            Self::TxReplyLost
+                | Self::TxDropped
+                | Self::TxRefused
+                | Self::TxLate
+                | Self::TxHeld
+                | Self::TxForgotten
+                | Self::ContinueGone
         )
     }
 
@@ -172,6 +184,8 @@ impl Fault {
             Self::TxDropped => Delivery::Dropped,
             Self::TxRefused => Delivery::Refused,
             Self::TxLate => Delivery::Late,
+            Self::TxHeld => Delivery::Held,
+            Self::TxForgotten => Delivery::Forgotten,
             _ => Delivery::Whole,
         }
     }

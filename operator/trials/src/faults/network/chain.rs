@@ -1,6 +1,6 @@
 //! One chain: the ledger, the pool, and when each seat was last heard.
 
-use super::Node;
+use super::{Delivery, Node, pool::Pool};
 use alloy_consensus::{Transaction as _, transaction::SignerRecoverable};
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes};
@@ -73,9 +73,7 @@ pub struct Chain {
     period_ms: u64,
     last_block_ms: u64,
     heard: BTreeMap<Address, (u64, u64)>,
-    pool: BTreeMap<(Address, u64), Recovered>,
-    /// Transactions on their way: the height from which the pool has them.
-    late: Vec<(u64, Recovered)>,
+    pool: Pool,
     seats: BTreeSet<Address>,
 }
 
@@ -95,15 +93,7 @@ impl Chain {
         }
         let seats = ledger.validators()?.into_iter().collect();
         let period_ms = ledger.parameters()?.block_period_s * 1000;
-        Ok(Self {
-            ledger,
-            period_ms,
-            last_block_ms: 0,
-            heard: BTreeMap::new(),
-            pool: BTreeMap::new(),
-            late: Vec::new(),
-            seats,
-        })
+        Ok(Self { ledger, period_ms, last_block_ms: 0, heard: BTreeMap::new(), pool: Pool::default(), seats })
     }
 
     /// The ledger, for reads.
@@ -168,28 +158,17 @@ impl Chain {
             extra_data: Extra::unsealed(0).to_bytes(),
             gas_limit_target: self.ledger.parameters()?.gas_limit_target,
         };
-        let (ready, late) =
-            std::mem::take(&mut self.late).into_iter().partition(|(from, _)| *from <= head.number);
-        self.late = late;
-        let ready: Vec<(u64, Recovered)> = ready;
-        for (_, transaction) in ready {
-            // As a pool does: the first of a nonce stays.
-            self.pool.entry((transaction.sender, transaction.tx.nonce())).or_insert(transaction);
-        }
-        let mut waiting = self.pool.values().cloned();
+        self.pool.arrive(head.number);
+        let mut waiting = self.pool.ready();
         let built = self.ledger.build(&attributes, || waiting.next(), || false)?;
         let hash = commit_hash(&built.block.header, 0)?;
         let seals: Vec<Seal> = voters.iter().filter_map(|node| node.seal(hash)).collect();
         let header = with_round_and_seals(&built.block.header, 0, seals)?;
         self.ledger.commit(ledger::Block { header, body: built.block.body.clone() })?;
         self.seats = self.ledger.validators()?.into_iter().collect();
-        let mut spent = Vec::new();
-        for (sender, nonce) in self.pool.keys() {
-            if *nonce < self.ledger.account(*sender, At::Head)?.nonce {
-                spent.push((*sender, *nonce));
-            }
+        for sender in self.pool.senders() {
+            self.pool.mined(sender, self.ledger.account(sender, At::Head)?.nonce);
         }
-        self.pool.retain(|key, _| !spent.contains(key));
         Ok(())
     }
 
@@ -210,20 +189,22 @@ impl Chain {
         if recovered.tx.nonce() < next {
             return Err(format!("nonce too low: next nonce {next}, tx nonce {}", recovered.tx.nonce()));
         }
-        match self.pool.get(&(sender, recovered.tx.nonce())) {
+        match self.pool.get(sender, recovered.tx.nonce()) {
             Some(known) if known.hash == recovered.hash => Err("already known".to_owned()),
             Some(_) => Err("replacement transaction underpriced".to_owned()),
             None => Ok(Offered { recovered, seat_move }),
         }
     }
 
-    /// Puts it into the pool, at once or some blocks later.
-    pub(super) fn take(&mut self, offered: Offered, blocks: u64) {
-        let transaction = offered.recovered;
-        if blocks == 0 {
-            self.pool.entry((transaction.sender, transaction.tx.nonce())).or_insert(transaction);
-        } else {
-            self.late.push((self.height() + blocks, transaction));
+    /// What becomes of a transaction that a node was given.
+    pub(super) fn take(&mut self, transaction: Recovered, delivery: Delivery) {
+        let height = self.height();
+        match delivery {
+            Delivery::Whole | Delivery::ReplyLost => self.pool.add(transaction, height),
+            Delivery::Late => self.pool.add_late(transaction, height),
+            Delivery::Held => self.pool.hold(transaction, None),
+            Delivery::Forgotten => self.pool.hold(transaction, Some(height)),
+            Delivery::Refused | Delivery::Dropped => {}
         }
     }
 
@@ -234,7 +215,7 @@ impl Chain {
     /// Transactions of an account in blocks, or with those that wait in the pool.
     pub(super) fn nonce(&self, account: Address, pending: bool) -> u64 {
         let mut nonce = self.next_nonce(account);
-        while pending && self.pool.contains_key(&(account, nonce)) {
+        while pending && self.pool.waits(account, nonce) {
             nonce += 1;
         }
         nonce

@@ -13,9 +13,6 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::{net::TcpListener, task::JoinSet};
 
-/// Blocks after which a late transaction is there.
-const LATE_BLOCKS: u64 = 3;
-
 /// Both ports; closed when dropped.
 pub(super) struct Servers {
     _tasks: JoinSet<std::io::Result<()>>,
@@ -117,18 +114,10 @@ async fn send(network: &Network, uid: &str, raw: &Value) -> Option<Result<Value,
     }
     let delivery = network.courier.deliver(format!("transaction {seat_move:?}")).await;
     let answer = json!(recovered.hash);
-    let take = |blocks| network.with_chain(uid, |chain| chain.take(Offered { recovered, seat_move }, blocks));
+    let taken = network.with_chain(uid, |chain| chain.take(recovered, delivery));
     match delivery {
-        Delivery::Whole => take(0).map(|_| Ok(answer)),
-        Delivery::ReplyLost => {
-            take(0);
-            None
-        }
-        Delivery::Late => {
-            take(LATE_BLOCKS);
-            None
-        }
-        Delivery::Refused => None,
+        Delivery::Whole | Delivery::Held | Delivery::Forgotten => taken.map(|_| Ok(answer)),
+        Delivery::ReplyLost | Delivery::Late | Delivery::Refused => None,
         Delivery::Dropped => Some(Ok(answer)),
     }
 }

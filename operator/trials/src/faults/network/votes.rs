@@ -1,6 +1,6 @@
 //! The members that are not the operator's: wallets that vote, and what the chain says of proposals.
 
-use super::{Chain, Network};
+use super::{Chain, Delivery, Network};
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, hex};
@@ -72,7 +72,7 @@ impl Network {
         let key = key(seed).ok_or("no key of this seed")?;
         let raw = signed(chain, &key, data)?;
         let offered = chain.offer(&raw)?;
-        chain.take(offered, 0);
+        chain.take(offered.recovered, Delivery::Whole);
         Ok(())
     }
 
