@@ -21,7 +21,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -48,6 +48,8 @@ pub struct Surroundings {
     pub kept: PathBuf,
     next: AtomicU32,
     beginning: Mutex<()>,
+    /// Stages that are set.
+    running: Arc<AtomicUsize>,
     patience: Patience,
 }
 
@@ -58,6 +60,8 @@ const APART: Duration = Duration::from_millis(250);
 /// Between two looks, and how many: the load may be another's.
 const LOOK: Duration = Duration::from_millis(500);
 const LOOKS: usize = 10;
+/// So few plans that run are not what keeps the machine busy: the next begins without looking.
+const FEW: usize = 8;
 
 impl Surroundings {
     /// Starts the record.
@@ -71,6 +75,7 @@ impl Surroundings {
             kept,
             next: AtomicU32::new(0),
             beginning: Mutex::default(),
+            running: Arc::default(),
             patience: Patience::start(),
         })
     }
@@ -80,6 +85,9 @@ impl Surroundings {
     pub async fn calm(&self) {
         let _one_at_a_time = self.beginning.lock().await;
         for _ in 0..LOOKS {
+            if self.running.load(Ordering::Relaxed) < FEW {
+                break;
+            }
             let asked = Instant::now();
             let answered = self.client.apiserver_version().await;
             if answered.is_ok() && asked.elapsed() < CALM {
@@ -120,6 +128,23 @@ pub(super) struct Stage {
     pub(super) patience: Patience,
     scratch: TempDir,
     _subnet: TcpListener,
+    _counted: Counted,
+}
+
+/// One of those that run, until it is dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn among(running: &Arc<AtomicUsize>) -> Self {
+        running.fetch_add(1, Ordering::Relaxed);
+        Self(running.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The operator processes of a plan, dead and alive.
@@ -217,6 +242,7 @@ impl Stage {
             patience: around.patience.clone(),
             scratch,
             _subnet: taken,
+            _counted: Counted::among(&around.running),
         })
     }
 
