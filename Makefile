@@ -115,7 +115,7 @@ operator-test: ## operator against a real API server, with the rights of the cha
 	  VALUES="--set nodePools.aso.enabled=true" build/rbac-audit target/api-operator/audit*.log
 .PHONY: operator-mutate
 # One cargo command with an example: the features are those of the tests, so nothing is compiled anew.
-operator-mutate: ## every field of both CRDs edited and undone on a real API server (LEAF=Validator.spec.replicas WHAT='left out' MUTATIONS=60 SEED=1 NAMESPACES=32 PLANT=lost-edit|lost-status: succeeds if that is found); ends with leaves= mutations= violations=
+operator-mutate: ## every field of both CRDs edited and undone on a real API server (LEAF=Validator.spec.replicas WHAT='left out' MUTATIONS=60 SEED=1 NAMESPACES=32 PLANT=lost-edit|lost-status: succeeds if that is found); ends with leaves= mutations= unmutated= violations=
 	@cargo build --quiet --locked --workspace --bin quorate-operator --example operator_mutate
 	@kubeconfig=$$(QUORATE_API_SERVICES=10.0.0.0/16 $(CLUSTER)/api-up target/api-mutate) && trap '$(CLUSTER)/api-down target/api-mutate' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig OPERATOR=$${CARGO_TARGET_DIR:-target}/debug/quorate-operator \

@@ -16,9 +16,10 @@ use kube::{
 use operator_core::api::{Condition, Consortium, conditions::ConditionStatus};
 use operator_trials::{
     fake_network::{FakeNetwork, Founder},
+    publisher::{Publisher, of_example},
     world::World,
 };
-use publisher::{Publisher, document, of_founder};
+use publisher::{document, of_founder, serving};
 use serde_json::{Value, json};
 
 /// A joiner that trusts this hash and reads these sources.
@@ -64,7 +65,7 @@ fn from_url(publisher: &Publisher) -> Value {
 async fn a_member_joins_by_url_syncs_waits_for_the_others_and_is_then_seated_within_its_capacity() {
     let (founder, _network) = seats::live("join-a", 41).await;
     let (info, seats) = of_founder(&founder).await;
-    let publisher = Publisher::start(&serde_json::to_string(&info).expect("JSON"));
+    let publisher = serving(&info);
     let mut world = world("join-b").await;
     world.start();
     config_map(&world, "bank-a-ca", "ca.crt", &publisher.authority).await;
@@ -105,7 +106,7 @@ async fn a_member_joins_by_url_syncs_waits_for_the_others_and_is_then_seated_wit
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
 async fn another_genesis_stalls_with_both_hashes_and_a_source_that_answers_later_ends_the_wait() {
-    let info = publisher::of_example();
+    let info = of_example();
     let text = serde_json::to_string(&info).expect("JSON");
     let mut world = world("join-pin").await;
     world.start();
@@ -123,7 +124,7 @@ async fn another_genesis_stalls_with_both_hashes_and_a_source_that_answers_later
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
 async fn what_is_not_signed_well_is_too_long_is_redirected_or_is_vouched_for_by_nobody_is_not_read() {
-    let info = publisher::of_example();
+    let info = of_example();
     let mut forged = info.clone();
     forged.bootnodes[0].host = "evil.example".to_owned();
     let long = " ".repeat((512 << 10) + 1);
@@ -133,7 +134,7 @@ async fn what_is_not_signed_well_is_too_long_is_redirected_or_is_vouched_for_by_
         ("moved", 302, String::new()),
     ])
     .await;
-    let honest = Publisher::start(&serde_json::to_string(&info).expect("JSON"));
+    let honest = serving(&info);
     let mut world = world("join-bad").await;
     world.start();
     config_map(&world, "bank-a-ca", "ca.crt", &servers.authority).await;
@@ -167,8 +168,8 @@ async fn what_is_not_signed_well_is_too_long_is_redirected_or_is_vouched_for_by_
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
 async fn what_was_learned_outlives_the_publisher_and_the_operator() {
-    let info = publisher::of_example();
-    let publisher = Publisher::start(&serde_json::to_string(&info).expect("JSON"));
+    let info = of_example();
+    let publisher = serving(&info);
     let mut world = world("join-away").await;
     world.start();
     config_map(&world, "bank-a-ca", "ca.crt", &publisher.authority).await;

@@ -63,15 +63,25 @@ async fn mutate(options: &Options) -> Result<bool, String> {
     for violation in &violations {
         println!("violation: {violation}");
     }
+    for leaf in &outcome.unmutated {
+        println!("not mutated: {leaf}");
+    }
     let figures = BTreeMap::from([
         ("leaves", outcome.leaves as u64),
+        ("unmutated", outcome.unmutated.len() as u64),
         ("mutations", outcome.mutations as u64),
         ("violations", violations.len() as u64),
     ]);
     let path = options.folder.join("operator-mutate.json");
     let text = report::json(&outcome.tried, &figures).to_string();
     std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-    println!("leaves={} mutations={} violations={}", outcome.leaves, outcome.mutations, violations.len());
+    println!(
+        "leaves={} mutations={} unmutated={} violations={}",
+        outcome.leaves,
+        outcome.mutations,
+        outcome.unmutated.len(),
+        violations.len()
+    );
     match options.plant {
         None => Ok(violations.is_empty()),
         Some(plant) => {

@@ -14,6 +14,7 @@ pub mod azure_service_operator;
 pub mod fake_network;
 pub mod mutate;
 pub mod proxy;
+pub mod publisher;
 pub mod rights;
 pub mod scale;
 pub mod world;

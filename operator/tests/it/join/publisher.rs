@@ -1,25 +1,15 @@
 //! Who publishes: the server that ships, and one that says what it should not; certificates by a private authority.
 
-use alloy_primitives::{Address, B512, Signature};
+use alloy_primitives::Address;
 use axum::{Router, http::StatusCode, routing::get};
-use chain::{
-    enode::Enode,
-    governance::GOVERNANCE,
-    network_info::{NETWORK_INFO_VERSION, NetworkInfo},
-    signature::seal_from,
-};
+use chain::network_info::NetworkInfo;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use k256::ecdsa::SigningKey;
 use kube::ResourceExt;
-use operator_core::{api::Consortium, genesis, keys::Key, validate};
-use operator_trials::world::World;
-use std::{
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::Arc,
+use operator_trials::{
+    publisher::{Publisher, certificates},
+    world::World,
 };
-use tempfile::TempDir;
+use std::{path::Path, sync::Arc};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -54,91 +44,10 @@ pub(super) async fn of_founder(world: &World) -> (NetworkInfo, Known) {
     (info, Known { admin: member.address.parse().expect("an address"), seats })
 }
 
-/// The example's network, published by an account of the tests.
-pub(super) fn of_example() -> NetworkInfo {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/consortium.yaml");
-    let object: Consortium =
-        serde_saphyr::from_str(&std::fs::read_to_string(path).expect("the example")).expect("YAML");
-    let valid = validate::consortium(&object).expect("valid");
-    let address = Address::repeat_byte;
-    let made = genesis::make(&valid, address(98), address(99), &(1..=4).map(address).collect());
-    let made = made.expect("a genesis");
-    let key = Key::new(SigningKey::from_slice(&[7; 32]).expect("a key"));
-    let mut info = NetworkInfo {
-        version: NETWORK_INFO_VERSION,
-        chain_id: made.chain_id,
-        genesis_hash: made.hash,
-        genesis: made.text,
-        governance: GOVERNANCE,
-        bootnodes: vec![Enode {
-            id: B512::repeat_byte(5),
-            host: "bank-a-0-0.bank-a-nodes.bank-a.svc".to_owned(),
-            port: 30303,
-        }],
-        publisher: key.address,
-        issued_at: 1,
-        signature: None,
-    };
-    let signed = key.signing.sign_prehash_recoverable(info.signing_hash().as_slice()).expect("signs");
-    info.signature = Some(seal_from(&Signature::from(signed)));
-    info
-}
-
-/// An authority of its own, and a certificate for 127.0.0.1 that it vouches for: `ca.crt`, `tls.crt`, `tls.key` in the folder.
-fn certificates(folder: &Path) -> String {
-    let openssl = |args: &str| {
-        let made =
-            Command::new("openssl").args(args.split(' ')).current_dir(folder).output().expect("openssl");
-        assert!(made.status.success(), "openssl {args}: {}", String::from_utf8_lossy(&made.stderr));
-    };
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(&format!("req -x509 {key} -keyout ca.key -out ca.crt -days 2 -subj /CN=authority"));
-    openssl(&format!(
-        "req -x509 {key} -keyout tls.key -out tls.crt -days 2 -subj /CN=publisher -CA ca.crt -CAkey ca.key -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE"
-    ));
-    std::fs::read_to_string(folder.join("ca.crt")).expect("the authority's certificate")
-}
-
-/// The server that ships.
-pub(super) struct Publisher {
-    pub(super) url: String,
-    pub(super) authority: String,
-    process: Child,
-    _folder: TempDir,
-}
-
-impl Publisher {
-    /// Starts it on a free port.
-    pub(super) fn start(document: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let authority = certificates(folder.path());
-        let path = folder.path().join("network-info.json");
-        std::fs::write(&path, document).expect("written");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_quorate-operator"))
-            .arg("serve-network-info")
-            .arg("--document")
-            .arg(&path)
-            .arg("--tls-dir")
-            .arg(folder.path())
-            .args(["--listen", "127.0.0.1:0"])
-            .env("RUST_LOG", "info")
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
-        let mut told = String::new();
-        let log = process.stderr.take().expect("its log");
-        BufReader::new(log).read_line(&mut told).expect("a line");
-        let listen = told.split_once("listen=").and_then(|(_, rest)| rest.split(' ').next());
-        let url = format!("https://{}/network-info.json", listen.expect("its address"));
-        Self { url, authority, process, _folder: folder }
-    }
-}
-
-impl Drop for Publisher {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// The server that ships, with this document.
+pub(super) fn serving(info: &NetworkInfo) -> Publisher {
+    let document = serde_json::to_string(info).expect("JSON");
+    Publisher::start(Path::new(env!("CARGO_BIN_EXE_quorate-operator")), &document)
 }
 
 /// A server whose certificate is good and whose answers are not.

@@ -1,6 +1,6 @@
 //! One chain for all nodes of a namespace, shown by the nodes of [`crate::fake_network`].
 
-use crate::fake_network::{State, answer, document};
+use crate::fake_network::{Founder, State, answer, document};
 use alloy_primitives::Address;
 use axum::{
     Json, Router,
@@ -15,10 +15,18 @@ use std::{
 };
 
 /// The chain.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Chain(Arc<Mutex<State>>);
 
 impl Chain {
+    /// One that a founder may have begun, which has admitted the member of the namespace.
+    #[must_use]
+    pub fn new(founder: Option<Founder>) -> Self {
+        let mut state = State::default();
+        (state.admitted, state.founder) = (founder.is_some(), founder);
+        Self(Arc::new(Mutex::new(state)))
+    }
+
     /// Takes genesis and accounts from the status; `false` while it has none.
     #[must_use]
     pub fn begin(&self, status: &ConsortiumStatus) -> bool {
@@ -49,10 +57,10 @@ impl Chain {
     ///
     /// # Panics
     /// The address is taken.
-    pub async fn serve(&self, address: Ipv4Addr, identity: Address) -> Vec<BoxFuture<'static, ()>> {
+    pub async fn serve(&self, address: Ipv4Addr, identity: Option<Address>) -> Vec<BoxFuture<'static, ()>> {
         let (status, rpc) = (self.0.clone(), self.0.clone());
-        let status = Router::new()
-            .route("/status", get(move || async move { Json(document(&status, Some(identity))) }));
+        let status =
+            Router::new().route("/status", get(move || async move { Json(document(&status, identity)) }));
         let rpc = Router::new()
             .route("/", post(move |Json(request): Json<Value>| async move { Json(answer(&rpc, &request)) }));
         let mut served: Vec<BoxFuture<'static, ()>> = Vec::new();

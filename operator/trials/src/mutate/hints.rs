@@ -11,16 +11,14 @@ pub enum Hint {
     Values(&'static str),
     /// Fields that have to stand beside it, a JSON object.
     With(&'static str),
-    /// No value is carried out; every refusal says this.
-    Unavailable(&'static str),
     /// Once edited it does not go back; the refusal says this.
     OneWay(&'static str),
     /// At creation this field of the other object has the same value: kind, path.
     Same(&'static str, &'static str),
     /// The object around it has nothing else.
     Alone,
-    /// The world of the trials lacks a part that it needs: good values of it and of what is in it end `Stalled`, in these words.
-    Stalls(&'static str),
+    /// Edited in a namespace that joins a network: one that creates its own has no use for it.
+    Joining,
     /// What stands there in the status is kept by the operator, not put right.
     Kept,
     /// Nothing but the table's values and bad ones is tried.
@@ -33,8 +31,56 @@ pub enum Hint {
 
 /// Kind and path, or the end of a path (`*` before it) or its beginning (`*` after it), and what is known there.
 const TABLE: &[(&str, Hint)] = &[
-    // The manifest that is edited creates its network, and stays with it; the rules say so.
-    ("Consortium.spec.join", Hint::Unavailable("spec.create and spec.join")),
+    // What is joined: `${url}` serves the founder's document, ConfigMaps have the same, a later one, and another network's.
+    ("Consortium.spec.join*", Hint::Joining),
+    ("Consortium.spec.join*", Hint::Unfelt("whoever tells of it, it is the same network")),
+    (
+        "Consortium.spec.join",
+        Hint::Values(
+            r#"[{ "genesisHash": "${hash}", "networkInfo": [{ "configMapRef": { "name": "from-bank-a" } }] }]"#,
+        ),
+    ),
+    ("Consortium.spec.join.genesisHash", Hint::Values(r#"["${other-hash}"]"#)),
+    (
+        "Consortium.spec.join.genesisHash",
+        Hint::With(r#"{ "networkInfo": [{ "configMapRef": { "name": "from-another" } }] }"#),
+    ),
+    (
+        "Consortium.spec.join.networkInfo",
+        Hint::Values(
+            r#"[[{ "configMapRef": { "name": "from-bank-a" } }], [{ "url": "${url}" }, { "configMapRef": { "name": "from-bank-a" } }]]"#,
+        ),
+    ),
+    (
+        "Consortium.spec.join.networkInfo[]",
+        Hint::Values(r#"[{ "configMapRef": { "name": "from-bank-a" } }]"#),
+    ),
+    (
+        "Consortium.spec.join.networkInfo[].url",
+        Hint::Values(r#"["${url}?again", "https://127.0.0.1:9/network-info.json"]"#),
+    ),
+    // Other hosts than this one are nobody's to ask.
+    ("Consortium.spec.join.networkInfo[].url", Hint::Only),
+    ("Consortium.spec.join.networkInfo[].configMapRef", Hint::Alone),
+    ("Consortium.spec.join.networkInfo[].configMapRef", Hint::Values(r#"[{ "name": "from-bank-a" }]"#)),
+    ("Consortium.spec.join.networkInfo[].configMapRef.name", Hint::Values(r#"["from-bank-a-later"]"#)),
+    (
+        "Consortium.spec.join.networkInfo[].configMapRef.name",
+        Hint::OneWay("what was published later is not forgotten"),
+    ),
+    (
+        "Consortium.spec.join.networkInfo[].caBundle",
+        Hint::Values(r#"[{ "secretRef": { "name": "bank-a-ca" } }]"#),
+    ),
+    (
+        "Consortium.spec.join.networkInfo[].caBundle.configMapRef",
+        Hint::Values(r#"[{ "name": "bank-a-ca", "key": "other.crt" }]"#),
+    ),
+    ("Consortium.spec.join.networkInfo[].caBundle.configMapRef.key", Hint::Values(r#"["other.crt"]"#)),
+    ("Consortium.spec.join.networkInfo[].caBundle.secretRef", Hint::Alone),
+    ("Consortium.spec.join.networkInfo[].caBundle.secretRef", Hint::Values(r#"[{ "name": "bank-a-ca" }]"#)),
+    ("Consortium.spec.join.networkInfo[].caBundle.secretRef.name", Hint::Values(r#"["bank-a-ca"]"#)),
+    ("Consortium.spec.join.networkInfo[].caBundle.secretRef.key", Hint::Values(r#"["other.crt"]"#)),
     // A load balancer serves https only.
     (
         "Consortium.spec.publish.networkInfo.service.type",
@@ -67,14 +113,17 @@ const TABLE: &[(&str, Hint)] = &[
     ("Consortium.spec.create.fleets", Hint::NotAtCreation),
     ("Consortium.spec.create", Hint::NotAtCreation),
     ("Validator.spec.consortiumRef", Hint::NotAtCreation),
-    // A network's first fleet holds seats.
-    ("Validator.spec.role", Hint::NotAtCreation),
+    // A network's first fleet holds seats; one that joins may observe.
+    ("Validator.spec.role", Hint::Joining),
     ("Consortium.spec.create.fleets[]", Hint::Same("Validator", "metadata.name")),
     ("Validator.spec.consortiumRef.name", Hint::Same("Consortium", "metadata.name")),
     ("Validator.spec.keys.secret.create", Hint::Unfelt("only what becomes of missing keys depends on it")),
-    // A pin is a hash that only the running network knows: any other stalls it.
-    ("Consortium.spec.create.genesisHash", Hint::Stalls("spec.create.genesisHash")),
-    ("Consortium.spec.create.genesisHash", Hint::NotAtCreation),
+    // A pin is the hash of the network that runs: any other stalls it.
+    ("Consortium.spec.create.genesisHash", Hint::Values(r#"["${running}"]"#)),
+    (
+        "Consortium.spec.create.genesisHash",
+        Hint::Unfelt("a pin of the genesis that is there changes nothing"),
+    ),
     // Written at most once a minute, or others' to write.
     ("Consortium.status.height", Hint::Kept),
     ("Consortium.status.observedAt", Hint::Kept),
@@ -183,15 +232,6 @@ pub fn of(field: &Field) -> Vec<Hint> {
 /// The same, by name.
 pub fn at(name: &str) -> impl Iterator<Item = Hint> {
     TABLE.iter().filter(move |(place, _)| matches(place, name)).map(|(_, hint)| *hint)
-}
-
-/// Words in which good values of a field end `Stalled`, because it or what it stands in needs what is not there.
-#[must_use]
-pub fn stalls(name: &str) -> Option<&'static str> {
-    TABLE.iter().find_map(|(place, hint)| match hint {
-        Hint::Stalls(words) if name.starts_with(place) => Some(*words),
-        _ => None,
-    })
 }
 
 /// Good values from the table, if it has some for this name.

@@ -1,10 +1,6 @@
 //! What came of an edit against what must come of it.
 
-use super::{
-    hints::{self, Hint},
-    plan::Mutation,
-    values::Class,
-};
+use super::{plan::Mutation, values::Class};
 
 /// What was seen after an edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +41,6 @@ pub fn judge(mutation: &Mutation, outcome: &Outcome) -> Verdict {
             Verdict::Violation("the schema forbids it, and it was taken and carried out".to_owned())
         }
         Outcome::Settled => Verdict::CarriedOut,
-        Outcome::Stalled(message)
-            if hints::stalls(&mutation.field.name()).is_some_and(|words| message.contains(words)) =>
-        {
-            Verdict::Stalled
-        }
         Outcome::Stalled(message) if mutation.class == Class::Good => {
             Verdict::Violation(format!("a good value stalls the object: {message}"))
         }
@@ -63,11 +54,6 @@ pub fn judge(mutation: &Mutation, outcome: &Outcome) -> Verdict {
 
 fn refused(mutation: &Mutation, message: &str) -> Verdict {
     let said = |words: &str| !words.is_empty() && message.contains(words);
-    let unavailable =
-        hints::of(&mutation.field).iter().any(|hint| matches!(hint, Hint::Unavailable(words) if said(words)));
-    if unavailable {
-        return Verdict::ByRule;
-    }
     if let Some(rule) = mutation.field.rules.iter().find(|rule| said(&rule.message)) {
         return match (rule.transition, rule.message.contains("immutable")) {
             (false, _) => Verdict::ByRule,

@@ -2,6 +2,7 @@
 //! StatefulSet, made anew after it was deleted, from the template as it stands, over one chain for the namespace.
 
 use super::chain::Chain;
+use crate::fake_network::Founder;
 use alloy_primitives::Address;
 use futures::StreamExt;
 use k8s_openapi::api::{
@@ -16,7 +17,10 @@ use kube::{
         watcher::{self, Event, watcher as watch},
     },
 };
-use operator_core::api::Consortium;
+use operator_core::{
+    api::Consortium,
+    names::{OBSERVER_ROLE, ROLE},
+};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher},
@@ -102,10 +106,12 @@ impl Kubelet {
         kubelet
     }
 
-    /// From now on the namespace has nodes; the first `seats` of them are in the validator set from the start.
-    pub fn play(&self, namespace: &str, seats: usize) {
+    /// From now on the namespace has nodes; the first `seats` of them are in the validator set from the start, none where a
+    /// founder was before them.
+    pub fn play(&self, namespace: &str, seats: usize, founder: Option<Founder>) {
+        let (seats, chain) = (if founder.is_some() { 0 } else { seats }, Chain::new(founder));
         let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
-        chains.insert(namespace.to_owned(), (Chain::default(), seats));
+        chains.insert(namespace.to_owned(), (chain, seats));
     }
 
     /// The namespace's nodes are gone.
@@ -149,7 +155,7 @@ impl Kubelet {
         if there.as_ref().is_some_and(is_up) {
             return Ok(true);
         }
-        let Some(address) = self.node(namespace, name, &chain, seats).await? else { return Ok(false) };
+        let Some(address) = self.node(namespace, &set, &chain, seats).await? else { return Ok(false) };
         // One that is there already got no address: the pass that made it failed after that.
         if there.is_none() {
             pods.create(&PostParams::default(), &made(&pod, &set, &revision)).await?;
@@ -166,11 +172,12 @@ impl Kubelet {
     async fn node(
         &self,
         namespace: &str,
-        name: &str,
+        set: &StatefulSet,
         chain: &Chain,
         seats: usize,
     ) -> Result<Option<Ipv4Addr>, kube::Error> {
-        let key = (namespace.to_owned(), name.to_owned());
+        let name = set.name_any();
+        let key = (namespace.to_owned(), name.clone());
         if let Some(address) = self.addresses.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(Some(*address));
         }
@@ -185,8 +192,12 @@ impl Kubelet {
         let identity: Option<Address> = identity.and_then(|secret| {
             secret.annotations().get("quorate.dev/address").and_then(|text| text.parse().ok())
         });
-        let Some(identity) = identity else { return Ok(None) };
-        chain.seat_first(identity, seats);
+        let observes = set.labels().get(ROLE).is_some_and(|role| role == OBSERVER_ROLE);
+        match identity {
+            Some(identity) => chain.seat_first(identity, seats),
+            None if observes => {}
+            None => return Ok(None),
+        }
         let address = Ipv4Addr::from(self.next.fetch_add(1, Ordering::Relaxed));
         let served = chain.serve(address, identity).await;
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,6 +2,7 @@
 
 use super::{
     hints::{self, Hint},
+    manifests::{Beginnings, Words, fill},
     path::{Path, Step},
     schema::{self, Field},
     values::{Candidate, Class, NoValue, candidates, plain},
@@ -71,12 +72,13 @@ impl Schemas {
 
     /// Every edit, in the order of the fields, and the fields for which there is none.
     #[must_use]
-    pub fn mutations(&self, base: &BTreeMap<String, Value>, seed: u64) -> (Vec<Mutation>, Vec<Untried>) {
+    pub fn mutations(&self, beginnings: &Beginnings, seed: u64) -> (Vec<Mutation>, Vec<Untried>) {
         let (mut mutations, mut untried) = (Vec::new(), Vec::new());
         for (index, field) in self.fields.iter().enumerate() {
             let seed = seed.wrapping_mul(10_007).wrapping_add(index as u64);
             match tried(field, seed) {
                 Ok(candidates) => {
+                    let base = &beginnings.of(field).manifests;
                     let there = base.get(&field.kind).and_then(|object| field.path.get(object));
                     mutations.extend(
                         candidates
@@ -92,11 +94,12 @@ impl Schemas {
         (mutations, untried)
     }
 
-    /// The object with the edit in it; what is missing around the field is made as its schema and the hints say.
+    /// The object with the edit in it; what is missing around the field is made as its schema and the hints say. Words in it
+    /// stand for what they mean.
     ///
     /// # Errors
     /// Something around the field has no value.
-    pub fn edited(&self, mutation: &Mutation, object: &Value) -> Result<Value, NoValue> {
+    pub fn edited(&self, mutation: &Mutation, object: &Value, words: &Words) -> Result<Value, NoValue> {
         let mut object = object.clone();
         let (kind, path) = (&mutation.field.kind, &mutation.field.path);
         let Some(value) = &mutation.value else {
@@ -107,9 +110,9 @@ impl Schemas {
         let mut make = |at: &Path| self.made(kind, at, &mut random);
         *path.place(&mut object, &mut make)? = value.clone();
         for depth in 1..=path.0.len() {
-            let whole = depth == path.0.len();
-            beside(kind, &Path(path.0[..depth].to_vec()), whole, &mut object, &mut make)?;
+            beside(kind, &Path(path.0[..depth].to_vec()), &mut object, &mut make)?;
         }
+        fill(&mut object, words);
         Ok(object)
     }
 
@@ -127,12 +130,11 @@ impl Schemas {
 fn beside(
     kind: &str,
     at: &Path,
-    is_field: bool,
     object: &mut Value,
     make: &mut dyn FnMut(&Path) -> Result<Value, NoValue>,
 ) -> Result<(), NoValue> {
     for hint in hints::at(&format!("{kind}.{at}")) {
-        if hint == Hint::Alone && is_field {
+        if hint == Hint::Alone {
             let value = at.get(object).cloned().unwrap_or_default();
             *at.parent().place(object, make)? = serde_json::json!({});
             *at.place(object, make)? = value;
@@ -200,6 +202,18 @@ fn left_out(field: &Arc<Field>, there: bool, seed: u64) -> Option<Mutation> {
     })
 }
 
+/// Leaves of the spec for which there is no value that must be carried out.
+#[must_use]
+pub fn unmutated(mutations: &[Mutation]) -> Vec<String> {
+    let mut leaves: BTreeMap<String, bool> = BTreeMap::new();
+    for mutation in mutations.iter().filter(|mutation| mutation.field.is_wish()) {
+        // Of Kubernetes' own types the schema does not say what is good.
+        let tried = matches!(mutation.class, Class::Good | Class::Odd) && mutation.value.is_some();
+        *leaves.entry(mutation.field.name()).or_default() |= tried;
+    }
+    leaves.into_iter().filter(|(_, tried)| !tried).map(|(name, _)| name).collect()
+}
+
 /// A part of the mutations, drawn by the seed: one of every field before a second of any.
 #[must_use]
 pub fn slice(mutations: Vec<Mutation>, count: usize, seed: u64) -> Vec<Mutation> {
@@ -224,15 +238,36 @@ pub fn slice(mutations: Vec<Mutation>, count: usize, seed: u64) -> Vec<Mutation>
 #[cfg(test)]
 mod tests {
     use super::Schemas;
-    use crate::mutate::{manifests, values::Class};
+    use crate::mutate::{
+        manifests::{Beginnings, Words},
+        values::Class,
+    };
     use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
     use serde_json::json;
     use std::collections::BTreeSet;
 
+    const URL: &str = "https://publisher.example/network-info.json";
+
+    fn beginnings() -> Beginnings {
+        Beginnings::read(URL, "a certificate").expect("examples")
+    }
+
+    #[test]
+    fn every_leaf_of_the_spec_has_a_value_that_must_be_carried_out() {
+        let schemas = Schemas::ours().expect("schemas");
+        let (mutations, _) = schemas.mutations(&beginnings(), 1);
+        assert_eq!(super::unmutated(&mutations), Vec::<String>::new());
+        let only_bad: Vec<_> = mutations
+            .into_iter()
+            .filter(|m| m.class == Class::Bad || m.field.name() != "Validator.spec.image")
+            .collect();
+        assert_eq!(super::unmutated(&only_bad), ["Validator.spec.image"]);
+    }
+
     #[test]
     fn every_field_of_both_kinds_has_values_that_are_tried_good_and_bad() {
         let schemas = Schemas::ours().expect("schemas");
-        let (mutations, untried) = schemas.mutations(&manifests::base().expect("examples"), 1);
+        let (mutations, untried) = schemas.mutations(&beginnings(), 1);
         let untried: Vec<_> = untried.iter().map(ToString::to_string).collect();
         assert!(untried.is_empty(), "{}", untried.join("\n"));
         for bad in [false, true] {
@@ -249,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_slice_has_an_edit_of_every_leaf_before_a_second_of_any_and_another_seed_draws_others() {
-        let (all, _) = Schemas::ours().expect("schemas").mutations(&manifests::base().expect("examples"), 1);
+        let (all, _) = Schemas::ours().expect("schemas").mutations(&beginnings(), 1);
         let leaves = |some: &[super::Mutation]| {
             let names = some.iter().filter(|m| m.field.is_leaf()).map(|m| m.field.name());
             names.collect::<BTreeSet<_>>().len()
@@ -280,7 +315,7 @@ mod tests {
         fields.insert("colour".to_owned(), added(json!({ "type": "string", "enum": ["red", "blue"] })));
         fields.insert("weight".to_owned(), added(json!({ "type": "number" })));
         let schemas = Schemas::of(&crds).expect("schemas");
-        let (mutations, untried) = schemas.mutations(&manifests::base().expect("examples"), 1);
+        let (mutations, untried) = schemas.mutations(&beginnings(), 1);
         let colours = mutations.iter().filter(|m| m.field.name() == "Validator.spec.colour").count();
         assert_eq!(colours, 4, "both words, a word that is not in the list, a number");
         let said = untried.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -291,14 +326,17 @@ mod tests {
     #[test]
     fn what_stands_around_a_field_is_made_as_schema_and_hints_say() {
         let schemas = Schemas::ours().expect("schemas");
-        let base = manifests::base().expect("examples");
-        let (mutations, _) = schemas.mutations(&base, 1);
+        let beginnings = beginnings();
+        let (mutations, _) = schemas.mutations(&beginnings, 1);
         let edited = |name: &str, value: &serde_json::Value| {
             let mutation = mutations
                 .iter()
                 .find(|m| m.field.name() == name && m.value.as_ref() == Some(value))
                 .expect("tried");
-            schemas.edited(mutation, &base[&mutation.field.kind]).expect("made")
+            let beginning = beginnings.of(&mutation.field);
+            let words = Words::from([("running", "0x1".to_owned())]);
+            let words = beginning.words.clone().into_iter().chain(words).collect();
+            schemas.edited(mutation, &beginning.manifests[&mutation.field.kind], &words).expect("made")
         };
         let public = edited("Validator.spec.rpc.exposure", &json!("Public"));
         assert_eq!(
@@ -311,5 +349,17 @@ mod tests {
         let term = &spread["spec"]["pod"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
             [0];
         assert_eq!(term, &json!({ "topologyKey": "topology.kubernetes.io/zone" }));
+        let source =
+            |name: &str, value: &str| edited(name, &json!(value))["spec"]["join"]["networkInfo"].clone();
+        let place = "Consortium.spec.join.networkInfo[]";
+        let map = json!([{ "configMapRef": { "name": "from-bank-a-later" } }]);
+        assert_eq!(source(&format!("{place}.configMapRef.name"), "from-bank-a-later"), map);
+        let secret = json!({ "secretRef": { "name": "bank-a-ca", "key": "other.crt" } });
+        assert_eq!(
+            source(&format!("{place}.caBundle.secretRef.key"), "other.crt"),
+            json!([{ "url": URL, "caBundle": secret }])
+        );
+        let pin = edited("Consortium.spec.create.genesisHash", &json!("${running}"));
+        assert_eq!(pin["spec"]["create"]["genesisHash"], "0x1");
     }
 }

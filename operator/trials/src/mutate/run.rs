@@ -5,19 +5,22 @@ use super::{
     hints::{self, Hint},
     judge::Verdict,
     kubelet::Kubelet,
-    manifests,
+    manifests::{self, Beginnings},
     mirror::Mirror,
     operator::Operator,
-    plan::{Mutation, Schemas, slice},
+    plan::{Mutation, Schemas, slice, unmutated},
     report,
     stage::Arena,
     tap::{Plant, Tap},
     trial::{Ready, Tried},
 };
-use crate::{azure_service_operator, world::World};
-use serde_json::Value;
+use crate::{
+    azure_service_operator,
+    publisher::{self, Publisher},
+    world::World,
+};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeSet, VecDeque},
     path::PathBuf,
     sync::{
         Mutex, PoisonError,
@@ -58,6 +61,8 @@ pub struct Outcome {
     pub others: Vec<String>,
     /// Fields that hold a value of their own, of those that were tried.
     pub leaves: usize,
+    /// Leaves of the spec of which no value was carried out, or of a part of a run: for which there is none.
+    pub unmutated: Vec<String>,
     /// Edits.
     pub mutations: usize,
     /// What drew them.
@@ -70,6 +75,23 @@ impl Outcome {
     pub fn violations(&self) -> Vec<String> {
         let trials = self.tried.iter().filter_map(|tried| report::violation(tried, self.seed));
         trials.chain(self.others.iter().cloned()).collect()
+    }
+
+    /// Says of a whole run which fields nothing came of.
+    fn neglected(&mut self) {
+        let tried = &self.tried;
+        let wishes: BTreeSet<&str> =
+            tried.iter().filter(|one| one.is_wish).map(|one| one.field.as_str()).collect();
+        self.unmutated = report::never_carried_out(tried, |name| !wishes.contains(name));
+        let never = report::never_carried_out(tried, unavailable);
+        self.others.extend(never.iter().map(|field| {
+            format!("{field}: no good value was ever carried out; give it its meaning or its context in operator/trials/src/mutate/hints.rs")
+        }));
+        let unfelt =
+            report::never_felt(tried, |name| hints::at(name).any(|hint| matches!(hint, Hint::Unfelt(_))));
+        self.others.extend(unfelt.iter().map(|field| {
+            format!("{field}: its good values were carried out, and no child was ever different; the operator ignores it, or hints.rs has to say why")
+        }));
     }
 }
 
@@ -102,44 +124,33 @@ pub enum RunError {
 /// # Errors
 /// There is nothing to edit, or nothing to edit it on.
 pub async fn run(options: &Options) -> Result<Outcome, RunError> {
-    let (schemas, base) = (Schemas::ours()?, manifests::base()?);
-    let (all, untried) = schemas.mutations(&base, options.seed);
-    let wanted = options.leaf.as_deref().unwrap_or_default();
-    let is_wanted = |mutation: &Mutation| {
-        mutation.field.name().starts_with(wanted)
-            && options.what.as_ref().is_none_or(|what| *what == mutation.what)
-    };
-    let chosen: Vec<Mutation> = all.into_iter().filter(is_wanted).collect();
-    if chosen.is_empty() {
-        return Err(RunError::NoEdit {
-            leaf: wanted.to_owned(),
-            what: options.what.clone().unwrap_or_default(),
-        });
-    }
-    let part = options.what.is_some() || options.mutations.is_some_and(|count| count < chosen.len());
-    let chosen = slice(chosen, options.mutations.unwrap_or(usize::MAX), options.seed);
-    let leaves = chosen
-        .iter()
-        .filter(|m| m.field.is_leaf())
-        .map(|m| m.field.name())
-        .collect::<std::collections::BTreeSet<_>>()
-        .len();
-    let mutations = chosen.len();
+    let document = serde_json::to_string(&publisher::of_example())?;
+    let publisher = Publisher::start(&options.operator, &document);
+    let beginnings = Beginnings::read(&publisher.url, &publisher.authority)?;
+    let schemas = Schemas::ours()?;
+    let Chosen { edits, untried, unmutated, part } = chosen(options, &schemas, &beginnings)?;
+    let leaves: BTreeSet<String> =
+        edits.iter().filter(|edit| edit.field.is_leaf()).map(|edit| edit.field.name()).collect();
+    let (leaves, mutations) = (leaves.len(), edits.len());
     let (arena, operator) = arena(options).await?;
-    println!("{mutations} edits of {leaves} leaves over {} namespaces", options.namespaces.min(mutations));
+    let workers = options.namespaces.min(mutations);
+    println!("{mutations} edits of {leaves} leaves over {workers} namespaces");
+    let (joining, creating): (Vec<_>, Vec<_>) =
+        edits.into_iter().partition(|edit| Beginnings::joins(&edit.field));
+    let joiners = (workers * joining.len() / mutations).max(1);
     let work = Work {
         arena,
         operator,
         schemas,
-        base,
-        queue: Mutex::new(chosen.into()),
+        beginnings,
+        queues: Mutex::new([creating.into(), joining.into()]),
         tried: Mutex::default(),
-        others: Mutex::new(untried.iter().map(ToString::to_string).collect()),
+        others: Mutex::new(untried),
         fresh: AtomicUsize::new(0),
         start: Instant::now(),
         seed: options.seed,
     };
-    let workers = (0..options.namespaces.min(mutations)).map(|_| work.worker());
+    let workers = (0..workers).map(|number| work.worker(number < joiners));
     let all = async {
         let stages: Vec<Ready> = futures::future::join_all(workers).await.into_iter().flatten().collect();
         work.silence(&stages, options.silence).await;
@@ -149,23 +160,45 @@ pub async fn run(options: &Options) -> Result<Outcome, RunError> {
         () = all => {}
         () = stopped() => println!("stopped: no further edits"),
     }
+    let left = work.left();
     let tried = work.tried.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mut others = work.others.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let left = work.queue.into_inner().unwrap_or_else(PoisonError::into_inner).len();
+    let others = work.others.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut outcome = Outcome { tried, others, leaves, unmutated, mutations, seed: options.seed };
     if left > 0 {
-        others.push(format!("stopped by a signal: {left} edits were not made"));
+        outcome.others.push(format!("stopped by a signal: {left} edits were not made"));
     } else if !part {
-        let never = report::never_carried_out(&tried, unavailable);
-        others.extend(never.iter().map(|field| {
-            format!("{field}: no good value was ever carried out; give it its meaning or its context in operator/trials/src/mutate/hints.rs")
-        }));
-        let unfelt =
-            report::never_felt(&tried, |name| hints::at(name).any(|hint| matches!(hint, Hint::Unfelt(_))));
-        others.extend(unfelt.iter().map(|field| {
-            format!("{field}: its good values were carried out, and no child was ever different; the operator ignores it, or hints.rs has to say why")
-        }));
+        outcome.neglected();
     }
-    Ok(Outcome { tried, others, leaves, mutations, seed: options.seed })
+    Ok(outcome)
+}
+
+/// What is run.
+struct Chosen {
+    edits: Vec<Mutation>,
+    /// Fields for which nothing can be made, in words.
+    untried: Vec<String>,
+    unmutated: Vec<String>,
+    /// There is more of these fields.
+    part: bool,
+}
+
+fn chosen(options: &Options, schemas: &Schemas, beginnings: &Beginnings) -> Result<Chosen, RunError> {
+    let (all, untried) = schemas.mutations(beginnings, options.seed);
+    let leaf = options.leaf.as_deref().unwrap_or_default();
+    let of_leaf: Vec<Mutation> =
+        all.into_iter().filter(|mutation| mutation.field.name().starts_with(leaf)).collect();
+    let unmutated = unmutated(&of_leaf);
+    let is_wanted = |mutation: &Mutation| options.what.as_ref().is_none_or(|what| *what == mutation.what);
+    let edits: Vec<Mutation> = of_leaf.into_iter().filter(is_wanted).collect();
+    if edits.is_empty() {
+        return Err(RunError::NoEdit {
+            leaf: leaf.to_owned(),
+            what: options.what.clone().unwrap_or_default(),
+        });
+    }
+    let part = options.what.is_some() || options.mutations.is_some_and(|count| count < edits.len());
+    let edits = slice(edits, options.mutations.unwrap_or(usize::MAX), options.seed);
+    Ok(Chosen { edits, untried: untried.iter().map(ToString::to_string).collect(), unmutated, part })
 }
 
 /// SIGINT or SIGTERM.
@@ -177,13 +210,9 @@ async fn stopped() {
     }
 }
 
-/// Fields that the table of hints says are not carried out, and those in them.
+/// Fields that the table of hints says are kept as they are, or tried by what is in them.
 fn unavailable(name: &str) -> bool {
-    let part_of = |end: usize| hints::at(&name[..end]).any(|hint| matches!(hint, Hint::Unavailable(_)));
-    let ends = name.char_indices().filter(|(_, c)| ['.', '['].contains(c)).map(|(at, _)| at);
-    let kept = hints::at(name).any(|hint| matches!(hint, Hint::Kept | Hint::NotAtCreation))
-        || hints::stalls(name).is_some();
-    kept || ends.chain([name.len()]).any(part_of)
+    hints::at(name).any(|hint| matches!(hint, Hint::Kept | Hint::NotAtCreation))
 }
 
 async fn arena(options: &Options) -> Result<(Arena, Operator), RunError> {
@@ -205,8 +234,9 @@ struct Work {
     arena: Arena,
     operator: Operator,
     schemas: Schemas,
-    base: BTreeMap<String, Value>,
-    queue: Mutex<VecDeque<Mutation>>,
+    beginnings: Beginnings,
+    /// Of namespaces that create their network, and of those that join one.
+    queues: Mutex<[VecDeque<Mutation>; 2]>,
     tried: Mutex<Vec<Tried>>,
     others: Mutex<Vec<String>>,
     fresh: AtomicUsize,
@@ -215,8 +245,15 @@ struct Work {
 }
 
 impl Work {
-    fn next(&self) -> Option<Mutation> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    /// The other kind's, when none of the preferred is left.
+    fn next(&self, joining: bool) -> Option<Mutation> {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let preferred = queues[usize::from(joining)].pop_front();
+        preferred.or_else(|| queues[usize::from(!joining)].pop_front())
+    }
+
+    fn left(&self) -> usize {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).iter().map(VecDeque::len).sum()
     }
 
     fn name(&self) -> String {
@@ -228,13 +265,15 @@ impl Work {
         self.others.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 
-    /// Takes edits until none is left; returns its last stage, at rest and unedited.
-    async fn worker(&self) -> Option<Ready> {
-        let mut stage: Option<Ready> = None;
-        while let Some(mutation) = self.next() {
+    /// Takes edits until none is left; returns its last stages, at rest and unedited.
+    async fn worker(&self, joining: bool) -> Vec<Ready> {
+        let mut stages: [Option<Ready>; 2] = [None, None];
+        while let Some(mutation) = self.next(joining) {
+            let stage = &mut stages[usize::from(Beginnings::joins(&mutation.field))];
+            let beginning = self.beginnings.of(&mutation.field);
             let mut ready = match stage.take() {
                 Some(ready) => ready,
-                None => match Ready::new(&self.arena, &self.name(), &self.base).await {
+                None => match Ready::new(&self.arena, &self.name(), beginning).await {
                     Ok(ready) => ready,
                     Err(error) => {
                         self.complain(format!("{}: {error}", mutation.field.name()));
@@ -245,7 +284,7 @@ impl Work {
             match ready.run(&self.schemas, &mutation, &self.name()).await {
                 Ok((tried, true)) => {
                     self.note(tried);
-                    stage = Some(ready);
+                    *stage = Some(ready);
                 }
                 Ok((tried, false)) => {
                     self.note(tried);
@@ -257,7 +296,7 @@ impl Work {
                 }
             }
         }
-        stage
+        stages.into_iter().flatten().collect()
     }
 
     async fn end(&self, ready: &Ready) {
@@ -279,7 +318,7 @@ impl Work {
             println!(
                 "  {} done, {} left, {:.0} s",
                 all.len(),
-                self.queue.lock().unwrap_or_else(PoisonError::into_inner).len(),
+                self.left(),
                 self.start.elapsed().as_secs_f64()
             );
         }

@@ -35,6 +35,12 @@ impl Field {
         ["properties", "items", "additionalProperties"].iter().all(|key| self.schema.get(key).is_none())
     }
 
+    /// A leaf of what a user asks for.
+    #[must_use]
+    pub fn is_wish(&self) -> bool {
+        self.is_leaf() && !self.is_status()
+    }
+
     /// It belongs to what the operator reports.
     #[must_use]
     pub fn is_status(&self) -> bool {

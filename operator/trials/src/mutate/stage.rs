@@ -3,6 +3,7 @@
 use super::{
     judge::Outcome,
     kubelet::Kubelet,
+    manifests::{Beginning, Words},
     mirror::{Mirror, Snapshot},
     tap::Tap,
 };
@@ -54,8 +55,8 @@ pub struct Stage {
     pub arena: Arena,
     /// Its name.
     pub namespace: String,
-    /// Manifests as applied last.
-    pub manifests: BTreeMap<String, Value>,
+    /// What is there, unedited.
+    pub beginning: Beginning,
     /// Versions of our own last writes, by kind.
     written: Mutex<BTreeMap<String, u64>>,
 }
@@ -106,24 +107,36 @@ pub fn kstatus(object: &Value) -> Reading {
 }
 
 impl Stage {
-    /// A fresh namespace for the manifests, which are not there yet.
+    /// A fresh namespace with what others have made; the manifests are not there yet.
     ///
     /// # Panics
     /// There can be no namespace.
-    pub async fn new(arena: &Arena, name: &str, manifests: &BTreeMap<String, Value>) -> Self {
+    pub async fn new(arena: &Arena, name: &str, beginning: &Beginning) -> Self {
         let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
         let namespace = Namespace { metadata, ..Namespace::default() };
         let namespaces: Api<Namespace> = Api::all(arena.client.clone());
         arena.mirror.open(name);
         namespaces.create(&PostParams::default(), &namespace).await.expect("a namespace");
-        let seats = manifests["Validator"]["spec"]["replicas"].as_u64().unwrap_or(1);
-        arena.kubelet.play(name, usize::try_from(seats).unwrap_or(1));
+        for object in &beginning.given {
+            give(&arena.client, name, object).await.expect("what others have made");
+        }
+        let seats = beginning.manifests["Validator"]["spec"]["replicas"].as_u64().unwrap_or(1);
+        arena.kubelet.play(name, usize::try_from(seats).unwrap_or(1), beginning.founder.clone());
         Self {
             arena: arena.clone(),
             namespace: name.to_owned(),
-            manifests: manifests.clone(),
+            beginning: beginning.clone(),
             written: Mutex::default(),
         }
+    }
+
+    /// What words stand for here, with the hash of the network that runs.
+    #[must_use]
+    pub fn words(&self) -> Words {
+        let object = self.object("Consortium");
+        let hash = object.as_ref().and_then(|object| object["status"]["genesisHash"].as_str());
+        let running = hash.map(|hash| ("running", hash.to_owned()));
+        self.beginning.words.clone().into_iter().chain(running).collect()
     }
 
     /// Applies all manifests; refused ones say why.
@@ -131,7 +144,7 @@ impl Stage {
     /// # Errors
     /// The API server refuses a manifest.
     pub async fn begin(&self) -> Result<(), kube::Error> {
-        for manifest in self.manifests.values() {
+        for manifest in self.beginning.manifests.values() {
             self.apply(manifest).await?;
         }
         Ok(())
@@ -189,7 +202,7 @@ impl Stage {
     }
 
     fn name(&self, kind: &str) -> String {
-        self.manifests[kind]["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+        self.beginning.manifests[kind]["metadata"]["name"].as_str().unwrap_or_default().to_owned()
     }
 
     /// Waits until both objects are current or stalled and nothing is written any more, and returns what `look` makes of that.
@@ -248,7 +261,7 @@ impl Stage {
     /// The worse of both objects: what waits for a stalled one goes on waiting.
     fn reading(&self) -> Reading {
         let mut worst = Reading::Current;
-        for kind in self.manifests.keys() {
+        for kind in self.beginning.manifests.keys() {
             let read = self.object(kind).map(|object| kstatus(&object));
             match read.unwrap_or_else(|| Reading::InProgress("not told by the watch".to_owned())) {
                 failed @ Reading::Failed(_) => return failed,
@@ -282,6 +295,17 @@ impl Stage {
         self.arena.mirror.close(&self.namespace);
         Ok(())
     }
+}
+
+/// Makes a `ConfigMap` or a Secret.
+async fn give(client: &Client, namespace: &str, object: &Value) -> Result<(), kube::Error> {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind));
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+    let mut object = object.clone();
+    object["apiVersion"] = json!("v1");
+    let object = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
+    api.create(&PostParams::default(), &object).await.map(drop)
 }
 
 /// The merge patch between two values: what is no longer there is null. Our own documents bound the recursion.

@@ -7,8 +7,9 @@ use axum::{
     http::{Method, StatusCode},
     response::Response,
 };
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -18,6 +19,10 @@ use std::{
 
 /// No object of the operator comes near it.
 const LARGEST: usize = 4 << 20;
+/// What a status says of the chain's height: written with another change, or once a minute.
+const MOVING: [&str; 2] = ["height", "observedAt"];
+/// Seconds between two writes of these alone.
+const HEARTBEAT_S: i64 = 60;
 
 /// What was written in a namespace.
 #[derive(Clone, Debug, Default)]
@@ -104,6 +109,28 @@ impl Tap {
         self.plant == Some(Plant::LostEdit) && *count == 1
     }
 
+    /// The object as stored; `None` when there is none.
+    async fn stored(&self, path: &str) -> Option<Value> {
+        let request = axum::http::Request::get(path).body(kube::client::Body::empty()).ok()?;
+        let answer = self.client.send(request).await.ok().filter(|answer| answer.status().is_success())?;
+        let body = to_bytes(Body::new(answer.into_body()), LARGEST).await.ok()?;
+        serde_json::from_slice(&body).ok()
+    }
+
+    /// Passes a write of a status on; whether it is the one that is due once a minute, for the height alone.
+    async fn pass_status(&self, request: Request) -> (Response, bool) {
+        let before = self.stored(request.uri().path()).await;
+        let (mut head, body) = self.pass(request).await.into_parts();
+        // It goes on in one piece, however it came.
+        head.headers.remove("transfer-encoding");
+        let Ok(body) = to_bytes(body, LARGEST).await else {
+            return (refuse(StatusCode::BAD_GATEWAY, "an answer above 4 MiB"), false);
+        };
+        let after = serde_json::from_slice::<Value>(&body).ok().filter(|_| head.status.is_success());
+        let beats = before.zip(after).is_some_and(|(before, after)| is_heartbeat(&before, &after));
+        (Response::from_parts(head, Body::from(body)), beats)
+    }
+
     async fn pass(&self, request: Request) -> Response {
         let (mut head, body) = request.into_parts();
         head.headers.remove("host");
@@ -126,9 +153,32 @@ async fn forward(State(tap): State<Arc<Tap>>, request: Request) -> Response {
     if let Some(response) = tap.planted(&method, &path).await {
         return response;
     }
-    let response = tap.pass(request).await;
-    tap.wrote(method.as_str(), &path, response.status());
+    // Asked whether it would be taken, the API server writes nothing.
+    if request.uri().query().is_some_and(|query| query.contains("dryRun=")) {
+        return tap.pass(request).await;
+    }
+    let (response, beats) = match path.contains("/consortia/") && path.ends_with("/status") {
+        true => tap.pass_status(request).await,
+        false => (tap.pass(request).await, false),
+    };
+    if !beats {
+        tap.wrote(method.as_str(), &path, response.status());
+    }
     response
+}
+
+/// Height and its time alone have moved, and the time before is a minute old: what an object at rest may say.
+fn is_heartbeat(before: &Value, after: &Value) -> bool {
+    let resting = |object: &Value| {
+        let mut status = object["status"].clone();
+        if let Some(fields) = status.as_object_mut() {
+            fields.retain(|key, _| !MOVING.contains(&key.as_str()));
+        }
+        status
+    };
+    let at = |object: &Value| object["status"]["observedAt"].as_str()?.parse::<Timestamp>().ok();
+    let apart = at(before).zip(at(after)).map(|(before, after)| after.as_second() - before.as_second());
+    resting(before) == resting(after) && apart.is_some_and(|apart| apart >= HEARTBEAT_S)
 }
 
 fn namespace_of(path: &str) -> Option<&str> {
@@ -139,4 +189,22 @@ fn refuse(status: StatusCode, why: &str) -> Response {
     let mut response = Response::new(Body::from(why.to_owned()));
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_heartbeat;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_height_alone_is_due_a_minute_after_it_was_written_and_nothing_else_is() {
+        let object = |height: u64, at: &str, summary: &str| -> Value {
+            json!({ "status": { "height": height, "observedAt": at, "summary": summary } })
+        };
+        let before = object(10, "2026-01-01T00:00:00Z", "1/1");
+        assert!(is_heartbeat(&before, &object(11, "2026-01-01T00:01:00Z", "1/1")));
+        assert!(!is_heartbeat(&before, &object(11, "2026-01-01T00:00:59Z", "1/1")), "too soon");
+        assert!(!is_heartbeat(&before, &object(11, "2026-01-01T00:01:00Z", "0/1")), "something else");
+        assert!(!is_heartbeat(&json!({}), &object(11, "2026-01-01T00:01:00Z", "1/1")));
+    }
 }

@@ -4,6 +4,7 @@ use super::{
     children::{changed_kinds, compare, differences},
     hints::{self, Hint},
     judge::{Outcome, Verdict, judge},
+    manifests::Beginning,
     mirror::Snapshot,
     path::Path,
     plan::{Mutation, Schemas},
@@ -12,7 +13,7 @@ use super::{
 };
 use serde_json::Value;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     time::{Duration, Instant},
 };
 
@@ -75,8 +76,8 @@ impl Ready {
     ///
     /// # Errors
     /// They do not come to rest.
-    pub async fn new(arena: &Arena, name: &str, base: &BTreeMap<String, Value>) -> Result<Self, TrialError> {
-        let stage = Stage::new(arena, name, base).await;
+    pub async fn new(arena: &Arena, name: &str, beginning: &Beginning) -> Result<Self, TrialError> {
+        let stage = Stage::new(arena, name, beginning).await;
         stage.begin().await?;
         let settled = |outcome: &Outcome| match outcome {
             Outcome::Settled => Ok(None),
@@ -104,7 +105,7 @@ impl Ready {
             what: mutation.what.clone(),
             class: mutation.class,
             value: mutation.value.clone(),
-            is_wish: mutation.field.is_leaf() && !mutation.field.is_status(),
+            is_wish: mutation.field.is_wish(),
             verdict: Verdict::Refused,
             at_creation: None,
             changed: BTreeSet::new(),
@@ -130,8 +131,8 @@ impl Ready {
         tried: &mut Tried,
     ) -> Result<bool, TrialError> {
         let kind = &mutation.field.kind;
-        let base = self.stage.manifests[kind].clone();
-        let edited = schemas.edited(mutation, &base)?;
+        let base = self.stage.beginning.manifests[kind].clone();
+        let edited = schemas.edited(mutation, &base, &self.stage.words())?;
         if let Err(error) = self.stage.apply(&edited).await {
             tried.verdict = judge(mutation, &Outcome::Refused(message(error)?));
             return Ok(true);
@@ -178,7 +179,7 @@ impl Ready {
     ) -> Result<bool, TrialError> {
         let kind = &mutation.field.kind;
         let Some(before) = self.stage.object(kind) else { return Ok(false) };
-        let edited = schemas.edited(mutation, &before)?;
+        let edited = schemas.edited(mutation, &before, &self.stage.words())?;
         if let Err(error) = self.stage.write_status(kind, &before["status"], &edited["status"]).await {
             tried.verdict = judge(mutation, &Outcome::Refused(message(error)?));
             return Ok(true);
@@ -245,9 +246,9 @@ async fn created(
     if hints::of(&mutation.field).contains(&Hint::NotAtCreation) {
         return Ok(None);
     }
-    let mut manifests = stage.manifests.clone();
-    let kind = &mutation.field.kind;
-    manifests.insert(kind.clone(), schemas.edited(mutation, &manifests[kind])?);
+    let mut beginning = stage.beginning.clone();
+    let (manifests, kind) = (&mut beginning.manifests, &mutation.field.kind);
+    manifests.insert(kind.clone(), schemas.edited(mutation, &manifests[kind], &stage.words())?);
     let wanted = manifests[kind].clone();
     for hint in hints::of(&mutation.field) {
         if let (Hint::Same(kind, path), Some(value)) = (hint, mutation.field.path.get(&wanted)) {
@@ -256,7 +257,7 @@ async fn created(
                 value.clone();
         }
     }
-    let made = Stage::new(&stage.arena, fresh, &manifests).await;
+    let made = Stage::new(&stage.arena, fresh, &beginning).await;
     let verdict = match made.begin().await {
         Ok(()) => made.rest(|outcome| open(judge(mutation, outcome))).await,
         Err(error) => judge(mutation, &Outcome::Refused(message(error)?)),
@@ -278,12 +279,12 @@ fn is_refusal(code: u16, message: &str) -> bool {
     ((400..500).contains(&code) && code != 429) || message.contains("failed to create typed patch object")
 }
 
-/// Without the times, which move when the rest is put right.
+/// Without the times and the height, which move with whatever else is put right.
 fn timeless(status: &Value) -> Value {
     let mut status = status.clone();
     for condition in status["conditions"].as_array_mut().into_iter().flatten() {
         condition["lastTransitionTime"] = Value::Null;
     }
-    status["observedAt"] = Value::Null;
+    (status["observedAt"], status["height"]) = (Value::Null, Value::Null);
     status
 }
