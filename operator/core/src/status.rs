@@ -12,7 +12,7 @@ use crate::{
         Condition, ConsortiumStatus,
         conditions::{
             ConditionStatus, DEGRADED, DRAINABLE, JOINED, NETWORK_INFO_CURRENT, NODE_POOL_READY, OVERRIDDEN,
-            QUORUM_HEALTHY, READY, RECONCILING, STALLED, reasons,
+            PEERING_READY, QUORUM_HEALTHY, READY, RECONCILING, STALLED, reasons,
         },
     },
     plan::Wait,
@@ -21,7 +21,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 /// Conditions that the operator writes; others are others'.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     READY,
     RECONCILING,
     STALLED,
@@ -32,6 +32,7 @@ const OURS: [&str; 10] = [
     OVERRIDDEN,
     DEGRADED,
     NODE_POOL_READY,
+    PEERING_READY,
 ];
 /// As many as the schema allows.
 const MOST_CONDITIONS: usize = 16;
