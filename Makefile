@@ -113,6 +113,11 @@ operator-test: ## operator against a real API server, with the rights of the cha
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored && \
 	  VALUES="--set nodePools.aso.enabled=true" build/rbac-audit target/api-operator/audit*.log
+.PHONY: blob-test
+blob-test: ## network infos in a blob container: token endpoint, workload identity and Azure's storage emulator over https; ends with reasons-told= blob-writes= joined-by-identity=
+	@cd e2e/azurite && npm ci --loglevel=error
+	@kubeconfig=$$($(CLUSTER)/api-up target/api-blob) && trap '$(CLUSTER)/api-down target/api-blob' EXIT && \
+	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --quiet --locked --workspace --test api_server -- --ignored --nocapture blob::
 .PHONY: operator-mutate
 # One cargo command with an example: the features are those of the tests, so nothing is compiled anew.
 operator-mutate: ## every field of both CRDs edited and undone on a real API server (LEAF=Validator.spec.replicas WHAT='left out' MUTATIONS=60 SEED=1 NAMESPACES=32 PLANT=lost-edit|lost-status: succeeds if that is found); ends with leaves= mutations= violations=

@@ -3,6 +3,7 @@
 mod consortium;
 mod fleet;
 mod joined;
+mod published;
 
 pub use consortium::{Context as ConsortiumContext, consortium};
 pub use fleet::{Context as FleetContext, fleet};
@@ -11,8 +12,8 @@ use crate::{
     api::{
         Condition, ConsortiumStatus,
         conditions::{
-            ConditionStatus, DEGRADED, DRAINABLE, JOINED, NETWORK_INFO_CURRENT, NODE_POOL_READY, OVERRIDDEN,
-            PEERING_READY, QUORUM_HEALTHY, READY, RECONCILING, STALLED, reasons,
+            ConditionStatus, DEGRADED, DRAINABLE, JOINED, NETWORK_INFO_CURRENT, NETWORK_INFO_PUBLISHED,
+            NODE_POOL_READY, OVERRIDDEN, PEERING_READY, QUORUM_HEALTHY, READY, RECONCILING, STALLED, reasons,
         },
     },
     plan::Wait,
@@ -27,6 +28,7 @@ const OURS: [&str; 11] = [
     STALLED,
     JOINED,
     NETWORK_INFO_CURRENT,
+    NETWORK_INFO_PUBLISHED,
     QUORUM_HEALTHY,
     DRAINABLE,
     OVERRIDDEN,

@@ -10,7 +10,7 @@ use alloy_primitives::B256;
 use k256::ecdsa::SigningKey;
 use operator_core::{
     api::{Consortium, Validator},
-    build::{self, NetworkAccess},
+    build::{self, NetworkAccess, OperatorImage},
     genesis::{self, StoredGenesis},
     keys::Key,
     names::NodeName,
@@ -247,7 +247,11 @@ fn the_web_server_with_the_network_info_becomes_exactly_these_objects() {
     object.spec.publish = Some(serde_json::from_value(publish).expect("publish"));
     let valid = validate::consortium(&object).expect("valid");
     let service = valid.publish.as_ref().expect("a service");
-    let made = build::publisher(&valid, service, "registry.example/quorate-operator:1");
+    let image = OperatorImage {
+        image: "registry.example/quorate-operator:1".to_owned(),
+        pull_secrets: vec!["registry".to_owned()],
+    };
+    let made = build::publisher(&valid, service, &image);
     let objects = [
         value(&made.service_account),
         value(&made.network_policy),

@@ -2,10 +2,12 @@
 #![expect(clippy::duplicated_attributes, reason = "every printer column has a type of its own")]
 #![expect(unreachable_pub, reason = "the KubeSchema derive repeats the type inside a function")]
 
+mod azure_blob;
 mod governance;
 mod join;
 mod publish;
 
+pub use azure_blob::AzureBlob;
 pub use governance::{
     Admission, CapacityChange, Expulsion, Governance, HardforkChange, NamedContractChange, OperatorAccount,
     ParameterChange, PositionState, PositionStatus, ProposalStatus, ToSign, Vote,

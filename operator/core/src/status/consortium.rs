@@ -5,17 +5,22 @@ mod proposals;
 use super::{
     Conditions, NAMED,
     joined::{joined, network_info_current},
+    published::network_info_published,
     rfc3339, with_others,
 };
 use crate::{
     api::{
         ConsortiumStatus,
-        conditions::{ConditionStatus, DRAINABLE, JOINED, NETWORK_INFO_CURRENT, QUORUM_HEALTHY, reasons},
+        conditions::{
+            ConditionStatus, DRAINABLE, JOINED, NETWORK_INFO_CURRENT, NETWORK_INFO_PUBLISHED, QUORUM_HEALTHY,
+            reasons,
+        },
         consortium::{MemberAccounts, MemberSeats, Region, Seats},
     },
     genesis::StoredGenesis,
     liveness::Hearing,
-    observed::{ConsortiumObserved, Governance},
+    network_info::Publication,
+    observed::{ConsortiumObserved, Governance, SecretState},
     plan::ConsortiumPlan,
     validate::ValidConsortium,
     votes::Weighed,
@@ -35,6 +40,8 @@ pub struct Context<'a> {
     pub generation: Option<i64>,
     /// Name of the published network info.
     pub network_info: Option<&'a str>,
+    /// How its publication in a container goes.
+    pub publication: Option<&'a Publication>,
     /// The admin account.
     pub admin: Option<Address>,
     /// Now.
@@ -64,6 +71,11 @@ pub fn consortium(
     conditions.set(JOINED, status, reason, &message);
     if let Some((status, reason, message)) = network_info_current(context.valid, observed) {
         conditions.set(NETWORK_INFO_CURRENT, status, reason, &message);
+    }
+    if let Some((status, reason, message)) =
+        network_info_published(context.valid, &context.before.conditions, context.publication)
+    {
+        conditions.set(NETWORK_INFO_PUBLISHED, status, reason, &message);
     }
     let (status, reason, message) = quorum_healthy(stored, hearing.as_ref());
     conditions.set(QUORUM_HEALTHY, status, reason, &message);
