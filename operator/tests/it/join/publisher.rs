@@ -1,23 +1,13 @@
 //! Who publishes: the server that ships, and one that says what it should not; certificates by a private authority.
 
+use crate::tls;
 use alloy_primitives::Address;
 use axum::{Router, http::StatusCode, routing::get};
 use chain::network_info::NetworkInfo;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt;
-use operator_trials::{
-    publisher::{Publisher, certificates},
-    world::World,
-};
-use std::{path::Path, sync::Arc};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::aws_lc_rs,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    },
-};
+use operator_trials::{publisher::Publisher, world::World};
+use std::path::Path;
 
 /// What the founder's chain knows of it.
 pub(super) struct Known {
@@ -26,7 +16,7 @@ pub(super) struct Known {
 }
 
 /// The network info that a world's operator has published.
-pub(super) async fn document(world: &World) -> NetworkInfo {
+pub(crate) async fn document(world: &World) -> NetworkInfo {
     let map = world.api::<ConfigMap>().get("trade-finance-network-info").await.expect("published");
     serde_json::from_str(&map.data.expect("data")["network-info.json"]).expect("a network info")
 }
@@ -60,35 +50,14 @@ impl Strange {
     /// Answers these paths with these codes and texts.
     pub(super) async fn start(answers: Vec<(&'static str, u16, String)>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let authority = certificates(folder.path());
-        let read = |name: &str| std::fs::read(folder.path().join(name)).expect("read");
-        let chain = CertificateDer::pem_slice_iter(&read("tls.crt")).collect::<Result<Vec<_>, _>>();
-        let key = PrivateKeyDer::from_pem_slice(&read("tls.key")).expect("a key");
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(chain.expect("a chain"), key)
-            .expect("a certificate");
+        let authority = tls::certificates(folder.path());
         let router = answers.into_iter().fold(Router::new(), |router, (path, code, text)| {
             let code = StatusCode::from_u16(code).expect("a code");
             router.route(&format!("/{path}"), get(move || async move { (code, text.clone()) }))
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("https://{}", listener.local_addr().expect("an address"));
-        tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), router));
+        tokio::spawn(tls::serve(listener, tls::acceptor(folder.path()), router));
         Self { url, authority }
-    }
-}
-
-async fn serve(listener: tokio::net::TcpListener, tls: TlsAcceptor, router: Router) {
-    while let Ok((socket, _)) = listener.accept().await {
-        let (tls, router) = (tls.clone(), router.clone());
-        tokio::spawn(async move {
-            let Ok(stream) = tls.accept(socket).await else { return };
-            let service = hyper_util::service::TowerToHyperService::new(router);
-            let http = hyper::server::conn::http1::Builder::new();
-            let _ = http.serve_connection(hyper_util::rt::TokioIo::new(stream), service).await;
-        });
     }
 }

@@ -157,9 +157,10 @@ async fn forward(State(tap): State<Arc<Tap>>, request: Request) -> Response {
     if request.uri().query().is_some_and(|query| query.contains("dryRun=")) {
         return tap.pass(request).await;
     }
-    let (response, beats) = match path.contains("/consortia/") && path.ends_with("/status") {
-        true => tap.pass_status(request).await,
-        false => (tap.pass(request).await, false),
+    let (response, beats) = if path.contains("/consortia/") && path.ends_with("/status") {
+        tap.pass_status(request).await
+    } else {
+        (tap.pass(request).await, false)
     };
     if !beats {
         tap.wrote(method.as_str(), &path, response.status());
