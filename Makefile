@@ -113,6 +113,11 @@ operator-test: ## operator against a real API server, with the rights of the cha
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-operator) && trap '$(CLUSTER)/api-down target/api-operator' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --locked --workspace --test api_server -- --ignored && \
 	  VALUES="--set nodePools.aso.enabled=true" build/rbac-audit target/api-operator/audit*.log
+.PHONY: blob-test
+blob-test: ## network infos in a blob container: token endpoint, workload identity and Azure's storage emulator over https; ends with reasons-told= blob-writes= joined-by-identity=
+	@cd e2e/azurite && npm ci --loglevel=error
+	@kubeconfig=$$($(CLUSTER)/api-up target/api-blob) && trap '$(CLUSTER)/api-down target/api-blob' EXIT && \
+	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --quiet --locked --workspace --test api_server -- --ignored --nocapture blob::
 .PHONY: operator-mutate
 # One cargo command with an example: the features are those of the tests, so nothing is compiled anew.
 operator-mutate: ## every field of both CRDs edited and undone on a real API server (LEAF=Validator.spec.replicas WHAT='left out' MUTATIONS=60 SEED=1 NAMESPACES=32 PLANT=lost-edit|lost-status: succeeds if that is found); ends with leaves= mutations= violations=
@@ -134,7 +139,7 @@ e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=
 	@e2e/drain-nodes
-e2e-members: ## four members with operators of their own on the embedded cluster: join by URL, vote from manifests, expel (needs root); ends with members= seats=
+e2e-members: ## four members with operators of their own on the embedded cluster, one of two regions, one behind a load balancer, one whose admin signs elsewhere: join by URL, vote from manifests, expel (needs root); ends with members= seats=
 	@e2e/members story
 join-latency: ## from the deciding vote to the newcomer's first vote, its node synced before (needs root); fails above 10 s; ends with join-seconds=
 	@e2e/members latency

@@ -1,9 +1,12 @@
 //! The command line.
 
-use crate::{serve::ServeArgs, traces::Traces};
+use crate::{azure::AzureArgs, serve::ServeArgs, traces::Traces};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
-use operator_core::{build::NetworkAccess, lease::Terms};
+use operator_core::{
+    build::{NetworkAccess, OperatorImage},
+    lease::Terms,
+};
 use std::{net::SocketAddr, str::FromStr};
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -22,7 +25,10 @@ pub(crate) struct Args {
     node_image: Option<String>,
     /// Image of the operator itself, for the web servers of `spec.publish.networkInfo.service`; without it there are none.
     #[arg(long, env = "QUORATE_OPERATOR_IMAGE")]
-    pub(crate) operator_image: Option<String>,
+    operator_image: Option<String>,
+    /// Secrets with registry credentials of that image, separated by commas; they have to be in the namespace of whoever publishes.
+    #[arg(long, env = "QUORATE_OPERATOR_IMAGE_PULL_SECRETS", value_delimiter = ',')]
+    operator_image_pull_secrets: Vec<String>,
     /// Where `/livez`, `/readyz` and `/metrics` answer.
     #[arg(long, env = "QUORATE_LISTEN", default_value = "0.0.0.0:8080")]
     pub(crate) listen: SocketAddr,
@@ -63,6 +69,9 @@ pub(crate) struct Args {
     /// How log lines are written.
     #[arg(long, value_enum, env = "QUORATE_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
+    /// Where Azure's storage is.
+    #[command(flatten)]
+    pub(crate) azure: AzureArgs,
 }
 
 /// What else the program does.
@@ -76,6 +85,12 @@ impl Args {
     /// Image of nodes whose `spec.image` is absent.
     pub(crate) fn node_image(&self) -> anyhow::Result<&str> {
         self.node_image.as_deref().context("--node-image is missing")
+    }
+
+    /// Image of the operator itself, and what it takes to pull it.
+    pub(crate) fn own_image(&self) -> Option<OperatorImage> {
+        let image = self.operator_image.clone()?;
+        Some(OperatorImage { image, pull_secrets: self.operator_image_pull_secrets.clone() })
     }
 
     /// How long the lease lasts. A renewal deadline that is not below the lease would let two lead: it gives way.

@@ -1,12 +1,13 @@
 //! What every pass needs.
 
 use crate::{
-    clock::steady_ms, endpoints::Listed, error::Error, leader::Leadership, metrics::Metrics,
-    node_pool::Served, nodes::Nodes, sources::Sources, traces, turns::Turns, watches::Kept,
+    azure::Azure, clock::steady_ms, endpoints::Listed, error::Error, leader::Leadership, metrics::Metrics,
+    node_pool::Served, nodes::Nodes, publications::Publications, sources::Sources, traces, turns::Turns,
+    watches::Kept,
 };
 use kube::{Api, Client, Resource, core::NamespaceResourceScope};
 use operator_core::{
-    build::NetworkAccess,
+    build::{NetworkAccess, OperatorImage},
     cache::{Cache, Kind, Mark, NetworkKey, ObjectKey, ObjectKind, Source, Wakes},
     queue::Urgency,
 };
@@ -46,7 +47,7 @@ pub(crate) struct Context {
     /// Image of nodes whose spec names none.
     pub(crate) node_image: String,
     /// Image of the operator itself, for the web servers that publish network infos.
-    pub(crate) operator_image: Option<String>,
+    pub(crate) operator_image: Option<OperatorImage>,
     /// Who reaches every node, when fleets get network policies.
     pub(crate) access: Option<NetworkAccess>,
     /// What has been listed, for `/readyz`.
@@ -71,6 +72,10 @@ pub(crate) struct Context {
     pub(crate) networks: Arc<Turns<NetworkKey>>,
     /// What other members publish of networks that are joined.
     pub(crate) sources: Sources,
+    /// What this member publishes in containers.
+    pub(crate) publications: Publications,
+    /// Azure's storage.
+    pub(crate) azure: Azure,
 }
 
 impl Context {

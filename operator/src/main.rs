@@ -2,6 +2,7 @@
 
 mod apply;
 mod args;
+mod azure;
 mod calls;
 mod chain_access;
 mod client;
@@ -11,6 +12,7 @@ mod context;
 mod endpoints;
 mod error;
 mod events;
+mod https;
 mod keygen;
 mod leader;
 mod metrics;
@@ -18,6 +20,7 @@ mod node_pool;
 mod nodes;
 mod observe;
 mod poll;
+mod publications;
 mod reconcile;
 mod run;
 mod serve;

@@ -3,6 +3,7 @@
 
 use crate::{
     args::{Args, StreamingLists},
+    azure::Azure,
     client,
     clock::steady_ms,
     context::Context,
@@ -11,7 +12,7 @@ use crate::{
     metrics::Metrics,
     node_pool::Served,
     nodes::Nodes,
-    poll, reconcile, sources,
+    poll, publications, reconcile, sources,
     watches::{Watch, lists},
 };
 use anyhow::Context as _;
@@ -103,7 +104,7 @@ fn context(
         instance: instance.to_owned(),
         nodes: Nodes::new().context("HTTP client")?,
         node_image: args.node_image()?.to_owned(),
-        operator_image: args.operator_image.clone(),
+        operator_image: args.own_image(),
         access: args.network_access(),
         listed: Listed::awaited(lists(args.network_access().is_some()) * args.namespaces.len().max(1)),
         agent_pools: Served::default(),
@@ -117,6 +118,8 @@ fn context(
         fleets: Arc::default(),
         networks: Arc::default(),
         sources: sources::Sources::default(),
+        publications: publications::Publications::default(),
+        azure: Azure::new(&args.azure)?,
     })
 }
 
@@ -179,6 +182,7 @@ async fn act(context: Arc<Context>, at_once: usize, stopped: watch::Receiver<boo
         tokio::join!(
             poll::run(context.clone(), over()),
             sources::run(context.clone(), over()),
+            publications::run(context.clone(), over()),
             reconcile::run(ObjectKind::Consortium, context.clone(), at_once, over()),
             reconcile::run(ObjectKind::Validator, context.clone(), at_once, over()),
         );

@@ -2,9 +2,9 @@
 //! judged in `operator-core`, and kept by the Consortium's pass.
 
 mod authorities;
-mod https;
+mod container;
 
-use crate::{calls::call, clock::steady_ms, context::Context, observe, turns::Turns};
+use crate::{calls::call, clock::steady_ms, context::Context, https, observe, turns::Turns};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::ConfigMap;
 use operator_core::{
@@ -106,7 +106,7 @@ async fn round(context: Arc<Context>, network: NetworkKey) -> queue::Outcome {
         return queue::Outcome::Await;
     };
     let asked = joined.sources.iter().map(|source| ask(&context, &network.namespace, source, &joined));
-    let seen = join_all(asked).await;
+    let seen = join_all(asked).await.concat();
     let read = seen.iter().any(|seen| seen.outcome.document().is_some());
     if context.sources.keep(&network, joined, seen, is_stored(&context, &network)) {
         let key = ObjectKey {
@@ -130,8 +130,10 @@ fn is_stored(context: &Context, network: &NetworkKey) -> bool {
     context.cache().child(Kind::ConfigMap, &network.namespace, &name).is_some()
 }
 
-async fn ask(context: &Context, namespace: &str, source: &Source, joined: &JoinedNetwork) -> Seen {
+/// What a source says: a container has many documents, every other one.
+async fn ask(context: &Context, namespace: &str, source: &Source, joined: &JoinedNetwork) -> Vec<Seen> {
     let bytes = match source {
+        Source::AzureBlob(at) => return container::read(&context.azure, at, joined.genesis_hash).await,
         Source::ConfigMap(name) => config_map(context, namespace, name).await,
         Source::Url { url, authorities } => {
             match authorities::trusted(context, namespace, authorities.as_ref()).await {
@@ -145,7 +147,7 @@ async fn ask(context: &Context, namespace: &str, source: &Source, joined: &Joine
         Err(why) => Outcome::Unreachable(why),
     };
     tracing::debug!(source = source.name(), read = outcome.document().is_some(), "source asked");
-    Seen { source: source.name(), outcome }
+    vec![Seen { source: source.name(), outcome }]
 }
 
 async fn config_map(context: &Context, namespace: &str, name: &str) -> Result<Vec<u8>, String> {

@@ -1,8 +1,10 @@
 //! Network infos that other members publish: read and checked against the genesis hash that the user trusts, and kept, so
 //! that a publisher that is away does not matter ([ADR 32](../../../docs/adr/0032-joining.md)).
 
+mod container;
 mod kept;
 
+pub use container::{Listed, MOST_LISTED, Publication, Stands, blob_name, folder, stands, to_read};
 pub use kept::Learned;
 
 use alloy_primitives::{Address, B256};

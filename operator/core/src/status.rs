@@ -3,6 +3,7 @@
 mod consortium;
 mod fleet;
 mod joined;
+mod published;
 
 pub use consortium::{Context as ConsortiumContext, consortium};
 pub use fleet::{Context as FleetContext, fleet};
@@ -11,8 +12,8 @@ use crate::{
     api::{
         Condition, ConsortiumStatus,
         conditions::{
-            ConditionStatus, DEGRADED, DRAINABLE, JOINED, NETWORK_INFO_CURRENT, NODE_POOL_READY, OVERRIDDEN,
-            QUORUM_HEALTHY, READY, RECONCILING, STALLED, reasons,
+            ConditionStatus, DEGRADED, DRAINABLE, JOINED, NETWORK_INFO_CURRENT, NETWORK_INFO_PUBLISHED,
+            NODE_POOL_READY, OVERRIDDEN, PEERING_READY, QUORUM_HEALTHY, READY, RECONCILING, STALLED, reasons,
         },
     },
     plan::Wait,
@@ -21,17 +22,19 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 /// Conditions that the operator writes; others are others'.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     READY,
     RECONCILING,
     STALLED,
     JOINED,
     NETWORK_INFO_CURRENT,
+    NETWORK_INFO_PUBLISHED,
     QUORUM_HEALTHY,
     DRAINABLE,
     OVERRIDDEN,
     DEGRADED,
     NODE_POOL_READY,
+    PEERING_READY,
 ];
 /// As many as the schema allows.
 const MOST_CONDITIONS: usize = 16;

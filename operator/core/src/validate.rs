@@ -9,8 +9,8 @@ mod positions;
 
 pub use child::refused as refused_child;
 pub use consortium::{AdminAccount, Chain, Network, ValidConsortium, consortium};
-pub use fleet::{RpcService, ValidFleet, fleet};
-pub use network::{Authorities, JoinedNetwork, PublishedService, Source};
+pub use fleet::{MAX_NODES, RpcService, ValidFleet, fleet};
+pub use network::{Authorities, Container, JoinedNetwork, PublishedService, Source};
 
 /// A field that cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

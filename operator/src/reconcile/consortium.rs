@@ -5,7 +5,7 @@ mod votes;
 use super::{
     Steps,
     pass::{self, Decided, Looked, Passed},
-    publish::{genesis, publish, signing_key},
+    publish::{Published, genesis, publish, signing_key},
 };
 use crate::{
     apply::{apply, create_once, stamped},
@@ -94,14 +94,14 @@ async fn decided(
     if (plan.seat_move.is_some() || vote.is_some()) && looked == Looked::AtCache {
         return Ok(Decided::Final);
     }
-    let network_info = match steps
+    let published = match steps
         .of("apply", Box::pin(perform(object, context, &valid, &observation, vote.as_ref(), &mut plan)))
         .await
     {
         Err(Error::Child(message)) => return pass::refused(object, context, &message).await,
         published => published?,
     };
-    let reported = report(object, context, (&valid, admin), observed, &plan, network_info.as_deref());
+    let reported = report(object, context, (&valid, admin), observed, &plan, &published);
     let settled = steps.of("status", reported).await?;
     let view = observed.governance.as_ref();
     votes::announce(object, context, observation.entry.as_deref(), admin, view).await;
@@ -112,7 +112,7 @@ async fn decided(
     }))
 }
 
-/// Carries the plan out; the name of the network info that others read.
+/// Carries the plan out; what others read then.
 async fn perform(
     object: &Consortium,
     context: &Context,
@@ -120,11 +120,11 @@ async fn perform(
     observation: &Observation,
     vote: Option<&AdminMove>,
     plan: &mut ConsortiumPlan,
-) -> Result<Option<String>, Error> {
+) -> Result<Published, Error> {
     let observed = &observation.observed;
     Box::pin(make(object, context, valid, plan)).await?;
     protect(context, valid, observed, plan).await?;
-    let network_info = Box::pin(publish(context, valid, observed, plan)).await?;
+    let published = Box::pin(publish(context, valid, observed, plan)).await?;
     if let (Some(ip), true) = (&observation.entry, plan.seat_move.is_some())
         && let Err(error) = move_seat(object, context, valid, ip, observed, plan).await
     {
@@ -141,7 +141,7 @@ async fn perform(
         tracing::warn!(%error, "vote not sent");
         plan.waits.insert(0, Wait::passing(reasons::VOTING, format!("vote not sent: {error}")));
     }
-    Ok(network_info)
+    Ok(published)
 }
 
 /// Accounts and genesis: created, never changed. What others publish is kept as it is now.
@@ -227,7 +227,7 @@ async fn report(
     (valid, admin): (&ValidConsortium, Option<Address>),
     observed: &ConsortiumObserved,
     plan: &ConsortiumPlan,
-    network_info: Option<&str>,
+    published: &Published,
 ) -> Result<bool, Error> {
     let before = object.status.clone().unwrap_or_default();
     let now = k8s_openapi::jiff::Timestamp::now();
@@ -235,7 +235,8 @@ async fn report(
         valid,
         before: &before,
         generation: object.metadata.generation,
-        network_info,
+        network_info: published.config_map.as_deref(),
+        publication: published.publication.as_ref(),
         admin,
         now,
     };

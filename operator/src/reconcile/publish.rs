@@ -23,26 +23,36 @@ use operator_core::{
     genesis::StoredGenesis,
     keys::{self, Key},
     names::NETWORK_INFO_FILE,
+    network_info::Publication,
     observed::ConsortiumObserved,
     plan::{ConsortiumPlan, Wait},
     validate::ValidConsortium,
 };
 
-/// The network info, signed; returns its ConfigMap's name.
+/// The network info that stands.
+#[derive(Default)]
+pub(super) struct Published {
+    /// Its ConfigMap.
+    pub(super) config_map: Option<String>,
+    /// How its publication in a container goes, where the spec names one.
+    pub(super) publication: Option<Publication>,
+}
+
+/// The network info, signed.
 pub(super) async fn publish(
     context: &Context,
     valid: &ValidConsortium,
     observed: &ConsortiumObserved,
     plan: &mut ConsortiumPlan,
-) -> Result<Option<String>, Error> {
+) -> Result<Published, Error> {
     if valid.publish.is_none() {
         stop(context, valid).await?;
     }
     let (Some(genesis), Some(operator)) = (genesis(observed, plan), observed.operator.key()) else {
-        return Ok(None);
+        return Ok(Published::default());
     };
     if !plan.publish {
-        return Ok(None);
+        return Ok(Published::default());
     }
     // When it was issued does not make it another one.
     let info =
@@ -54,32 +64,37 @@ pub(super) async fn publish(
         let applied = cache.published(&network, content);
         applied.map(|applied| cache.standing(Kind::ConfigMap, &valid.namespace, &name, applied))
     };
-    if stands != Some(Standing::AsApplied) {
-        let Some(signed) = signed(context, valid, &name, info).await? else { return Ok(None) };
+    let outdated = context.publications.outdated(&network);
+    if stands != Some(Standing::AsApplied) || outdated.is_some() {
+        let signed = signed(context, valid, &name, info, outdated).await?;
+        let Some(signed) = signed else { return Ok(Published::default()) };
         let (_, applied) = stamped(context, build::network_info(valid, &signed)?).await?;
         context.cache().remember_published(&network, content, applied);
     }
     serve(context, valid, plan).await?;
-    Ok(Some(name))
+    let blob = valid.publish_blob.as_ref();
+    let publication = blob.map(|container| context.publications.state(&network, container, content));
+    Ok(Published { config_map: Some(name), publication })
 }
 
-/// What is published already, if it says the same; signed anew otherwise, and issued later than that.
+/// What is published already, if it says the same; signed anew otherwise, and issued later than that and than `outdated`.
 async fn signed(
     context: &Context,
     valid: &ValidConsortium,
     name: &str,
     info: NetworkInfo,
+    outdated: Option<u64>,
 ) -> Result<Option<NetworkInfo>, Error> {
     let before = published(context, valid, name).await?;
     let same = |before: &NetworkInfo| {
         let without = NetworkInfo { issued_at: 0, signature: None, ..before.clone() };
-        without == info && before.verify().is_ok()
+        without == info && before.verify().is_ok() && outdated.is_none_or(|at| at < before.issued_at)
     };
     if let Some(before) = before.as_ref().filter(|before| same(before)) {
         return Ok(Some(before.clone()));
     }
     let now = u64::try_from(Timestamp::now().as_second()).unwrap_or(0);
-    let least = before.map_or(0, |before| before.issued_at.saturating_add(1));
+    let least = before.map(|before| before.issued_at).max(outdated).map_or(0, |at| at.saturating_add(1));
     let Some(key) = signing_key(context, valid).await? else { return Ok(None) };
     sign(NetworkInfo { issued_at: now.max(least), ..info }, &key).map(Some)
 }

@@ -1,17 +1,10 @@
 //! Who vouches for the address of a network info: the public certificate authorities, or those of a bundle.
 
-use crate::{calls::call, context::Context, error::Error};
+use crate::{calls::call, context::Context, error::Error, https::trust};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use operator_core::validate::Authorities;
 use std::sync::Arc;
-use tokio_rustls::rustls::{
-    ClientConfig, RootCertStore,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, pem::PemObject},
-};
-
-/// Certificates of a bundle that are read.
-const MOST: usize = 64;
+use tokio_rustls::rustls::ClientConfig;
 
 /// Why nobody can be trusted.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +44,7 @@ pub(super) async fn trusted(
     authorities: Option<&Authorities>,
 ) -> Result<Arc<ClientConfig>, AuthoritiesError> {
     let roots = match authorities {
-        None => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+        None => trust::public(),
         Some(entry) => {
             let pem = pem(context, namespace, entry).await?;
             let wrong = |reason| AuthoritiesError::Content {
@@ -59,14 +52,10 @@ pub(super) async fn trusted(
                 key: entry.key.clone(),
                 reason,
             };
-            roots(&pem).map_err(wrong)?
+            trust::bundle(&pem).map_err(wrong)?
         }
     };
-    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions()?;
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(trust::tls(roots)?)
 }
 
 async fn pem(context: &Context, namespace: &str, entry: &Authorities) -> Result<Vec<u8>, AuthoritiesError> {
@@ -78,30 +67,4 @@ async fn pem(context: &Context, namespace: &str, entry: &Authorities) -> Result<
         ("ConfigMap", found.and_then(|map| map.data?.remove(&entry.key)).map(String::into_bytes))
     };
     found.ok_or_else(|| AuthoritiesError::Missing { kind, name: entry.name.clone(), key: entry.key.clone() })
-}
-
-fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem).take(MOST) {
-        let certificate = certificate.map_err(|error| format!("is not PEM: {error}"))?;
-        roots.add(certificate).map_err(|error| format!("holds a certificate that is none: {error}"))?;
-    }
-    if roots.is_empty() { Err("holds no certificate; expected PEM".to_owned()) } else { Ok(roots) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::roots;
-
-    #[test]
-    fn a_bundle_without_certificates_is_refused() {
-        for (pem, word) in [
-            ("", "no certificate"),
-            ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "not PEM"),
-            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "none"),
-        ] {
-            let refused = roots(pem.as_bytes()).expect_err(word);
-            assert!(refused.contains(word), "{refused}");
-        }
-    }
 }

@@ -18,11 +18,12 @@ use operator_trials::{
     fake_network::{FakeNetwork, Founder},
     world::World,
 };
-use publisher::{Publisher, document, of_founder};
+pub(crate) use publisher::document;
+use publisher::{Publisher, of_founder};
 use serde_json::{Value, json};
 
 /// A joiner that trusts this hash and reads these sources.
-async fn joiner(world: &World, genesis_hash: &str, sources: Value) {
+pub(crate) async fn joiner(world: &World, genesis_hash: &str, sources: Value) {
     let manifest = json!({
         "apiVersion": "quorate.dev/v1alpha1", "kind": "Consortium", "metadata": { "name": "trade-finance" },
         "spec": {
@@ -45,7 +46,7 @@ fn condition<'a>(object: &'a Consortium, kind: &str) -> Option<&'a Condition> {
 }
 
 /// Waits until a condition stands so, and returns its message.
-async fn says(world: &World, kind: &str, status: ConditionStatus, reason: &str) -> String {
+pub(crate) async fn says(world: &World, kind: &str, status: ConditionStatus, reason: &str) -> String {
     world
         .until(&format!("{kind} {status:?} {reason}"), || async {
             let object = world.consortium().await;

@@ -2,6 +2,7 @@
 //! make the pods, and answer for the nodes on addresses of their own.
 
 mod bad_manifests;
+mod blob;
 mod crash;
 mod deletion;
 mod describe;
@@ -11,11 +12,13 @@ mod join;
 mod leader;
 mod node_pool;
 mod objects;
+mod peering;
 mod readiness;
 mod rights;
 mod rolling;
 mod seats;
 mod stuck;
+mod tls;
 mod traces;
 
 use operator_trials::world::World;

@@ -13,12 +13,16 @@ pub const STALLED: &str = "Stalled";
 pub const JOINED: &str = "Joined";
 /// The network infos that are to be read are read, and published by members; only on a Consortium that joins.
 pub const NETWORK_INFO_CURRENT: &str = "NetworkInfoCurrent";
+/// The network info is in the container of `publish.networkInfo.azureBlob`; only on a Consortium that names one.
+pub const NETWORK_INFO_PUBLISHED: &str = "NetworkInfoPublished";
 /// At least a quorum of the seats is heard.
 pub const QUORUM_HEALTHY: &str = "QuorumHealthy";
 /// The fleet works, but a node of it does not.
 pub const DEGRADED: &str = "Degraded";
 /// The node pool that the operator makes is as the fleet needs it; only on fleets with `nodePool.manage: ASO`.
 pub const NODE_POOL_READY: &str = "NodePoolReady";
+/// Members in other clusters can dial the nodes; only on fleets with `peering.type: LoadBalancer`.
+pub const PEERING_READY: &str = "PeeringReady";
 
 /// A person has told the operator, by annotation, to disregard something.
 pub const OVERRIDDEN: &str = "Overridden";
@@ -103,6 +107,24 @@ pub mod reasons {
     pub const PUBLISHER_NOT_MEMBER: &str = "PublisherNotMember";
     /// The web server with the network info runs the operator's image, which is not known.
     pub const OPERATOR_IMAGE_UNKNOWN: &str = "OperatorImageUnknown";
+    /// Nothing is published yet: nobody would believe it before this member is in the contract.
+    pub const NOTHING_TO_PUBLISH: &str = "NothingToPublish";
+    /// The network info is on its way.
+    pub const PUBLISHING: &str = "Publishing";
+    /// The network info is in the container.
+    pub const PUBLISHED: &str = "Published";
+    /// The operator's pod has no workload identity.
+    pub const AZURE_IDENTITY_MISSING: &str = "AzureIdentityMissing";
+    /// Microsoft Entra gave the operator's workload identity no token.
+    pub const AZURE_TOKEN_REFUSED: &str = "AzureTokenRefused";
+    /// The operator sends its identity's tokens to Azure's storage only.
+    pub const AZURE_HOST_REFUSED: &str = "AzureHostRefused";
+    /// The container does not let the operator's workload identity.
+    pub const CONTAINER_REFUSED: &str = "ContainerRefused";
+    /// There is no such container.
+    pub const CONTAINER_MISSING: &str = "ContainerMissing";
+    /// The container was not reached, or answers something else.
+    pub const CONTAINER_UNREACHABLE: &str = "ContainerUnreachable";
     /// The first blocks are awaited.
     pub const STARTING: &str = "Starting";
     /// A vote of this member is on its way to the chain.
@@ -111,6 +133,10 @@ pub mod reasons {
     pub const AWAITING_SIGNATURE: &str = "AwaitingSignature";
     /// A seat is being given or taken.
     pub const MOVING_SEATS: &str = "MovingSeats";
+    /// The load balancer for peers has its address, and members in other clusters are told.
+    pub const ADDRESS_GIVEN: &str = "AddressGiven";
+    /// The load balancer for peers has no address yet.
+    pub const WAITING_FOR_ADDRESS: &str = "WaitingForAddress";
     /// The pool is to be made by Azure Service Operator, which is not there.
     pub const AZURE_SERVICE_OPERATOR_MISSING: &str = "AzureServiceOperatorMissing";
     /// The operator has no right to Azure Service Operator's kind.

@@ -29,6 +29,8 @@ pub const CIDR: &str = "^[0-9a-fA-F.:]{2,39}/[0-9]{1,3}$";
 /// An https URL without user, password and fragment.
 pub const HTTPS_URL: &str =
     "^https://([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\\[[0-9a-fA-F:.]+\\])(:[1-9][0-9]{0,4})?(/[!$-~]*)?$";
+/// Address of a container in an Azure storage account; a query is let through here, to be refused with its reason.
+pub const CONTAINER_URL: &str = "^https://([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\\[[0-9a-fA-F:.]+\\])(:[1-9][0-9]{0,4})?(/[a-z0-9$][-a-z0-9]{2,62}){1,2}(\\?[!-~]*)?$";
 /// Key of a ConfigMap or Secret.
 pub const CONFIG_KEY: &str = "^[-._a-zA-Z0-9]+$";
 /// A container image reference.

@@ -52,6 +52,12 @@ pub(super) fn advertised(namespace: &str, peer: &PeerNode) -> Enode {
     }
 }
 
+/// The same as `host:port`.
+#[must_use]
+pub fn endpoint(namespace: &str, peer: &PeerNode) -> String {
+    advertised(namespace, peer).place()
+}
+
 /// Where the nodes of this namespace dial each other.
 #[must_use]
 pub(super) fn enode(namespace: &str, peer: &PeerNode) -> Enode {

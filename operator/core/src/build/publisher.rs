@@ -15,9 +15,9 @@ use k8s_openapi::{
     api::{
         apps::v1::{Deployment, DeploymentSpec},
         core::v1::{
-            ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, PodSpec, PodTemplateSpec, Probe,
-            ResourceRequirements, SecretVolumeSource, Service, ServiceAccount, ServicePort, ServiceSpec,
-            Volume, VolumeMount,
+            ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, LocalObjectReference, PodSpec,
+            PodTemplateSpec, Probe, ResourceRequirements, SecretVolumeSource, Service, ServiceAccount,
+            ServicePort, ServiceSpec, Volume, VolumeMount,
         },
         networking::v1::NetworkPolicy,
     },
@@ -48,9 +48,22 @@ pub struct Publisher {
     pub service: Service,
 }
 
-/// Builds them; `image` is the operator's own.
+/// The operator's own image, and what it takes to pull it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorImage {
+    /// Its reference.
+    pub image: String,
+    /// Secrets with registry credentials, which whoever needs them puts into the consortium's namespace.
+    pub pull_secrets: Vec<String>,
+}
+
+/// Builds them.
 #[must_use]
-pub fn publisher(consortium: &ValidConsortium, service: &PublishedService, image: &str) -> Publisher {
+pub fn publisher(
+    consortium: &ValidConsortium,
+    service: &PublishedService,
+    image: &OperatorImage,
+) -> Publisher {
     let metadata = || owned_by_consortium(consortium, consortium.name.network_info());
     Publisher {
         service_account: ServiceAccount {
@@ -87,13 +100,16 @@ fn selected(consortium: &ValidConsortium) -> BTreeMap<String, String> {
     BTreeMap::from([(PUBLISHER.to_owned(), consortium.name.0.clone())])
 }
 
-fn pod(consortium: &ValidConsortium, service: &PublishedService, image: &str) -> PodSpec {
+fn pod(consortium: &ValidConsortium, service: &PublishedService, image: &OperatorImage) -> PodSpec {
+    let secret = |name: &String| LocalObjectReference { name: name.clone() };
+    let pull_secrets: Vec<_> = image.pull_secrets.iter().map(secret).collect();
     PodSpec {
         service_account_name: Some(consortium.name.network_info()),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         security_context: Some(unprivileged_pod()),
-        containers: vec![container(service, image)],
+        image_pull_secrets: (!pull_secrets.is_empty()).then_some(pull_secrets),
+        containers: vec![container(service, &image.image)],
         volumes: Some(volumes(consortium, service)),
         ..PodSpec::default()
     }

@@ -2,7 +2,7 @@
 
 use super::{
     InvalidField,
-    network::{JoinedNetwork, PublishedService, joined, published},
+    network::{Container, JoinedNetwork, PublishedService, joined, published, published_blob},
     positions::{address, positions},
 };
 use crate::{
@@ -40,8 +40,13 @@ pub struct ValidConsortium {
     pub network: Network,
     /// The web server with the network info, if one is wanted.
     pub publish: Option<PublishedService>,
+    /// The container in which the network info is to be, if one is wanted.
+    pub publish_blob: Option<Container>,
     /// What this member wants of it.
     pub positions: Vec<Position>,
+    /// Votes without a line here are taken back. Not where the admin's key is elsewhere and nothing is said of votes: another
+    /// cluster's manifest has the lines.
+    pub takes_back: bool,
 }
 
 /// Where the key of the account that votes is.
@@ -123,10 +128,12 @@ pub fn consortium(object: &Consortium) -> Result<ValidConsortium, InvalidField> 
         namespace: object.metadata.namespace.clone().unwrap_or_default(),
         uid: object.metadata.uid.clone().unwrap_or_default(),
         alias,
+        takes_back: object.spec.governance.is_some() || matches!(admin, AdminAccount::Secret(_)),
         admin,
         operator_secret,
         network: network(object)?,
         publish: published(object)?,
+        publish_blob: published_blob(object)?,
         positions: object.spec.governance.as_ref().map_or(Ok(Vec::new()), positions)?,
         name,
     })

@@ -3,7 +3,7 @@
 use super::{InvalidField, consortium::hash};
 use crate::api::{
     Consortium,
-    consortium::{CaBundle, Join, NetworkInfoSource, PublishType},
+    consortium::{AzureBlob, CaBundle, Join, NetworkInfoSource, PublishType},
     validator::Exposure,
 };
 use alloy_primitives::B256;
@@ -33,6 +33,15 @@ pub enum Source {
     },
     /// A ConfigMap of the same namespace.
     ConfigMap(String),
+    /// A container of an Azure storage account.
+    AzureBlob(Container),
+}
+
+/// A container of an Azure storage account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// Its https address, without a query.
+    pub url: String,
 }
 
 /// An entry with certificates.
@@ -53,6 +62,7 @@ impl Source {
         match self {
             Self::Url { url, .. } => url.split('?').next().unwrap_or_default().to_owned(),
             Self::ConfigMap(name) => format!("ConfigMap {name}"),
+            Self::AzureBlob(container) => container.url.clone(),
         }
     }
 }
@@ -82,15 +92,34 @@ pub(super) fn joined(join: &Join) -> Result<JoinedNetwork, InvalidField> {
 
 fn source(index: usize, from: &NetworkInfoSource) -> Result<Source, InvalidField> {
     let field = format!("spec.join.networkInfo[{index}]");
-    match (&from.url, &from.config_map_ref) {
-        (Some(url), None) => {
+    match (&from.url, &from.config_map_ref, &from.azure_blob) {
+        (Some(url), None, None) => {
             let bundle = from.ca_bundle.as_ref();
             let authorities = bundle.map(|bundle| authorities(&field, bundle)).transpose()?;
             Ok(Source::Url { url: url.clone(), authorities })
         }
-        (None, Some(reference)) => Ok(Source::ConfigMap(reference.name.clone())),
-        _ => Err(InvalidField::new(&field, "is exactly one of url and configMapRef")),
+        (None, Some(reference), None) => Ok(Source::ConfigMap(reference.name.clone())),
+        (None, None, Some(blob)) => container(&format!("{field}.azureBlob"), blob).map(Source::AzureBlob),
+        _ => Err(InvalidField::new(&field, "is exactly one of url, configMapRef and azureBlob")),
     }
+}
+
+/// A signature in the address would be a credential that everybody reads who may read the object.
+fn container(field: &str, blob: &AzureBlob) -> Result<Container, InvalidField> {
+    if blob.container_url.contains('?') {
+        return Err(InvalidField::new(
+            &format!("{field}.containerUrl"),
+            "has a query; leave it out and give the operator's workload identity a role on the container",
+        ));
+    }
+    Ok(Container { url: blob.container_url.clone() })
+}
+
+/// The container in which the network info is to be, if one is wanted.
+pub(super) fn published_blob(object: &Consortium) -> Result<Option<Container>, InvalidField> {
+    let wanted = object.spec.publish.as_ref().and_then(|publish| publish.network_info.as_ref());
+    let blob = wanted.and_then(|wanted| wanted.azure_blob.as_ref());
+    blob.map(|blob| container("spec.publish.networkInfo.azureBlob", blob)).transpose()
 }
 
 fn authorities(field: &str, bundle: &CaBundle) -> Result<Authorities, InvalidField> {
@@ -127,7 +156,7 @@ pub(super) fn published(object: &Consortium) -> Result<Option<PublishedService>,
 
 #[cfg(test)]
 mod tests {
-    use super::Source;
+    use super::{Container, Source};
     use crate::{
         api::Consortium,
         validate::{Authorities, Network, consortium},
@@ -185,6 +214,28 @@ mod tests {
         for (join, field) in cases {
             assert_eq!(consortium(&manifest(&join)).expect_err(field).field, field);
         }
+    }
+
+    #[test]
+    fn a_container_is_a_source_and_a_place_to_publish_in_unless_its_address_carries_a_signature() {
+        let joins = |url: &str| json!({ "genesisHash": hash(), "networkInfo": [{ "azureBlob": { "containerUrl": url } }] });
+        let publishes = |url: &str| {
+            let mut object = manifest(&joins("https://a.blob.core.windows.net/net"));
+            let publish = json!({ "networkInfo": { "azureBlob": { "containerUrl": url } } });
+            object.spec.publish = Some(serde_json::from_value(publish).expect("publish"));
+            consortium(&object)
+        };
+        let good = "https://a.blob.core.windows.net/net";
+        let valid = publishes(good).expect("valid");
+        let Network::Join(joined) = valid.network else { panic!("it joins") };
+        assert_eq!(joined.sources, [Source::AzureBlob(Container { url: good.to_owned() })]);
+        assert_eq!(valid.publish_blob, Some(Container { url: good.to_owned() }));
+        let signed = format!("{good}?sv=2026-04-06&sig=secret");
+        let refused = [consortium(&manifest(&joins(&signed))), publishes(&signed)]
+            .map(|result| result.expect_err("refused"));
+        assert_eq!(refused[0].field, "spec.join.networkInfo[0].azureBlob.containerUrl");
+        assert_eq!(refused[1].field, "spec.publish.networkInfo.azureBlob.containerUrl");
+        assert!(refused.iter().all(|error| !error.to_string().contains("secret")));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who publishes: the server that ships, and one that says what it should not; certificates by a private authority.
 
+use crate::tls;
 use alloy_primitives::{Address, B512, Signature};
 use axum::{Router, http::StatusCode, routing::get};
 use chain::{
@@ -17,17 +18,8 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::Arc,
 };
 use tempfile::TempDir;
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::aws_lc_rs,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    },
-};
 
 /// What the founder's chain knows of it.
 pub(super) struct Known {
@@ -36,7 +28,7 @@ pub(super) struct Known {
 }
 
 /// The network info that a world's operator has published.
-pub(super) async fn document(world: &World) -> NetworkInfo {
+pub(crate) async fn document(world: &World) -> NetworkInfo {
     let map = world.api::<ConfigMap>().get("trade-finance-network-info").await.expect("published");
     serde_json::from_str(&map.data.expect("data")["network-info.json"]).expect("a network info")
 }
@@ -84,21 +76,6 @@ pub(super) fn of_example() -> NetworkInfo {
     info
 }
 
-/// An authority of its own, and a certificate for 127.0.0.1 that it vouches for: `ca.crt`, `tls.crt`, `tls.key` in the folder.
-fn certificates(folder: &Path) -> String {
-    let openssl = |args: &str| {
-        let made =
-            Command::new("openssl").args(args.split(' ')).current_dir(folder).output().expect("openssl");
-        assert!(made.status.success(), "openssl {args}: {}", String::from_utf8_lossy(&made.stderr));
-    };
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(&format!("req -x509 {key} -keyout ca.key -out ca.crt -days 2 -subj /CN=authority"));
-    openssl(&format!(
-        "req -x509 {key} -keyout tls.key -out tls.crt -days 2 -subj /CN=publisher -CA ca.crt -CAkey ca.key -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE"
-    ));
-    std::fs::read_to_string(folder.join("ca.crt")).expect("the authority's certificate")
-}
-
 /// The server that ships.
 pub(super) struct Publisher {
     pub(super) url: String,
@@ -111,7 +88,7 @@ impl Publisher {
     /// Starts it on a free port.
     pub(super) fn start(document: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let authority = certificates(folder.path());
+        let authority = tls::certificates(folder.path());
         let path = folder.path().join("network-info.json");
         std::fs::write(&path, document).expect("written");
         let mut process = Command::new(env!("CARGO_BIN_EXE_quorate-operator"))
@@ -151,35 +128,14 @@ impl Strange {
     /// Answers these paths with these codes and texts.
     pub(super) async fn start(answers: Vec<(&'static str, u16, String)>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let authority = certificates(folder.path());
-        let read = |name: &str| std::fs::read(folder.path().join(name)).expect("read");
-        let chain = CertificateDer::pem_slice_iter(&read("tls.crt")).collect::<Result<Vec<_>, _>>();
-        let key = PrivateKeyDer::from_pem_slice(&read("tls.key")).expect("a key");
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(chain.expect("a chain"), key)
-            .expect("a certificate");
+        let authority = tls::certificates(folder.path());
         let router = answers.into_iter().fold(Router::new(), |router, (path, code, text)| {
             let code = StatusCode::from_u16(code).expect("a code");
             router.route(&format!("/{path}"), get(move || async move { (code, text.clone()) }))
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("https://{}", listener.local_addr().expect("an address"));
-        tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), router));
+        tokio::spawn(tls::serve(listener, tls::acceptor(folder.path()), router));
         Self { url, authority }
-    }
-}
-
-async fn serve(listener: tokio::net::TcpListener, tls: TlsAcceptor, router: Router) {
-    while let Ok((socket, _)) = listener.accept().await {
-        let (tls, router) = (tls.clone(), router.clone());
-        tokio::spawn(async move {
-            let Ok(stream) = tls.accept(socket).await else { return };
-            let service = hyper_util::service::TowerToHyperService::new(router);
-            let http = hyper::server::conn::http1::Builder::new();
-            let _ = http.serve_connection(hyper_util::rt::TokioIo::new(stream), service).await;
-        });
     }
 }

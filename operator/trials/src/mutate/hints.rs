@@ -56,6 +56,11 @@ const TABLE: &[(&str, Hint)] = &[
         "Consortium.spec.publish.networkInfo.service.sourceRanges[]",
         Hint::Values(r#"["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"]"#),
     ),
+    // Addresses that nobody answers at: the container alone would show them, and a condition beside Ready does.
+    (
+        "Consortium.spec.publish.networkInfo.azureBlob*",
+        Hint::Unfelt("only the container and a condition show it"),
+    ),
     // One of the two, for good.
     ("Consortium.spec.member.admin.address", Hint::Alone),
     // Votes go to the chain, which this world plays only in part; positions are tried by `make vote-faults`.

@@ -1,6 +1,7 @@
 //! A network that exists already, and where it is described.
 #![expect(unreachable_pub, reason = "the KubeSchema derive repeats the type inside a function")]
 
+use super::AzureBlob;
 use crate::api::formats::{CONFIG_KEY, HASH, HTTPS_URL, OBJECT_NAME};
 use kube_derive::KubeSchema;
 use schemars::JsonSchema;
@@ -24,14 +25,14 @@ pub struct Join {
     pub genesis_hash: String,
 }
 
-/// Where a network info is read: exactly one of `url` and `configMapRef`.
+/// Where a network info is read: exactly one of `url`, `configMapRef` and `azureBlob`.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[x_kube(
     crates(kube_core = "::kube_core"),
-    validation = Rule::new("has(self.url) != has(self.configMapRef)")
-        .message("a source in spec.join.networkInfo is exactly one of url and configMapRef"),
+    validation = Rule::new("[has(self.url), has(self.configMapRef), has(self.azureBlob)].filter(one, one).size() == 1")
+        .message("a source in spec.join.networkInfo is exactly one of url, configMapRef and azureBlob"),
     validation = Rule::new("!has(self.caBundle) || has(self.url)")
-        .message("caBundle in spec.join.networkInfo needs url: a ConfigMap is read without TLS"),
+        .message("caBundle in spec.join.networkInfo needs url: a ConfigMap is read without TLS, a container by the authorities that the operator knows for Azure"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkInfoSource {
@@ -47,6 +48,10 @@ pub struct NetworkInfoSource {
     /// A ConfigMap of the same namespace, with the document under `network-info.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map_ref: Option<ConfigMapRef>,
+    /// A container of an Azure storage account, of which the network infos of this network are read, eight of them at most, those
+    /// written last. It is read without credentials where it lets everybody, else by the operator's workload identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_blob: Option<AzureBlob>,
 }
 
 /// A ConfigMap of the same namespace.

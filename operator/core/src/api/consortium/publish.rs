@@ -1,6 +1,7 @@
 //! How others get at this member's network info.
 #![expect(unreachable_pub, reason = "the KubeSchema derive repeats the type inside a function")]
 
+use super::AzureBlob;
 use crate::api::{
     formats::{CIDR, OBJECT_NAME},
     validator::Exposure,
@@ -26,6 +27,10 @@ pub struct PublishNetworkInfo {
     /// By a small web server of its own, Deployment and Service `<consortium>-network-info`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<PublishService>,
+    /// Into a container of an Azure storage account, by the operator's workload identity; a blob that was written stays when this
+    /// goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_blob: Option<AzureBlob>,
 }
 
 /// A web server with the network info at `/network-info.json`: https on port 443 with `tls`, else http on port 80, within the

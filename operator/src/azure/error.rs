@@ -1,0 +1,165 @@
+//! What can go wrong with Azure, and what a person does about it.
+
+use azure_core::error::ErrorKind;
+use operator_core::{api::conditions::reasons, network_info::Publication};
+use std::path::PathBuf;
+
+/// Longest word of others that is repeated.
+const MOST_CHARACTERS: usize = 300;
+
+/// Why a container was not read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AzureError {
+    /// The file with certificate authorities is none.
+    #[error("--azure-ca-file: {path} {reason}", path = path.display())]
+    Authorities {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// TLS cannot be set up.
+    #[error("tls: {0}")]
+    Tls(#[from] tokio_rustls::rustls::Error),
+    /// Not an address.
+    #[error("is no address of a container: {0}")]
+    Url(String),
+    /// A host that must not see a token.
+    #[error(
+        "{0} is none of the hosts to which the operator sends tokens of its identity; if it is Azure's storage, add it to the chart's azure.storageHosts"
+    )]
+    Host(String),
+    /// Nothing to get tokens with.
+    #[error(
+        "the operator's pod has no workload identity: set the chart's azure.workloadIdentity.clientId, see docs/joining.md ({0})"
+    )]
+    NoIdentity(String),
+    /// No token.
+    #[error("Microsoft Entra gives the operator no token: {0}")]
+    Token(String),
+    /// No right.
+    #[error(
+        "{status} {code}: the operator's workload identity needs a role on the container, Storage Blob Data Contributor to write and Storage Blob Data Reader to read, and the account's firewall has to let it in"
+    )]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Azure's word.
+        code: String,
+    },
+    /// Not open to everybody, and there is no identity that could be sent.
+    #[error("it is not for everybody to read ({refused}), and {why}")]
+    Closed {
+        /// What it says to anybody.
+        refused: String,
+        /// Why no identity is sent.
+        why: String,
+    },
+    /// No such container.
+    #[error("404 {0}: there is no such container, or it is not for everybody to read")]
+    Missing(String),
+    /// Somebody else wrote in between.
+    #[error("somebody else wrote the blob at the same time")]
+    Overtaken,
+    /// Another answer.
+    #[error("answers {status} {code}")]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// Azure's word.
+        code: String,
+    },
+    /// No answer.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl From<azure_core::Error> for AzureError {
+    fn from(error: azure_core::Error) -> Self {
+        match error.kind() {
+            ErrorKind::HttpResponse { status, error_code, .. } => {
+                let (status, code) =
+                    (u16::from(*status), error_code.as_deref().map(short).unwrap_or_default());
+                match status {
+                    401 | 403 => Self::Refused { status, code },
+                    404 => Self::Missing(code),
+                    // Of what is done here, only writes are conditional.
+                    409 if code == "BlobAlreadyExists" => Self::Overtaken,
+                    412 => Self::Overtaken,
+                    _ => Self::Status { status, code },
+                }
+            }
+            ErrorKind::Credential => Self::Token(short(&error.to_string())),
+            _ => Self::Unreachable(short(&error.to_string())),
+        }
+    }
+}
+
+impl AzureError {
+    /// Whether somebody else's rights may do.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Missing(_) | Self::Status { status: 409, .. })
+    }
+
+    /// As a publication that failed.
+    pub(crate) fn told(&self, container: &str) -> Publication {
+        let reason = match self {
+            Self::NoIdentity(_) => reasons::AZURE_IDENTITY_MISSING,
+            Self::Token(_) => reasons::AZURE_TOKEN_REFUSED,
+            Self::Host(_) => reasons::AZURE_HOST_REFUSED,
+            Self::Refused { .. } => reasons::CONTAINER_REFUSED,
+            Self::Missing(_) => reasons::CONTAINER_MISSING,
+            _ => reasons::CONTAINER_UNREACHABLE,
+        };
+        Publication::Failed { reason, message: format!("{container}: {self}") }
+    }
+}
+
+/// One line, not longer than a condition takes.
+fn short(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MOST_CHARACTERS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AzureError, MOST_CHARACTERS};
+    use azure_core::error::{Error, ErrorKind};
+    use operator_core::network_info::Publication;
+
+    fn answer(status: u16, code: &str) -> AzureError {
+        let kind = ErrorKind::HttpResponse {
+            status: status.into(),
+            error_code: Some(code.to_owned()),
+            raw_response: None,
+        };
+        Error::with_message(kind, "said").into()
+    }
+
+    #[test]
+    fn every_refusal_has_a_reason_that_says_what_to_correct() {
+        for (error, reason) in [
+            (answer(403, "AuthorizationPermissionMismatch"), "ContainerRefused"),
+            (answer(404, "ContainerNotFound"), "ContainerMissing"),
+            (answer(503, "ServerBusy"), "ContainerUnreachable"),
+            (AzureError::Host("tokens.example.com".to_owned()), "AzureHostRefused"),
+            (AzureError::NoIdentity("AZURE_TENANT_ID not set".to_owned()), "AzureIdentityMissing"),
+            (Error::with_message(ErrorKind::Credential, "AADSTS700213").into(), "AzureTokenRefused"),
+            (Error::with_message(ErrorKind::Io, "no connection").into(), "ContainerUnreachable"),
+        ] {
+            let Publication::Failed { reason: told, message } = error.told("https://a/net") else {
+                panic!("{error} is a failure");
+            };
+            assert_eq!(told, reason, "{message}");
+            assert!(message.starts_with("https://a/net: "), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_write_that_came_second_is_known_and_long_words_of_others_are_cut() {
+        assert!(matches!(answer(412, "ConditionNotMet"), AzureError::Overtaken));
+        assert!(matches!(answer(409, "BlobAlreadyExists"), AzureError::Overtaken));
+        assert!(answer(409, "PublicAccessNotPermitted").is_refusal(), "the identity may yet be let in");
+        let long = AzureError::from(Error::with_message(ErrorKind::Io, "x\n".repeat(4000)));
+        assert_eq!(long.to_string().chars().count(), MOST_CHARACTERS);
+    }
+}
