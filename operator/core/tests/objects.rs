@@ -392,7 +392,13 @@ fn peers_and_journals_change_no_pod_template_but_rpc_namespaces_do() {
     let before = template(&fleet, &observed(&fleet, false));
     let mut other = observed(&fleet, true);
     other.peers.truncate(1);
+    other.bootnodes =
+        vec![format!("enode://{}@moved.example:30303", "09".repeat(64)).parse().expect("an enode")];
     assert_eq!(before, template(&fleet, &other));
+    let files: Vec<_> = fleet_objects(&fleet, &other);
+    let config =
+        files.iter().find(|object| object["data"]["node.json"].is_string()).expect("a configuration");
+    assert!(config["data"]["node.json"].to_string().contains("moved.example:30303"), "{config}");
     fleet.namespaces.push("txpool".to_owned());
     assert_ne!(before, template(&fleet, &other));
 }

@@ -117,8 +117,8 @@ pub(super) fn config_map(
     })
 }
 
-/// Hash of what only a restart brings into force. Peers and journal are left out: the newer node dials, others
-/// dial still by what was told, and the journal is looked at only when a process starts, so neither is a reason to restart one.
+/// Hash of what only a restart brings into force. Peers and the advertised place are left out: a running node follows the
+/// mounted file in them. So is the journal, which is looked at only when a process starts.
 pub(super) fn start_hash(config: &NodeConfig) -> Result<String, ConfigError> {
     let mut config = config.clone();
     config.p2p.peers.clear();

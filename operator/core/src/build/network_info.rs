@@ -55,8 +55,7 @@ pub(super) fn advertised(namespace: &str, peer: &PeerNode) -> Enode {
 /// The same as `host:port`.
 #[must_use]
 pub fn endpoint(namespace: &str, peer: &PeerNode) -> String {
-    let Enode { host, port, .. } = advertised(namespace, peer);
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    advertised(namespace, peer).place()
 }
 
 /// Where the nodes of this namespace dial each other.
