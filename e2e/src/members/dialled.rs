@@ -102,7 +102,7 @@ impl Cut {
         let ip = pod.status.and_then(|status| status.pod_ip).context("the pod has no address")?;
         firewall(&format!(
             "table inet cut {{ chain out {{ type filter hook forward priority -10; \
-             ip saddr {ip} tcp dport 30303-30366 ct state new drop; }} }}"
+             ip saddr {ip} tcp dport 30303-30366 ct state new drop; }}; }}"
         ))?;
         Ok(Self)
     }
