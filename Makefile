@@ -139,7 +139,7 @@ e2e: ## the whole on the embedded cluster (needs root)
 	@e2e/run
 drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=
 	@e2e/drain-nodes
-e2e-members: ## four members with operators of their own on the embedded cluster: join by URL, vote from manifests, expel (needs root); ends with members= seats=
+e2e-members: ## four members with operators of their own on the embedded cluster, one of two regions, one behind a load balancer, one whose admin signs elsewhere: join by URL, vote from manifests, expel (needs root); ends with members= seats=
 	@e2e/members story
 join-latency: ## from the deciding vote to the newcomer's first vote, its node synced before (needs root); fails above 10 s; ends with join-seconds=
 	@e2e/members latency

@@ -1,15 +1,19 @@
 //! A network of several members, each with a namespace and an operator of its own that sees nothing else: what the demo and the
 //! end-to-end tests do with them.
 
+mod dialled;
 mod show;
+mod signer;
 mod story;
 mod votes;
 
+pub use dialled::Cut;
 pub use show::show;
 pub use story::{Begun, begin, join};
 pub use votes::{Cast, snapshot, votes};
 
 use crate::{
+    account::Account,
     cluster::{Cluster, condition},
     patience::{Progress, with_progress},
     rpc::Rpc,
@@ -30,13 +34,30 @@ pub const LONG: Duration = Duration::from_mins(4);
 const TLS: &str = "network-info-tls";
 const AUTHORITY: &str = "network-info-ca";
 
-/// One organisation: its namespace has its alias for a name, its fleet too.
+/// One organisation, or a second region of it.
 #[derive(Clone)]
 pub struct Member {
-    /// Alias, namespace and fleet.
+    /// Alias that the others see.
     pub alias: &'static str,
+    /// Namespace and fleet: the alias, but for a second region.
+    pub place: &'static str,
     /// Its namespace.
     pub cluster: Cluster,
+    /// Where the admin's key is.
+    admin: Admin,
+    /// How members in other clusters reach its nodes.
+    peering: Value,
+}
+
+/// Who has the admin's key.
+#[derive(Clone)]
+enum Admin {
+    /// The operator, in a Secret.
+    Operator,
+    /// Somebody else, who signs what `status.toSign` shows.
+    Person(Account),
+    /// The member's first region.
+    FirstRegion(Address),
 }
 
 /// A member's two accounts, as its `Consortium` shows them.
@@ -51,31 +72,59 @@ pub struct Accounts {
 impl Member {
     /// The member whose namespace is there.
     pub async fn connect(alias: &'static str) -> Result<Self> {
-        Ok(Self { alias, cluster: Cluster::connect(alias).await? })
+        let cluster = Cluster::connect(alias).await?;
+        Ok(Self { alias, place: alias, cluster, admin: Admin::Operator, peering: Value::Null })
+    }
+
+    /// Its second region: another namespace with an operator of its own, which knows the admin by its address.
+    pub async fn region(&self, place: &'static str) -> Result<Self> {
+        let (admin, cluster) = (self.accounts().await?.admin, Cluster::connect(place).await?);
+        Ok(Self { place, cluster, admin: Admin::FirstRegion(admin), ..self.clone() })
+    }
+
+    /// Its admin's key is held by a person.
+    #[must_use]
+    pub fn signed_by(self, admin: Account) -> Self {
+        Self { admin: Admin::Person(admin), ..self }
+    }
+
+    /// Its nodes are dialled at a load balancer, from these addresses.
+    #[must_use]
+    pub fn dialled_from(self, ranges: &[String]) -> Self {
+        Self { peering: json!({ "type": "LoadBalancer", "sourceRanges": ranges }), ..self }
     }
 
     /// Applies its `Consortium` with `network` (`create` or `join`) and these positions.
     pub async fn apply(&self, network: &Value, governance: &Value) -> Result<()> {
+        let admin = match &self.admin {
+            Admin::Operator => json!({ "secret": {} }),
+            Admin::Person(Account { address, .. }) | Admin::FirstRegion(address) => {
+                json!({ "address": address })
+            }
+        };
         let mut spec = json!({
-            "member": { "alias": self.alias, "admin": { "secret": {} }, "operator": { "secret": {} } },
+            "member": { "alias": self.alias, "admin": admin, "operator": { "secret": {} } },
             "publish": { "networkInfo": { "service": { "tls": { "secretName": TLS } } } },
-            "governance": governance,
         });
+        // Votes are the first region's to decide.
+        if !matches!(self.admin, Admin::FirstRegion(_)) {
+            spec["governance"] = governance.clone();
+        }
         for (field, value) in network.as_object().into_iter().flatten() {
             spec[field] = value.clone();
         }
         let object = json!({
             "apiVersion": "quorate.dev/v1alpha1", "kind": "Consortium",
-            "metadata": { "name": NETWORK, "namespace": self.alias }, "spec": spec,
+            "metadata": { "name": NETWORK, "namespace": self.place }, "spec": spec,
         });
-        self.cluster.apply(&object).await.with_context(|| format!("Consortium of {}", self.alias)).map(drop)
+        self.cluster.apply(&object).await.with_context(|| format!("Consortium of {}", self.place)).map(drop)
     }
 
     /// Applies its fleet.
     pub async fn fleet(&self, replicas: u32) -> Result<()> {
-        let object = json!({
+        let mut object = json!({
             "apiVersion": "quorate.dev/v1alpha1", "kind": "Validator",
-            "metadata": { "name": self.alias, "namespace": self.alias },
+            "metadata": { "name": self.place, "namespace": self.place },
             "spec": {
                 "consortiumRef": { "name": NETWORK },
                 "replicas": replicas,
@@ -87,7 +136,10 @@ impl Member {
                 "rpc": { "type": "LoadBalancer" },
             },
         });
-        self.cluster.apply(&object).await.with_context(|| format!("Validator of {}", self.alias)).map(drop)
+        if !self.peering.is_null() {
+            object["spec"]["peering"] = self.peering.clone();
+        }
+        self.cluster.apply(&object).await.with_context(|| format!("Validator of {}", self.place)).map(drop)
     }
 
     /// Changes its positions, as a merged pull request would.
@@ -99,18 +151,18 @@ impl Member {
     /// What its `Consortium` says now.
     pub async fn consortium(&self) -> Result<Value> {
         let found = self.cluster.get("Consortium", NETWORK).await?;
-        found.with_context(|| format!("{} has no Consortium", self.alias))
+        found.with_context(|| format!("{} has no Consortium", self.place))
     }
 
     /// What its fleet says now.
     pub async fn validator(&self) -> Result<Value> {
-        let found = self.cluster.get("Validator", self.alias).await?;
-        found.with_context(|| format!("{} has no Validator", self.alias))
+        let found = self.cluster.get("Validator", self.place).await?;
+        found.with_context(|| format!("{} has no Validator", self.place))
     }
 
     /// Its accounts, once they are made.
     pub async fn accounts(&self) -> Result<Accounts> {
-        with_progress(&format!("{}: its accounts", self.alias), LONG, || async {
+        with_progress(&format!("{}: its accounts", self.place), LONG, || async {
             let status = self.consortium().await?["status"]["member"].clone();
             let account = |field: &str| status[field].as_str().and_then(|text| text.parse::<Address>().ok());
             Ok(match (account("address"), account("operator")) {
@@ -123,7 +175,7 @@ impl Member {
 
     /// The genesis that its network has.
     pub async fn genesis(&self) -> Result<B256> {
-        with_progress(&format!("{}: the genesis", self.alias), LONG, || async {
+        with_progress(&format!("{}: the genesis", self.place), LONG, || async {
             let hash = self.consortium().await?["status"]["genesisHash"].clone();
             Ok(hash
                 .as_str()
@@ -135,7 +187,7 @@ impl Member {
 
     /// Waits until a condition of its `Consortium` has this status, and this reason if one is given; its message.
     pub async fn says(&self, kind: &str, status: &str, reason: Option<&str>) -> Result<String> {
-        with_progress(&format!("{}: {kind}={status}", self.alias), LONG, || async {
+        with_progress(&format!("{}: {kind}={status}", self.place), LONG, || async {
             let consortium = self.consortium().await?;
             Ok(match condition(&consortium, kind) {
                 Some((is, why, message)) if is == status && reason.is_none_or(|reason| reason == why) => {
@@ -150,7 +202,7 @@ impl Member {
 
     /// JSON-RPC behind its load balancer.
     pub async fn rpc(&self) -> Result<Rpc> {
-        let http = with_progress(&format!("{}: its RPC address", self.alias), LONG, || async {
+        let http = with_progress(&format!("{}: its RPC address", self.place), LONG, || async {
             let fleet = self.validator().await?;
             let http = fleet["status"]["rpc"]["http"].as_str().map(str::to_owned);
             Ok(http.map_or_else(|| Progress::Waiting(phases(&fleet)), Progress::Done))
@@ -161,7 +213,12 @@ impl Member {
 
     /// Waits until exactly `count` of its nodes validate, on chain too.
     pub async fn seated(&self, count: usize) -> Result<Vec<Address>> {
-        with_progress(&format!("{}: {count} seats", self.alias), LONG, || async {
+        self.seated_of(count, count).await
+    }
+
+    /// The same of a region, where the member holds `total` seats.
+    pub async fn seated_of(&self, count: usize, total: usize) -> Result<Vec<Address>> {
+        with_progress(&format!("{}: {count} seats", self.place), LONG, || async {
             let (fleet, consortium) = (self.validator().await?, self.consortium().await?);
             let nodes = fleet["status"]["nodes"].as_array().cloned().unwrap_or_default();
             let voting = nodes.iter().filter(|node| node["phase"] == "Validating");
@@ -170,10 +227,35 @@ impl Member {
             let members = consortium["status"]["members"].as_array().cloned().unwrap_or_default();
             let own = members.iter().find(|member| member["alias"] == self.alias);
             let seats = own.map_or(json!(0), |member| member["seats"].clone());
-            if voting.len() == count && seats == json!(count) {
+            if voting.len() == count && seats == json!(total) {
                 return Ok(Progress::Done(voting));
             }
             Ok(Progress::Waiting(format!("{seats} on chain, {}", phases(&fleet))))
+        })
+        .await
+    }
+
+    /// Waits until some condition of its fleet or its `Consortium` says all these words; that message.
+    pub async fn explains(&self, what: &str, words: &[&str]) -> Result<String> {
+        with_progress(&format!("{}: {what}", self.place), LONG, || async {
+            let (fleet, consortium) = (self.validator().await?, self.consortium().await?);
+            let said: Vec<String> = [&fleet, &consortium]
+                .into_iter()
+                .flat_map(|object| object["status"]["conditions"].as_array().into_iter().flatten())
+                .filter_map(|condition| condition["message"].as_str().map(str::to_owned))
+                .collect();
+            let why = said.iter().find(|message| words.iter().all(|word| message.contains(word)));
+            Ok(why.map_or_else(|| Progress::Waiting(said.join("; ")), |why| Progress::Done(why.clone())))
+        })
+        .await
+    }
+
+    /// Waits until it has exactly so many pods.
+    pub async fn runs(&self, count: usize) -> Result<()> {
+        with_progress(&format!("{}: {count} pods", self.place), LONG, || async {
+            let pods = self.cluster.fleet_pods(self.place).await?;
+            let said = || Progress::Waiting(format!("{} pods", pods.len()));
+            Ok(if pods.len() == count { Progress::Done(()) } else { said() })
         })
         .await
     }
@@ -182,7 +264,7 @@ impl Member {
     pub async fn blocks(&self, more: u64) -> Result<u64> {
         let rpc = self.rpc().await?;
         let from = rpc.block_number().await?;
-        with_progress(&format!("{}: {more} more blocks", self.alias), LONG, || async {
+        with_progress(&format!("{}: {more} more blocks", self.place), LONG, || async {
             let now = rpc.block_number().await?;
             Ok(if now >= from + more {
                 Progress::Done(now)
@@ -197,7 +279,7 @@ impl Member {
     #[must_use]
     pub fn source(&self) -> Value {
         json!({
-            "url": format!("https://{NETWORK}-network-info.{}.svc/network-info.json", self.alias),
+            "url": format!("https://{NETWORK}-network-info.{}.svc/network-info.json", self.place),
             "caBundle": { "configMapRef": { "name": AUTHORITY } },
         })
     }

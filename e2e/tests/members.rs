@@ -1,11 +1,19 @@
 //! `e2e/members`: several members, each with a namespace and an operator that sees nothing else, from the first block to the
-//! expulsion of one that left and of one that is outvoted; `latency`: how soon an admitted member votes.
+//! expulsion of one that left and of one that is outvoted, with a second region, a load balancer for peers and an admin whose key is
+//! held elsewhere; `latency`: how soon an admitted member votes.
+
+#[path = "members/outside.rs"]
+mod outside;
+#[path = "members/outvoted.rs"]
+mod outvoted;
+#[path = "members/regions.rs"]
+mod regions;
 
 use alloy_primitives::Address;
 use anyhow::{Context, Result, ensure};
-use chain::status::NodeStatus;
 use e2e::{
-    members::{Begun, LONG, Member, begin, join, seats, snapshot, votes},
+    account::Account,
+    members::{Begun, CHAIN_ID, LONG, Member, begin, join, seats, snapshot, votes},
     patience::{Progress, with_progress},
     rpc::Rpc,
 };
@@ -18,7 +26,7 @@ use kube::{
     api::{DeleteParams, ListParams},
 };
 use serde_json::json;
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 /// Blocks after which a period that was voted on must show.
 const PERIOD_BLOCKS: u64 = 6;
@@ -41,13 +49,18 @@ async fn main() -> ExitCode {
 
 async fn story() -> Result<()> {
     let (a, b) = (Member::connect("bank-a").await?, Member::connect("bank-b").await?);
-    let (c, d) = (Member::connect("bank-c").await?, Member::connect("bank-d").await?);
+    let c = Member::connect("bank-c").await?.dialled_from(&outside::ranges()?);
+    let holder = Account::from_seed("the admin of bank-d", CHAIN_ID)?;
+    let d = Member::connect("bank-d").await?.signed_by(holder);
     let mut begun = begin(&a, 2, 4).await?;
-    join(&mut begun, &b, &a, &[&a], (3, 3)).await?;
+    join(&mut begun, &b, &a, &[&a], (3, 4)).await?;
     join(&mut begun, &c, &a, &[&a, &b], (2, 3)).await?;
     ensure!(seats(&b.rpc().await?).await? == 7, "seven seats");
+    outside::dialled_at_a_load_balancer_that_moves(&c, &b).await?;
     within_capacity_and_not_above(&b, &c).await?;
     faster_blocks(&mut begun, &[&a, &b], &c).await?;
+    outvoted::told_to_everybody(&mut begun, &c, &[&a, &b]).await?;
+    regions::share_a_capacity_and_no_seat(&mut begun, &b, &a).await?;
     gone_for_good(&a).await?;
     go_on_without(&mut begun, &a, &b, &c).await?;
     // The one that is gone published the network info that the others joined by; bank-b's serves as well.
@@ -67,29 +80,11 @@ async fn within_capacity_and_not_above(b: &Member, c: &Member) -> Result<()> {
     c.fleet(3).await?;
     c.seated(3).await?;
     c.fleet(4).await?;
-    let refused = with_progress("bank-c: the fourth seat is refused", LONG, || async {
-        let (fleet, consortium) = (c.validator().await?, c.consortium().await?);
-        let said: Vec<String> = [&fleet, &consortium]
-            .into_iter()
-            .flat_map(|object| object["status"]["conditions"].as_array().into_iter().flatten())
-            .filter_map(|condition| condition["message"].as_str().map(str::to_owned))
-            .collect();
-        let why = said.iter().find(|message| message.contains("capacity") && message.contains('3'));
-        Ok(why.map_or_else(|| Progress::Waiting(said.join("; ")), |why| Progress::Done(why.clone())))
-    })
-    .await?;
+    let refused = c.explains("the fourth seat is refused", &["capacity", "3"]).await?;
     println!("  bank-c: {refused}");
     ensure!(seats(&b.rpc().await?).await? == 8, "a seat above capacity was given");
     c.fleet(3).await?;
-    with_progress("bank-c: the fourth node is gone", LONG, || async {
-        let pods = pods(c).await?;
-        Ok(if pods.len() == 3 {
-            Progress::Done(())
-        } else {
-            Progress::Waiting(format!("{} pods", pods.len()))
-        })
-    })
-    .await?;
+    c.runs(3).await?;
     c.seated(3).await.map(drop)
 }
 
@@ -159,6 +154,7 @@ async fn expelled(begun: &mut Begun, out: &Member, voters: &[&Member]) -> Result
     let admin = out.accounts().await?.admin;
     for voter in voters {
         begun.decide(voter, "expel", json!({ "address": admin, "memo": "outvoted" })).await?;
+        voter.sign().await?;
     }
     removed(&voters[0].rpc().await?, out.alias, 2).await?;
     let said = out.says("Joined", "False", None).await?;
@@ -222,12 +218,8 @@ async fn latency() -> Result<()> {
 /// the newcomer vote. Not by the seals of blocks: those are the fastest ones only.
 async fn measured(rpc: &Rpc, witness: &Member, identity: Address) -> Result<u64> {
     let vote = votes(rpc).await?.last().map(|vote| vote.block).context("no vote")?;
-    let pod = witness.cluster.pods().get(&format!("{}-0-0", witness.alias)).await?;
-    let ip = pod.status.and_then(|status| status.pod_ip).context("no address")?;
-    let url = format!("http://{ip}:{}/status", chain::config::METRICS_PORT);
-    let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
     let heard = with_progress("its first vote is heard", LONG, || async {
-        let status: NodeStatus = http.get(&url).send().await?.error_for_status()?.json().await?;
+        let status = witness.node(0).await?;
         let seat = status.seats.iter().find(|seat| seat.address == identity && seat.height > 0);
         Ok(seat.map_or_else(
             || Progress::Waiting(format!("{} seats, block {}", status.seats.len(), status.head.number)),

@@ -38,6 +38,7 @@ fn run() -> io::Result<()> {
     add_votes(&mut seeds, &votes);
     add_packets(&mut seeds, &node);
     add_compact(&mut seeds);
+    add_notices(&mut seeds);
     add_files(&mut seeds);
     add_documents(&mut seeds, &node);
     for seed in 0..4u8 {
@@ -151,6 +152,40 @@ fn add_packets(seeds: &mut Seeds, node: &Value) {
     seeds.entry("compression").or_default().push(hello[0].clone());
     seeds.entry("hello").or_default().extend(hello);
     seeds.entry("disconnect").or_default().extend([vec![0xc1, 4], vec![8], vec![0xc0], vec![0x82, 1, 2]]);
+}
+
+/// A recovery record as bytes and as a file, and the places of two seats.
+fn add_notices(seeds: &mut Seeds) {
+    use alloy_primitives::{Address, B256, B512};
+    use chain::{
+        Seal,
+        announcement::Announcement,
+        reseat::{NamedSeat, RECOVERY_VERSION, RecoveryRecord},
+    };
+    let seat =
+        |seed| NamedSeat { identity: Address::repeat_byte(seed), operator: Address::repeat_byte(0x40) };
+    let record = RecoveryRecord {
+        version: RECOVERY_VERSION,
+        chain_id: 10101,
+        governance: chain::governance::GOVERNANCE,
+        height: 77,
+        parent_hash: B256::repeat_byte(7),
+        attempt: 1,
+        seats: vec![seat(1), seat(2)],
+        signatures: vec![Seal::repeat_byte(1)],
+    };
+    let said = |seed, endpoint: &str| Announcement {
+        identity: Address::repeat_byte(seed),
+        node_id: B512::repeat_byte(seed),
+        endpoint: endpoint.to_owned(),
+        sequence: 1_790_000_000_000,
+        signature: Seal::repeat_byte(1),
+    };
+    let list = vec![said(1, "node-0.bank-a.example:30303"), said(2, "[::1]:30303"), said(3, "")];
+    let text = record.to_json().expect("it is made of strings");
+    let all = [alloy_rlp::encode(&record), alloy_rlp::encode(&list), text.into_bytes()];
+    let numbered = (0..).zip(all).map(|(what, bytes): (u8, _)| [&[what], &bytes[..]].concat());
+    seeds.entry("notice").or_default().extend(numbered);
 }
 
 /// Recipes of vote files. Raw transactions have no seeds: the fuzzer finds their forms by itself.

@@ -1,4 +1,4 @@
-//! What is fuzzed: the decoders of consensus, of the wire, of documents, of raw transactions and of the vote journal's
+//! What is fuzzed: the decoders of consensus, of the wire, of documents, of signed notices, of raw transactions and of the vote journal's
 //! file, and the protocol's `step`. What JSON-RPC calls and the operator's resources are made of is `serde`'s to read. One
 //! binary, so that it is linked once; the target is chosen by name.
 
@@ -7,6 +7,7 @@
 mod block;
 mod documents;
 mod files;
+mod notices;
 mod peers;
 mod step;
 mod transactions;
@@ -19,7 +20,7 @@ pub use votes::record_of;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("step", step::step),
     ("wire", votes::wire),
     ("record", votes::record),
@@ -37,6 +38,7 @@ pub const TARGETS: [Target; 17] = [
     ("disconnect", peers::disconnect),
     ("eth", peers::eth),
     ("compact", peers::compact),
+    ("notice", notices::notice),
 ];
 
 /// The target of a name.

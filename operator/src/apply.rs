@@ -54,7 +54,7 @@ pub(crate) async fn fleet(
         None => None,
     };
     let peers_service = match peers_service {
-        Some(service) => Some(apply(context, service).await?),
+        Some(service) => Some(with_address(context, apply(context, service).await?)),
         None => None,
     };
     let mut made = Vec::with_capacity(volumes.len());

@@ -1,8 +1,8 @@
 //! Who may peer, as the governance contract says: read at the head, again only when the contract's storage changed (ADR 33).
 
-use crate::{announce::Carriers, import::Importer};
+use crate::{announce::Carriers, import::Importer, reload::Live};
 use alloy_primitives::B256;
-use chain::{config::Admission, governance::GOVERNANCE};
+use chain::governance::GOVERNANCE;
 use devp2p::{AllowList, Network, PeerId};
 use ledger::{Ledger, LedgerError};
 use std::{collections::HashSet, sync::Arc};
@@ -17,19 +17,10 @@ pub struct Doorkeeper {
     pub importer: Arc<Importer>,
     /// Who is told.
     pub network: Network,
-    /// Strangers that may read at once.
-    pub read_only_slots: u16,
+    /// Says how many strangers may read at once.
+    pub live: watch::Receiver<Live>,
     /// Nodes that carry seats.
     pub carriers: watch::Receiver<Carriers>,
-}
-
-/// Read-only slots by the mode.
-#[must_use]
-pub const fn read_only_slots(admission: Admission, open: u16) -> u16 {
-    match admission {
-        Admission::Open => open,
-        Admission::Members => 0,
-    }
 }
 
 impl Doorkeeper {
@@ -54,6 +45,7 @@ impl Doorkeeper {
                 () = stop.cancelled() => return,
                 changed = heads.changed() => if changed.is_err() { return },
                 Ok(()) = self.carriers.changed() => self.apply(&listed),
+                Ok(()) = self.live.changed() => self.apply(&listed),
             }
         }
     }
@@ -66,7 +58,7 @@ impl Doorkeeper {
         let nodes = listed.iter().copied().chain(carriers.iter().map(|carrier| carrier.node_id)).collect();
         let list = AllowList {
             nodes: Arc::new(nodes),
-            read_only_slots: self.read_only_slots,
+            read_only_slots: self.live.borrow().read_only_slots,
             open_contract: Some(GOVERNANCE),
         };
         self.network.allow(Some(list).filter(|_| !listed.is_empty()));

@@ -1,18 +1,27 @@
 //! Which node carries which seat: said by each seat's own signature, passed on, kept for the seats there are (ADR 33).
 
+mod kept;
 mod known;
 
 pub use known::{Carriers, Known};
 
-use crate::{clock::unix_ms, driver::DriverHandle, signer::Signer};
+use crate::{clock::unix_ms, driver::DriverHandle, reload::Live, signer::Signer};
 use alloy_primitives::{Address, Bytes};
 use chain::{
     Seal,
     announcement::{Announcement, AnnouncementError},
 };
 use devp2p::{Misbehaviour, Network, Notice, PeerId};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use tokio::sync::{mpsc, watch};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::spawn_blocking,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Announcements of peers that may wait.
@@ -42,10 +51,12 @@ pub struct Announcer {
     pub driver: DriverHandle,
     /// The identity, if there is one.
     pub signer: Option<Arc<dyn Signer>>,
-    /// `host:port` where others can dial this node, if it was told.
-    pub endpoint: Option<String>,
+    /// Says where others can dial this node.
+    pub live: watch::Receiver<Live>,
     /// Peers.
     pub network: Network,
+    /// The node's data, where announcements are kept.
+    pub data_dir: PathBuf,
     /// Told of every change.
     pub carriers: watch::Sender<Carriers>,
 }
@@ -54,18 +65,33 @@ pub struct Announcer {
 #[derive(Default)]
 struct State {
     known: Known,
-    /// When our own was made, Unix milliseconds, and how often since we have the seat.
-    own: Option<(u64, u32)>,
+    own: Option<Own>,
+    upkeep: kept::Upkeep,
+}
+
+/// Our own announcement.
+struct Own {
+    made_ms: u64,
+    /// How often since we have the seat and are at this place.
+    times: u32,
+    endpoint: String,
+}
+
+impl Own {
+    fn is_fresh(&self, endpoint: &str, now_ms: u64) -> bool {
+        let pause = if self.times < FIRST_ONES { SOON } else { RENEW };
+        self.endpoint == endpoint && u128::from(now_ms.saturating_sub(self.made_ms)) < pause.as_millis()
+    }
 }
 
 impl Announcer {
     /// Runs until told to stop.
     pub async fn run(self, mut offers: mpsc::Receiver<Offer>, stop: CancellationToken) {
-        let mut state = State::default();
+        let mut state = self.remember().await;
         let mut looks = tokio::time::interval(LOOK);
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return self.write(&mut state, true).await,
                 offer = offers.recv() => match offer {
                     Some(Offer::Said(from, bytes)) => self.said(&mut state, from, &bytes),
                     Some(Offer::Connected(peer)) => self.greet(&state, peer),
@@ -122,19 +148,23 @@ impl Announcer {
         if !seats.is_empty() && state.known.retain(&seats) {
             self.publish(state);
         }
-        let Some(signer) = self.signer.as_ref().filter(|signer| seats.contains(&signer.address())) else {
-            return state.own = None;
-        };
+        match self.signer.as_ref().filter(|signer| seats.contains(&signer.address())) {
+            Some(signer) => self.speak(state, signer.as_ref()).await,
+            None => state.own = None,
+        }
+        self.write(state, false).await;
+    }
+
+    async fn speak(&self, state: &mut State, signer: &dyn Signer) {
         let now_ms = unix_ms();
-        let (made_ms, times) = state.own.unwrap_or_default();
-        let pause = if times < FIRST_ONES { SOON } else { RENEW };
-        if times > 0 && u128::from(now_ms.saturating_sub(made_ms)) < pause.as_millis() {
+        let endpoint = self.live.borrow().advertise.clone().unwrap_or_default();
+        if state.own.as_ref().is_some_and(|own| own.is_fresh(&endpoint, now_ms)) {
             return;
         }
         let mut own = Announcement {
             identity: signer.address(),
             node_id: self.network.local_id(),
-            endpoint: self.endpoint.clone().unwrap_or_default(),
+            endpoint: endpoint.clone(),
             sequence: now_ms,
             signature: Seal::ZERO,
         };
@@ -142,10 +172,43 @@ impl Announcer {
             Ok(seal) => own.signature = seal,
             Err(error) => return tracing::warn!(%error, "node not announced"),
         }
-        state.own = Some((now_ms, times.saturating_add(1)));
+        let before = state.own.take().filter(|own| own.endpoint == endpoint).map_or(0, |own| own.times);
+        state.own = Some(Own { made_ms: now_ms, times: before.saturating_add(1), endpoint });
         self.network.notify(Notice::Identity, &encode(&[&own]), None);
         state.known.keep(own);
         self.publish(state);
+    }
+
+    /// Begins with what was known when the process before this one ended.
+    async fn remember(&self) -> State {
+        let (dir, chain_id) = (self.data_dir.clone(), self.chain_id);
+        let mut state = State::default();
+        match spawn_blocking(move || kept::load(&dir, chain_id, unix_ms())).await {
+            Ok(Ok(list)) => list.into_iter().for_each(|said| state.known.keep_newer(said)),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "announcements kept on disk are of no use; peers will tell them anew");
+            }
+            Err(_) => {}
+        }
+        state.known.retain(&self.seats());
+        state.upkeep.note(state.known.all().cloned().collect(), Instant::now());
+        tracing::debug!(seats = state.known.all().count(), "announcements remembered");
+        self.publish(&state);
+        state
+    }
+
+    /// Keeps what is known, when it is time or at the end.
+    async fn write(&self, state: &mut State, ending: bool) {
+        let (list, now): (Vec<Announcement>, _) = (state.known.all().cloned().collect(), Instant::now());
+        let due = if ending { state.upkeep.differs(&list) } else { state.upkeep.is_due(&list, now) };
+        if !due {
+            return;
+        }
+        state.upkeep.note(list.clone(), now);
+        let dir = self.data_dir.clone();
+        if let Ok(Err(error)) = spawn_blocking(move || kept::store(&dir, &list)).await {
+            tracing::warn!(%error, "announcements not kept on disk");
+        }
     }
 
     fn publish(&self, state: &State) {

@@ -29,6 +29,8 @@ pub mod node;
 pub mod node_view;
 pub mod ots_index;
 pub mod pool;
+pub mod reload;
+mod replaced;
 pub mod reseat;
 pub mod room;
 pub mod rpc;

@@ -76,6 +76,8 @@ pub struct Metrics {
     pub data_free_bytes: Gauge,
     /// [`names::DATA_SIZE_BYTES`].
     pub data_size_bytes: Gauge,
+    /// [`names::CONFIG_RELOADS`], label `outcome`.
+    pub config_reloads: ByLabel,
     /// [`names::FAULTS`].
     pub faults: Counter,
 }
@@ -112,6 +114,7 @@ impl Default for Metrics {
             sync_seconds: add(r, names::SYNC_SECONDS, SecondsByLabel::default()),
             data_free_bytes: add(r, names::DATA_FREE_BYTES, Gauge::default()),
             data_size_bytes: add(r, names::DATA_SIZE_BYTES, Gauge::default()),
+            config_reloads: add(r, names::CONFIG_RELOADS, ByLabel::default()),
             faults: add(r, names::FAULTS, Counter::default()),
             last_import: Mutex::new(None),
             registry,
@@ -171,6 +174,7 @@ mod tests {
         metrics.p2p_events.get_or_create(&[("kind", "peer_up")]).inc();
         metrics.votes_signed.get_or_create(&[("kind", "commit")]).inc();
         metrics.rpc_requests.get_or_create(&[("method", "eth_call"), ("outcome", "ok")]).inc();
+        metrics.config_reloads.get_or_create(&[("outcome", "taken")]).inc();
         metrics.synced("commit", Duration::from_millis(1));
         metrics.rpc_seconds.get_or_create(&[("method", "eth_call")]).observe(0.0001);
         metrics.render().unwrap()

@@ -1,8 +1,11 @@
 //! A running node: what is started in which order, and stopped in which.
 
+mod error;
+mod peering;
+
+pub use error::NodeError;
+
 use crate::{
-    admission::{Doorkeeper, read_only_slots},
-    announce::{self, Announcer, Carriers},
     chain_reader::LedgerReader,
     clock::{Clock, unix_ms},
     driver::{Ahead, Driver, DriverHandle, PREVIEWS, Parts, Runner, Verifier, Voter},
@@ -11,97 +14,31 @@ use crate::{
     gossip,
     health::{self, Health},
     import::Importer,
-    journal::{self, Decision, JournalError, Opened},
+    journal::{self, Decision, Opened},
     metrics::Metrics,
     node_view::View,
-    ots_index::{self, IndexError, IndexThread, OtsIndex},
-    pool::{self, Limits, Pool},
-    reseat::{self, KeptError, Recoverer},
+    ots_index::{self, IndexThread, OtsIndex},
+    pool::{Limits, Pool},
+    reload,
+    reseat::{self, Recoverer},
     room::Disk,
-    rpc::{self, RpcError, RpcOptions, ServerHandle},
+    rpc::{self, RpcOptions, ServerHandle},
     seat_proof::SeatProver,
     setup::Setup,
     signer::Signer,
     sync::Sync,
     votes::PendingVotes,
 };
-use chain::{config::IdentityConfig, governance::GOVERNANCE};
+use chain::config::IdentityConfig;
 use devp2p::{ForkSchedule, Network, NetworkOptions};
-use ledger::{Ledger, LedgerError, OpenError, Options};
+use ledger::{Ledger, Options};
+use peering::Peering;
 use std::{
-    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-/// Why a node did not start, or ended.
-#[derive(Debug, thiserror::Error)]
-pub enum NodeError {
-    /// The data directory.
-    #[error("data directory {path}: {source}; check that it is mounted and writable")]
-    DataDir {
-        /// Which.
-        path: PathBuf,
-        /// Reason.
-        source: io::Error,
-    },
-    /// The chain database.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// Reading the chain.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The transaction pool.
-    #[error(transparent)]
-    Pool(#[from] pool::OpenError),
-    /// The vote journal.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The vote journal, while it was being taken into use.
-    #[error("vote journal: {0}")]
-    Refusal(#[from] journal::Refusal),
-    /// The index from addresses to transactions.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    /// A recovery record that was taken up.
-    #[error(transparent)]
-    Recovery(#[from] KeptError),
-    /// The network.
-    #[error(transparent)]
-    Network(#[from] devp2p::StartError),
-    /// JSON-RPC.
-    #[error(transparent)]
-    Rpc(#[from] RpcError),
-    /// The health port.
-    #[error(transparent)]
-    Health(#[from] health::ListenError),
-    /// No thread.
-    #[error("cannot start a thread: {0}")]
-    Thread(io::Error),
-    /// The start was interrupted.
-    #[error("start was cut short")]
-    CutShort,
-}
-
-impl NodeError {
-    /// Whether the input (files, folders, addresses) must change before another start can go better.
-    pub fn is_bad_input(&self) -> bool {
-        match self {
-            Self::Open(error) => !matches!(error, OpenError::Ledger(_)),
-            Self::Journal(error) => !matches!(error, JournalError::Io { .. }),
-            Self::Index(error) => matches!(error, IndexError::Genesis { .. } | IndexError::Corrupt(_)),
-            Self::DataDir { .. }
-            | Self::Recovery(_)
-            | Self::Network(_)
-            | Self::Health(_)
-            | Self::Pool(_)
-            | Self::Rpc(_) => true,
-            Self::Ledger(_) | Self::Refusal(_) | Self::Thread(_) | Self::CutShort => false,
-        }
-    }
-}
 
 /// The stores, open.
 #[derive(Clone)]
@@ -171,7 +108,9 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
     tasks.spawn(sync.run(stop.clone()));
     tasks.spawn(gossip::send(pool.clone(), network.clone(), stop.clone()));
     tasks.spawn(gossip::receive(pool.clone(), network.clone(), inbound, tasks.clone(), stop.clone()));
-    let (announced, carriers) = peering(&setup, &ledger, &importer, &network, &handle, &tasks, &stop);
+    let live = reload::follow(&setup, &network, &metrics, &faults, &tasks, &stop);
+    let peering = Peering { setup: &setup, ledger: &ledger, importer: &importer, network: &network, live };
+    let (announced, carriers) = peering.start(&handle, &tasks, &stop);
     let routes =
         events::Routes { verifier, sync: sync_handle, previews, announced, recovery, gossip: gossip_in };
     tasks.spawn(events::route(peer_events, routes, stop.clone()));
@@ -342,40 +281,6 @@ fn keep_index(
     let Stores { ledger, ots: Some(index), .. } = stores else { return Ok(None) };
     let heads = importer.committed_sender().subscribe();
     ots_index::spawn(index, ledger, heads, tasks, stop.clone()).map(Some).map_err(NodeError::Thread)
-}
-
-/// Starts what says who may peer and which node carries which seat. Gives where announcements go, and what is known.
-fn peering(
-    setup: &Setup,
-    ledger: &Ledger,
-    importer: &Arc<Importer>,
-    network: &Network,
-    driver: &DriverHandle,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) -> (mpsc::Sender<announce::Offer>, watch::Receiver<Carriers>) {
-    let (p2p, governed) =
-        (&setup.config.p2p, setup.genesis.qbft.validatorcontractaddress == Some(GOVERNANCE));
-    let (announced, offers) = mpsc::channel(announce::QUEUE);
-    let (told, carriers) = watch::channel(Carriers::from([]));
-    let announcer = Announcer {
-        chain_id: setup.config.network.chain_id,
-        driver: driver.clone(),
-        signer: setup.signer.clone().filter(|_| governed),
-        endpoint: p2p.advertise.clone(),
-        network: network.clone(),
-        carriers: told,
-    };
-    let doorkeeper = Doorkeeper {
-        ledger: ledger.clone(),
-        importer: Arc::clone(importer),
-        network: network.clone(),
-        read_only_slots: read_only_slots(p2p.admission, p2p.read_only_slots),
-        carriers: carriers.clone(),
-    };
-    tasks.spawn(announcer.run(offers, stop.clone()));
-    tasks.spawn(doorkeeper.run(stop.clone()));
-    (announced, carriers)
 }
 
 fn prove_seat(

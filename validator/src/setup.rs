@@ -8,6 +8,7 @@ use alloy_primitives::Address;
 use chain::{
     client::{ClientProfile, ProfileError, WireRules},
     config::{ConfigError, IdentityConfig, NodeConfig, SignerConfig},
+    enode::EnodeError,
     genesis::{Genesis, GenesisError},
     governance::GOVERNANCE,
 };
@@ -21,6 +22,8 @@ use std::{
 
 /// Everything a node starts from, consistent with itself.
 pub struct Setup {
+    /// Where the configuration was read; a running node looks there again.
+    pub path: PathBuf,
     /// The configuration as written.
     pub config: NodeConfig,
     /// The chain; its id and hash are those of the configuration.
@@ -110,6 +113,9 @@ pub enum SetupError {
         /// Named.
         got: u8,
     },
+    /// Nobody could dial the node there.
+    #[error("p2p.advertise: {0}; write host:port")]
+    Advertise(#[from] EnodeError),
     /// Seats are held by members.
     #[error(
         "identity.member is missing; networks with the governance contract need the admin account of the identity's member"
@@ -146,7 +152,8 @@ impl Setup {
             check_identity(identity, &node_key, &genesis, rules)?;
         }
         let eth_versions = eth_versions(&config.p2p.eth_versions)?;
-        Ok(Self { config, genesis, node_key, signer, listen, rules, eth_versions })
+        config.p2p.check_advertise()?;
+        Ok(Self { path: path.to_path_buf(), config, genesis, node_key, signer, listen, rules, eth_versions })
     }
 }
 

@@ -53,6 +53,7 @@ pub async fn join(
         });
         decided = Instant::now();
         begun.decide(voter, "admit", admission).await?;
+        voter.sign().await?;
         if done + 1 < voters.len() {
             awaited(newcomer, voter, voters[done + 1]).await?;
         }

@@ -16,7 +16,7 @@ mod volume;
 
 pub use config::{ConfigInputs, node_config};
 pub use genesis::genesis;
-pub use network_info::{learned, network_info, unsigned_network_info};
+pub use network_info::{endpoint, learned, network_info, unsigned_network_info};
 pub use network_policy::{NetworkAccess, network_policy};
 pub use pod_disruption_budget::disruption_budget;
 pub use publisher::{OperatorImage, Publisher, publisher};

@@ -13,7 +13,7 @@ use crate::{
         Condition, ConsortiumStatus,
         conditions::{
             ConditionStatus, DEGRADED, DRAINABLE, JOINED, NETWORK_INFO_CURRENT, NETWORK_INFO_PUBLISHED,
-            NODE_POOL_READY, OVERRIDDEN, QUORUM_HEALTHY, READY, RECONCILING, STALLED, reasons,
+            NODE_POOL_READY, OVERRIDDEN, PEERING_READY, QUORUM_HEALTHY, READY, RECONCILING, STALLED, reasons,
         },
     },
     plan::Wait,
@@ -34,6 +34,7 @@ const OURS: [&str; 11] = [
     OVERRIDDEN,
     DEGRADED,
     NODE_POOL_READY,
+    PEERING_READY,
 ];
 /// As many as the schema allows.
 const MOST_CONDITIONS: usize = 16;

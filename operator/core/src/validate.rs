@@ -9,7 +9,7 @@ mod positions;
 
 pub use child::refused as refused_child;
 pub use consortium::{AdminAccount, Chain, Network, ValidConsortium, consortium};
-pub use fleet::{RpcService, ValidFleet, fleet};
+pub use fleet::{MAX_NODES, RpcService, ValidFleet, fleet};
 pub use network::{Authorities, Container, JoinedNetwork, PublishedService, Source};
 
 /// A field that cannot be carried out.

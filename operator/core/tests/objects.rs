@@ -205,11 +205,36 @@ fn members_in_other_clusters_are_reached_at_their_addresses_and_ports_and_nobody
         rules.iter().skip(2).map(|rule| (rule["ports"][0]["port"].clone(), rule["to"].clone())).collect();
     let block = |cidr: &str| serde_json::json!([{ "ipBlock": { "cidr": cidr } }]);
     let want = [
+        // Where the seats of other clusters say that their nodes are.
+        (30303.into(), serde_json::Value::Null),
         (30312.into(), serde_json::Value::Null),
         (30310.into(), block("203.0.113.7/32")),
         (30311.into(), block("2001:db8::7/128")),
     ];
     assert_eq!(told, want);
+    assert_eq!(rules[2]["ports"][0]["endPort"], 30366, "as many as a fleet has nodes");
+    let alone = value(&build::network_policy(&fleet, &access(), &bootnodes[..1]));
+    assert_eq!(alone["spec"]["egress"].as_array().map(Vec::len), Some(2), "all members are in this cluster");
+}
+
+#[test]
+fn a_node_behind_an_ipv6_load_balancer_announces_what_others_can_dial() {
+    let fleet = fleet("tests/golden/peering.input.yaml");
+    let mut observed = observed(&fleet, false);
+    for peer in &mut observed.peers {
+        peer.outside = Some("2001:db8::7".to_owned());
+    }
+    let plan = plan::fleet(&fleet, &observed, IMAGE);
+    let nodes = plan.objects.expect("objects").nodes;
+    let told: Vec<_> = nodes.into_iter().filter_map(|node| node.config.p2p.advertise).collect();
+    assert_eq!(told, ["[2001:db8::7]:30303", "[2001:db8::7]:30304"]);
+    assert!(
+        told.iter().all(|host| format!("enode://{}@{host}", hex(21)).parse::<chain::enode::Enode>().is_ok())
+    );
+}
+
+fn hex(seed: u8) -> String {
+    alloy_primitives::hex::encode(key(seed).public)
 }
 
 #[test]

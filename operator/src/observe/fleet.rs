@@ -51,7 +51,8 @@ pub(crate) async fn fleet(
 /// Our place among the members, as the Consortium's pass last read them from the chain.
 fn turn(cache: &Cache, network: &NetworkKey, member: Address) -> Option<Turn> {
     let consortium = cache.consortium(&network.namespace, &network.name)?;
-    Turn::among(&consortium.status.as_ref()?.members, member)
+    let status = consortium.status.as_ref()?;
+    Turn::among(&status.members, member, status.member.as_ref().and_then(|accounts| accounts.region))
 }
 
 /// Whether this member is one, as the Consortium's pass last read it from the chain.

@@ -12,6 +12,7 @@ mod join;
 mod leader;
 mod node_pool;
 mod objects;
+mod peering;
 mod readiness;
 mod rights;
 mod rolling;

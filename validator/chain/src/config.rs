@@ -9,9 +9,9 @@ pub use rpc::{RPC_NAMESPACES, RpcAccess, RpcConfig, RpcLimits, RpcPort, RpcTls, 
 
 use crate::{
     client::{ClientProfile, ProfileOverrides},
-    enode::Enode,
+    enode::{Enode, EnodeError},
 };
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
@@ -138,7 +138,8 @@ pub enum JournalConfig {
     },
 }
 
-/// Peering.
+/// Peering. `peers`, `admission`, `readOnlySlots` and `advertise` are followed by a running node when the file changes; all
+/// else, here and in the rest of the file, is read when a node starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct P2pConfig {
@@ -146,7 +147,7 @@ pub struct P2pConfig {
     pub key: String,
     /// `address:port` to listen on.
     pub listen: String,
-    /// Peers to keep a connection to, for ever.
+    /// Peers to keep a connection to, for as long as they stand here.
     pub peers: Vec<Enode>,
     /// Peers beside those, at most.
     #[serde(default = "default_max_peers")]
@@ -163,6 +164,15 @@ pub struct P2pConfig {
     /// Versions of `eth` to offer; every one that the node speaks when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub eth_versions: Vec<u8>,
+}
+
+impl P2pConfig {
+    /// Whether others could dial what they are told: they drop who announces a place that is none.
+    pub fn check_advertise(&self) -> Result<(), EnodeError> {
+        let Some(place) = &self.advertise else { return Ok(()) };
+        let nobody = alloy_primitives::hex::encode(alloy_primitives::B512::ZERO);
+        format!("enode://{nobody}@{place}").parse::<Enode>().map(|_| ())
+    }
 }
 
 /// Who may peer beside static peers, once the governance contract names node ids (ADR 33).

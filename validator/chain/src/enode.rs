@@ -2,7 +2,10 @@
 //!
 //! That the id is a point of the curve is checked where the key is used: by `devp2p`, before it dials.
 
-use alloc::string::{String, ToString};
+use alloc::{
+    format,
+    string::{String, ToString},
+};
 use alloy_primitives::{B512, hex};
 use core::{fmt, net::Ipv6Addr, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -121,14 +124,21 @@ fn check_query(query: &str) -> Result<(), EnodeError> {
     }
 }
 
+impl Enode {
+    /// `host:port`, an IPv6 address in brackets.
+    #[must_use]
+    pub fn place(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
 impl fmt::Display for Enode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = hex::encode(self.id);
-        if self.host.contains(':') {
-            write!(f, "enode://{id}@[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "enode://{id}@{}:{}", self.host, self.port)
-        }
+        write!(f, "enode://{}@{}", hex::encode(self.id), self.place())
     }
 }
 

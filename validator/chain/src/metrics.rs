@@ -92,6 +92,11 @@ pub const DATA_FREE_BYTES: Metric =
 /// Size of the disk.
 pub const DATA_SIZE_BYTES: Metric =
     gauge("quorate_data_size_bytes", "Size of the disk of the data directory");
+/// Changed configuration files under a running node.
+pub const CONFIG_RELOADS: Metric = counter(
+    "quorate_config_reloads",
+    "Changes of the configuration file under the running node, by outcome: taken over, or refused",
+);
 /// Local faults.
 pub const FAULTS: Metric = counter("quorate_faults", "Local faults that need a person");
 
@@ -122,6 +127,7 @@ pub const CATALOGUE: &[Metric] = &[
     SYNC_SECONDS,
     DATA_FREE_BYTES,
     DATA_SIZE_BYTES,
+    CONFIG_RELOADS,
     FAULTS,
 ];
 

@@ -1,12 +1,14 @@
-//! Keeping a connection to each static peer, for ever.
+//! Keeping a connection to each peer that is named, for as long as it is.
 
+mod targets;
 mod tries;
 
+pub(crate) use targets::Targets;
+
 use crate::{
-    DisconnectReason, DownReason, PeerId,
+    DisconnectReason, DownReason,
     backoff::{Backoff, Last, MOST},
     counters::Count,
-    identity::public_key,
     peers::table::Refusal,
     session::{
         establish::EstablishError,
@@ -16,12 +18,7 @@ use crate::{
 };
 use chain::enode::Enode;
 use rand::Rng;
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    io,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
@@ -77,38 +74,8 @@ impl DialError {
 /// How a dial ended, and how long its session lasted.
 type Outcome = (Last, Duration);
 
-/// Most peers that are dialled beside the static ones: one for each seat.
-const MAX_ALSO: usize = 512;
-
-/// Dials these beside the static peers from now on, and others that were named before no more. A peer that is named at
-/// another place is dialled there; sessions stay as they are.
-pub(crate) fn also_dial(shared: &Arc<Shared>, peers: Vec<Enode>) {
-    let mut dialled = shared.also_dialled.lock();
-    let wanted: HashMap<PeerId, Enode> = peers
-        .into_iter()
-        .filter(|peer| peer.id != shared.local_id && !shared.static_ids.contains(&peer.id))
-        .filter(|peer| public_key(&peer.id).is_ok())
-        .take(MAX_ALSO)
-        .map(|peer| (peer.id, peer))
-        .collect();
-    dialled.retain(|id, (peer, stop)| {
-        let stays = wanted.get(id) == Some(peer);
-        if !stays {
-            stop.cancel();
-        }
-        stays
-    });
-    for (id, peer) in wanted {
-        if let Entry::Vacant(place) = dialled.entry(id) {
-            let stop = shared.stop.child_token();
-            place.insert((peer.clone(), stop.clone()));
-            shared.tasks.spawn(keep_connected(Arc::clone(shared), peer, stop));
-        }
-    }
-}
-
 /// Dials a peer whenever it is not connected or its path seems to be cut, until it is told to stop.
-pub(crate) async fn keep_connected(shared: Arc<Shared>, peer: Enode, stop: CancellationToken) {
+async fn keep_connected(shared: Arc<Shared>, peer: Enode, stop: CancellationToken) {
     let (mut backoff, mut last, mut session) = (Backoff::default(), None, None);
     loop {
         let connected_at = Instant::now();

@@ -1,7 +1,7 @@
 //! Peer-to-peer networking: RLPx, `eth/66` to `eth/69` and `istanbul/100` between validators,
 //! and [`own`] between nodes of this program.
 //!
-//! Static peers are dialled for ever, inbound connections are accepted within caps, and consensus payloads pass through
+//! Static peers are dialled for as long as they are named, inbound connections are accepted within caps, and consensus payloads pass through
 //! as received. The crate decides nothing about blocks or votes: it answers peers from a [`ChainReader`] and hands
 //! everything else to the owner as [`Event`]s. Sources: devp2p `rlpx.md`, `caps/eth.md`; EIP-8, 706, 2124, 2481, 2976, 5793, 7642.
 #![deny(missing_docs)]

@@ -3,15 +3,8 @@
 use crate::{
     AllowList, Announced, Audience, Block, BlockBody, BlockId, ChainReader, CounterSnapshot,
     DisconnectReason, DownReason, Events, Misbehaviour, NetworkOptions, Notice, PeerId, PeerInfo,
-    RequestError,
-    counters::Count,
-    dial::{also_dial, keep_connected},
-    gossip,
-    identity::public_key,
-    listen::listen,
-    own::preview::Preview,
-    request,
-    shared::Shared,
+    RequestError, counters::Count, dial::Targets, gossip, identity::public_key, listen::listen,
+    own::preview::Preview, request, shared::Shared,
 };
 use alloy_consensus::{Header, ReceiptEnvelope};
 use alloy_primitives::{B256, Bytes, U256};
@@ -23,7 +16,7 @@ use tracing::info;
 /// Events that may wait for the owner.
 const EVENTS: usize = 256;
 
-/// Why the network does not start.
+/// Why the network does not start, or a list of static peers is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The port cannot be taken.
@@ -62,16 +55,19 @@ pub async fn start(
     let listen_error = |source| StartError::Listen { address: options.listen, source };
     let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
     let local_address = listener.local_addr().map_err(listen_error)?;
-    if let Some(peer) = options.peers.iter().find(|peer| public_key(&peer.id).is_err()) {
-        return Err(StartError::PeerId { host: peer.host.clone(), port: peer.port });
-    }
+    check_ids(&options.peers)?;
     let (events, events_reader) = mpsc::channel(EVENTS);
     let shared = Arc::new(Shared::new(options, local_address, reader, events));
-    for peer in shared.options.peers.iter().filter(|peer| peer.id != shared.local_id) {
-        shared.tasks.spawn(keep_connected(Arc::clone(&shared), peer.clone(), shared.stop.clone()));
-    }
+    Targets::name(&shared, shared.options.peers.clone());
     shared.tasks.spawn(listen(Arc::clone(&shared), listener));
     Ok((Network { shared }, Events(events_reader)))
+}
+
+fn check_ids(peers: &[Enode]) -> Result<(), StartError> {
+    match peers.iter().find(|peer| public_key(&peer.id).is_err()) {
+        Some(peer) => Err(StartError::PeerId { host: peer.host.clone(), port: peer.port }),
+        None => Ok(()),
+    }
 }
 
 impl Network {
@@ -118,7 +114,16 @@ impl Network {
 
     /// Dials these too from now on, in place of those that were named before; they are no static peers.
     pub fn also_dial(&self, peers: Vec<Enode>) {
-        also_dial(&self.shared, peers);
+        Targets::announce(&self.shared, peers);
+    }
+
+    /// Takes these for its static peers from now on, in place of those of before. Who is connected and is none of them any
+    /// more is let in as others are. An id that is no key leaves everything as it is.
+    pub fn static_peers(&self, peers: Vec<Enode>) -> Result<(), StartError> {
+        check_ids(&peers)?;
+        let dropped = Targets::name(&self.shared, peers);
+        self.shared.counters.add_many(Count::NotListed, dropped as u64);
+        Ok(())
     }
 
     /// Sends a signed document to every peer of this program.

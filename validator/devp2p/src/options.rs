@@ -11,7 +11,7 @@ pub struct NetworkOptions {
     pub key: NodeKey,
     /// Where to accept connections; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Peers to keep a connection to for ever; an entry with our own id is skipped.
+    /// Static peers, dialled until [`crate::Network::static_peers`] names others; an entry with our own id is skipped.
     pub peers: Vec<Enode>,
     /// Connected peers beside those, at most.
     pub max_peers: u16,

@@ -3,16 +3,15 @@
 use crate::{
     Audience, ChainReader, NetworkOptions, PeerId,
     counters::Counters,
+    dial::Targets,
     eth::{BlockRange, ClaimedHead, EthVersion, Status},
     event::Weighed,
     own::held::Held,
     peers::{peer::Peer, seen::HashMemory, table::Table},
 };
 use alloy_primitives::{B256, U256};
-use chain::enode::Enode;
 use parking_lot::{Mutex, RwLock};
 use std::{
-    collections::{HashMap, HashSet},
     net::SocketAddr,
     num::NonZeroUsize,
     sync::{
@@ -42,9 +41,8 @@ pub(crate) struct Shared {
     pub(crate) options: NetworkOptions,
     pub(crate) local_id: PeerId,
     pub(crate) local_address: SocketAddr,
-    pub(crate) static_ids: HashSet<PeerId>,
-    /// Peers that are dialled until they are named no more.
-    pub(crate) also_dialled: Mutex<HashMap<PeerId, (Enode, CancellationToken)>>,
+    /// Whom this node dials.
+    pub(crate) targets: Mutex<Targets>,
     pub(crate) reader: Arc<dyn ChainReader>,
     pub(crate) table: Table,
     pub(crate) events: mpsc::Sender<Weighed>,
@@ -73,8 +71,7 @@ impl Shared {
         Self {
             local_id,
             local_address,
-            also_dialled: Mutex::default(),
-            static_ids: options.peers.iter().map(|peer| peer.id).collect(),
+            targets: Mutex::default(),
             reader,
             table: Table::new(local_id, options.max_peers),
             events,

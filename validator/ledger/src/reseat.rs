@@ -14,7 +14,7 @@ use chain::{
     Extra,
     genesis::Engine,
     governance::GOVERNANCE,
-    reseat::{RecoveryRecord, Reseat, ReseatError},
+    reseat::{RECOVERY_VERSION, RecoveryRecord, Reseat, ReseatError},
 };
 use std::sync::Arc;
 
@@ -31,6 +31,12 @@ pub struct Adopted {
 /// Why a record is not taken up.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordRefused {
+    /// Of another format: kept, it would not be read at the next start.
+    #[error("record has version {got}, this build reads {RECOVERY_VERSION}")]
+    Version {
+        /// In the record.
+        got: u32,
+    },
     /// For another network.
     #[error(
         "record is for chain {got} and governance contract {contract}, this chain is {want} with {GOVERNANCE}"
@@ -126,6 +132,9 @@ impl Ledger {
     }
 
     fn adoptable(&self, head: &Head, record: &RecoveryRecord) -> Result<Adopted, RecordRefused> {
+        if record.version != RECOVERY_VERSION {
+            return Err(RecordRefused::Version { got: record.version });
+        }
         let want = self.chain.genesis.config.chain_id;
         if record.chain_id != want || record.governance != GOVERNANCE {
             return Err(RecordRefused::Chain { got: record.chain_id, contract: record.governance, want });

@@ -39,6 +39,13 @@ impl Known {
         self.0.insert(said.identity, said);
     }
 
+    /// Keeps it unless a newer one is known.
+    pub fn keep_newer(&mut self, said: Announcement) {
+        if self.is_newer(&said) {
+            self.keep(said);
+        }
+    }
+
     /// Forgets who has no seat; whether there was anybody.
     pub fn retain(&mut self, seats: &BTreeSet<Address>) -> bool {
         let before = self.0.len();

@@ -1,6 +1,8 @@
 //! `reseat`: the last resort when seats are lost for good and the chain is halted (docs/recovery.md).
 
+mod halted;
 mod plan;
+mod rpc;
 
 use crate::{
     reseat::{KeptError, put},
@@ -14,7 +16,10 @@ use chain::{
     signature::{SignatureError, recover},
 };
 use clap::Subcommand;
+use halted::Halted;
 use ledger::{Ledger, LedgerError, OpenError, Options, RecordRefused};
+use plan::Plan;
+use rpc::{Endpoint, RpcReadError};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -22,12 +27,14 @@ use std::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ReseatCommand {
-    /// Writes a record without signatures for the height after a stopped node's head, and prints what it will do, what it
-    /// risks and who must sign.
+    /// Writes a record without signatures for the height after a node's head, and prints what it will do, what it risks and
+    /// who must sign.
     Prepare {
         /// Configuration file of a stopped node, the one with the highest head.
-        #[arg(long)]
-        config: PathBuf,
+        #[arg(long, required_unless_present = "rpc", conflicts_with = "rpc")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        endpoint: Endpoint,
         /// Identity of a seat that stays.
         #[arg(long)]
         keep: Vec<Address>,
@@ -87,8 +94,14 @@ pub(super) enum ReseatCommand {
 pub(super) enum ReseatCliError {
     #[error(transparent)]
     Setup(#[from] SetupError),
-    #[error("{0}; a running node holds its database: stop it first")]
+    #[error("{0}; a running node holds its database: stop it first, or prepare from its JSON-RPC with --rpc")]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Rpc(#[from] RpcReadError),
+    #[error(
+        "the head moved from {from} to {to} while it was read: this chain is not halted, or catching up; wait until all nodes stand at one height"
+    )]
+    Moves { from: u64, to: u64 },
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
@@ -115,15 +128,15 @@ pub(super) enum ReseatCliError {
 
 impl ReseatCliError {
     pub(super) const fn is_bad_input(&self) -> bool {
-        !matches!(self, Self::Ledger(_) | Self::Signer(_))
+        !matches!(self, Self::Ledger(_) | Self::Signer(_) | Self::Rpc(_) | Self::Moves { .. })
     }
 }
 
 pub(super) fn run(command: ReseatCommand) -> Result<(), ReseatCliError> {
     match command {
-        ReseatCommand::Prepare { config, keep, add, attempt, out } => {
-            let ledger = open(&Setup::load(&config)?)?;
-            let plan = plan::Plan::make(&ledger, &keep, &add, attempt)?;
+        ReseatCommand::Prepare { config, endpoint, keep, add, attempt, out } => {
+            let plan =
+                prepare(config.as_deref(), &endpoint, |halted| Plan::make(halted, &keep, &add, attempt))?;
             write_new(&out, &plan.record.to_json()?)?;
             print!("{plan}");
             println!("record written to {}; sign it with: quorate-validator reseat sign", out.display());
@@ -153,6 +166,19 @@ pub(super) fn run(command: ReseatCommand) -> Result<(), ReseatCliError> {
         }
     }
     Ok(())
+}
+
+fn prepare(
+    config: Option<&Path>,
+    endpoint: &Endpoint,
+    make: impl FnOnce(Halted) -> Result<Plan, ReseatCliError>,
+) -> Result<Plan, ReseatCliError> {
+    // A running node holds its database.
+    let Some(config) = config.filter(|_| !endpoint.is_named()) else { return make(Halted::ask(endpoint)?) };
+    let ledger = open(&Setup::load(config)?)?;
+    let plan = make(Halted::of(&ledger)?)?;
+    ledger.check_seats(&plan.record.reseat())?;
+    Ok(plan)
 }
 
 fn open(setup: &Setup) -> Result<Ledger, OpenError> {

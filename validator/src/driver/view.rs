@@ -1,7 +1,10 @@
 //! What the driver shows of itself.
 
+use super::Driver;
+use crate::metrics::gauge;
 use alloy_primitives::{Address, B256};
 use chain::status::{Consensus, SeatHeard};
+use std::sync::Arc;
 
 /// A moment of the driver's state.
 #[derive(Clone, Debug, Default)]
@@ -29,4 +32,31 @@ pub struct JournalView {
     pub id: B256,
     /// Id of the lost one in whose place it waits for the chain to move on.
     pub sitting_out: Option<B256>,
+}
+
+impl Driver {
+    /// Shows the present moment.
+    pub(super) fn publish(&self) {
+        let metrics = &self.parts.metrics;
+        metrics.round.set(gauge(self.instance.round()));
+        let identity = self.identity();
+        let seated = identity.is_some_and(|address| self.head.validators.contains(&address));
+        let round = self.instance.round();
+        self.view.send_replace(Arc::new(DriverView {
+            consensus: self.instance.proposer(round).map(|proposer| Consensus {
+                height: self.instance.height(),
+                round,
+                proposer,
+            }),
+            identity,
+            seated,
+            voting: self.instance.voter().is_some() && self.may_vote(),
+            journal: self.parts.voter.as_ref().map(|voter| JournalView {
+                id: voter.journal_id,
+                sitting_out: voter.replaces.filter(|_| self.sitting_out),
+            }),
+            seats: self.heard.table(&self.head.validators),
+            period_ms: self.head.period_ms,
+        }));
+    }
 }

@@ -1,10 +1,11 @@
 //! The two files: what a person put there, and what this node took up.
 
+use crate::replaced;
 use chain::reseat::{RecoveryError, RecoveryRecord};
 use ledger::{Ledger, RecordRefused};
 use std::{
-    fs::{self, File},
-    io::{self, ErrorKind, Read as _, Write as _},
+    fs,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
@@ -79,27 +80,15 @@ pub fn load(data_dir: &Path, ledger: &Ledger) -> Result<(), KeptError> {
 }
 
 fn read(path: &Path) -> Result<Option<String>, KeptError> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(path)(error)),
-    };
-    let mut text = String::new();
-    file.take(MAX_BYTES).read_to_string(&mut text).map_err(failed(path))?;
-    Ok(Some(text))
+    let bytes = replaced::read(path, MAX_BYTES).map_err(failed(path))?;
+    let text =
+        |bytes| String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error));
+    bytes.map(text).transpose().map_err(failed(path))
 }
 
-/// Whole or not at all, and there after a power cut.
 fn write(data_dir: &Path, name: &str, record: &RecoveryRecord) -> Result<PathBuf, KeptError> {
-    let (path, next) = (data_dir.join(name), data_dir.join(format!("{name}.next")));
+    let path = data_dir.join(name);
     let text = record.to_json().map_err(|source| KeptError::Contents { path: path.clone(), source })?;
-    let whole = || {
-        let mut file = File::create(&next)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&next, &path)?;
-        File::open(data_dir)?.sync_all()
-    };
-    whole().map_err(failed(&path))?;
+    replaced::write(data_dir, name, text.as_bytes()).map_err(failed(&path))?;
     Ok(path)
 }

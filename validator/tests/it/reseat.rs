@@ -45,30 +45,30 @@ fn a_network_whose_majority_of_seats_is_lost_goes_on_with_the_survivors_and_a_ne
     network.nodes[0].wait_status("round 0 to be lost", round_is_lost);
     assert_eq!(halted(&network), [stands; 3], "two of four decide nothing");
 
-    // One survivor stops for a moment: its state says who must sign.
-    assert!(network.nodes[0].terminate().success());
+    // A survivor's state says who must sign, while it runs and when it is stopped alike.
     let dir = network.dir.path().to_path_buf();
     let (unsigned, signed) = (dir.join("unsigned.json"), dir.join("signed.json"));
     let config = network.nodes[0].config.clone();
     let operator = k256_address(&network.key("operator.key"));
     let kept = [identity(&network.nodes[0]), identity(&network.nodes[1])];
     let added = format!("{}:{operator}", identity(&network.nodes[4]));
-    let plan = reseat(
-        "prepare",
-        &[
-            "--config",
-            text(&config),
-            "--keep",
-            &kept[0],
-            "--keep",
-            &kept[1],
-            "--add",
-            &added,
-            "--out",
-            text(&unsigned),
-        ],
-    )
-    .unwrap();
+    let prepare = |source: [&str; 2], out: &Path| {
+        let seats = ["--keep", &kept[0], "--keep", &kept[1], "--add", &added];
+        reseat("prepare", &[source.as_slice(), seats.as_slice(), &["--out", text(out)]].concat())
+    };
+    let url = format!("http://127.0.0.1:{}", network.nodes[0].ports.rpc);
+    let asked = dir.join("asked.json");
+    let plan_asked = prepare(["--rpc", &url], &asked).unwrap();
+    let stranger =
+        reseat("prepare", &["--rpc", &url, "--keep", &operator, "--out", text(&unsigned)]).unwrap_err();
+    assert!(stranger.contains("holds no seat"), "{stranger}");
+    assert!(network.nodes[0].terminate().success());
+    let gone = prepare(["--rpc", &url], &unsigned).unwrap_err();
+    assert!(gone.contains("no connection to 127.0.0.1"), "{gone}");
+    let plan = prepare(["--config", text(&config)], &unsigned).unwrap();
+    let of_both = [&asked, &unsigned].map(|path| std::fs::read_to_string(path).unwrap());
+    assert_eq!(of_both[0], of_both[1], "one state, one record");
+    assert_eq!(plan_asked.replace("asked.json", "unsigned.json"), plan);
     for says in ["must sign: 1 of these 1 admins", "3 seats, quorum 2; 1 more may fail", "lost for good"] {
         assert!(plan.contains(says), "{says} in\n{plan}");
     }

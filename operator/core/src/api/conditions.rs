@@ -21,6 +21,8 @@ pub const QUORUM_HEALTHY: &str = "QuorumHealthy";
 pub const DEGRADED: &str = "Degraded";
 /// The node pool that the operator makes is as the fleet needs it; only on fleets with `nodePool.manage: ASO`.
 pub const NODE_POOL_READY: &str = "NodePoolReady";
+/// Members in other clusters can dial the nodes; only on fleets with `peering.type: LoadBalancer`.
+pub const PEERING_READY: &str = "PeeringReady";
 
 /// A person has told the operator, by annotation, to disregard something.
 pub const OVERRIDDEN: &str = "Overridden";
@@ -131,6 +133,10 @@ pub mod reasons {
     pub const AWAITING_SIGNATURE: &str = "AwaitingSignature";
     /// A seat is being given or taken.
     pub const MOVING_SEATS: &str = "MovingSeats";
+    /// The load balancer for peers has its address, and members in other clusters are told.
+    pub const ADDRESS_GIVEN: &str = "AddressGiven";
+    /// The load balancer for peers has no address yet.
+    pub const WAITING_FOR_ADDRESS: &str = "WaitingForAddress";
     /// The pool is to be made by Azure Service Operator, which is not there.
     pub const AZURE_SERVICE_OPERATOR_MISSING: &str = "AzureServiceOperatorMissing";
     /// The operator has no right to Azure Service Operator's kind.

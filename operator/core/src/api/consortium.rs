@@ -9,8 +9,8 @@ mod publish;
 
 pub use azure_blob::AzureBlob;
 pub use governance::{
-    Admission, CapacityChange, Expulsion, Governance, HardforkChange, NamedContractChange, ParameterChange,
-    PositionState, PositionStatus, ProposalStatus, ToSign, Vote,
+    Admission, CapacityChange, Expulsion, Governance, HardforkChange, NamedContractChange, OperatorAccount,
+    ParameterChange, PositionState, PositionStatus, ProposalStatus, ToSign, Vote,
 };
 pub use join::{CaBundle, ConfigMapRef, Join, KeyRef, NetworkInfoSource};
 pub use publish::{Publish, PublishNetworkInfo, PublishService, PublishTls, PublishType};
@@ -310,6 +310,21 @@ pub struct MemberAccounts {
     /// Operator account.
     #[schemars(length(max = 42))]
     pub operator: String,
+    /// This cluster's place among the member's clusters that hold seats, when there are several: they share the member's turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
+}
+
+/// A cluster's place among those of its member that hold seats, in the order of their operator accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Region {
+    /// From 1.
+    #[schemars(range(min = 1, max = 512))]
+    pub place: i32,
+    /// Clusters that hold seats.
+    #[schemars(range(min = 2, max = 512))]
+    pub of: i32,
 }
 
 /// Seats of the validator set.

@@ -1,7 +1,7 @@
 //! `node.json`, rendered from the structs that the node parses.
 
 use super::{
-    network_info::{advertised, enode},
+    network_info::{endpoint, enode},
     owned,
 };
 use crate::{
@@ -88,8 +88,7 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
 fn seat_endpoint(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> Option<String> {
     inputs.identity.filter(|_| fleet.role == Role::Validator)?;
     let own = inputs.peers.iter().find(|peer| peer.name == *inputs.name)?;
-    let Enode { host, port, .. } = advertised(&fleet.namespace, own);
-    Some(format!("{host}:{port}"))
+    Some(endpoint(&fleet.namespace, own))
 }
 
 fn journal(stored: &StoredKey, lost: &[B256]) -> JournalConfig {

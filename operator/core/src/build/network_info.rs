@@ -52,6 +52,13 @@ pub(super) fn advertised(namespace: &str, peer: &PeerNode) -> Enode {
     }
 }
 
+/// The same as `host:port`.
+#[must_use]
+pub fn endpoint(namespace: &str, peer: &PeerNode) -> String {
+    let Enode { host, port, .. } = advertised(namespace, peer);
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 /// Where the nodes of this namespace dial each other.
 #[must_use]
 pub(super) fn enode(namespace: &str, peer: &PeerNode) -> Enode {

@@ -1,9 +1,9 @@
 //! Who may connect to a fleet's nodes, and to whom they may: peers, clients of JSON-RPC as the spec says, the operator, scrapers.
 
-use super::{owned, owned_by_consortium};
+use super::{owned, owned_by_consortium, service::p2p_port};
 use crate::{
     names::{FLEET, NETWORK, NODES, PUBLISHER, labels},
-    validate::{RpcService, ValidConsortium, ValidFleet},
+    validate::{MAX_NODES, RpcService, ValidConsortium, ValidFleet},
 };
 use chain::{
     config::{METRICS_PORT, P2P_PORT, RPC_PORT},
@@ -46,7 +46,7 @@ pub fn network_policy(fleet: &ValidFleet, access: &NetworkAccess, bootnodes: &[E
             pod_selector: Some(selector([(FLEET, fleet.name.0.as_str())])),
             policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
             ingress: Some(ingress(fleet, access)),
-            egress: Some(egress(bootnodes)),
+            egress: Some(egress(fleet, bootnodes)),
         }),
     }
 }
@@ -75,19 +75,29 @@ fn pods() -> NetworkPolicyPeer {
 }
 
 /// Names are looked up wherever the cluster's DNS is: a pod, or a cache on the node. Nothing else is reached but peers: no API
-/// server, no metadata service of the cloud.
-fn egress(bootnodes: &[Enode]) -> Vec<NetworkPolicyEgressRule> {
+/// server, no metadata service of the cloud. Seats announce where their nodes are dialled, and may move: once members are in other
+/// clusters, the ports of their load balancers are open to every address.
+fn egress(fleet: &ValidFleet, bootnodes: &[Enode]) -> Vec<NetworkPolicyEgressRule> {
     let dns = vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)];
     let mut rules = vec![
         NetworkPolicyEgressRule { ports: Some(dns), to: None },
         NetworkPolicyEgressRule { ports: Some(vec![port("TCP", P2P_PORT)]), to: Some(vec![nodes()]) },
     ];
     let outside: BTreeSet<_> = bootnodes.iter().filter_map(outside).collect();
+    if fleet.peering.is_some() || !outside.is_empty() {
+        rules.push(NetworkPolicyEgressRule { ports: Some(vec![announced()]), to: None });
+    }
     rules.extend(outside.into_iter().map(|(address, number)| NetworkPolicyEgressRule {
         ports: Some(vec![port("TCP", number)]),
         to: address.map(|address| vec![range(address)]),
     }));
     rules
+}
+
+/// Ports at which fleets' load balancers lead to their nodes.
+fn announced() -> NetworkPolicyPort {
+    let last = p2p_port(MAX_NODES.saturating_sub(1));
+    NetworkPolicyPort { end_port: Some(i32::from(last)), ..port("TCP", P2P_PORT) }
 }
 
 /// A member's node in another cluster: its address, if it is one, and its port. A name may move, so no range is known for it.

@@ -90,7 +90,7 @@ pub(super) fn p2p_port_name(index: u32) -> String {
     format!("p2p-{index}")
 }
 
-/// Port of the load balancer that leads to a node. Fleets have at most 64 nodes.
+/// Port of the load balancer that leads to a node. Fleets have at most [`MAX_NODES`](crate::validate::MAX_NODES) nodes.
 pub(super) fn p2p_port(index: u32) -> u16 {
     P2P_PORT.saturating_add(u16::try_from(index).unwrap_or(u16::MAX))
 }

@@ -10,7 +10,7 @@ use crate::{
     observed::{ConsortiumObserved, FleetSummary, MemberObserved, PeerNode, SecretState, StoredKey},
     policy::{Evicting, Joining, Leaving, Refusal, Verdict, may_evict, may_leave, may_seat},
     validate::{AdminAccount, Chain, Network, ValidConsortium},
-    votes::{VotesPlan, decide},
+    votes::{Ballot, VotesPlan, decide},
 };
 use alloy_primitives::{Address, B512};
 use chain::status::{NodeStatus, SeatProof};
@@ -136,6 +136,9 @@ fn votes(
     };
     let decided = decide(&valid.positions, view, &account.history, us, Some(operator), &observed.positions);
     plan.votes = decided;
+    if !valid.takes_back {
+        plan.votes.moves.retain(|wanted| !matches!(wanted.ballot, Ballot::Rescind(_)));
+    }
     if account.in_flight && !plan.votes.moves.is_empty() {
         plan.votes.moves.clear();
         let message = "a transaction of the admin account waits for a block";

@@ -1,5 +1,6 @@
 mod join;
 mod pool;
+mod regions;
 
 use super::{KeyWanted, SeatMove, consortium, fleet};
 use crate::{

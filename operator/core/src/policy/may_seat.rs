@@ -83,7 +83,7 @@ fn operator_known(joining: &Joining<'_>) -> Verdict {
         Some(member) if !member.operators.contains(&joining.operator) => refuse(
             reasons::OPERATOR_UNKNOWN,
             format!(
-                "{} has not yet named {} as an operator account: its admin calls addOperator",
+                "{} has not yet named {} as an operator account: list it in spec.governance.operators where the admin votes, or let the admin call addOperator",
                 member.alias, joining.operator
             ),
         ),

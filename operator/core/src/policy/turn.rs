@@ -1,6 +1,6 @@
 //! Members take turns without talking: the height says whose turn it is.
 
-use crate::api::consortium::MemberSeats;
+use crate::api::consortium::{MemberSeats, Region};
 use alloy_primitives::Address;
 
 /// Blocks of one turn.
@@ -9,7 +9,8 @@ pub const TURN_BLOCKS: u64 = 30;
 /// [`PRESENT_BLOCKS`](crate::liveness::PRESENT_BLOCKS), before it begins something itself.
 const QUIET_BLOCKS: u64 = 10;
 
-/// A member's place among the members in on-chain order.
+/// A member's place among the members in on-chain order. A member of several clusters has a place for each, so that no two of them
+/// stop a node in the same turn of their member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turn {
     /// From 0.
@@ -19,11 +20,15 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// The place of the member with this admin account, as the Consortium's status lists the members.
+    /// The place of the member with this admin account, as the Consortium's status lists the members: every so many rounds, if it
+    /// has several clusters.
     #[must_use]
-    pub fn among(members: &[MemberSeats], admin: Address) -> Option<Self> {
+    pub fn among(members: &[MemberSeats], admin: Address, region: Option<Region>) -> Option<Self> {
         let place = members.iter().position(|member| member.admin.parse() == Ok(admin))?;
-        Some(Self { place: u64::try_from(place).ok()?, members: u64::try_from(members.len()).ok()? })
+        let (place, members) = (u64::try_from(place).ok()?, u64::try_from(members.len()).ok()?);
+        let Some(region) = region else { return Some(Self { place, members }) };
+        let (cluster, clusters) = (u64::try_from(region.place).ok()?, u64::try_from(region.of).ok()?);
+        Some(Self { place: place + members * cluster.checked_sub(1)?, members: members * clusters })
     }
 
     /// Whether the member may begin a voluntary stop while the newest block is `height`.

@@ -15,7 +15,7 @@ use crate::{
             ConditionStatus, DRAINABLE, JOINED, NETWORK_INFO_CURRENT, NETWORK_INFO_PUBLISHED, QUORUM_HEALTHY,
             reasons,
         },
-        consortium::{MemberAccounts, MemberSeats, Seats},
+        consortium::{MemberAccounts, MemberSeats, Region, Seats},
     },
     genesis::StoredGenesis,
     liveness::Hearing,
@@ -27,6 +27,7 @@ use crate::{
 };
 use alloy_primitives::Address;
 use k8s_openapi::jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// What the status is made from beside the observation.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +85,7 @@ pub fn consortium(
     ConsortiumStatus {
         observed_generation: context.generation,
         conditions: with_others(&context.before.conditions, conditions.made),
-        member: accounts(context.admin, &observed.operator),
+        member: accounts(context, observed),
         chain_id: stored.and_then(|genesis| i64::try_from(genesis.chain_id).ok()),
         genesis_hash: stored.map(|genesis| genesis.hash.to_string()),
         seats: seats.or(context.before.seats),
@@ -117,8 +118,20 @@ fn is_member(genesis: Option<&StoredGenesis>, observed: &ConsortiumObserved) -> 
     Some(members.iter().any(|member| Some(member.admin) == genesis.map(|genesis| genesis.member)))
 }
 
-fn accounts(admin: Option<Address>, operator: &SecretState) -> Option<MemberAccounts> {
-    Some(MemberAccounts { address: admin?.to_string(), operator: operator.key()?.key.address.to_string() })
+fn accounts(context: &Context<'_>, observed: &ConsortiumObserved) -> Option<MemberAccounts> {
+    let (admin, operator) = (context.admin?, observed.operator.key()?.key.address);
+    let known = || context.before.member.as_ref().and_then(|accounts| accounts.region);
+    let region = observed.governance.as_ref().map_or_else(known, |view| region(view, admin, operator));
+    Some(MemberAccounts { address: admin.to_string(), operator: operator.to_string(), region })
+}
+
+/// By who owns the member's seats: a cluster without one stops nobody who votes.
+fn region(view: &Governance, admin: Address, operator: Address) -> Option<Region> {
+    let us = view.members.iter().find(|member| member.admin == admin)?;
+    let own = view.seats.iter().filter(|seat| seat.member == us.id);
+    let clusters: BTreeSet<Address> = own.map(|seat| seat.operator).collect();
+    let place = clusters.iter().position(|cluster| *cluster == operator).filter(|_| clusters.len() > 1)?;
+    Some(Region { place: i32::try_from(place + 1).ok()?, of: i32::try_from(clusters.len()).ok()? })
 }
 
 fn quorum_healthy(
@@ -216,10 +229,11 @@ fn members(view: &Governance, hearing: Option<&Hearing>) -> Vec<MemberSeats> {
 
 #[cfg(test)]
 mod tests {
-    use super::{drainable, summary};
+    use super::{drainable, region, summary};
     use crate::{
-        api::conditions::ConditionStatus,
+        api::{conditions::ConditionStatus, consortium::Region},
         liveness::Hearing,
+        observed::{Governance, MemberObserved, SeatObserved},
         plan::ConsortiumPlan,
         policy::Refusal,
         test_support::{address, hearing},
@@ -253,5 +267,32 @@ mod tests {
             assert_eq!((is, why), (status, reason), "{message}");
             assert_eq!(message.contains(&address(2).to_string()), !plan.unheard.is_empty(), "{message}");
         }
+    }
+
+    #[test]
+    fn clusters_of_a_member_are_counted_by_the_accounts_that_own_its_seats() {
+        let member = |id: u8| MemberObserved {
+            id: u32::from(id),
+            admin: address(id),
+            operators: vec![address(id + 10), address(id + 20), address(id + 30)],
+            ..MemberObserved::default()
+        };
+        let seat = |identity: u8, member: u8, operator: u8| SeatObserved {
+            identity: address(identity),
+            member: u32::from(member),
+            operator: address(operator),
+        };
+        let mut view = Governance {
+            members: vec![member(1), member(2)],
+            seats: vec![seat(101, 1, 21), seat(102, 1, 21), seat(103, 2, 12), seat(104, 2, 22)],
+            ..Governance::default()
+        };
+        assert_eq!(region(&view, address(1), address(21)), None, "one cluster");
+        assert_eq!(region(&view, address(2), address(12)), Some(Region { place: 1, of: 2 }));
+        assert_eq!(region(&view, address(2), address(22)), Some(Region { place: 2, of: 2 }));
+        assert_eq!(region(&view, address(2), address(32)), None, "a cluster without seats");
+        view.seats.push(seat(105, 1, 11));
+        assert_eq!(region(&view, address(1), address(21)), Some(Region { place: 2, of: 2 }));
+        assert_eq!(region(&view, address(3), address(21)), None, "no member");
     }
 }

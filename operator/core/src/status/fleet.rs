@@ -4,7 +4,7 @@ use super::{Conditions, NAMED, with_others};
 use crate::{
     api::{
         ValidatorStatus,
-        conditions::{ConditionStatus, DEGRADED, NODE_POOL_READY, OVERRIDDEN, reasons},
+        conditions::{ConditionStatus, DEGRADED, NODE_POOL_READY, OVERRIDDEN, PEERING_READY, reasons},
         validator::{Phase, Role, RpcAddress},
     },
     build::{Applied, FleetResources},
@@ -48,6 +48,10 @@ pub fn fleet(
     conditions.set(OVERRIDDEN, status, reason, &message);
     if let Some(pool) = &plan.node_pool {
         conditions.set(NODE_POOL_READY, pool.status, pool.reason, &pool.message);
+    }
+    if let Some(applied) = applied.filter(|_| valid.peering.is_some()) {
+        let (status, reason, message) = peering(valid, applied.peers_service.as_ref());
+        conditions.set(PEERING_READY, status, reason, &message);
     }
     let running = observed.nodes.values().filter(|node| node.statefulset.is_some()).count();
     let ready = observed.nodes.values().filter(|node| node.pod.as_ref().is_some_and(|pod| pod.ready)).count();
@@ -93,7 +97,10 @@ fn node_waits(plan: &FleetPlan, admitted: bool) -> Vec<Wait> {
     failed.chain(others).collect()
 }
 
-fn degraded(plan: &FleetPlan) -> (ConditionStatus, &'static str, String) {
+/// Status, reason and message of a condition.
+type Said = (ConditionStatus, &'static str, String);
+
+fn degraded(plan: &FleetPlan) -> Said {
     let Some(first) = plan.failures.first() else {
         return (ConditionStatus::False, reasons::SETTLED, String::new());
     };
@@ -105,7 +112,7 @@ fn degraded(plan: &FleetPlan) -> (ConditionStatus, &'static str, String) {
 }
 
 /// What a person has told the operator to disregard; true is nothing to forget about.
-fn overridden(valid: &ValidFleet) -> (ConditionStatus, &'static str, String) {
+fn overridden(valid: &ValidFleet) -> Said {
     let set = [
         (
             valid.ignore_quorum,
@@ -140,16 +147,73 @@ fn summary(valid: &ValidFleet, plan: &FleetPlan) -> String {
     format!("{count}/{} {word}", valid.replicas)
 }
 
+/// Whether members in other clusters can dial the nodes. `Ready` does not wait for it: the address is the cloud's to give.
+fn peering(valid: &ValidFleet, service: Option<&Service>) -> Said {
+    let name = valid.name.peers_service();
+    match service.and_then(address) {
+        Some(host) => (
+            ConditionStatus::True,
+            reasons::ADDRESS_GIVEN,
+            format!("members in other clusters dial the nodes at {host}; status.nodes names each one's port"),
+        ),
+        None => (
+            ConditionStatus::False,
+            reasons::WAITING_FOR_ADDRESS,
+            format!(
+                "Service {name} waits for its address from the cloud's load balancer; until then no other cluster can dial the nodes (kubectl describe service {name})"
+            ),
+        ),
+    }
+}
+
+/// What a Service's load balancer has been given.
+fn address(service: &Service) -> Option<String> {
+    let ingress = service.status.as_ref()?.load_balancer.as_ref()?.ingress.as_ref()?.first()?;
+    ingress.ip.clone().or_else(|| ingress.hostname.clone())
+}
+
 /// The load balancer's address once it has one, else the name inside the cluster.
 fn rpc_address(valid: &ValidFleet, service: &Service) -> Option<RpcAddress> {
     let rpc = valid.rpc.as_ref()?;
-    let ingress =
-        service.status.as_ref().and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref()?.first());
     let host = if rpc.load_balancer {
-        ingress.and_then(|ingress| ingress.ip.clone().or_else(|| ingress.hostname.clone()))?
+        address(service)?
     } else {
         format!("{}.{}.svc", valid.name.rpc_service(), valid.namespace)
     };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     Some(RpcAddress { http: format!("http://{host}:{RPC_PORT}"), ws: format!("ws://{host}:{RPC_PORT}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::peering;
+    use crate::{
+        api::conditions::{ConditionStatus, reasons},
+        validate,
+    };
+    use serde_json::json;
+
+    #[test]
+    fn who_peers_across_clusters_is_told_the_address_or_which_service_waits_for_one() {
+        let text = include_str!("../../tests/golden/peering.input.yaml");
+        let valid = validate::fleet(&serde_saphyr::from_str(text).expect("a manifest")).expect("valid");
+        let said = |ingress: serde_json::Value| {
+            let service = json!({ "status": { "loadBalancer": ingress } });
+            peering(&valid, Some(&serde_json::from_value(service).expect("a Service")))
+        };
+        for (ingress, host) in [
+            (json!({ "ingress": [{ "ip": "203.0.113.7" }, { "ip": "203.0.113.8" }] }), "203.0.113.7;"),
+            (json!({ "ingress": [{ "hostname": "peers.example" }] }), "peers.example;"),
+        ] {
+            let (status, reason, message) = said(ingress);
+            assert_eq!((status, reason), (ConditionStatus::True, reasons::ADDRESS_GIVEN));
+            assert!(message.contains(host), "{message}");
+        }
+        for (status, reason, message) in
+            [said(json!({})), said(json!({ "ingress": [] })), peering(&valid, None)]
+        {
+            assert_eq!((status, reason), (ConditionStatus::False, reasons::WAITING_FOR_ADDRESS));
+            assert!(message.contains(&valid.name.peers_service()), "{message}");
+        }
+    }
 }

@@ -44,6 +44,9 @@ pub struct ValidConsortium {
     pub publish_blob: Option<Container>,
     /// What this member wants of it.
     pub positions: Vec<Position>,
+    /// Votes without a line here are taken back. Not where the admin's key is elsewhere and nothing is said of votes: another
+    /// cluster's manifest has the lines.
+    pub takes_back: bool,
 }
 
 /// Where the key of the account that votes is.
@@ -125,6 +128,7 @@ pub fn consortium(object: &Consortium) -> Result<ValidConsortium, InvalidField> 
         namespace: object.metadata.namespace.clone().unwrap_or_default(),
         uid: object.metadata.uid.clone().unwrap_or_default(),
         alias,
+        takes_back: object.spec.governance.is_some() || matches!(admin, AdminAccount::Secret(_)),
         admin,
         operator_secret,
         network: network(object)?,

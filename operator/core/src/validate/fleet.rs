@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 const STORAGE: &str = "50Gi";
 /// Lost journals that one annotation may name.
 const MAX_LOST: usize = 64;
+/// Nodes of a fleet at most; the schema says so too.
+pub const MAX_NODES: u32 = 64;
 
 /// A fleet whose every field can be carried out.
 #[derive(Clone, Debug, PartialEq)]
@@ -169,7 +171,7 @@ fn pod_hash(spec: &ValidatorSpec) -> String {
 }
 
 fn replicas(wanted: i32, deleting: bool) -> Result<u32, InvalidField> {
-    let bounds = 1..=64;
+    let bounds = 1..=MAX_NODES.cast_signed();
     let bounded = if deleting { wanted.clamp(*bounds.start(), *bounds.end()) } else { wanted };
     u32::try_from(bounded).ok().filter(|_| bounds.contains(&bounded)).ok_or_else(|| {
         InvalidField::new(

@@ -23,6 +23,11 @@ pub(super) fn positions(governance: &Governance) -> Result<Vec<Position>, Invali
     let mut all = Vec::new();
     admissions(governance, &mut all)?;
     about_members(governance, &mut all)?;
+    for account in &governance.operators {
+        let line = format!("operators[{}]", account.address);
+        let aim = Aim::Operator { address: address(&format!("spec.governance.{line}"), &account.address)? };
+        all.push(position(line, aim, account.memo.as_ref())?);
+    }
     if let Some(change) = &governance.parameters {
         all.push(position("parameters".to_owned(), parameters(change)?, change.memo.as_ref())?);
     }
@@ -174,6 +179,7 @@ mod tests {
             "admit": [{ "address": ONE, "alias": "bank-b", "memo": "board" }],
             "expel": [{ "address": TWO }],
             "capacity": [{ "address": ONE, "capacity": 7 }],
+            "operators": [{ "address": TWO, "memo": "second region" }],
             "oppose": [3],
             "parameters": { "blockPeriod": "1s", "requestTimeout": "1500ms", "fromBlock": 900 },
             "hardfork": { "name": "osaka", "atBlock": 5000 },
@@ -183,11 +189,12 @@ mod tests {
         let lines: Vec<&str> = all.iter().map(|position| position.line.as_str()).collect();
         let (admit, expel, capacity) =
             (format!("admit[{ONE}]"), format!("expel[{TWO}]"), format!("capacity[{ONE}]"));
-        let want =
-            [&admit, &expel, &capacity, "parameters", "hardfork", "namedContracts[registry]", "oppose[3]"];
+        let own = format!("operators[{TWO}]");
+        let others = ["parameters", "hardfork", "namedContracts[registry]", "oppose[3]"];
+        let want: Vec<&str> = [admit.as_str(), &expel, &capacity, &own].into_iter().chain(others).collect();
         assert_eq!(lines, want);
         assert_eq!(all[0].memo, "board");
-        assert_eq!(all[3].aim, Aim::Parameters { values: [1, 1500, 0, 0, 0], from_block: 900 });
+        assert_eq!(all[4].aim, Aim::Parameters { values: [1, 1500, 0, 0, 0], from_block: 900 });
         assert_eq!(read(json!({})), Ok(Vec::new()));
     }
 

@@ -23,7 +23,7 @@ pub enum Ballot {
     Rescind(u64),
     /// Carry it out: it has its majority.
     Execute(u64),
-    /// Register this member's operator account.
+    /// Register an operator account of this member.
     AddOperator(Address),
 }
 

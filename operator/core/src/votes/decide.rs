@@ -194,13 +194,18 @@ impl Scene<'_> {
         let same =
             |proposal: &&ProposalObserved| !proposal.expired && Some(&proposal.content) == content.as_ref();
         let open = self.view.proposals.iter().find(same);
-        if aim.in_force(self.view) {
+        if aim.in_force(self.view, self.us) {
             let message = "the chain is as this line says".to_owned();
             return (PositionState::InForce, "InForce", message, None, None);
         }
         let voted = open.is_some_and(|proposal| self.vote(proposal) == Some(true));
         if !voted && self.was_in_force(&position.line, mark) {
-            return rejected("Undone", "it was true, and the others changed it since", None);
+            return rejected("Undone", "it was true, and was changed since", None);
+        }
+        if let Aim::Operator { address } = aim {
+            let message = format!("register the operator account {address}");
+            let ballot = Ballot::AddOperator(*address);
+            return (PositionState::Sending, "Registering", message, None, Some(ballot));
         }
         if !self.history.complete {
             return unread(self.history);

@@ -1,6 +1,6 @@
 //! A position, the content it stands for on chain, and whether the chain is as it says.
 
-use crate::observed::Governance;
+use crate::observed::{Governance, MemberObserved};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use chain::governance::{Kind, Label};
 
@@ -65,6 +65,11 @@ pub enum Aim {
         /// The contract.
         address: Address,
     },
+    /// An account seats nodes of this member; no vote is needed.
+    Operator {
+        /// The account.
+        address: Address,
+    },
     /// A proposal fails.
     Oppose {
         /// Which.
@@ -127,6 +132,7 @@ impl Aim {
                 (5, words([name.to_word().into(), address_word(*address)]))
             }
             Self::Oppose { id } => (6, words([U256::from(*id)])),
+            Self::Operator { address } => (7, words([address_word(*address)])),
         };
         std::iter::once(tag).chain(values).collect()
     }
@@ -163,14 +169,14 @@ impl Aim {
             Self::NamedContract { name, address } => {
                 (Kind::SetNamedContract, name.to_word(), words([address_word(*address)]))
             }
-            Self::Oppose { .. } => return None,
+            Self::Operator { .. } | Self::Oppose { .. } => return None,
         };
         Some(Content { kind, subject, values })
     }
 
-    /// Whether the chain is as the position says. A parameter that is scheduled counts: nothing is left to vote on.
+    /// Whether the chain is as the position of a member says. A parameter that is scheduled counts: nothing is left to vote on.
     #[must_use]
-    pub fn in_force(&self, view: &Governance) -> bool {
+    pub fn in_force(&self, view: &Governance, us: &MemberObserved) -> bool {
         let member = |address: &Address| view.members.iter().find(|member| member.admin == *address);
         match self {
             Self::Admit { address, .. } => member(address).is_some(),
@@ -186,6 +192,7 @@ impl Aim {
                 let found = view.named_contracts.iter().find(|(known, _)| *known == name.to_word());
                 found.map(|(_, at)| *at).unwrap_or_default() == *address
             }
+            Self::Operator { address } => us.operators.contains(address),
             Self::Oppose { .. } => false,
         }
     }

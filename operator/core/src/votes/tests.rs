@@ -291,17 +291,18 @@ fn an_operator_account_that_is_not_registered_comes_first() {
 
 #[test]
 fn parameters_hardforks_and_names_are_true_when_the_chain_has_them() {
+    let is = |aim: &Aim, view: &Governance| aim.in_force(view, &view.members[0]);
     let parameters = |values| Aim::Parameters { values, from_block: 0 };
-    assert!(parameters([2, 0, 0, 0, 0]).in_force(&view()));
-    assert!(!parameters([2, 0, 1, 0, 0]).in_force(&view()));
+    assert!(is(&parameters([2, 0, 0, 0, 0]), &view()));
+    assert!(!is(&parameters([2, 0, 1, 0, 0]), &view()));
     let name = || Label::new("registry").expect("a label");
     let named = Governance { named_contracts: vec![(name().to_word(), address(5))], ..view() };
     let at = |address| Aim::NamedContract { name: name(), address };
-    assert!(at(address(5)).in_force(&named) && !at(address(6)).in_force(&named));
-    assert!(at(Address::ZERO).in_force(&view()) && !at(Address::ZERO).in_force(&named));
+    assert!(is(&at(address(5)), &named) && !is(&at(address(6)), &named));
+    assert!(is(&at(Address::ZERO), &view()) && !is(&at(Address::ZERO), &named));
     let fork = Governance { hardforks: vec![(name().to_word(), 500)], ..view() };
-    assert!(Aim::Hardfork { name: name(), at_block: 500 }.in_force(&fork));
-    assert!(!Aim::Hardfork { name: name(), at_block: 501 }.in_force(&fork));
+    assert!(is(&Aim::Hardfork { name: name(), at_block: 500 }, &fork));
+    assert!(!is(&Aim::Hardfork { name: name(), at_block: 501 }, &fork));
 }
 
 #[test]
@@ -317,4 +318,32 @@ fn a_mark_stands_in_the_call_data_whatever_wraps_it_and_the_contract_reads_the_s
     assert_eq!(History::mark_in(&by_hand.call_data()), None);
     assert_ne!(admit(9, "a").mark(), admit(9, "b").mark());
     assert_ne!(admit(9, "a").mark(), admit(8, "a").mark());
+}
+
+#[test]
+fn an_account_of_another_cluster_is_registered_once_without_a_vote_and_not_again_when_it_was_removed() {
+    let line = |memo: &str| Position {
+        line: "operators[0x15]".to_owned(),
+        aim: Aim::Operator { address: address(21) },
+        memo: memo.to_owned(),
+    };
+    // Our own votes do not matter to it: it is decided before they are read.
+    let unread = History { complete: false, ..history(&[], &[]) };
+    let (states, moves) = weigh(&[line("west")], &view(), &unread, &[]);
+    assert_eq!(states, [(PositionState::Sending, "Registering".to_owned())]);
+    assert_eq!(moves, [Ballot::AddOperator(address(21))]);
+    let mut known = view();
+    known.members[0].operators.push(address(21));
+    let before = decide(&[line("west")], &known, &unread, &known.members[0], None, &[]).positions;
+    assert_eq!(before[0].state, PositionState::InForce);
+    let before = [before[0].status()];
+    let (states, moves) = weigh(&[line("west")], &view(), &unread, &before);
+    assert_eq!(states, [(PositionState::Rejected, "Undone".to_owned())], "the admin took it out");
+    assert_eq!(moves, []);
+    let (_, moves) = weigh(&[line("west, rebuilt")], &view(), &unread, &before);
+    assert_eq!(moves, [Ballot::AddOperator(address(21))]);
+    let mut theirs = view();
+    theirs.members[1].operators.push(address(21));
+    let (states, _) = weigh(&[line("west")], &theirs, &unread, &[]);
+    assert_eq!(states[0].0, PositionState::Sending, "another member's account is not ours");
 }

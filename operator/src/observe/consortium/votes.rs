@@ -48,7 +48,7 @@ pub(super) async fn read(
     let mut kept =
         known.filter(|kept| kept.of == (before.genesis, us.id)).unwrap_or_else(|| fresh(before, us));
     let voted = view.proposals.iter().any(|open| !open.expired && open.vote_of(us).is_some());
-    let read = if voted || !valid.positions.is_empty() {
+    let read = if (voted && valid.takes_back) || !valid.positions.is_empty() {
         read_on(chain, valid, view, before, us, &mut kept).await
     } else {
         Ok(())

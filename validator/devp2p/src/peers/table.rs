@@ -7,7 +7,12 @@ use super::{
 };
 use crate::{DisconnectReason, DownReason, PeerId, PeerInfo, counters::Count};
 use parking_lot::{Mutex, RwLock};
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::watch;
 
 /// Two nodes that dial each other at once have both connections established within this time of each other.
@@ -18,6 +23,8 @@ pub(crate) struct Table {
     local: PeerId,
     max_peers: usize,
     peers: Mutex<HashMap<PeerId, Arc<Peer>>>,
+    /// Named in our own configuration: let in always.
+    named: RwLock<HashSet<PeerId>>,
     /// None while everybody is let in.
     allowed: RwLock<Option<AllowList>>,
     changed: watch::Sender<()>,
@@ -28,17 +35,11 @@ pub(crate) struct Newer {
     pub(crate) id: PeerId,
     pub(crate) host: IpAddr,
     pub(crate) inbound: bool,
-    pub(crate) is_static: bool,
 }
 
 impl Newer {
     fn of(info: &PeerInfo) -> Self {
-        Self {
-            id: info.id,
-            host: info.remote.ip(),
-            inbound: info.inbound,
-            is_static: info.standing == Standing::Static,
-        }
+        Self { id: info.id, host: info.remote.ip(), inbound: info.inbound }
     }
 }
 
@@ -82,30 +83,47 @@ impl Table {
             local,
             max_peers: max_peers.into(),
             peers: Mutex::default(),
+            named: RwLock::default(),
             allowed: RwLock::default(),
             changed: watch::Sender::new(()),
         }
     }
 
     /// What a peer is let in as.
-    pub(crate) fn standing(&self, id: &PeerId, is_static: bool) -> Standing {
-        if is_static { Standing::Static } else { AllowList::standing(self.allowed.read().as_ref(), id) }
+    pub(crate) fn standing(&self, id: &PeerId) -> Standing {
+        if self.named.read().contains(id) {
+            Standing::Static
+        } else {
+            AllowList::standing(self.allowed.read().as_ref(), id)
+        }
     }
 
-    /// Lets in by another list from now on. Who is connected keeps its connection as far as the new list lets it, the
-    /// oldest strangers first; how many were dropped.
+    /// Whether a transaction is taken of a stranger.
     pub(crate) fn takes_of_strangers(&self, raw: &[u8]) -> bool {
         self.allowed.read().as_ref().is_some_and(|list| list.takes_of_strangers(raw))
     }
 
+    /// Lets in by another list from now on; how many were dropped.
     pub(crate) fn allow(&self, list: Option<AllowList>) -> usize {
         let peers = self.peers.lock();
-        let slots = list.as_ref().map_or(0, |list| list.read_only_slots);
         *self.allowed.write() = list;
+        self.judge(&peers)
+    }
+
+    /// Lets these in always from now on, and those of before only as the list says; how many were dropped.
+    pub(crate) fn name(&self, named: HashSet<PeerId>) -> usize {
+        let peers = self.peers.lock();
+        *self.named.write() = named;
+        self.judge(&peers)
+    }
+
+    /// Who is connected keeps its connection as far as it is let in now, the oldest strangers first.
+    fn judge(&self, peers: &HashMap<PeerId, Arc<Peer>>) -> usize {
+        let slots = self.allowed.read().as_ref().map_or(0, |list| list.read_only_slots);
         let mut strangers = Vec::new();
         for peer in peers.values() {
             let mut info = peer.info.lock();
-            info.standing = self.standing(&peer.id, info.standing == Standing::Static);
+            info.standing = self.standing(&peer.id);
             if info.standing == Standing::Stranger {
                 strangers.push(peer);
             }
@@ -130,7 +148,7 @@ impl Table {
         let newer = Newer::of(&peer.info.lock());
         let mut peers = self.peers.lock();
         // The list may have changed since the handshake began.
-        peer.info.lock().standing = self.standing(&newer.id, newer.is_static);
+        peer.info.lock().standing = self.standing(&newer.id);
         let replaced = self.decide(&peers, &newer)?;
         peers.insert(peer.id, Arc::clone(peer));
         announce(replaced);
@@ -202,7 +220,7 @@ impl Table {
 
     /// Members and strangers have slots of their own, so that strangers cannot push members out.
     fn has_room(&self, peers: &HashMap<PeerId, Arc<Peer>>, newer: &Newer) -> Result<(), Refusal> {
-        let standing = self.standing(&newer.id, newer.is_static);
+        let standing = self.standing(&newer.id);
         let held = || peers.values().filter(|peer| peer.info.lock().standing == standing).count();
         match standing {
             Standing::Member if held() >= self.max_peers => Err(Refusal::TooMany { max: self.max_peers }),
@@ -271,12 +289,13 @@ mod tests {
             Shared { eth: EthVersion::V68, eth_base: 0x10, istanbul_base: Some(0x21), own_base: None };
         let (peer, outbound) = Peer::new(0, info, shared);
         let (table, peer) = (Table::new(PeerId::repeat_byte(local), 8), Arc::new(peer));
+        table.name([REMOTE].into());
         table.admit(&peer, |_| ()).unwrap();
         (table, peer, outbound)
     }
 
     fn newer(host: u8, inbound: bool) -> Newer {
-        Newer { id: REMOTE, host: [10, 0, 0, host].into(), inbound, is_static: true }
+        Newer { id: REMOTE, host: [10, 0, 0, host].into(), inbound }
     }
 
     #[tokio::test(start_paused = true)]

@@ -137,10 +137,10 @@ pub(crate) async fn establish(
     // Whoever drops a try wants nothing of it to arrive later.
     path.reset_on_close(matches!(origin, Origin::Dialled(..)))?;
     let Connected { remote, mut incoming, mut outgoing } = stage("RLPx handshake", handshake).await?;
-    let (inbound, is_static) = (matches!(origin, Origin::Accepted), shared.static_ids.contains(&remote));
+    let inbound = matches!(origin, Origin::Accepted);
     let outcome = async {
         origin.moved();
-        let newer = Newer { id: remote, host: remote_address.ip(), inbound, is_static };
+        let newer = Newer { id: remote, host: remote_address.ip(), inbound };
         let hello = introduce::hello(shared, newer, &mut incoming, &mut outgoing);
         let (hello, capabilities) = stage("Hello", hello).await?;
         if let Origin::Dialled(_, one) = origin {
@@ -159,7 +159,7 @@ pub(crate) async fn establish(
                 client: hello.client,
                 remote: remote_address,
                 inbound,
-                standing: shared.table.standing(&remote, is_static),
+                standing: shared.table.standing(&remote),
                 eth_version: capabilities.eth.number(),
                 istanbul: capabilities.istanbul_base.is_some(),
                 head_hash,

@@ -5,7 +5,9 @@ use alloy_consensus::{SignableTransaction as _, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::{Address, Bytes, Signature, TxKind, keccak256};
 use chain::enode::Enode;
-use devp2p::{AllowList, Announced, DisconnectReason, DownReason, Event, NodeKey, PeerId, Standing};
+use devp2p::{
+    AllowList, Announced, DisconnectReason, DownReason, Event, NodeKey, PeerId, Standing, StartError,
+};
 use std::{net::SocketAddr, sync::Arc};
 
 /// What strangers may call.
@@ -67,6 +69,38 @@ async fn a_static_peer_is_let_in_whatever_the_list_says() {
     there.listen = SocketAddr::from(([127, 0, 0, 1], port));
     let _friend = Node::start(there).await;
     assert_eq!(host.peer_up().await.standing, Standing::Static);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn static_peers_are_exchanged_under_a_running_node() {
+    let mut first = Node::with_peers(vec![]).await;
+    let mut second = Node::with_peers(vec![]).await;
+    let mut host = Node::with_peers(vec![first.enode()]).await;
+    assert_eq!(host.peer_up().await.standing, Standing::Static);
+    first.peer_up().await;
+    host.network.allow(Some(list(&[], 0)));
+
+    let nobody = Enode { id: PeerId::ZERO, ..second.enode() };
+    let refused = host.network.static_peers(vec![nobody, second.enode()]);
+    assert!(matches!(refused, Err(StartError::PeerId { .. })), "{refused:?}");
+
+    // The list lets nobody in, so the one that is named no more has to go and the other one is dialled.
+    host.network.static_peers(vec![second.enode()]).unwrap();
+    let told = DownReason::Remote(DisconnectReason::UnexpectedIdentity);
+    assert_eq!(first.peer_down().await, (host.id(), told));
+    assert_eq!(second.peer_up().await.id, host.id());
+    let standing = host.event("the other peer", |event| match event {
+        Event::PeerUp { peer } => Some((peer.id, peer.standing)),
+        _ => None,
+    });
+    assert_eq!(standing.await, (second.id(), Standing::Static));
+
+    // Named by nobody, announced still: it is a target again when it is static no more.
+    host.network.also_dial(vec![second.enode()]);
+    host.network.allow(None);
+    host.network.static_peers(vec![]).unwrap();
+    let standing = host.network.peers().into_iter().map(|peer| (peer.id, peer.standing));
+    assert_eq!(standing.collect::<Vec<_>>(), [(second.id(), Standing::Member)]);
 }
 
 /// A transaction that calls `to`.

@@ -187,6 +187,8 @@ fn a_record_without_a_majority_of_admins_or_with_anything_else_amiss_is_refused(
     let seat = NamedSeat { identity: admin, operator: operator(0) };
     assert_eq!(amiss(&|seats| *seats = vec![seat]), ReseatError::Identity(admin));
 
+    let version = RecoveryRecord { version: 7, ..good.clone() };
+    assert!(matches!(halted.ledger.adopt(&version), Err(RecordRefused::Version { got: 7 })));
     let chain = RecoveryRecord { chain_id: 1, ..good.clone() };
     assert!(matches!(halted.ledger.adopt(&chain), Err(RecordRefused::Chain { got: 1, .. })));
     let early = RecoveryRecord { height: 4, ..good.clone() };

@@ -1,21 +1,19 @@
 //! What a record would do, said before anybody signs it.
 
-use super::ReseatCliError;
+use super::{ReseatCliError, halted::Halted};
 use alloy_primitives::Address;
 use chain::{
-    governance::{GOVERNANCE, Label, MemberView, Seat},
+    governance::{GOVERNANCE, Label},
     quorum::quorum,
     reseat::{NamedSeat, RECOVERY_VERSION, RecoveryRecord, majority},
 };
-use ledger::{HeadInfo, Ledger};
+use ledger::RecordRefused;
 use std::fmt;
 
 /// A record and the state that it is about.
 pub(super) struct Plan {
     pub(super) record: RecoveryRecord,
-    head: HeadInfo,
-    members: Vec<MemberView>,
-    before: Vec<Seat>,
+    halted: Halted,
 }
 
 /// `identity:operator`.
@@ -28,14 +26,13 @@ pub(super) fn seat(text: &str) -> Result<NamedSeat, String> {
 
 impl Plan {
     pub(super) fn make(
-        ledger: &Ledger,
+        halted: Halted,
         keep: &[Address],
         add: &[NamedSeat],
         attempt: u32,
     ) -> Result<Self, ReseatCliError> {
-        let (head, members, before) = (ledger.head(), ledger.members()?, ledger.seats()?);
         let kept = keep.iter().map(|identity| {
-            let held = before.iter().find(|seat| seat.identity == *identity);
+            let held = halted.seats.iter().find(|seat| seat.identity == *identity);
             let held = held.ok_or(ReseatCliError::NotSeated(*identity))?;
             Ok(NamedSeat { identity: *identity, operator: held.operator })
         });
@@ -47,16 +44,16 @@ impl Plan {
         }
         let record = RecoveryRecord {
             version: RECOVERY_VERSION,
-            chain_id: ledger.genesis().config.chain_id,
+            chain_id: halted.chain_id,
             governance: GOVERNANCE,
-            height: head.number + 1,
-            parent_hash: head.hash,
+            height: halted.head.number().saturating_add(1),
+            parent_hash: halted.head.hash,
             attempt,
             seats,
             signatures: Vec::new(),
         };
-        ledger.check_seats(&record.reseat())?;
-        Ok(Self { record, head, members, before })
+        record.reseat().check_seats(&halted.members).map_err(RecordRefused::from)?;
+        Ok(Self { record, halted })
     }
 
     fn is_kept(&self, identity: Address) -> bool {
@@ -66,15 +63,15 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let record = &self.record;
-        writeln!(f, "chain {}, head {} {}", record.chain_id, self.head.number, self.head.hash)?;
+        let Self { record, halted } = self;
+        writeln!(f, "chain {}, head {} {}", record.chain_id, halted.head.number(), halted.head.hash)?;
         writeln!(
             f,
             "from block {} on these seats decide, and hold their seats in the contract:",
             record.height
         )?;
         for seat in &record.seats {
-            let is_new = !self.before.iter().any(|held| held.identity == seat.identity);
+            let is_new = !halted.seats.iter().any(|held| held.identity == seat.identity);
             writeln!(
                 f,
                 "  {} {} of operator {}",
@@ -83,13 +80,18 @@ impl fmt::Display for Plan {
                 seat.operator
             )?;
         }
-        for held in self.before.iter().filter(|held| !self.is_kept(held.identity)) {
+        for held in halted.seats.iter().filter(|held| !self.is_kept(held.identity)) {
             writeln!(f, "  gone {} of operator {}", held.identity, held.operator)?;
         }
         let (count, needed) = (record.seats.len(), quorum(record.seats.len()));
         writeln!(f, "{count} seats, quorum {needed}; {} more may fail", count - needed)?;
-        writeln!(f, "must sign: {} of these {} admins", majority(self.members.len()), self.members.len())?;
-        for member in &self.members {
+        writeln!(
+            f,
+            "must sign: {} of these {} admins",
+            majority(halted.members.len()),
+            halted.members.len()
+        )?;
+        for member in &halted.members {
             let alias = Label::from_word(member.label).map(String::from).unwrap_or_default();
             writeln!(f, "  {} {alias}", member.admin)?;
         }

@@ -30,6 +30,11 @@ pub struct Governance {
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["address".into()]))]
     pub capacity: Vec<CapacityChange>,
+    /// Operator accounts of this member's other clusters: the admin registers each, without a vote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["address".into()]))]
+    pub operators: Vec<OperatorAccount>,
     /// Open proposals to vote against, by id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(range(min = 1, max = 9_007_199_254_740_991_i64)))]
@@ -103,6 +108,19 @@ pub struct CapacityChange {
     #[schemars(range(min = 0, max = 512))]
     pub capacity: i32,
     /// Why, for the other members; another memo is another decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub memo: Option<String>,
+}
+
+/// An operator account of another cluster of this member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorAccount {
+    /// The account, as that cluster's `status.member.operator` shows it.
+    #[schemars(length(max = 42), regex(pattern = ADDRESS))]
+    pub address: String,
+    /// What it is for; another memo registers it once more if it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub memo: Option<String>,

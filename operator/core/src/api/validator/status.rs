@@ -14,7 +14,7 @@ pub struct ValidatorStatus {
     /// Generation that this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Ready, Reconciling, Stalled, Degraded.
+    /// Ready, Reconciling, Stalled, Degraded; `PeeringReady` with a load balancer for peers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -72,6 +72,10 @@ pub struct NodeState {
     pub address: Option<String>,
     /// Where it stands.
     pub phase: Phase,
+    /// `host:port` at which members in other clusters dial it, once `spec.peering` has given it one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 262))]
+    pub endpoint: Option<String>,
     /// Why it is not further.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]

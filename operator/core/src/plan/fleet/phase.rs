@@ -6,6 +6,7 @@ use crate::{
         conditions::reasons,
         validator::{NodeState, Phase, Role},
     },
+    build::endpoint,
     observed::{NodeObserved, SecretState, Trouble, fault},
 };
 
@@ -47,8 +48,17 @@ impl Planner<'_> {
                 self.plan.failures.push(Failure { node: name.clone(), reason: word, message });
             }
             let address = node.address().map(|address| address.to_string());
-            self.plan.nodes.push(NodeState { name, address, phase, reason });
+            let endpoint = self.endpoint(*index);
+            self.plan.nodes.push(NodeState { name, address, phase, endpoint, reason });
         }
+    }
+
+    /// Where other clusters dial the node, by the address its load balancer has now.
+    fn endpoint(&self, index: u32) -> Option<String> {
+        let name = self.name(index);
+        let own = self.observed.peers.iter().find(|peer| peer.name == name)?;
+        own.outside.as_ref()?;
+        Some(endpoint(&self.valid.namespace, own))
     }
 
     const fn awaited(&self) -> &'static str {

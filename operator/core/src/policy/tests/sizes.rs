@@ -2,6 +2,7 @@
 //! them, which the sets of up to 9 seats, looked at one by one, confirm.
 
 use super::*;
+use crate::api::consortium::Region;
 
 const MOST: u8 = 20;
 
@@ -114,7 +115,34 @@ fn a_turn_is_read_from_the_members_in_on_chain_order() {
         live: 1,
     };
     let members: Vec<_> = [7, 3, 5].map(member).into();
-    assert_eq!(Turn::among(&members, address(3)), Some(Turn { place: 1, members: 3 }));
-    assert_eq!(Turn::among(&members, address(4)), None, "no member yet, or no longer");
-    assert_eq!(Turn::among(&[], address(3)), None);
+    assert_eq!(Turn::among(&members, address(3), None), Some(Turn { place: 1, members: 3 }));
+    assert_eq!(Turn::among(&members, address(4), None), None, "no member yet, or no longer");
+    assert_eq!(Turn::among(&[], address(3), None), None);
+}
+
+#[test]
+fn clusters_of_one_member_share_its_turns_and_no_two_of_anybody_have_one_at_once() {
+    let member = |admin: u8| crate::api::consortium::MemberSeats {
+        alias: format!("bank-{admin}"),
+        admin: address(admin).to_string(),
+        capacity: 4,
+        seats: 1,
+        live: 1,
+    };
+    for members in 1..=3_u8 {
+        let listed: Vec<_> = (1..=members).map(member).collect();
+        for of in 2..=3 {
+            let clusters = (1..=of).map(|place| Region { place, of });
+            let ours: Vec<_> =
+                clusters.filter_map(|region| Turn::among(&listed, address(1), Some(region))).collect();
+            assert_eq!(ours.len(), usize::try_from(of).expect("few"));
+            let others = (2..=members).filter_map(|other| Turn::among(&listed, address(other), None));
+            let all: Vec<_> = ours.iter().copied().chain(others).collect();
+            let last = ours.iter().map(|turn| turn.next(0) + TURN_BLOCKS).max().unwrap_or_default();
+            for height in 0..=last {
+                assert!(all.iter().filter(|turn| turn.is_open(height)).count() <= 1, "block {height}");
+            }
+            assert!(ours.iter().all(|turn| (0..=last).any(|height| turn.is_open(height))));
+        }
+    }
 }

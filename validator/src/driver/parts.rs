@@ -1,0 +1,75 @@
+//! What the driver is given, and what it gives in return.
+
+use super::{Ahead, DriverView};
+use crate::{
+    clock::Clock,
+    faults::Faults,
+    import::Importer,
+    journal::{JournalHandle, Record},
+    metrics::Metrics,
+    pool::Pool,
+    signer::Signer,
+    sync::SyncHandle,
+    votes::PendingVotes,
+};
+use alloy_primitives::B256;
+use chain::client::WireRules;
+use devp2p::Network;
+use ledger::Ledger;
+use std::sync::{Arc, atomic::AtomicU64};
+use tokio::sync::watch;
+
+/// The identity, its journal and what the journal said.
+pub struct Voter {
+    /// Signs.
+    pub signer: Arc<dyn Signer>,
+    /// Makes votes durable.
+    pub journal: JournalHandle,
+    /// Its id.
+    pub journal_id: B256,
+    /// Id of the journal in whose place it was made.
+    pub replaces: Option<B256>,
+    /// Whether it accepts votes; if not, the node sits out.
+    pub active: bool,
+    /// The votes of the newest undecided height in it.
+    pub records: Vec<Record>,
+}
+
+/// What the driver works with.
+pub struct Parts {
+    /// Chain and state.
+    pub ledger: Ledger,
+    /// Transactions to build from.
+    pub pool: Pool,
+    /// Where finalised blocks go.
+    pub importer: Arc<Importer>,
+    /// Peers.
+    pub network: Network,
+    /// Told when others are ahead.
+    pub sync: SyncHandle,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Where faults are told.
+    pub faults: Faults,
+    /// Validators that the operator wants in or out.
+    pub votes: PendingVotes,
+    /// The identity; none for observers.
+    pub voter: Option<Voter>,
+    /// How the network's nodes speak.
+    pub rules: WireRules,
+    /// What time it is.
+    pub clock: Clock,
+    /// Blocks that are run before they are proposed.
+    pub ahead: Ahead,
+    /// Tells when a recovery record was taken up.
+    pub reseats: watch::Receiver<()>,
+}
+
+/// What others may look at while the driver runs.
+#[derive(Clone)]
+pub struct DriverHandle {
+    /// Newest view.
+    pub view: watch::Receiver<Arc<DriverView>>,
+    /// Unix milliseconds of the loop's last turn.
+    pub heartbeat: Arc<AtomicU64>,
+}
