@@ -1,7 +1,8 @@
 //! The one way a block enters the ledger, whoever brings it: our own consensus, or a peer.
 //!
-//! One block at a time. A block is durable before anybody hears of it: first the ledger commits, then the new head is
-//! told to the driver, to RPC subscribers and to peers, then the pool forgets what was mined; the next block waits for that.
+//! One block at a time. First the ledger commits, then the new head is told to the driver, to RPC subscribers and to peers,
+//! then the pool forgets what was mined; the next block waits for that. The block itself is durable from the start in the vote
+//! journals of the quorum that sealed it, and a little later in the block file (ADR 5).
 
 mod fork;
 mod segment;
@@ -167,7 +168,7 @@ impl Importer {
         self.broken.load(Ordering::Acquire)
     }
 
-    /// Commits a sealed block, and tells everybody when it is durable.
+    /// Commits a sealed block, and tells everybody.
     pub async fn import(&self, sealed: Block, source: Source) -> Result<Imported, ImportError> {
         let _turn = self.turn.lock().await;
         if sealed.header.number <= self.head().number {

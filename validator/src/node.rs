@@ -194,9 +194,8 @@ async fn open_voter(
         return Ok((None, None));
     };
     let dir = data_dir.join("votes").join(format!("{:#x}", identity.address));
-    let head = ledger.head().number;
-    let metrics = Arc::clone(metrics);
-    let open = move || open_journal(&identity, signer, &dir, head, &metrics);
+    let (ledger, metrics) = (ledger.clone(), Arc::clone(metrics));
+    let open = move || open_journal(&identity, signer, &dir, &ledger, &metrics);
     let (voter, thread) = tokio::task::spawn_blocking(open).await.map_err(|_| NodeError::CutShort)??;
     Ok((Some(voter), Some(thread)))
 }
@@ -205,9 +204,10 @@ fn open_journal(
     identity: &IdentityConfig,
     signer: Arc<dyn Signer>,
     dir: &Path,
-    head: u64,
+    ledger: &Ledger,
     metrics: &Arc<Metrics>,
 ) -> Result<(Voter, JournalThread), NodeError> {
+    let head = ledger.head().number;
     let opened = Opened::open(dir)?;
     let decision = journal::decide(&identity.journal, opened.describe());
     let mut journal = match (decision, opened) {
@@ -223,8 +223,11 @@ fn open_journal(
     let replaces = journal.replaces();
     tracing::info!(journal = %journal_id, active, records = records.len(), "vote journal is open");
     let write_time = metrics.journal_write.clone();
-    let (handle, thread) = journal::spawn(journal, move |took| write_time.observe(took.as_secs_f64()))
-        .map_err(NodeError::Thread)?;
+    let ledger = ledger.clone();
+    let durable = move |height| ledger.durable(height).map_err(|error| error.to_string());
+    let (handle, thread) =
+        journal::spawn(journal, durable, move |took| write_time.observe(took.as_secs_f64()))
+            .map_err(NodeError::Thread)?;
     Ok((Voter { signer, journal: handle, journal_id, replaces, active, records }, thread))
 }
 

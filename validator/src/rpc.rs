@@ -86,7 +86,7 @@ pub struct RpcOptions {
     pub ledger: Ledger,
     /// Waiting transactions.
     pub pool: Pool,
-    /// Every block, sent after `Ledger::commit` returned: durable and readable. Not a receiver: one that nobody reads would
+    /// Every block, sent after `Ledger::commit` returned: decided and readable. Not a receiver: one that nobody reads would
     /// keep blocks in memory.
     pub heads: broadcast::Sender<Arc<CommittedBlock>>,
     /// Validators that the operator wants in or out; the driver puts them into blocks.

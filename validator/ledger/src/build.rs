@@ -5,7 +5,6 @@ use crate::{
     Transaction,
     execute::{
         block::{BlockExecutor, Executed, Outcome, Refused},
-        receipts::roots,
         rules,
         system::SystemOperations,
     },
@@ -62,8 +61,7 @@ impl Ledger {
             return Err(LedgerError::Attributes("no time left for so many transactions".to_string()));
         }
         let gas_used = executor.gas_used();
-        let Outcome { receipts, diff, .. } = executor.finish().map_err(refusal)?;
-        let roots = roots(&filled.transactions, &receipts);
+        let Outcome { receipts, roots, diff, .. } = executor.finish().map_err(refusal)?;
         let header = Header {
             state_root: diff.root,
             transactions_root: roots.transactions,

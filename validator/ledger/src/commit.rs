@@ -14,9 +14,8 @@ use rayon::prelude::*;
 use std::sync::Arc;
 
 impl Ledger {
-    /// Checks the seals, executes what was not executed before, makes the block durable, then moves the head. When it
-    /// returns the block is on disk and every read sees it; its state is written behind it, and a commit waits where that
-    /// is too far behind.
+    /// Checks the seals, executes what was not executed before, then moves the head. When it returns every read sees the
+    /// block; block and state are written behind it ([`Ledger::durable`]), and a commit waits where that is too far behind.
     pub fn commit(&self, sealed: Block) -> Result<Arc<CommittedBlock>, CommitError> {
         let chain = &*self.chain;
         let _one_at_a_time = chain.committing.lock();
@@ -37,10 +36,11 @@ impl Ledger {
             None => Arc::new(run(chain, &parent, &sealed, hash)?),
         };
         chain.state.room()?;
-        chain.clocks.block_file.time(|| chain.blocks.append(&sealed.header, &sealed.body, hash))?;
         let header = Arc::new(sealed.header.clone());
-        let executed = chain.advance(HeadInfo { number: header.number, hash, header }, executed)?;
-        Ok(Arc::new(committed(sealed, hash, &executed)))
+        let committed = Arc::new(committed(sealed, hash, &executed));
+        chain.blocks.append(Arc::clone(&committed))?;
+        chain.advance(HeadInfo { number: header.number, hash, header }, executed)?;
+        Ok(committed)
     }
 }
 

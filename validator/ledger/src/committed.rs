@@ -5,7 +5,7 @@ use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, TxHash};
 use std::sync::Arc;
 
-/// The newest block that is durable and executed.
+/// The newest block that is decided and executed.
 #[derive(Clone, Debug)]
 pub struct HeadInfo {
     /// Height.

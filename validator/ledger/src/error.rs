@@ -25,6 +25,16 @@ pub enum LedgerError {
         /// Why.
         reason: String,
     },
+    /// A decided block could not be written.
+    #[error(
+        "block {block} could not be written: {reason}; free or repair the disk and restart, the node then fetches it again"
+    )]
+    BlockUnwritten {
+        /// Which.
+        block: u64,
+        /// Why.
+        reason: String,
+    },
     /// Bytes on disk do not decode: the file is damaged or of another version.
     #[error("stored {what} does not decode; delete state.redb to rebuild it from blocks, or resync")]
     Corrupt {

@@ -15,6 +15,7 @@ use crate::{
         layer::Layer,
         queue::Bounds,
         state::{StateHead, StateStore, WriteOptions},
+        tail::Blocks,
         view::StateView,
     },
     trie::{
@@ -49,7 +50,7 @@ pub struct Ledger {
 pub(crate) struct Chain {
     pub(crate) genesis: Genesis,
     pub(crate) options: Options,
-    pub(crate) blocks: BlockStore,
+    pub(crate) blocks: Blocks,
     pub(crate) state: State,
     pub(crate) candidates: Candidates,
     /// One commit at a time.
@@ -114,8 +115,10 @@ impl Ledger {
             durable_every: options.state_durable_every,
         };
         let tries = Arc::new(Tries::within(options.trie_bytes));
-        let writer =
-            Writer::start(&state, Arc::clone(&head), (Arc::clone(&clocks), Arc::clone(&tries)), write);
+        let earliest = blocks.earliest()?;
+        let blocks = Blocks::over(blocks, Arc::clone(&clocks)).map_err(OpenError::Thread)?;
+        let shared = (Arc::clone(&clocks), Arc::clone(&tries), blocks.durable());
+        let writer = Writer::start(&state, Arc::clone(&head), shared, write);
         let chain = Chain {
             candidates: Candidates::on(hash),
             committing: Mutex::new(()),
@@ -123,7 +126,7 @@ impl Ledger {
             known_senders: OnceLock::new(),
             clocks,
             tries,
-            earliest: blocks.earliest()?,
+            earliest,
             head,
             _writer: writer.map_err(OpenError::Thread)?,
             code: Mutex::new(LruCache::new(CODE_CACHE)),
@@ -157,7 +160,7 @@ impl Ledger {
         &self.chain.genesis
     }
 
-    /// The newest block that is durable and executed.
+    /// The newest block that is decided and executed.
     pub fn head(&self) -> HeadInfo {
         self.chain.head().info.clone()
     }
@@ -177,8 +180,20 @@ impl Ledger {
         self.chain.state.unwritten()
     }
 
-    /// Writes all state that waits and makes it durable: for a clean stop, so that the next start has nothing to replay.
+    /// Returns when this block and all before it are on disk. Until then a quorum's vote journals have it (ADR 5), so nothing
+    /// may be voted for above it, and no journal may forget it.
+    pub fn durable(&self, number: u64) -> Result<(), LedgerError> {
+        self.chain.blocks.durable().wait(number)
+    }
+
+    /// Whether they are now.
+    pub fn is_durable(&self, number: u64) -> bool {
+        self.chain.blocks.durable().is(number)
+    }
+
+    /// Writes all that waits and makes it durable: for a clean stop, so that the next start has nothing to replay.
     pub fn flush(&self) -> Result<(), LedgerError> {
+        self.chain.blocks.flush()?;
         self.chain.state.flush()
     }
 }
@@ -188,12 +203,8 @@ impl Chain {
         Arc::clone(&self.head.read())
     }
 
-    /// Moves the head to an executed block that is durable in the block file; its state is written behind it.
-    pub(crate) fn advance(
-        &self,
-        info: HeadInfo,
-        mut executed: Arc<Executed>,
-    ) -> Result<Arc<Executed>, LedgerError> {
+    /// Moves the head to an executed block that was appended to the block file; its state is written behind it.
+    pub(crate) fn advance(&self, info: HeadInfo, mut executed: Arc<Executed>) -> Result<(), LedgerError> {
         // The candidate is nobody else's from here on, so that what waits to be written keeps no version of the tries alive.
         self.candidates.move_to(info.hash);
         let tries = match Arc::get_mut(&mut executed) {
@@ -204,12 +215,12 @@ impl Chain {
         let parent = self.head();
         let tally = self.next_tally(&parent, &info)?;
         let next = self.carried(&parent, &info, &executed.diff);
-        let layer = Layer::of_block(info.number, Arc::clone(&executed), retired);
+        let layer = Layer::of_block(info.number, executed, retired);
         self.settle(Head { info, view: parent.view.clone(), next, tally }, layer);
-        Ok(executed)
+        Ok(())
     }
 
-    /// Moves the head to the last block of a layer, all of which are durable in the block file.
+    /// Moves the head to the last block of a layer, all of which were appended to the block file.
     pub(crate) fn settle(&self, last: Head, layer: Layer) {
         let hash = last.info.hash;
         {

@@ -207,7 +207,7 @@ impl<'a> Run<'a> {
             return Ok(Vec::new());
         }
         let sealed = self.done.iter().map(|(block, executed)| (&block.header, &block.body, executed.hash));
-        self.chain.clocks.block_file.time(|| self.chain.blocks.append_all(sealed))?;
+        self.chain.blocks.append_all(sealed)?;
         // The state of the segment before was written meanwhile.
         self.chain.state.room()?;
         let done = self.done.into_iter().map(|(block, executed)| (block, Arc::new(executed)));

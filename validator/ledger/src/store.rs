@@ -10,6 +10,7 @@ pub(crate) mod pending;
 pub(crate) mod queue;
 pub(crate) mod state;
 pub(crate) mod tables;
+pub(crate) mod tail;
 pub(crate) mod view;
 
 use crate::{LedgerError, OpenError, inspect::TableStats};

@@ -7,7 +7,7 @@ use crate::{
     execute::{
         block::{BlockExecutor, Executed, Outcome, Refused},
         env,
-        receipts::{Roots, roots},
+        receipts::Roots,
         rules,
         senders::senders,
         system::SystemOperations,
@@ -200,8 +200,8 @@ pub(crate) fn execute_by(
         executor.run(tx, *sender).map_err(|refused| invalid(refused, index, transaction_hashes[index]))?;
     }
     same("gasUsed", header.gas_used, executor.gas_used())?;
-    let Outcome { receipts, diff, requests_hash } = executor.finish()?;
-    let Roots { transactions: root, receipts: receipts_root, logs_bloom } = roots(transactions, &receipts);
+    let Outcome { receipts, roots, diff, requests_hash } = executor.finish()?;
+    let Roots { transactions: root, receipts: receipts_root, logs_bloom } = roots;
     same("transactionsRoot", header.transactions_root, root)?;
     same("receiptsRoot", header.receipts_root, receipts_root)?;
     same("logsBloom", header.logs_bloom, logs_bloom)?;

@@ -1,4 +1,4 @@
-//! The thread that writes the state of blocks that are durable in the block file: several in one transaction when they
+//! The thread that writes the state of blocks once they are durable in the block file: several in one transaction when they
 //! wait, so that what they changed together is written once. A crash loses what was not written; it is replayed.
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
         layer::Layers,
         queue::Queue,
         state::{StateStore, WriteOptions},
+        tail::Durable,
     },
     trie::tries::Tries,
 };
@@ -35,6 +36,7 @@ struct Work {
     head: SharedHead,
     clocks: Arc<Clocks>,
     tries: Arc<Tries>,
+    blocks: Durable,
     options: WriteOptions,
 }
 
@@ -42,11 +44,11 @@ impl Writer {
     pub(crate) fn start(
         state: &State,
         head: SharedHead,
-        (clocks, tries): (Arc<Clocks>, Arc<Tries>),
+        (clocks, tries, blocks): (Arc<Clocks>, Arc<Tries>, Durable),
         options: WriteOptions,
     ) -> io::Result<Self> {
         let (file, queue) = (Arc::clone(&state.file), Arc::clone(&state.queue));
-        let work = Work { file, queue, head, clocks, tries, options };
+        let work = Work { file, queue, head, clocks, tries, blocks, options };
         let thread = Builder::new().name("state-writer".to_string()).spawn(move || work.run())?;
         Ok(Self { queue: Arc::clone(&state.queue), thread: Some(thread) })
     }
@@ -77,6 +79,9 @@ impl Work {
     }
 
     fn write(&self, layers: &Layers) -> Result<(), LedgerError> {
+        // State is never ahead of its blocks: from those it can be made again.
+        let last = layers.last().and_then(|layer| layer.head()).map_or(0, |head| head.number);
+        self.blocks.wait(last)?;
         self.clocks.state_file.time(|| self.file.write(layers, self.options))?;
         let written = self.file.view()?;
         let mut head = self.head.write();

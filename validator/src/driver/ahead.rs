@@ -1,30 +1,39 @@
-//! Running a block before it is proposed: its proposer says which transactions it has chosen, and finishes it meanwhile.
+//! Running a block before it is proposed: its proposer says which transactions it has chosen, part by part, and finishes it
+//! meanwhile.
 //!
 //! What is run is kept as any candidate, by the hash of the block that came out; a proposal with that hash need not be run
-//! again, and any other one is. So a false preview costs time and decides nothing: one is run for a height, from a peer that
-//! was not wrong lately, within the share of a period that a builder has.
+//! again, and any other one is. So a false preview costs time and decides nothing: one at a time is run for a height, from a
+//! peer that was not wrong lately, within the share of a period that a builder has; parts that do not come are not waited for
+//! once the proposal is here.
 
-use super::{DriverHandle, build::BUSY_SHARE};
-use crate::pool::{Pool, Pooled};
+mod feed;
+
+use super::{
+    DriverHandle,
+    build::{BUSY_SHARE, PARTS},
+};
+use crate::pool::Pool;
 use alloy_primitives::B256;
 use devp2p::{PeerId, own::preview::Preview};
-use ledger::{At, BuildAttributes, Ledger, Recovered};
+use feed::Feed;
+use ledger::{At, BuildAttributes, Ledger};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
     time::{Duration, Instant},
 };
-use tokio::sync::{Mutex, mpsc};
+use tokio::{
+    sync::{Mutex, mpsc},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Previews that may wait.
-pub const QUEUE: usize = 8;
-/// What the last transactions may need to get here from their own node.
-const TRIES: u32 = 6;
-const PAUSE: Duration = Duration::from_millis(10);
+pub const QUEUE: usize = 32;
 /// Heights for which nobody listens to a peer whose preview was not what came.
 const DISTRUST: u64 = 16;
 /// Peers remembered for that, and listened to for one height.
@@ -89,33 +98,112 @@ struct Last {
     hash: B256,
 }
 
+/// The preview that is being run.
+struct Running {
+    from: PeerId,
+    /// Its first part.
+    first: Preview,
+    /// Transactions named so far.
+    named: usize,
+    /// Its last part has come.
+    is_whole: bool,
+    parts: SyncSender<Preview>,
+    outcome: JoinHandle<Option<B256>>,
+}
+
+impl Running {
+    /// Takes the next part; gives an offer back that is none.
+    fn take(&mut self, (from, part): Offer) -> Option<Offer> {
+        let is_next = !self.is_whole && from == self.from && self.first.is_followed_by(&part, self.named);
+        if !is_next {
+            return Some((from, part));
+        }
+        self.named += part.count();
+        self.is_whole = !part.more;
+        // Without room for it the rest is not run, and the proposal is.
+        let _ = self.parts.try_send(part);
+        None
+    }
+}
+
+/// What peers did with previews lately.
+#[derive(Default)]
+struct Record {
+    heard: Heard,
+    last: Option<Last>,
+    /// Until which height nobody listens to them.
+    wrong: BTreeMap<PeerId, u64>,
+}
+
+impl Record {
+    fn distrust(&mut self, from: PeerId, height: u64) {
+        self.wrong.retain(|_, until| *until > height);
+        if self.wrong.len() < PEERS {
+            self.wrong.insert(from, height.saturating_add(DISTRUST));
+        }
+    }
+
+    fn is_distrusted(&self, from: &PeerId, height: u64) -> bool {
+        self.wrong.get(from).is_some_and(|until| *until > height)
+    }
+}
+
 impl Runner {
     /// Runs previews until told to stop.
     pub async fn run(self, mut offers: mpsc::Receiver<Offer>, stop: CancellationToken) {
-        let (mut last, mut wrong): (Option<Last>, BTreeMap<PeerId, u64>) = (None, BTreeMap::new());
-        let mut heard = Heard::default();
-        loop {
+        let (mut record, mut running, mut is_open) = (Record::default(), None::<Running>, true);
+        while is_open || running.is_some() {
             let offer = tokio::select! {
                 () = stop.cancelled() => return,
-                offer = offers.recv() => offer,
-            };
-            let Some((from, preview)) = offer else { return };
-            let height = preview.height;
-            let is_run = last.as_ref().is_some_and(|last| last.height >= height);
-            if is_run || !self.is_expected(&preview) || !heard.is_first(from, height) {
-                continue;
-            }
-            if let Some(last) = last.take().filter(|last| !self.came(last)) {
-                wrong.retain(|_, until| *until > height);
-                if wrong.len() < PEERS {
-                    wrong.insert(last.from, height.saturating_add(DISTRUST));
+                outcome = ended(&mut running) => {
+                    if let Some(done) = running.take() {
+                        Self::note(&mut record, &done, outcome);
+                    }
+                    continue;
                 }
-            }
-            if wrong.get(&from).is_some_and(|until| *until > height) {
+                offer = offers.recv(), if is_open => offer,
+            };
+            let Some(offer) = offer else {
+                is_open = false;
                 continue;
+            };
+            let other = match running.as_mut() {
+                Some(running) => running.take(offer),
+                None => Some(offer),
+            };
+            if let Some((from, preview)) = other.filter(|_| running.is_none()) {
+                running = self.begin(&mut record, from, preview);
             }
-            last = self.run_one(preview).await.map(|hash| Last { from, height, hash });
         }
+    }
+
+    /// Begins to run a preview that is the first part of one.
+    fn begin(&self, record: &mut Record, from: PeerId, first: Preview) -> Option<Running> {
+        let height = first.height;
+        let is_run = record.last.as_ref().is_some_and(|last| last.height >= height);
+        let is_new = !is_run && first.first == 0 && self.is_expected(&first);
+        if !is_new || !record.heard.is_first(from, height) {
+            return None;
+        }
+        if let Some(last) = record.last.take().filter(|last| !self.came(last)) {
+            record.distrust(last.from, height);
+        }
+        if record.is_distrusted(&from, height) {
+            return None;
+        }
+        let (parts, rest) = sync_channel(PARTS);
+        let (named, is_whole) = (first.count(), !first.more);
+        let outcome = tokio::spawn(self.run_one(first.clone(), rest));
+        Some(Running { from, first, named, is_whole, parts, outcome })
+    }
+
+    /// A peer that does not send what it promised keeps others from being listened to.
+    fn note(record: &mut Record, done: &Running, outcome: Option<B256>) {
+        let (from, height) = (done.from, done.first.height);
+        if !done.is_whole {
+            record.distrust(from, height);
+        }
+        record.last = outcome.map(|hash| Last { from, height, hash });
     }
 
     /// The next block, by whoever proposes it in round 0, and not by us.
@@ -132,46 +220,35 @@ impl Runner {
         number.ok().flatten() == Some(last.height)
     }
 
-    async fn run_one(&self, preview: Preview) -> Option<B256> {
-        let (pool, ahead) = (self.pool.clone(), self.ahead.clone());
-        let search = move || find(&pool, &preview, &ahead).map(|found| (preview, found));
-        let (preview, found) = tokio::task::spawn_blocking(search).await.ok()??;
-        let turn = Arc::clone(&self.ahead.turn).lock_owned().await;
-        if self.ahead.is_late(preview.height) {
-            return None;
-        }
-        let ledger = self.ledger.clone();
+    fn run_one(
+        &self,
+        first: Preview,
+        parts: Receiver<Preview>,
+    ) -> impl Future<Output = Option<B256>> + Send + use<> {
+        let (ledger, pool, ahead) = (self.ledger.clone(), self.pool.clone(), self.ahead.clone());
         let budget = Duration::from_millis(self.driver.view.borrow().period_ms) / BUSY_SHARE;
-        let work = move || {
-            let hash = execute(&ledger, &preview, found, budget);
-            drop(turn);
-            hash
-        };
-        tokio::task::spawn_blocking(work).await.ok()?
+        async move {
+            let turn = Arc::clone(&ahead.turn).lock_owned().await;
+            let work = move || {
+                let hash = Feed::of(&first, &parts, &pool, &ahead)
+                    .and_then(|feed| execute(&ledger, &first, &feed, budget));
+                drop(turn);
+                hash
+            };
+            tokio::task::spawn_blocking(work).await.ok()?
+        }
     }
 }
 
-/// All of the transactions named, perhaps after some waiting for the last of them.
-fn find(pool: &Pool, preview: &Preview, ahead: &Ahead) -> Option<Vec<Recovered>> {
-    for tries in 0..TRIES {
-        if tries > 0 {
-            std::thread::sleep(PAUSE);
-        }
-        if ahead.is_late(preview.height) {
-            return None;
-        }
-        let all = pool.all();
-        let found =
-            preview.find::<Arc<Pooled>>(|each| all.iter().for_each(|one| each(&one.recovered.hash, one)));
-        if let Some(found) = found {
-            return Some(found.into_iter().map(|pooled| pooled.recovered.clone()).collect());
-        }
+/// What came out of the preview that is being run; never, if none is.
+async fn ended(running: &mut Option<Running>) -> Option<B256> {
+    match running {
+        Some(running) => (&mut running.outcome).await.ok().flatten(),
+        None => std::future::pending().await,
     }
-    tracing::debug!(height = preview.height, "preview names transactions that are not here");
-    None
 }
 
-fn execute(ledger: &Ledger, preview: &Preview, found: Vec<Recovered>, budget: Duration) -> Option<B256> {
+fn execute(ledger: &Ledger, preview: &Preview, feed: &Feed<'_>, budget: Duration) -> Option<B256> {
     let began = Instant::now();
     let attributes = BuildAttributes {
         timestamp: preview.timestamp,
@@ -179,8 +256,7 @@ fn execute(ledger: &Ledger, preview: &Preview, found: Vec<Recovered>, budget: Du
         extra_data: preview.extra_data.clone(),
         gas_limit_target: ledger.parameters().ok()?.gas_limit_target,
     };
-    let mut found = found.into_iter();
-    let built = ledger.rehearse(&attributes, || found.next(), || began.elapsed() > budget);
+    let built = ledger.rehearse(&attributes, || feed.next(), || feed.is_over(began, budget));
     let (height, took) = (preview.height, began.elapsed());
     match built {
         Ok(built) => {
@@ -208,5 +284,31 @@ mod tests {
             [true, false, true, true, false]
         );
         assert_eq!((0..1000).filter(|number| first(*number, 7)).count(), PEERS);
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_end_what_it_began_is_not_listened_to_for_a_while() {
+        let mut record = Record::default();
+        let from = PeerId::repeat_byte(1);
+        let place = (9, B256::ZERO);
+        let first = Preview::of(
+            place,
+            1,
+            alloy_primitives::Address::ZERO,
+            alloy_primitives::Bytes::new(),
+            B256::ZERO,
+        );
+        let running = |is_whole| Running {
+            from,
+            first: first.clone(),
+            named: 0,
+            is_whole,
+            parts: sync_channel(1).0,
+            outcome: tokio::spawn(std::future::ready(None)),
+        };
+        Runner::note(&mut record, &running(true), None);
+        assert!(!record.is_distrusted(&from, 10), "what could not be run here is not its fault");
+        Runner::note(&mut record, &running(false), None);
+        assert!(record.is_distrusted(&from, 10) && !record.is_distrusted(&from, 9 + DISTRUST));
     }
 }

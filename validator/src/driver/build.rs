@@ -2,8 +2,11 @@
 //! the block at the tick.
 
 mod finish;
+mod told;
 
 pub(super) use finish::FinishTime;
+pub(super) use told::PARTS;
+use told::{TOLD, Told};
 
 use super::block::ProposedBlock;
 use crate::{clock::Clock, pool::Pool, votes::PendingVotes};
@@ -24,8 +27,6 @@ const OVERDUE_MS: u64 = 200;
 /// One in so many parts of a period may go into running transactions: the others, perhaps slower or busier, must run them
 /// too before the round is over.
 pub(super) const BUSY_SHARE: u32 = 5;
-/// Blocks of fewer transactions are not told of before they are proposed.
-const TOLD: usize = 1000;
 /// How often the pool is looked at for more while there is time.
 const POLL: Duration = Duration::from_millis(5);
 /// The same, when a block with none has been made and may wait.
@@ -121,20 +122,19 @@ fn build_now(materials: &Materials, order: Order) -> Result<ProposedBlock, Build
         extra_data: extra(ledger, votes, &order)?.to_bytes(),
         gas_limit_target: ledger.parameters()?.gas_limit_target,
     };
-    let place = (order.height, head.hash);
-    let tell = |chosen: &[B256]| {
-        let Order { timestamp, beneficiary, .. } = order;
-        let extra_data = attributes.extra_data.clone();
-        let preview =
-            Preview::of(place, timestamp, beneficiary, extra_data, B256::from(rand::random::<[u8; 32]>()));
-        network.preview(&preview.naming(chosen));
-    };
+    let Order { timestamp, beneficiary, .. } = order;
+    let salt = B256::from(rand::random::<[u8; 32]>());
+    let preview =
+        Preview::of((order.height, head.hash), timestamp, beneficiary, attributes.extra_data.clone(), salt);
+    let mut told = Told::default();
     let mut source = Source::new(pool, order, clock, finish);
     let end_ms = source.end_ms;
     let next = || {
         let next = source.next();
-        if next.is_none() && order.round == 0 && source.chosen.len() >= TOLD {
-            tell(&source.chosen);
+        if order.round == 0
+            && let Some(part) = told.part(&source.chosen, next.is_none(), began.elapsed())
+        {
+            network.preview(&preview.part(part.start, &source.chosen[part], next.is_some()));
         }
         next
     };

@@ -75,7 +75,7 @@ impl Driver {
                 Err(refusal @ (Refusal::Decided { .. } | Refusal::Inactive)) => {
                     tracing::debug!(%refusal, "vote not sent");
                 }
-                Err(refusal @ Refusal::Broken(_)) => {
+                Err(refusal @ (Refusal::Broken(_) | Refusal::BlockNotDurable(_))) => {
                     broken.store(true, Ordering::Release);
                     faults.stopped(format!("vote journal: {refusal}"));
                 }

@@ -70,6 +70,9 @@ pub enum Refusal {
         /// Its length.
         got: usize,
     },
+    /// The block below could not be written to disk.
+    #[error("nothing is voted for while the block below is not on disk: {0}")]
+    BlockNotDurable(String),
     /// Writing failed, now or earlier; nothing is accepted until the process is started again.
     #[error("vote journal cannot be written: {0}; free or repair the disk and restart the node")]
     Broken(String),

@@ -269,7 +269,7 @@ fn garbage_behind_the_last_record_is_never_a_vote() {
 fn parallel_inserts_of_one_slot_have_one_winner() {
     let dir = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    let (handle, thread) = spawn(fresh(dir.path()), |_| ()).unwrap();
+    let (handle, thread) = spawn(fresh(dir.path()), |_| Ok(()), |_| ()).unwrap();
     let winners = runtime.block_on(async {
         let tasks: Vec<_> = (1..=20)
             .map(|digest| {
@@ -285,6 +285,40 @@ fn parallel_inserts_of_one_slot_have_one_winner() {
     });
     assert_eq!(winners, 1);
     drop(handle);
+    thread.join().unwrap();
+}
+
+#[test]
+fn nothing_is_voted_above_a_block_that_is_not_on_disk_and_its_own_votes_stay_until_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let (asked, questions) = std::sync::mpsc::channel();
+    let (on_disk, answers) = std::sync::mpsc::channel::<Result<(), String>>();
+    let durable = move |height| {
+        asked.send(height).unwrap();
+        answers.recv().unwrap()
+    };
+    let (handle, thread) = spawn(fresh(dir.path()), durable, |_| ()).unwrap();
+    let insert = |height| {
+        let handle = handle.clone();
+        runtime.spawn(async move { handle.insert(vote(height, 0, 1)).await })
+    };
+    let first = insert(5);
+    assert_eq!(questions.recv().unwrap(), 4);
+    on_disk.send(Ok(())).unwrap();
+    assert_eq!(runtime.block_on(first).unwrap(), Ok(Inserted::New));
+    handle.prune(5);
+    let next = insert(6);
+    assert_eq!(questions.recv().unwrap(), 5, "forgetting waits");
+    assert!(!next.is_finished(), "and so does the next height");
+    let held = std::fs::read(dir.path().join("votes.journal")).unwrap();
+    on_disk.send(Ok(())).unwrap();
+    assert_eq!(questions.recv().unwrap(), 5);
+    on_disk.send(Err("the disk is full".into())).unwrap();
+    let refused = runtime.block_on(next).unwrap();
+    assert_eq!(refused, Err(Refusal::BlockNotDurable("the disk is full".into())));
+    assert_eq!(std::fs::read(dir.path().join("votes.journal")).unwrap(), held);
+    drop((handle, on_disk));
     thread.join().unwrap();
 }
 

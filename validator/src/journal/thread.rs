@@ -19,9 +19,11 @@ pub struct JournalHandle {
     requests: mpsc::Sender<Request>,
 }
 
-/// Starts the thread. `on_write` is told how long each durable write took.
+/// Starts the thread. `durable` returns when the block of a height is on disk: before that nothing above it is voted for, and
+/// its own votes are not forgotten, since they hold it. `on_write` is told how long each durable write took.
 pub fn spawn(
     mut journal: Journal,
+    durable: impl Fn(u64) -> Result<(), String> + Send + 'static,
     on_write: impl Fn(std::time::Duration) + Send + 'static,
 ) -> std::io::Result<(JournalHandle, std::thread::JoinHandle<()>)> {
     let (requests, mut queue) = mpsc::channel(QUEUE);
@@ -29,6 +31,10 @@ pub fn spawn(
         while let Some(request) = queue.blocking_recv() {
             match request {
                 Request::Insert(record, answer) => {
+                    if let Err(why) = durable(record.height.saturating_sub(1)) {
+                        drop(answer.send(Err(Refusal::BlockNotDurable(why))));
+                        continue;
+                    }
                     let start = Instant::now();
                     let outcome = journal.insert(record);
                     if outcome == Ok(Inserted::New) {
@@ -37,8 +43,11 @@ pub fn spawn(
                     let _ = answer.send(outcome);
                 }
                 // A failure to prune shows at the next insertion.
-                Request::Prune(decided) => drop(journal.prune(decided)),
-                Request::Activate(decided, answer) => drop(answer.send(journal.activate(decided))),
+                Request::Prune(decided) => drop(durable(decided).map(|()| journal.prune(decided))),
+                Request::Activate(decided, answer) => {
+                    let ready = durable(decided).map_err(Refusal::BlockNotDurable);
+                    drop(answer.send(ready.and_then(|()| journal.activate(decided))));
+                }
             }
         }
     })?;

@@ -47,15 +47,27 @@ impl Two {
             .naming(&self.block.transaction_hashes)
     }
 
-    /// The follower is told, while it is somebody's turn.
-    async fn told(&self, preview: Preview, turn_of: Address) {
+    /// The same in three parts.
+    fn parts(&self) -> [Preview; 3] {
+        let (whole, hashes) = (self.preview(), &self.block.transaction_hashes);
+        [
+            whole.part(0, &hashes[..7], true),
+            whole.part(7, &hashes[7..], true),
+            whole.part(hashes.len(), &[], false),
+        ]
+    }
+
+    /// The follower is told in parts, while it is somebody's turn.
+    async fn told(&self, parts: impl IntoIterator<Item = Preview>, turn_of: Address) {
         let consensus = Some(Consensus { height: 1, round: 0, proposer: turn_of });
         let view = DriverView { consensus, period_ms: 60_000, ..DriverView::default() };
         let driver = DriverHandle { view: watch::channel(Arc::new(view)).1, heartbeat: Arc::default() };
         let Chain { ledger, pool, .. } = &self.follower;
         let runner = Runner { ledger: ledger.clone(), pool: pool.clone(), driver, ahead: Ahead::default() };
-        let (offers, told) = mpsc::channel(1);
-        offers.send((PeerId::ZERO, preview)).await.unwrap();
+        let (offers, told) = mpsc::channel(8);
+        for part in parts {
+            offers.send((PeerId::ZERO, part)).await.unwrap();
+        }
         drop(offers);
         runner.run(told, CancellationToken::new()).await;
     }
@@ -76,17 +88,17 @@ impl Two {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proposal_that_was_told_of_is_not_run_again() {
     let two = two(0).await;
-    two.told(two.preview(), two.proposer()).await;
+    two.told([two.preview()], two.proposer()).await;
     assert!(two.was_run());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_of_what_is_not_here_or_of_whose_turn_it_is_not_is_left_alone_and_the_proposal_is_run() {
     let one_missing = two(1).await;
-    one_missing.told(one_missing.preview(), one_missing.proposer()).await;
+    one_missing.told([one_missing.preview()], one_missing.proposer()).await;
     assert!(!one_missing.was_run());
     let of_another = two(0).await;
-    of_another.told(of_another.preview(), Address::repeat_byte(1)).await;
+    of_another.told([of_another.preview()], Address::repeat_byte(1)).await;
     assert!(!of_another.was_run());
 }
 
@@ -94,6 +106,25 @@ async fn a_preview_of_what_is_not_here_or_of_whose_turn_it_is_not_is_left_alone_
 async fn a_false_preview_costs_time_and_decides_nothing() {
     let two = two(0).await;
     let hashes = two.block.transaction_hashes.iter().take(3).copied().collect::<Vec<_>>();
-    two.told(two.preview().naming(&hashes), two.proposer()).await;
+    two.told([two.preview().naming(&hashes)], two.proposer()).await;
     assert!(!two.was_run(), "another block was run");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proposal_that_was_told_of_in_parts_is_not_run_again() {
+    let two = two(0).await;
+    two.told(two.parts(), two.proposer()).await;
+    assert!(two.was_run());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_without_one_between_them_or_without_an_end_are_left_and_the_proposal_is_run() {
+    let gap = two(0).await;
+    let [first, _, last] = gap.parts();
+    gap.told([first, last], gap.proposer()).await;
+    assert!(!gap.was_run());
+    let endless = two(0).await;
+    let [first, second, _] = endless.parts();
+    endless.told([first, second], endless.proposer()).await;
+    assert!(!endless.was_run());
 }

@@ -1,6 +1,12 @@
 //! Running transactions one after the other in the environment of one block, its system operations around them.
 
-use super::{env, overlay::Overlay, rules, system::SystemOperations};
+use super::{
+    env,
+    overlay::Overlay,
+    receipts::{Roots, RunningRoots},
+    rules,
+    system::SystemOperations,
+};
 use crate::{
     InvalidBlock, LedgerError, Receipt, Transaction,
     ethereum::requests,
@@ -43,6 +49,7 @@ impl Executed {
 /// What running a block's transactions and system operations gave.
 pub(crate) struct Outcome {
     pub(crate) receipts: Vec<Receipt>,
+    pub(crate) roots: Roots,
     pub(crate) diff: StateDiff,
     /// Hash of the requests gathered, where the rules gather any (EIP-7685).
     pub(crate) requests_hash: Option<B256>,
@@ -64,6 +71,7 @@ pub(crate) struct BlockExecutor<'a> {
     gas_limit: u64,
     gas_used: u64,
     receipts: Vec<Receipt>,
+    roots: RunningRoots,
     gas_price_allowed: bool,
     /// Before Byzantium a receipt holds the state root after its transaction (EIP-658).
     has_status: bool,
@@ -103,6 +111,7 @@ impl<'a> BlockExecutor<'a> {
             gas_limit: header.gas_limit,
             gas_used: 0,
             receipts: Vec::new(),
+            roots: RunningRoots::default(),
             gas_price_allowed: settings.gas_price_allowed,
             has_status: spec.is_enabled_in(SpecId::BYZANTIUM),
             chain,
@@ -122,7 +131,9 @@ impl<'a> BlockExecutor<'a> {
         let result = self.evm.transact_commit(env::transaction(tx, sender)).map_err(refused)?;
         self.gas_used += result.tx_gas_used();
         let status = self.status(result.is_success()).map_err(Refused::Ledger)?;
-        self.receipts.push(receipt(tx.tx_type(), status, self.gas_used, logs(result)));
+        let receipt = receipt(tx.tx_type(), status, self.gas_used, logs(result));
+        self.roots.push(tx, &receipt);
+        self.receipts.push(receipt);
         Ok(())
     }
 
@@ -151,7 +162,7 @@ impl<'a> BlockExecutor<'a> {
         let (chain, parent) = (self.chain, self.parent);
         let root = parent.info.header.state_root;
         let diff = chain.clocks.root.time(|| state_diff(&parent.view, &chain.tries, root, deltas, code))?;
-        Ok(Outcome { receipts: self.receipts, diff, requests_hash })
+        Ok(Outcome { receipts: self.receipts, roots: self.roots.finish(), diff, requests_hash })
     }
 
     fn requests(&mut self) -> Result<Option<B256>, InvalidBlock> {

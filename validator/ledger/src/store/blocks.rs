@@ -20,7 +20,11 @@ pub(crate) struct BlockStore {
 impl BlockStore {
     /// Opens the file, writing block 0 into an empty one; refuses the file of another chain.
     pub(crate) fn open(place: Place<'_>, cache_bytes: usize, genesis: &Genesis) -> Result<Self, OpenError> {
-        let store = Self { database: open_file(place, cache_bytes)? };
+        Self::over(open_file(place, cache_bytes)?, genesis)
+    }
+
+    pub(super) fn over(database: Database, genesis: &Genesis) -> Result<Self, OpenError> {
+        let store = Self { database };
         match store.genesis()? {
             Some(stored) if stored == genesis.hash => Ok(store),
             Some(stored) => Err(OpenError::WrongGenesis { stored, given: genesis.hash }),
@@ -33,6 +37,12 @@ impl BlockStore {
                 Ok(store)
             }
         }
+    }
+
+    /// Lets nobody write until it is dropped.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> redb::WriteTransaction {
+        self.database.begin_write().unwrap()
     }
 
     fn genesis(&self) -> Result<Option<B256>, LedgerError> {

@@ -31,7 +31,13 @@ impl Node {
         let head = head_of(0, state.view());
         let head = Arc::new(RwLock::new(Arc::new(head)));
         let tries = Arc::new(Tries::within(0));
-        let writer = Writer::start(&state, Arc::clone(&head), (Arc::default(), tries), OPTIONS).unwrap();
+        let writer = Writer::start(
+            &state,
+            Arc::clone(&head),
+            (Arc::default(), tries, crate::store::tail::Durable::default()),
+            OPTIONS,
+        )
+        .unwrap();
         Self { state, head, writer, root: EMPTY_ROOT_HASH }
     }
 

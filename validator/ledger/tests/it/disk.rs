@@ -88,7 +88,7 @@ fn a_directory_is_open_only_once() {
 }
 
 #[test]
-fn the_files_as_a_kill_leaves_them_open_at_the_last_committed_block() {
+fn the_files_as_a_kill_leaves_them_open_at_the_last_durable_block() {
     let network = Network::by_contract();
     let (dir, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let [written, state] = [killed.path().join("written.redb"), killed.path().join("state.redb")];
@@ -96,6 +96,8 @@ fn the_files_as_a_kill_leaves_them_open_at_the_last_committed_block() {
     let alice = &network.users[0];
     for nonce in 0..11 {
         network.next(&ledger, vec![alice.transfer(nonce, Address::repeat_byte(9), 1)]);
+        ledger.durable(nonce + 1).unwrap();
+        assert!(ledger.is_durable(nonce + 1));
         // Of the state no more than every fourth block was written.
         if nonce % 4 == 0 {
             ledger.flush().unwrap();
