@@ -5,6 +5,7 @@ use azure_core::{
     Bytes,
     credentials::TokenCredential,
     http::{ClientOptions, Etag, RequestContent, Url},
+    time::OffsetDateTime,
 };
 use azure_storage_blob::{
     BlobContainerClient, BlobContainerClientOptions,
@@ -58,7 +59,7 @@ impl BlobContainer {
             Some(Listed {
                 name: item.name?,
                 bytes: properties.content_length.unwrap_or_default(),
-                written: properties.last_modified.map_or(0, azure_core::time::OffsetDateTime::unix_timestamp),
+                written: properties.last_modified.map_or(0, OffsetDateTime::unix_timestamp),
             })
         });
         Ok(listed.collect())

@@ -89,7 +89,7 @@ impl From<azure_core::Error> for AzureError {
                     _ => Self::Status { status, code },
                 }
             }
-            ErrorKind::Credential => Self::Token(short(&error.to_string())),
+            ErrorKind::Credential => Self::Token(lasting(&short(&error.to_string())).to_owned()),
             _ => Self::Unreachable(short(&error.to_string())),
         }
     }
@@ -113,6 +113,11 @@ impl AzureError {
         };
         Publication::Failed { reason, message: format!("{container}: {self}") }
     }
+}
+
+/// Without what Entra says anew each time, numbers and the hour of the request: the same refusal is no news.
+fn lasting(text: &str) -> &str {
+    text.split_once(" Trace ID:").map_or(text, |(before, _)| before)
 }
 
 /// One line, not longer than a condition takes.
@@ -152,6 +157,18 @@ mod tests {
             assert_eq!(told, reason, "{message}");
             assert!(message.starts_with("https://a/net: "), "{message}");
         }
+    }
+
+    #[test]
+    fn the_same_refusal_of_entra_reads_the_same_each_time() {
+        let said = |trace: u8| {
+            let text = format!(
+                "AADSTS700213: No matching record.\r\nTrace ID: {trace}\r\nTimestamp: 2026-01-01 00:00:0{trace}Z"
+            );
+            AzureError::from(Error::with_message(ErrorKind::Credential, text)).to_string()
+        };
+        assert_eq!(said(1), said(2));
+        assert!(said(1).ends_with("AADSTS700213: No matching record."), "{}", said(1));
     }
 
     #[test]

@@ -237,7 +237,7 @@ async fn token(State(given): State<Arc<AtomicU64>>, form: String) -> impl IntoRe
     if !right {
         let refused = json!({
             "error": "invalid_client", "error_codes": [700_213], "timestamp": "2026-01-01 00:00:00Z",
-            "error_description": "AADSTS700213: No matching federated identity record found for presented assertion subject.",
+            "error_description": "AADSTS700213: No matching federated identity record found for presented assertion subject.\r\nTrace ID: 1\r\nCorrelation ID: 2\r\nTimestamp: 2026-01-01 00:00:00Z",
             "trace_id": "t", "correlation_id": "c",
         });
         return (StatusCode::UNAUTHORIZED, axum::Json(refused));

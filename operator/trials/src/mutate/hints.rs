@@ -102,7 +102,24 @@ const TABLE: &[(&str, Hint)] = &[
         "Consortium.spec.publish.networkInfo.service.sourceRanges[]",
         Hint::Values(r#"["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"]"#),
     ),
-    // Addresses that nobody answers at: the container alone would show them, and a condition beside Ready does.
+    // Addresses on this machine at which nobody answers: a condition beside Ready says so.
+    (
+        "Consortium.spec.publish.networkInfo.azureBlob",
+        Hint::Values(r#"[{ "containerUrl": "https://127.0.0.1:9/net" }]"#),
+    ),
+    (
+        "Consortium.spec.publish.networkInfo.azureBlob.containerUrl",
+        Hint::Values(r#"["https://127.0.0.1:9/net", "https://127.0.0.1:9/account/net"]"#),
+    ),
+    (
+        "Consortium.spec.join.networkInfo[].azureBlob",
+        Hint::Values(r#"[{ "containerUrl": "https://127.0.0.1:9/net" }]"#),
+    ),
+    (
+        "Consortium.spec.join.networkInfo[].azureBlob.containerUrl",
+        Hint::Values(r#"["https://127.0.0.1:9/net", "https://127.0.0.1:9/account/net"]"#),
+    ),
+    ("Consortium.spec.join.networkInfo[].azureBlob", Hint::Alone),
     (
         "Consortium.spec.publish.networkInfo.azureBlob*",
         Hint::Unfelt("only the container and a condition show it"),
