@@ -71,7 +71,6 @@ pub fn published(chain_id: Option<i64>, bootnode: &str, issued_at: u64) -> Netwo
 ///
 /// # Panics
 /// openssl does not make them.
-#[must_use]
 pub fn certificates(folder: &Path) -> String {
     let openssl = |args: &str| {
         let made =
