@@ -58,7 +58,7 @@ impl BlobContainer {
             Some(Listed {
                 name: item.name?,
                 bytes: properties.content_length.unwrap_or_default(),
-                written: properties.last_modified.map_or(0, |at| at.unix_timestamp()),
+                written: properties.last_modified.map_or(0, azure_core::time::OffsetDateTime::unix_timestamp),
             })
         });
         Ok(listed.collect())

@@ -34,7 +34,7 @@ const CLIENT: &str = "22222222-2222-2222-2222-222222222222";
 /// What Kubernetes gives the pod, and Entra believes.
 const FEDERATED: &str = "the.operators.token";
 /// It has to load its whole tree of packages first.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Storage and token endpoint, with certificates of one private authority.
 pub(super) struct Azure {
