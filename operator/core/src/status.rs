@@ -22,7 +22,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 /// Conditions that the operator writes; others are others'.
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
     READY,
     RECONCILING,
     STALLED,

@@ -20,7 +20,7 @@ use crate::{
     genesis::StoredGenesis,
     liveness::Hearing,
     network_info::Publication,
-    observed::{ConsortiumObserved, Governance, SecretState},
+    observed::{ConsortiumObserved, Governance},
     plan::ConsortiumPlan,
     validate::ValidConsortium,
     votes::Weighed,
