@@ -89,7 +89,7 @@ impl From<azure_core::Error> for AzureError {
                     _ => Self::Status { status, code },
                 }
             }
-            ErrorKind::Credential => Self::Token(lasting(&short(&error.to_string())).to_owned()),
+            ErrorKind::Credential => Self::Token(short(lasting(&error.to_string()))),
             _ => Self::Unreachable(short(&error.to_string())),
         }
     }
@@ -115,9 +115,12 @@ impl AzureError {
     }
 }
 
-/// Without what Entra says anew each time, numbers and the hour of the request: the same refusal is no news.
+/// Entra's words without what it says anew each time, numbers and the hour of the request: the same refusal is no news. The SDK
+/// cannot read answers whose words hold a line's end, and quotes them.
 fn lasting(text: &str) -> &str {
-    text.split_once(" Trace ID:").map_or(text, |(before, _)| before)
+    let said = text.find("AADSTS").map_or(text, |at| &text[at..]);
+    let said = said.split_once("Trace ID:").map_or(said, |(before, _)| before);
+    said.trim_end().trim_end_matches("\\r\\n").trim_end()
 }
 
 /// One line, not longer than a condition takes.
@@ -161,14 +164,19 @@ mod tests {
 
     #[test]
     fn the_same_refusal_of_entra_reads_the_same_each_time() {
-        let said = |trace: u8| {
+        let said = |trace: u8, end: &str| {
             let text = format!(
-                "AADSTS700213: No matching record.\r\nTrace ID: {trace}\r\nTimestamp: 2026-01-01 00:00:0{trace}Z"
+                "failed. string \"AADSTS700213: No matching record.{end}Trace ID: {trace}{end}Timestamp: 0{trace}Z"
             );
             AzureError::from(Error::with_message(ErrorKind::Credential, text)).to_string()
         };
-        assert_eq!(said(1), said(2));
-        assert!(said(1).ends_with("AADSTS700213: No matching record."), "{}", said(1));
+        assert_eq!(said(1, "\r\n"), said(2, "\r\n"));
+        assert_eq!(said(1, "\r\n"), said(2, "\\r\\n"), "as the SDK quotes it");
+        assert!(
+            said(1, "\r\n").ends_with("no token: AADSTS700213: No matching record."),
+            "{}",
+            said(1, "\r\n")
+        );
     }
 
     #[test]

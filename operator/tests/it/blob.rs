@@ -65,6 +65,7 @@ async fn a_network_info_is_written_once_and_again_only_when_something_else_stand
     world.kill();
     start(&mut world, &azure.environment("federated"));
     world.until("a look at the blob", || async { (azure.documents("GET") > reads).then_some(()) }).await;
+    world.until("metrics", || world.counter("quorate_operator_reconciles_total")).await;
     world.two_more_passes().await;
     assert_eq!(
         azure.read(&address).await.expect("there").1,
