@@ -63,10 +63,10 @@ async fn a_bad_manifest_is_refused_at_admission_with_its_field_named() {
             &["exactly one"],
         ),
         (joins(json!([])), &["spec.join.networkInfo"]),
-        (joins(json!([{}])), &["exactly one of url and configMapRef"]),
+        (joins(json!([{}])), &["exactly one of url, configMapRef and azureBlob"]),
         (
             joins(json!([{ "url": "https://a.example/", "configMapRef": { "name": "x" } }])),
-            &["exactly one of url and configMapRef"],
+            &["exactly one of url, configMapRef and azureBlob"],
         ),
         (joins(json!([{ "url": "http://a.example/network-info.json" }])), &["spec.join.networkInfo[0].url"]),
         (joins(json!([{ "url": "https://user:word@a.example/" }])), &["spec.join.networkInfo[0].url"]),
