@@ -6,7 +6,10 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Config, ResourceExt,
-    api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
+    api::{
+        ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, ObjectMeta, Patch,
+        PatchParams, PostParams,
+    },
     config::{KubeConfigOptions, Kubeconfig},
     core::NamespaceResourceScope,
 };
@@ -105,7 +108,13 @@ pub async fn establish_crds(client: &Client) {
         until(&format!("{name} served"), || async {
             let crd = api.get(&name).await.ok()?;
             let conditions = crd.status?.conditions?;
-            conditions.iter().any(|c| c.type_ == "Established" && c.status == "True").then_some(())
+            conditions.iter().any(|c| c.type_ == "Established" && c.status == "True").then_some(())?;
+            // The condition comes a little before the path.
+            let kind =
+                GroupVersionKind::gvk(&crd.spec.group, &crd.spec.versions[0].name, &crd.spec.names.kind);
+            let kind = ApiResource::from_gvk_with_plural(&kind, &crd.spec.names.plural);
+            let objects: Api<DynamicObject> = Api::all_with(client.clone(), &kind);
+            objects.list(&ListParams::default().limit(1)).await.ok().map(drop)
         })
         .await;
     }
