@@ -252,9 +252,10 @@ fn once(first: &mut bool, context: &Context) {
     }
 }
 
-/// Reads one network's fleets, pods and StatefulSets anew, in pages.
+/// Reads one network's fleets, keys, pods and StatefulSets anew, in pages.
 pub(crate) async fn relist(context: &Context, network: &NetworkKey) -> Result<(), Error> {
     relist_fleets(context, network).await?;
+    relist_kind::<Secret>(context, network).await?;
     relist_kind::<Pod>(context, network).await?;
     relist_kind::<StatefulSet>(context, network).await
 }

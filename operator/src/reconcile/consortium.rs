@@ -72,7 +72,8 @@ impl Passed for Consortium {
     }
 }
 
-/// A seat is moved only when it would be moved still by what the API server and the nodes say now.
+/// A seat is moved, and a genesis made for good, only when that would be done still by what the API server and the nodes say now:
+/// a cache that began with the past has keys that are gone.
 async fn decided(
     object: &Consortium,
     context: &Context,
@@ -91,7 +92,8 @@ async fn decided(
     let mut plan = steps.thought("plan", || plan::consortium(&valid, observed));
     let admin = valid.admin.address(&observed.admin);
     let vote = votes::chosen(context, &valid, admin, observation.entry.as_deref(), &mut plan).await;
-    if (plan.seat_move.is_some() || vote.is_some()) && looked == Looked::AtCache {
+    let is_final = plan.genesis.is_some() || plan.seat_move.is_some() || vote.is_some();
+    if is_final && looked == Looked::AtCache {
         return Ok(Decided::Final);
     }
     let published = match steps
