@@ -132,6 +132,17 @@ impl Network {
         })
     }
 
+    /// The same with parameters that no test is about.
+    pub(crate) fn governed_plainly() -> Self {
+        Self::governed(GenesisParameters {
+            block_period_seconds: 2,
+            request_timeout_millis: 1500,
+            gas_limit: GAS_LIMIT,
+            default_capacity: 5,
+            voting_blocks: 1000,
+        })
+    }
+
     /// Four validators of three members, the first two of the first one; member `i` has the operator account `operator(i)`.
     pub(crate) fn of_three(admins: &[Key; 3]) -> Self {
         Self::with(Some(GOVERNANCE), GAS_LIMIT, |validators| {

@@ -4,22 +4,12 @@ use crate::network::{Network, seal_by};
 use alloy_primitives::{B256, Bytes, TxKind, U256};
 use alloy_sol_types::{SolCall, SolValue};
 use chain::{
-    governance::{GOVERNANCE, GenesisParameters, Governance, Kind},
+    governance::{GOVERNANCE, Governance, Kind},
     hash,
 };
 use ledger::{At, Block, BuildAttributes, Built, Ledger, LedgerError, Parameters, Recovered, ScheduledFork};
 use std::collections::VecDeque;
 use tempfile::tempdir;
-
-fn network() -> Network {
-    Network::governed(GenesisParameters {
-        block_period_seconds: 2,
-        request_timeout_millis: 1500,
-        gas_limit: 30_000_000,
-        default_capacity: 5,
-        voting_blocks: 1000,
-    })
-}
 
 /// A proposal of the only member, carried out at once.
 fn vote(nonce: u64, kind: Kind, subject: B256, values: Bytes) -> Recovered {
@@ -65,7 +55,7 @@ fn rules(ledger: &Ledger) -> (u64, u64, u64) {
 
 #[test]
 fn a_voted_period_timeout_and_gas_limit_hold_from_their_block_on() {
-    let (network, dir) = (network(), tempdir().unwrap());
+    let (network, dir) = (Network::governed_plainly(), tempdir().unwrap());
     let mut ledger = network.open(dir.path());
     let mut read = Vec::new();
     for number in 1..=45 {
@@ -100,7 +90,7 @@ fn a_voted_period_timeout_and_gas_limit_hold_from_their_block_on() {
 
 #[test]
 fn a_late_joiner_that_fetches_segments_over_a_change_ends_on_the_same_rules() {
-    let (network, dir) = (network(), tempdir().unwrap());
+    let (network, dir) = (Network::governed_plainly(), tempdir().unwrap());
     let ledger = network.open(dir.path());
     for number in 1..=24 {
         let votes = match number {
@@ -130,7 +120,7 @@ fn a_late_joiner_that_fetches_segments_over_a_change_ends_on_the_same_rules() {
 
 #[test]
 fn an_unknown_fork_is_told_when_it_is_scheduled_and_stops_the_chain_at_its_block() {
-    let (network, dir) = (network(), tempdir().unwrap());
+    let (network, dir) = (Network::governed_plainly(), tempdir().unwrap());
     let ledger = network.open(dir.path());
     next(&network, &ledger, vec![fork(0, "osaka", 105), fork(1, "amsterdam", 101)]);
     let told = |block| Some(ScheduledFork { name: "amsterdam".to_string(), block });

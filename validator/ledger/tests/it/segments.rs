@@ -2,7 +2,7 @@
 
 use crate::network::{Key, MORTAL, Network, SETTER, seal_by};
 use alloy_primitives::{Address, B256, U256};
-use chain::{Extra, Vote, governance::GenesisParameters, hash};
+use chain::{Extra, Vote, hash};
 use ledger::{
     At, Block, BuildAttributes, CommitError, CommittedBlock, Ledger, Options, Prepared, Recovered,
     SegmentError,
@@ -138,19 +138,9 @@ fn open(network: &Network, dir: &Path) -> Ledger {
     Ledger::open(dir, network.genesis.clone(), Options::default()).unwrap()
 }
 
-fn governed() -> Network {
-    Network::governed(GenesisParameters {
-        block_period_seconds: 2,
-        request_timeout_millis: 1500,
-        gas_limit: 30_000_000,
-        default_capacity: 5,
-        voting_blocks: 1000,
-    })
-}
-
 #[test]
 fn a_chain_fetched_in_segments_is_the_chain_that_was_made_block_by_block() {
-    for network in [Network::by_headers(), Network::by_contract(), governed()] {
+    for network in [Network::by_headers(), Network::by_contract(), Network::governed_plainly()] {
         let source = Source::with_traffic(network, 40);
         let blocks = all(&source.ledger);
         for size in [1, 7, 40] {
@@ -172,7 +162,7 @@ fn a_chain_fetched_in_segments_is_the_chain_that_was_made_block_by_block() {
 
 #[test]
 fn a_segment_that_nothing_certifies_leaves_nothing_behind() {
-    let source = Source::with_traffic(governed(), 12);
+    let source = Source::with_traffic(Network::governed_plainly(), 12);
     let mut blocks = all(&source.ledger);
     let strangers: Vec<Key> = (0..3).map(|i| Key::new(&format!("stranger {i}"))).collect();
     for block in &mut blocks {

@@ -3,7 +3,7 @@
 
 use crate::contract::{self, Contract, Ended, refusal};
 use alloy_primitives::{Address, B256};
-use chain::governance::{GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat, Status};
+use chain::governance::{GenesisGovernance, GenesisMember, GenesisSeat, Status};
 use qbft_sim::{
     cores::on_every_core,
     governance::{Call, Motion, Refused, draw::Cast},
@@ -89,13 +89,7 @@ impl Ballot {
         let genesis = GenesisGovernance {
             members: (0..members).map(member).collect(),
             seats: (0..members).map(seat).collect(),
-            parameters: GenesisParameters {
-                block_period_seconds: 2,
-                request_timeout_millis: 1500,
-                gas_limit: 250_000_000,
-                default_capacity: 4,
-                voting_blocks: 100,
-            },
+            parameters: contract::PARAMETERS,
         };
         Self { contract: Contract::new(&genesis), members, votes: Vec::new(), status: Status::Open }
     }

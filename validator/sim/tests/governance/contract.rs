@@ -26,6 +26,15 @@ use std::{collections::HashMap, sync::Arc};
 
 const CHAIN_ID: u64 = 10_101;
 
+/// Of a network whose parameters are not what is tried.
+pub(crate) const PARAMETERS: GenesisParameters = GenesisParameters {
+    block_period_seconds: 2,
+    request_timeout_millis: 1500,
+    gas_limit: 250_000_000,
+    default_capacity: 4,
+    voting_blocks: 100,
+};
+
 fn key(n: u64) -> SigningKey {
     SigningKey::from_slice(keccak256(n.to_be_bytes()).as_slice()).unwrap()
 }
@@ -60,13 +69,8 @@ pub(crate) fn genesis(rng: &mut Rng, cast: &Cast) -> GenesisGovernance {
     let mut seats: Vec<_> =
         (0..count).map(|n| GenesisSeat { identity: cast.identities[n], member: n }).collect();
     seats.retain(|seat| seat.member == 0 || rng.chance(600));
-    let parameters = GenesisParameters {
-        block_period_seconds: 2,
-        request_timeout_millis: 1500,
-        gas_limit: 250_000_000,
-        default_capacity: 3,
-        voting_blocks: rng.pick(&[100, 150, 1000]),
-    };
+    let voting_blocks = rng.pick(&[100, 150, 1000]);
+    let parameters = GenesisParameters { default_capacity: 3, voting_blocks, ..PARAMETERS };
     GenesisGovernance { members, seats, parameters }
 }
 

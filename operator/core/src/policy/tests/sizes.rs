@@ -105,16 +105,19 @@ fn at_every_height_at_most_one_member_may_begin_and_each_may_within_one_round() 
     }
 }
 
-#[test]
-fn a_turn_is_read_from_the_members_in_on_chain_order() {
-    let member = |admin: u8| crate::api::consortium::MemberSeats {
+fn listed(admin: u8) -> crate::api::consortium::MemberSeats {
+    crate::api::consortium::MemberSeats {
         alias: format!("bank-{admin}"),
         admin: address(admin).to_string(),
         capacity: 4,
         seats: 1,
         live: 1,
-    };
-    let members: Vec<_> = [7, 3, 5].map(member).into();
+    }
+}
+
+#[test]
+fn a_turn_is_read_from_the_members_in_on_chain_order() {
+    let members: Vec<_> = [7, 3, 5].map(listed).into();
     assert_eq!(Turn::among(&members, address(3), None), Some(Turn { place: 1, members: 3 }));
     assert_eq!(Turn::among(&members, address(4), None), None, "no member yet, or no longer");
     assert_eq!(Turn::among(&[], address(3), None), None);
@@ -122,15 +125,8 @@ fn a_turn_is_read_from_the_members_in_on_chain_order() {
 
 #[test]
 fn clusters_of_one_member_share_its_turns_and_no_two_of_anybody_have_one_at_once() {
-    let member = |admin: u8| crate::api::consortium::MemberSeats {
-        alias: format!("bank-{admin}"),
-        admin: address(admin).to_string(),
-        capacity: 4,
-        seats: 1,
-        live: 1,
-    };
     for members in 1..=3_u8 {
-        let listed: Vec<_> = (1..=members).map(member).collect();
+        let listed: Vec<_> = (1..=members).map(listed).collect();
         for of in 2..=3 {
             let clusters = (1..=of).map(|place| Region { place, of });
             let ours: Vec<_> =

@@ -1,8 +1,8 @@
 //! Networks of 200 members and 400 seats, and short words for what happens in them.
 
-use crate::contract::{Contract, Ended, cast, label, named, refusal};
+use crate::contract::{Contract, Ended, PARAMETERS, cast, label, named, refusal};
 use alloy_primitives::{Address, B256};
-use chain::governance::{GenesisGovernance, GenesisMember, GenesisParameters, GenesisSeat};
+use chain::governance::{GenesisGovernance, GenesisMember, GenesisSeat};
 use qbft_sim::governance::{Call, Changes, Motion, Proof};
 
 pub(super) const MEMBERS: usize = 200;
@@ -72,13 +72,7 @@ impl World {
             seats: (0..SEATS)
                 .map(|number| GenesisSeat { identity: seat(number), member: holder(number) })
                 .collect(),
-            parameters: GenesisParameters {
-                block_period_seconds: 2,
-                request_timeout_millis: 1500,
-                gas_limit: 250_000_000,
-                default_capacity: 4,
-                voting_blocks: 100,
-            },
+            parameters: PARAMETERS,
         };
         Self { contract: Contract::new(&genesis), block: BLOCK }
     }
