@@ -1,9 +1,11 @@
 //! OpenTelemetry traces of the passes, when a collector is named; nothing of it runs otherwise. A pass is a trace of its own:
 //! its steps and its requests to the API server are spans in it, its decisions are events.
 
+mod over_tls;
+
 use anyhow::Context as _;
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
-use opentelemetry_otlp::SpanExporter;
+use opentelemetry_otlp::{SpanExporter, WithHttpConfig as _};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use operator_core::cache::ObjectKey;
 use std::time::Duration;
@@ -16,6 +18,7 @@ const TARGET: &str = "quorate_operator::traces";
 const LOGGED: &str = "quorate_operator";
 /// Where the collector is, most special first, as the OpenTelemetry specification names it.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+const TLS: &str = "https://";
 /// For the last spans of a process that ends. A collector that is dead gets none.
 const FLUSH: Duration = Duration::from_secs(2);
 
@@ -26,8 +29,14 @@ impl Traces {
     /// Starts if the environment names a collector. Queue, sampler, headers and attributes are OpenTelemetry's own variables.
     pub(crate) fn start(instance: &str) -> anyhow::Result<Option<Self>> {
         let Some((name, endpoint)) = endpoint(|name| std::env::var(name).ok())? else { return Ok(None) };
-        let exporter =
-            SpanExporter::builder().with_http().build().with_context(|| format!("{name} is {endpoint}"))?;
+        let builder = SpanExporter::builder().with_http();
+        let builder = if endpoint.starts_with(TLS) {
+            let authorities = first_of(&over_tls::AUTHORITIES, |name| std::env::var(name).ok());
+            builder.with_http_client(over_tls::OverTls::new(authorities)?)
+        } else {
+            builder
+        };
+        let exporter = builder.build().with_context(|| format!("{name} is {endpoint}"))?;
         Ok(Some(Self(
             SdkTracerProvider::builder()
                 .with_batch_exporter(exporter)
@@ -65,15 +74,21 @@ fn endpoint(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<
     if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Ok(None);
     }
-    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let Some((name, endpoint)) = ENDPOINTS.iter().find_map(|name| Some((*name, set(name)?))) else {
-        return Ok(None);
-    };
+    let Some((name, endpoint)) = first_of(&ENDPOINTS, variable) else { return Ok(None) };
     anyhow::ensure!(
-        endpoint.starts_with("http://"),
-        "{name} is {endpoint}, which does not begin with http://: name a collector in the cluster, which sends on by TLS"
+        endpoint.starts_with("http://") || endpoint.starts_with(TLS),
+        "{name} is {endpoint}, which begins with neither http:// nor https://: name a collector that takes OTLP over HTTP"
     );
     Ok(Some((name, endpoint)))
+}
+
+/// The first of these variables that says something.
+fn first_of(
+    names: &[&'static str],
+    variable: impl Fn(&str) -> Option<String>,
+) -> Option<(&'static str, String)> {
+    let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+    names.iter().find_map(|name| Some((*name, set(name)?)))
 }
 
 fn resource(instance: &str) -> Resource {
@@ -139,7 +154,7 @@ mod tests {
     use super::endpoint;
 
     #[test]
-    fn a_collector_is_named_by_the_standard_variables_and_by_http_or_there_are_no_traces() {
+    fn a_collector_is_named_by_the_standard_variables_or_there_are_no_traces() {
         let read = |set: &[(&str, &str)]| {
             let found = endpoint(|name| {
                 set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
@@ -155,7 +170,8 @@ mod tests {
             Ok(Some("http://b:4318/v1/traces".to_owned()))
         );
         assert_eq!(read(&[(every, "http://a:4318"), ("OTEL_SDK_DISABLED", "TRUE")]), Ok(None));
-        let refused = read(&[(every, "https://a:4318")]).expect_err("no TLS is built in");
-        assert!(refused.contains(every) && refused.contains("https://a:4318"), "{refused}");
+        assert_eq!(read(&[(every, "https://a:4318")]), Ok(Some("https://a:4318".to_owned())));
+        let refused = read(&[(every, "grpc://a:4317")]).expect_err("not over HTTP");
+        assert!(refused.contains(every) && refused.contains("grpc://a:4317"), "{refused}");
     }
 }

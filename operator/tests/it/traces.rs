@@ -1,6 +1,6 @@
 //! Traces as a collector gets them: OTLP over HTTP, decoded by OpenTelemetry's own types.
 
-use crate::{seats::wait_for_sets, world};
+use crate::{seats::wait_for_sets, tls, world};
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use k8s_openapi::api::core::v1::ResourceQuota;
 use kube::api::{Patch, PatchParams, PostParams};
@@ -12,7 +12,10 @@ use opentelemetry_proto::tonic::{
 use operator_trials::world::World;
 use prost::Message;
 use serde_json::json;
-use std::sync::{Arc, Mutex};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 use tokio::net::TcpListener;
 
 /// What was posted: attributes of the process, and its spans.
@@ -25,9 +28,22 @@ impl Collector {
         let collector = Self::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let routes = Router::new().route("/v1/traces", post(take)).with_state(collector.clone());
+        let routes = collector.routes();
         tokio::spawn(async move { axum::serve(listener, routes).await });
         (collector, format!("http://{address}"))
+    }
+
+    /// The same behind a certificate of a private authority.
+    async fn start_with_tls(folder: &Path) -> (Self, String) {
+        let collector = Self::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(tls::serve(listener, tls::acceptor(folder), collector.routes()));
+        (collector, format!("https://{address}"))
+    }
+
+    fn routes(&self) -> Router {
+        Router::new().route("/v1/traces", post(take)).with_state(self.clone())
     }
 
     fn spans(&self) -> Vec<Span> {
@@ -186,4 +202,23 @@ async fn a_collector_that_takes_everything_and_answers_nothing_holds_nobody_up()
     wait_for_sets(&world, 4).await;
     world.two_more_passes().await;
     assert!(world.terminate().await, "it ends by itself");
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn a_collector_behind_a_certificate_of_a_named_authority_gets_spans() {
+    let folder = tempfile::tempdir().expect("a folder");
+    tls::certificates(folder.path());
+    let mut world = world("traces-tls").await;
+    let (collector, endpoint) = Collector::start_with_tls(folder.path()).await;
+    let authority = folder.path().join("ca.crt").display().to_string();
+    let quick = ("OTEL_BSP_SCHEDULE_DELAY", "100");
+    let named = ("OTEL_EXPORTER_OTLP_CERTIFICATE", authority.as_str());
+    world.start_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), named, quick]);
+    world.example("consortium.yaml").await;
+    world
+        .until("a pass of the network", || async {
+            passes(&collector.spans(), &world, "Consortium", "trade-finance").first().map(|_| ())
+        })
+        .await;
 }

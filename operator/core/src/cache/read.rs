@@ -2,16 +2,15 @@
 
 use super::{
     Answer, Cache, Child, Fleet, Genesis, Kind, Learnt, Network, NetworkKey, ObjectKey, ObjectKind, Standing,
-    fleet::is_true,
 };
 use crate::{
     api::{
         Condition, Consortium,
-        conditions::{QUORUM_HEALTHY, READY, STALLED},
+        conditions::{QUORUM_HEALTHY, READY},
     },
     names::NodeName,
     observed::PeerNode,
-    status::awaits_admission,
+    status::is_settled,
 };
 use alloy_primitives::B256;
 use std::{collections::BTreeMap, sync::Arc};
@@ -113,11 +112,8 @@ impl Cache {
     pub fn is_settled(&self, network: &NetworkKey) -> bool {
         let consortium = self.consortium(&network.namespace, &network.name);
         let conditions = consortium.map(|object| object.status.as_ref().map(|status| &status.conditions));
-        let healthy = |all: &Vec<Condition>| {
-            let done = is_true(all, READY) && is_true(all, QUORUM_HEALTHY) && !awaits_admission(all);
-            is_true(all, STALLED) || done
-        };
-        conditions.is_none_or(|conditions| conditions.is_some_and(healthy))
+        let settled = |all: &Vec<Condition>| is_settled(all, &[READY, QUORUM_HEALTHY]);
+        conditions.is_none_or(|conditions| conditions.is_some_and(settled))
             && self.fleets_of(network).all(|(_, fleet)| fleet.settled)
     }
 
