@@ -16,7 +16,7 @@ help: ## this list
 
 ## Using it
 .PHONY: demo demo-down
-demo: ## a running network on this machine: cluster, operator, 4 validators, one transaction (needs root); MEMBERS=3: three members who vote each other in; CLUSTER=current IMAGE_REGISTRY=… on yours
+demo: ## a running network on this machine: cluster, operator, 4 validators, one transaction (needs root); MEMBERS=3: three members who vote each other in; KEYS=vault: keys in a double of Azure Key Vault; CLUSTER=current IMAGE_REGISTRY=… on yours
 	@$(if $(WHERE),$(if $(filter current,$(WHERE)),e2e/demo-current,echo 'CLUSTER is "$(WHERE)": leave it out for a cluster on this machine, or say CLUSTER=current for that of your kubeconfig' >&2; exit 2),e2e/demo)
 demo-down: ## end the demo's cluster and leave nothing behind (CLUSTER=current: how to leave yours)
 	@$(if $(filter current,$(WHERE)),e2e/demo-current --down,$(CLUSTER)/down --purge)
@@ -41,6 +41,7 @@ test: ## everything: lints, unit tests, consensus under attack, contracts, chart
 	  image="make --no-print-directory image" \
 	  unit="make --no-print-directory unit" \
 	  sim="make --no-print-directory sim" \
+	  failover="make --no-print-directory failover N=2000 FAILOVERS=0" \
 	  model="make --no-print-directory model" \
 	  museum="make --no-print-directory museum" \
 	  fuzz="make --no-print-directory fuzz" \
@@ -118,6 +119,10 @@ blob-test: ## network infos in a blob container: token endpoint, workload identi
 	@cd e2e/azurite && npm ci --loglevel=error
 	@kubeconfig=$$($(CLUSTER)/api-up target/api-blob) && trap '$(CLUSTER)/api-down target/api-blob' EXIT && \
 	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --quiet --locked --workspace --test api_server -- --ignored --nocapture blob::
+.PHONY: vault-test
+vault-test: ## keys in a vault: the double of Azure Key Vault, a real API server and its tokens; ends with keys-wanted= keys-made= deaths= reasons-told= seats-passed=
+	@kubeconfig=$$($(CLUSTER)/api-up target/api-vault) && trap '$(CLUSTER)/api-down target/api-vault' EXIT && \
+	  QUORATE_API_KUBECONFIG=$$kubeconfig cargo test --quiet --locked --workspace --test api_server -- --ignored --nocapture vault::
 .PHONY: operator-mutate
 # One cargo command with an example: the features are those of the tests, so nothing is compiled anew.
 operator-mutate: ## every field of both CRDs edited and undone on a real API server (LEAF=Validator.spec.replicas WHAT='left out' MUTATIONS=60 SEED=1 NAMESPACES=32 PLANT=lost-edit|lost-status: succeeds if that is found); ends with leaves= mutations= unmutated= violations=
@@ -195,12 +200,19 @@ bench-chain: ## four nodes under load (TRANSACTIONS=1000000 KINDS=erc20,storage,
 	cargo build --locked --release -p validator --bin quorate-validator --example bench_chain
 	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_chain --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
 
+.PHONY: bench-vault
+bench-vault: ## VALIDATORS=4 whose keys are in a vault each, BLOCKS=1000 LATENCY=50 THROTTLED=10 (NETWORK=0 PERIOD=1 AWAY=60 OVERLOAD=60; JITTER= RETRY_AFTER= SEED=); ends with missed-percent= added-p99-over-latency= conflicts= … full-strength-seconds=
+	cargo build --locked --release -p validator --bin quorate-validator --example bench_vault
+	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_vault --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
+
 .PHONY: bench-operator
 bench-operator: ## OBJECTS=10000 objects and their children on a real API server, IDLE_MINUTES=10; ends with rss-mb= bytes-per-object= … bulk-1000-seconds=
 	cargo build --locked --release -p operator -p operator-trials --bin quorate-operator --bin bench_operator
 	@build/bench-operator $${CARGO_TARGET_DIR:-target}/release/quorate-operator $${CARGO_TARGET_DIR:-target}/release/bench_operator
 
-.PHONY: recovery dead-proposer faults reseat
+.PHONY: recovery dead-proposer faults reseat failover
+failover: ## identities that move between processes: N=10000 scenarios of pauses, crashes, old disks and a bad store, then FAILOVERS=200 real ones; ends with conflicting-signatures= takeover-p99-ms=
+	@N=$(if $(filter file,$(origin N)),10000,$(N)) FROM=$(FROM) FAILOVERS=$(FAILOVERS) build/failover
 reseat: ## seats lost for good and replaced: SEEDS=2000 in virtual time, then real processes; ends with reseat-seconds= forks=
 	@build/reseat
 recovery: ## first block after a quorum is back: virtual time, then real processes (needs root); fails above 6 s; ends with worst-recovery-seconds=

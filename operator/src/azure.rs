@@ -1,28 +1,33 @@
-//! Azure's storage, by the workload identity of the operator's pod ([ADR 32](../../docs/adr/0032-joining.md)). The identity's
-//! tokens open every container that it has a role on, so they go to Azure's storage and to nobody else.
+//! Azure's storage and key vaults, by the workload identity of the operator's pod ([ADR 32](../../docs/adr/0032-joining.md),
+//! [docs/keys.md](../../docs/keys.md)). The identity's tokens open everything that it has a role on, so they go to Azure's hosts
+//! and to nobody else.
 
-mod container;
 mod error;
-mod transport;
+mod vault;
 
-pub(crate) use container::{Blob, BlobContainer};
+pub(crate) use azure_access::Blob;
 pub(crate) use error::AzureError;
+pub(crate) use vault::{OpenVault, trouble};
 
-use crate::https::trust;
-use azure_core::{
-    credentials::TokenCredential,
-    http::{ClientOptions, RetryOptions, Transport, Url},
-};
-use azure_identity::{
-    ClientAssertionCredentialOptions, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+use azure_access::{
+    Etag, Https, Identity, Limits, Url,
+    hosts::may_have_tokens,
+    trust,
+    vault::{Vault, VaultError, VaultKeys, VaultSecrets},
 };
 use clap::Args;
-use operator_core::validate::Container;
+use operator_core::{
+    network_info::{Listed, MOST_BYTES, MOST_LISTED},
+    validate::Container,
+};
 use std::{
+    collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
-use transport::Tls;
+
+/// Vaults that are kept open; what opens one costs two requests more.
+const MOST_VAULTS: usize = 256;
 
 /// What the operator is told about Azure.
 #[derive(Clone, Debug, Args)]
@@ -36,6 +41,10 @@ pub(crate) struct AzureArgs {
         default_value = ".blob.core.windows.net,.blob.storage.azure.net,.blob.core.usgovcloudapi.net,.blob.core.chinacloudapi.cn"
     )]
     storage_hosts: Vec<String>,
+    /// Hosts of key vaults beside Azure's own to which such tokens may go, separated by commas; one that begins with a dot stands
+    /// for all names that end so.
+    #[arg(long = "azure-vault-hosts", env = "QUORATE_AZURE_VAULT_HOSTS", value_delimiter = ',')]
+    vault_hosts: Vec<String>,
     /// PEM file with the certificate authorities of Azure's addresses; Mozilla's list when absent.
     #[arg(long = "azure-ca-file", env = "QUORATE_AZURE_CA_FILE")]
     ca_file: Option<PathBuf>,
@@ -53,9 +62,11 @@ pub(crate) enum Access {
 /// Azure, as the operator reaches it.
 pub(crate) struct Azure {
     storage_hosts: Vec<String>,
-    options: ClientOptions,
+    vault_hosts: Vec<String>,
+    vaults: Mutex<HashMap<String, Arc<OpenVault>>>,
+    https: Https,
     /// Once it could be made; what it is made from is put into the pod when that starts.
-    identity: Mutex<Option<Arc<dyn TokenCredential>>>,
+    identity: Mutex<Option<Identity>>,
 }
 
 impl Azure {
@@ -69,20 +80,21 @@ impl Azure {
                 trust::bundle(&pem).map_err(wrong)?
             }
         };
-        let transport = Transport::new(Arc::new(Tls(trust::tls(roots)?)));
-        // What asks is asked again by its own queue: retries in here would hide minutes.
-        let options = ClientOptions {
-            transport: Some(transport),
-            retry: RetryOptions::none(),
-            ..ClientOptions::default()
-        };
-        Ok(Self { storage_hosts: args.storage_hosts.clone(), options, identity: Mutex::default() })
+        let limits = Limits { answer_bytes: MOST_BYTES, ..Limits::default() };
+        let https = Https::new(roots, limits).map_err(azure_access::AzureError::Tls)?;
+        Ok(Self {
+            storage_hosts: args.storage_hosts.clone(),
+            vault_hosts: args.vault_hosts.clone(),
+            vaults: Mutex::default(),
+            https,
+            identity: Mutex::default(),
+        })
     }
 
     /// A container, to be read or written with these rights.
     pub(crate) fn container(&self, at: &Container, access: Access) -> Result<BlobContainer, AzureError> {
-        let url = Url::parse(&at.url).map_err(|error| AzureError::Url(error.to_string()))?;
-        let credential = match access {
+        let url = Url::parse(&at.url).map_err(|error| azure_access::AzureError::Url(error.to_string()))?;
+        let identity = match access {
             Access::Anonymous => None,
             Access::Identity => {
                 let host = url.host_str().unwrap_or_default();
@@ -92,63 +104,94 @@ impl Azure {
                 Some(self.identity()?)
             }
         };
-        BlobContainer::new(url, credential, self.options.clone())
+        Ok(BlobContainer(azure_access::BlobContainer::new(url, identity.as_ref(), &self.https)?))
     }
 
-    fn identity(&self) -> Result<Arc<dyn TokenCredential>, AzureError> {
+    /// A key vault. Nothing is asked yet.
+    pub(crate) fn vault(&self, url: &str) -> Result<Arc<OpenVault>, Closed> {
+        let mut vaults = self.vaults.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = vaults.get(url) {
+            return Ok(open.clone());
+        }
+        let vault = Vault::at(url, &self.vault_hosts, &self.identity()?, &self.https)?;
+        let open =
+            Arc::new(OpenVault { keys: VaultKeys::new(vault.clone())?, secrets: VaultSecrets::new(vault)? });
+        if vaults.len() >= MOST_VAULTS {
+            vaults.clear();
+        }
+        vaults.insert(url.to_owned(), open.clone());
+        Ok(open)
+    }
+
+    fn identity(&self) -> Result<Identity, AzureError> {
         let mut identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*identity {
             return Ok(known.clone());
         }
-        let options = WorkloadIdentityCredentialOptions {
-            credential_options: ClientAssertionCredentialOptions { client_options: self.options.clone() },
-            ..WorkloadIdentityCredentialOptions::default()
-        };
-        let made = WorkloadIdentityCredential::new(Some(options));
-        let made: Arc<dyn TokenCredential> =
-            made.map_err(|error| AzureError::NoIdentity(error.to_string()))?;
+        let made = Identity::environment(&self.https)?;
         *identity = Some(made.clone());
         Ok(made)
     }
 }
 
-fn may_have_tokens(hosts: &[String], host: &str) -> bool {
-    hosts.iter().any(|known| match known.strip_prefix('.') {
-        Some(_) => host.len() > known.len() && host.ends_with(known.as_str()),
-        None => host == known,
-    })
+/// Why a vault is not even asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Closed {
+    /// The operator has no identity.
+    #[error(transparent)]
+    Identity(#[from] AzureError),
+    /// It is no vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// A container of network infos, with somebody's rights.
+pub(crate) struct BlobContainer(azure_access::BlobContainer);
+
+impl BlobContainer {
+    /// Address of a blob.
+    pub(crate) fn address(&self, name: &str) -> String {
+        self.0.address(name)
+    }
+
+    /// The first page of names that begin so.
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Listed>, AzureError> {
+        let listed = self.0.list(prefix, MOST_LISTED).await?.into_iter();
+        Ok(listed.map(|blob| Listed { name: blob.name, bytes: blob.bytes, written: blob.written }).collect())
+    }
+
+    /// A blob, if there is one of that name. One that is longer than a document is cut off, and so is none.
+    pub(crate) async fn get(&self, name: &str) -> Result<Option<Blob>, AzureError> {
+        Ok(self.0.get(name, MOST_BYTES).await?)
+    }
+
+    /// Writes a document in the place of this version, or where there is none.
+    pub(crate) async fn put(&self, name: &str, text: &str, replaces: Option<Etag>) -> Result<(), AzureError> {
+        Ok(self.0.put(name, text, replaces).await?)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, Azure, AzureArgs, AzureError, may_have_tokens};
+    use super::{Access, Azure, AzureArgs, AzureError};
+    use clap::{Args as _, Command, FromArgMatches as _};
     use operator_core::validate::Container;
 
     #[test]
-    fn tokens_go_to_the_hosts_that_are_named_and_to_no_other() {
-        let hosts = [".blob.core.windows.net".to_owned(), "127.0.0.1".to_owned()];
-        for (host, may) in [
-            ("bank.blob.core.windows.net", true),
-            ("bank.z1.blob.core.windows.net", true),
-            ("127.0.0.1", true),
-            (".blob.core.windows.net", false),
-            ("blob.core.windows.net", false),
-            ("bank.blob.core.windows.net.example.com", false),
-            ("evilblob.core.windows.net", false),
-            ("127.0.0.11", false),
-            ("", false),
-        ] {
-            assert_eq!(may_have_tokens(&hosts, host), may, "{host}");
-        }
-    }
-
-    #[test]
     fn a_stranger_who_is_named_as_a_container_is_refused_before_there_is_a_token() {
-        let args = AzureArgs { storage_hosts: vec![".blob.core.windows.net".to_owned()], ca_file: None };
+        let storage_hosts = vec![".blob.core.windows.net".to_owned()];
+        let args = AzureArgs { storage_hosts, vault_hosts: Vec::new(), ca_file: None };
         let azure = Azure::new(&args).expect("Azure");
         let at = Container { url: "https://tokens.example.com/net".to_owned() };
         let refused = azure.container(&at, Access::Identity).err().expect("refused");
         assert!(matches!(&refused, AzureError::Host(host) if host == "tokens.example.com"), "{refused}");
         assert!(azure.container(&at, Access::Anonymous).is_ok(), "anybody may be asked without one");
+    }
+
+    #[test]
+    fn unless_told_otherwise_tokens_go_to_all_of_azures_storage() {
+        let arguments = AzureArgs::augment_args(Command::new("operator")).get_matches_from(["operator"]);
+        let args = AzureArgs::from_arg_matches(&arguments).expect("arguments");
+        assert_eq!(args.storage_hosts, azure_access::hosts::STORAGE);
     }
 }

@@ -2,14 +2,17 @@
 
 mod history;
 
-use crate::nodes::{NodeError, Nodes};
+use crate::{
+    account::{Account, AccountError},
+    context::Context,
+    nodes::{NodeError, Nodes},
+};
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
-use alloy_primitives::{Address, B256, B512, Bytes, Signature, TxKind, U256, hex};
+use alloy_primitives::{Address, B256, B512, Bytes, TxKind, U256, hex};
 use alloy_sol_types::{SolCall, SolInterface};
 use chain::governance::{GOVERNANCE, Governance as Contract, Label, Scheduled, Snapshot, Status};
 use operator_core::{
-    keys::Key,
     observed::{Governance, MemberObserved, ProposalObserved, SeatObserved},
     plan::SeatMove,
     votes::Content,
@@ -46,9 +49,9 @@ pub(crate) enum ChainError {
     /// The contract would refuse it.
     #[error("{0}")]
     Refused(String),
-    /// The key does not sign.
-    #[error("account does not sign: {0}")]
-    Sign(#[from] k256::ecdsa::Error),
+    /// The account does not sign.
+    #[error(transparent)]
+    Sign(#[from] AccountError),
 }
 
 /// The chain through one node.
@@ -100,30 +103,36 @@ impl Chain<'_> {
     /// transaction, the next pass sees what is and decides anew.
     pub(crate) async fn move_seat(
         &self,
+        context: &Context,
         chain_id: u64,
-        operator: &Key,
+        operator: &Account,
         wanted: &SeatMove,
     ) -> Result<(), ChainError> {
-        let nonce = self.nonce(operator.address, "latest").await?;
-        self.send(operator, transaction(chain_id, nonce, SEAT_GAS, seat_call(wanted).into())).await
+        let nonce = self.nonce(operator.address(), "latest").await?;
+        self.send(context, operator, transaction(chain_id, nonce, SEAT_GAS, seat_call(wanted).into())).await
     }
 
     /// Signs and sends a call of the admin account with the nonce that was read before everything that led to it: it cannot
     /// land if any other transaction of the account has landed since.
     pub(crate) async fn vote(
         &self,
+        context: &Context,
         chain_id: u64,
-        admin: &Key,
+        admin: &Account,
         nonce: u64,
         data: Bytes,
     ) -> Result<(), ChainError> {
-        self.send(admin, transaction(chain_id, nonce, VOTE_GAS, data)).await
+        self.send(context, admin, transaction(chain_id, nonce, VOTE_GAS, data)).await
     }
 
-    async fn send(&self, key: &Key, transaction: TxEip1559) -> Result<(), ChainError> {
-        let (signature, id) =
-            key.signing.sign_prehash_recoverable(transaction.signature_hash().as_slice())?;
-        let envelope = TxEnvelope::from(transaction.into_signed(Signature::from((signature, id))));
+    async fn send(
+        &self,
+        context: &Context,
+        account: &Account,
+        transaction: TxEip1559,
+    ) -> Result<(), ChainError> {
+        let signature = account.sign(context, transaction.signature_hash()).await?;
+        let envelope = TxEnvelope::from(transaction.into_signed(signature));
         let raw = Bytes::from(envelope.encoded_2718());
         match self.nodes.rpc(self.ip, "eth_sendRawTransaction", json!([raw])).await {
             // What is offered anew may be on its way all the same.
@@ -172,6 +181,13 @@ fn transaction(chain_id: u64, nonce: u64, gas_limit: u64, input: Bytes) -> TxEip
 fn seat_call(wanted: &SeatMove) -> Vec<u8> {
     match wanted {
         SeatMove::Seat { identity, proof, .. } => Contract::seatCall {
+            identity: *identity,
+            proofBlock: proof.block_number,
+            signature: proof.signature.clone(),
+        }
+        .abi_encode(),
+        SeatMove::Replace { identity, old, proof, .. } => Contract::rotateSeatCall {
+            old: *old,
             identity: *identity,
             proofBlock: proof.block_number,
             signature: proof.signature.clone(),

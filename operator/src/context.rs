@@ -3,7 +3,7 @@
 use crate::{
     azure::Azure, clock::steady_ms, endpoints::Listed, error::Error, leader::Leadership, metrics::Metrics,
     node_pool::Served, nodes::Nodes, publications::Publications, sources::Sources, traces, turns::Turns,
-    watches::Kept,
+    vaults::Vaults, watches::Kept,
 };
 use kube::{Api, Client, Resource, core::NamespaceResourceScope};
 use operator_core::{
@@ -74,7 +74,9 @@ pub(crate) struct Context {
     pub(crate) sources: Sources,
     /// What this member publishes in containers.
     pub(crate) publications: Publications,
-    /// Azure's storage.
+    /// Keys in vaults.
+    pub(crate) vaults: Vaults,
+    /// Azure's storage and vaults.
     pub(crate) azure: Azure,
 }
 

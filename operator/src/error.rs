@@ -1,5 +1,6 @@
 //! What can go wrong in one pass; every class is tried again, sooner or later.
 
+use crate::account::AccountError;
 use operator_core::{
     cache::KeptError,
     validate::{self, InvalidField},
@@ -42,6 +43,9 @@ pub(crate) enum Error {
     /// The key does not sign.
     #[error("signature: {0}")]
     Sign(#[from] k256::ecdsa::Error),
+    /// An account of the member does not sign.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// The object has no namespace, which the API server never lets happen.
     #[error("object has no {0}")]
     Incomplete(&'static str),
@@ -67,7 +71,7 @@ impl Error {
             Self::Deadline { .. } => "deadline",
             Self::Json(_) | Self::Kept(_) | Self::Config(_) | Self::Incomplete(_) => "render",
             Self::Chain(_) => "chain",
-            Self::Sign(_) => "sign",
+            Self::Sign(_) | Self::Account(_) => "sign",
             Self::NotLeading => "not-leading",
             Self::Invalid(_) | Self::Child(_) => "invalid",
         }

@@ -1,8 +1,6 @@
 //! One request over TLS, bounded in time and size. Redirects are not followed and no proxy is asked: who is asked is whom the
 //! URL names.
 
-pub(crate) mod trust;
-
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};

@@ -1,5 +1,6 @@
 //! The operator: reads the cluster and the chain, lets `operator-core` decide, and writes what it decided.
 
+mod account;
 mod apply;
 mod args;
 mod azure;
@@ -27,6 +28,7 @@ mod serve;
 mod sources;
 mod traces;
 mod turns;
+mod vaults;
 mod watches;
 mod write;
 

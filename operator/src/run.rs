@@ -12,7 +12,7 @@ use crate::{
     metrics::Metrics,
     node_pool::Served,
     nodes::Nodes,
-    poll, publications, reconcile, sources,
+    poll, publications, reconcile, sources, vaults,
     watches::{Watch, lists},
 };
 use anyhow::Context as _;
@@ -119,6 +119,7 @@ fn context(
         networks: Arc::default(),
         sources: sources::Sources::default(),
         publications: publications::Publications::default(),
+        vaults: vaults::Vaults::default(),
         azure: Azure::new(&args.azure)?,
     })
 }
@@ -183,6 +184,7 @@ async fn act(context: Arc<Context>, at_once: usize, stopped: watch::Receiver<boo
             poll::run(context.clone(), over()),
             sources::run(context.clone(), over()),
             publications::run(context.clone(), over()),
+            vaults::run(context.clone(), over()),
             reconcile::run(ObjectKind::Consortium, context.clone(), at_once, over()),
             reconcile::run(ObjectKind::Validator, context.clone(), at_once, over()),
         );

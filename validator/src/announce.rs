@@ -5,7 +5,12 @@ mod known;
 
 pub use known::{Carriers, Known};
 
-use crate::{clock::unix_ms, driver::DriverHandle, reload::Live, signer::Signer};
+use crate::{
+    clock::unix_ms,
+    driver::DriverHandle,
+    reload::Live,
+    signer::{Purpose, Request, Signer, budget},
+};
 use alloy_primitives::{Address, Bytes};
 use chain::{
     Seal,
@@ -148,7 +153,8 @@ impl Announcer {
         if !seats.is_empty() && state.known.retain(&seats) {
             self.publish(state);
         }
-        match self.signer.as_ref().filter(|signer| seats.contains(&signer.address())) {
+        let holds = self.driver.view.borrow().holds;
+        match self.signer.as_ref().filter(|signer| holds && seats.contains(&signer.address())) {
             Some(signer) => self.speak(state, signer.as_ref()).await,
             None => state.own = None,
         }
@@ -168,8 +174,10 @@ impl Announcer {
             sequence: now_ms,
             signature: Seal::ZERO,
         };
-        match signer.sign(own.digest(self.chain_id)).await {
+        let hash = own.digest(self.chain_id);
+        match signer.sign(Request { hash, purpose: Purpose::Announcement, budget: budget::ASIDE }).await {
             Ok(seal) => own.signature = seal,
+            Err(error) if error.is_told() => return tracing::debug!(%error, "node not announced"),
             Err(error) => return tracing::warn!(%error, "node not announced"),
         }
         let before = state.own.take().filter(|own| own.endpoint == endpoint).map_or(0, |own| own.times);

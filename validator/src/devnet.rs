@@ -294,7 +294,9 @@ fn write_node(
             member,
             signer: SignerConfig::File { path: text(&dir.join("identity.key")) },
             journal: JournalConfig::Initialise,
+            fence: None,
         }),
+        azure: None,
         p2p: P2pConfig {
             key: text(&dir.join("p2p.key")),
             listen: listen(ports.p2p),

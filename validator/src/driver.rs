@@ -7,6 +7,7 @@
 mod ahead;
 mod block;
 mod build;
+mod foresight;
 mod head;
 mod heard;
 mod message;
@@ -16,6 +17,7 @@ mod perform;
 mod recover;
 mod sign;
 mod strikes;
+mod tenure;
 mod timers;
 mod verify;
 mod view;
@@ -25,13 +27,16 @@ pub use ahead::{Ahead, Offer, QUEUE as PREVIEWS, Runner};
 pub use block::ProposedBlock;
 pub use head::SIT_OUT_MARGIN_S;
 pub use parts::{DriverHandle, Parts, Voter};
+pub use tenure::journaled;
 pub use verify::{Inbox, Incoming, Verifier};
 pub use view::{DriverView, JournalView};
 
 use crate::clock::{Now, unix_ms};
+use crate::lease::Change;
 use alloy_primitives::Address;
 use build::FinishTime;
 use chain::{client::ClientProfile, genesis::MessageEncoding};
+use foresight::Foresight;
 use head::next_height;
 use heard::Heard;
 use ledger::LedgerError;
@@ -46,6 +51,7 @@ use std::{
     time::{Duration, Instant},
 };
 use strikes::Strikes;
+use tenure::{Tenure, changed};
 use timers::Timers;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -62,6 +68,8 @@ const FORGET: Duration = Duration::from_millis(100);
 pub struct Driver {
     parts: Parts,
     encoding: Encoding,
+    /// What every core of this node begins with.
+    config: qbft::Config,
     instance: Instance<ProposedBlock>,
     head: NewHead,
     sitting_out: bool,
@@ -79,8 +87,13 @@ pub struct Driver {
     retry: Option<(Instant, Duration)>,
     /// The journal cannot be written: nothing is signed any more.
     journal_broken: Arc<AtomicBool>,
+    /// Of an identity that can move.
+    tenure: Tenure,
+    changes: Option<mpsc::Receiver<Change>>,
     /// What will be sent at the tick.
     held: Option<Held>,
+    /// What a signer that is a network away is asked for ahead.
+    foresight: Foresight,
     timers: Timers,
     effects: mpsc::Sender<Input<ProposedBlock>>,
     results: mpsc::Receiver<Input<ProposedBlock>>,
@@ -93,18 +106,21 @@ pub struct Driver {
 impl Driver {
     /// Starts the core on the ledger's head with what the journal holds; nothing is performed before [`Driver::run`].
     pub async fn start(
-        parts: Parts,
+        mut parts: Parts,
         inbox: Inbox,
         tasks: TaskTracker,
     ) -> Result<(Self, DriverHandle), LedgerError> {
         strikes::count_from_zero(&parts.metrics);
         let head = next_height(&parts.ledger, &parts.faults).await?;
         let identity = parts.voter.as_ref().map(|voter| voter.signer.address());
-        let sitting_out = parts.voter.as_ref().is_some_and(|voter| !voter.active);
-        let records = parts.voter.as_ref().map_or(&[][..], |voter| &voter.records);
+        let changes = parts.voter.as_mut().and_then(|voter| voter.changes.take());
+        // Who may vote an identity that can move, and from what it starts, the fence says.
+        let own = parts.voter.as_ref().filter(|voter| voter.lease.is_none());
+        let sitting_out = own.is_some_and(|voter| !voter.active);
+        let records = own.map_or(&[][..], |voter| &voter.records);
         let (recovered, votes_from) = recover::recovered(records, parts.rules.proposal_round, &parts.faults);
         let mut config = qbft::Config::new(identity);
-        config.votes_from = if sitting_out { u64::MAX } else { votes_from };
+        config.votes_from = if sitting_out || changes.is_some() { u64::MAX } else { votes_from };
         config.proposer_rule = parts.rules.proposer_rule;
         config.proposal_round = parts.rules.proposal_round;
         config.mixed_digests = parts.rules.mixed_digests;
@@ -117,12 +133,13 @@ impl Driver {
             MessageEncoding::Legacy => Encoding::Legacy,
         };
         let now_ms = parts.clock.unix_ms();
-        let (instance, outputs) = Instance::new(config, head.clone(), recovered, now_ms);
+        let (instance, outputs) = Instance::new(config.clone(), head.clone(), recovered, now_ms);
         let (effects, results) = mpsc::channel(EFFECTS);
         let heartbeat = Arc::new(AtomicU64::new(unix_ms()));
         let (view, watch) = watch::channel(Arc::default());
         let mut driver = Self {
             encoding,
+            config,
             instance,
             head,
             sitting_out,
@@ -135,7 +152,10 @@ impl Driver {
             forgot: Instant::now(),
             retry: None,
             journal_broken: Arc::default(),
+            tenure: Tenure::default(),
+            changes,
             held: None,
+            foresight: Foresight::default(),
             timers: Timers::default(),
             effects,
             results,
@@ -178,6 +198,7 @@ impl Driver {
                     self.on_head(&head).await;
                 }
                 Ok(()) = self.parts.reseats.changed() => self.on_reseat().await,
+                Some(change) = changed(&mut self.changes) => self.on_change(change).await,
                 Some(input) = self.results.recv() => drop(self.step(input)),
                 () = dropped(&self.inbox.dropped, self.forgot) => {
                     self.forgot = Instant::now();

@@ -8,7 +8,7 @@ pub use judge::{Standing, is_silent, judged_head, live_seats, readiness};
 
 use crate::{
     announce::Carriers, clock::unix_ms, driver::DriverHandle, faults::Faults, import::Importer,
-    metrics::Metrics, pool::Pool, room::Disk, seat_proof::SeatProofWatch,
+    lease::LeaseHandle, metrics::Metrics, pool::Pool, room::Disk, seat_proof::SeatProofWatch, signer::Signer,
 };
 use alloy_primitives::{B256, B512};
 use axum::{Json, Router, extract::State, http::StatusCode, http::header::CONTENT_TYPE, routing::get};
@@ -45,6 +45,10 @@ pub struct Health {
     pub driver: DriverHandle,
     /// Which node carries which seat.
     pub carriers: watch::Receiver<Carriers>,
+    /// Signs for the identity.
+    pub signer: Option<Arc<dyn Signer>>,
+    /// Which node votes, where the identity can move.
+    pub lease: Option<LeaseHandle>,
     /// Newest seat proof.
     pub seat_proof: SeatProofWatch,
     /// Counters.

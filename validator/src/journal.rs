@@ -14,7 +14,7 @@ mod record;
 mod thread;
 
 pub use decide::{Decision, decide};
-pub use file::{Journal, JournalError, Opened, Start};
+pub use file::{Journal, JournalError, Opened, Start, look};
 pub use record::{Inserted, Record, Refusal};
 pub use thread::{JournalHandle, spawn};
 

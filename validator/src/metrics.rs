@@ -19,7 +19,7 @@ pub type ByLabel = Family<[(&'static str, &'static str); 1], Counter>;
 pub type SecondsByLabel = Family<[(&'static str, &'static str); 1], Counter<f64, AtomicU64>>;
 /// A distribution by one label.
 pub type TimesByLabel = Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>;
-/// A counter by method and outcome.
+/// A counter by method or kind, and outcome.
 pub type ByMethod = Family<[(&'static str, &'static str); 2], Counter>;
 
 /// Every metric of the catalogue; fields are cheap to clone handles.
@@ -68,6 +68,28 @@ pub struct Metrics {
     pub rpc_seconds: TimesByLabel,
     /// [`names::VOTES_SIGNED`], label `kind`.
     pub votes_signed: ByLabel,
+    /// [`names::SIGNATURES`], labels `kind` and `outcome`.
+    pub signatures: ByMethod,
+    /// [`names::SIGNING`].
+    pub signing: Histogram,
+    /// [`names::VAULT_REQUESTS`], label `outcome`; what the signer has counted when metrics are asked for.
+    pub vault_requests: ByLabel,
+    /// [`names::VAULT_CIRCUIT`].
+    pub vault_circuit: Gauge,
+    /// [`names::SIGNER_READY`].
+    pub signer_ready: Gauge,
+    /// [`names::KEY_VERSION_BEHIND`].
+    pub key_version_behind: Gauge,
+    /// [`names::FENCE_HOLDER`].
+    pub fence_holder: Gauge,
+    /// [`names::FENCE_EPOCH`].
+    pub fence_epoch: Gauge,
+    /// [`names::FENCE_SWAPS`], label `outcome`.
+    pub fence_swaps: ByLabel,
+    /// [`names::FENCE_SWAP`].
+    pub fence_swap_time: Histogram,
+    /// [`names::FENCE_REFUSED`], label `reason`.
+    pub fence_refused: ByLabel,
     /// [`names::JOURNAL_WRITE`].
     pub journal_write: Histogram,
     /// [`names::SYNC_SECONDS`], label `stage`.
@@ -88,6 +110,7 @@ impl Default for Metrics {
         let r = &mut registry;
         let interval = [0.5, 1.0, 1.8, 1.9, 1.95, 2.0, 2.05, 2.1, 2.2, 2.5, 3.0, 4.0, 6.0, 10.0, 60.0];
         let write = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0];
+        let signing = [0.0001, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 3.0, 10.0];
         Self {
             head_number: add(r, names::HEAD_NUMBER, Gauge::default()),
             head_timestamp: add(r, names::HEAD_TIMESTAMP, Gauge::default()),
@@ -110,6 +133,17 @@ impl Default for Metrics {
             rpc_requests: add(r, names::RPC_REQUESTS, ByMethod::default()),
             rpc_seconds: add(r, names::RPC_SECONDS, Family::new_with_constructor(call_times)),
             votes_signed: add(r, names::VOTES_SIGNED, ByLabel::default()),
+            signatures: add(r, names::SIGNATURES, ByMethod::default()),
+            signing: add(r, names::SIGNING, Histogram::new(signing)),
+            vault_requests: add(r, names::VAULT_REQUESTS, ByLabel::default()),
+            vault_circuit: add(r, names::VAULT_CIRCUIT, Gauge::default()),
+            signer_ready: add(r, names::SIGNER_READY, Gauge::default()),
+            key_version_behind: add(r, names::KEY_VERSION_BEHIND, Gauge::default()),
+            fence_holder: add(r, names::FENCE_HOLDER, Gauge::default()),
+            fence_epoch: add(r, names::FENCE_EPOCH, Gauge::default()),
+            fence_swaps: add(r, names::FENCE_SWAPS, ByLabel::default()),
+            fence_swap_time: add(r, names::FENCE_SWAP, Histogram::new(signing)),
+            fence_refused: add(r, names::FENCE_REFUSED, ByLabel::default()),
             journal_write: add(r, names::JOURNAL_WRITE, Histogram::new(write)),
             sync_seconds: add(r, names::SYNC_SECONDS, SecondsByLabel::default()),
             data_free_bytes: add(r, names::DATA_FREE_BYTES, Gauge::default()),
@@ -173,6 +207,10 @@ mod tests {
         metrics.pool_refused.get_or_create(&[("reason", "full")]).inc();
         metrics.p2p_events.get_or_create(&[("kind", "peer_up")]).inc();
         metrics.votes_signed.get_or_create(&[("kind", "commit")]).inc();
+        metrics.signatures.get_or_create(&[("kind", "commit"), ("outcome", "ok")]).inc();
+        metrics.vault_requests.get_or_create(&[("outcome", "throttled")]).inc();
+        metrics.fence_swaps.get_or_create(&[("outcome", "won")]).inc();
+        metrics.fence_refused.get_or_create(&[("reason", "behind")]).inc();
         metrics.rpc_requests.get_or_create(&[("method", "eth_call"), ("outcome", "ok")]).inc();
         metrics.config_reloads.get_or_create(&[("outcome", "taken")]).inc();
         metrics.synced("commit", Duration::from_millis(1));

@@ -1,6 +1,7 @@
 //! A running node: what is started in which order, and stopped in which.
 
 mod error;
+mod fencing;
 mod peering;
 
 pub use error::NodeError;
@@ -25,7 +26,7 @@ use crate::{
     rpc::{self, RpcOptions, ServerHandle},
     seat_proof::SeatProver,
     setup::Setup,
-    signer::Signer,
+    signer::{Counted, Signer},
     sync::Sync,
     votes::PendingVotes,
 };
@@ -58,24 +59,24 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
 pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Result<(), NodeError> {
     let started_ms = unix_ms();
     let metrics = Arc::new(Metrics::default());
+    let setup = counted(setup, &metrics);
     let faults = Faults::new(Arc::clone(&metrics));
     let data_dir = PathBuf::from(&setup.config.data_dir);
     // Ports first: a taken one is told before anything on disk is touched.
     let health_port = health::listen(setup.listen.metrics).await?;
     let stores = open_stores(&setup, data_dir.clone()).await?;
-    let Stores { ledger, pool, .. } = stores.clone();
+    let (tasks, Stores { ledger, pool, .. }) = (TaskTracker::new(), stores.clone());
     reseat::load(&data_dir, &ledger)?;
-    let (voter, journal_thread) = open_voter(&setup, &data_dir, &ledger, &metrics).await?;
-    let own = setup.signer.as_ref().map(|signer| signer.address());
-    let importer =
-        Arc::new(Importer::new(ledger.clone(), pool.clone(), Arc::clone(&metrics), faults.clone(), own));
+    let (mut voter, journal_thread) = open_voter(&setup, &data_dir, &ledger, &metrics).await?;
+    let lease = fencing::begin(&setup, voter.as_mut(), &metrics, &faults, &tasks, &stop)?;
+    let importer = import_as(&setup, &ledger, &pool, &metrics, &faults);
     let reader = Arc::new(LedgerReader { ledger: ledger.clone(), pool: pool.clone() });
     let (network, peer_events) = devp2p::start(network_options(&setup), reader).await?;
     importer.announce_to(network.clone());
     let (verifier, inbox) =
         Verifier::start(network.clone(), Arc::clone(&metrics), setup.rules).map_err(NodeError::Thread)?;
     let (sync, sync_handle) = Sync::new(Arc::clone(&importer), network.clone(), clock.clone());
-    let tasks = TaskTracker::new();
+    keep_signer(&setup, &tasks, &stop);
     // Before anything is voted on: what can fail at a start fails here, and leaves nothing half done.
     let votes = PendingVotes::default();
     let rpc = serve_rpc(&setup, &stores, &importer, &network, &metrics, &votes).await?;
@@ -100,19 +101,16 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
         reseats,
     };
     let (driver, handle) = Driver::start(parts, inbox, tasks.clone()).await?;
-    let (gossip_in, inbound) = mpsc::channel(gossip::QUEUE);
+    let gossip = spread_transactions(&pool, &network, &tasks, &stop);
     let (previews, previews_in) = mpsc::channel(PREVIEWS);
     let runner = Runner { ledger: ledger.clone(), pool: pool.clone(), driver: handle.clone(), ahead };
     tasks.spawn(runner.run(previews_in, stop.clone()));
     tasks.spawn(driver.run(stop.clone()));
     tasks.spawn(sync.run(stop.clone()));
-    tasks.spawn(gossip::send(pool.clone(), network.clone(), stop.clone()));
-    tasks.spawn(gossip::receive(pool.clone(), network.clone(), inbound, tasks.clone(), stop.clone()));
     let live = reload::follow(&setup, &network, &metrics, &faults, &tasks, &stop);
     let peering = Peering { setup: &setup, ledger: &ledger, importer: &importer, network: &network, live };
     let (announced, carriers) = peering.start(&handle, &tasks, &stop);
-    let routes =
-        events::Routes { verifier, sync: sync_handle, previews, announced, recovery, gossip: gossip_in };
+    let routes = events::Routes { verifier, sync: sync_handle, previews, announced, recovery, gossip };
     tasks.spawn(events::route(peer_events, routes, stop.clone()));
     let seat_proof = prove_seat(&setup, &ledger, &importer, &handle, &tasks, &stop);
     let health = Arc::new(Health {
@@ -125,15 +123,54 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
         pool,
         driver: handle,
         carriers,
+        signer: setup.signer.clone(),
         seat_proof,
         metrics,
         faults,
+        lease: lease.clone(),
         disk: Disk::new(data_dir),
     });
+    fencing::tell(lease, &health, &tasks, &stop);
     tasks.spawn(health::serve(health, health_port, stop.clone()));
     tracing::info!(head = ledger.head().number, genesis = %setup.genesis.hash, family = ?setup.genesis.family, "node is running");
     stop.cancelled().await;
     shut_down(rpc, network, tasks, ledger, (journal_thread, index_thread)).await
+}
+
+/// Every signature of the identity is counted, whatever it is for.
+fn counted(mut setup: Setup, metrics: &Arc<Metrics>) -> Setup {
+    setup.signer =
+        setup.signer.map(|signer| Arc::new(Counted::new(signer, Arc::clone(metrics))) as Arc<dyn Signer>);
+    setup
+}
+
+fn keep_signer(setup: &Setup, tasks: &TaskTracker, stop: &CancellationToken) {
+    if let Some(signer) = setup.signer.clone() {
+        tasks.spawn(signer.keep(stop.clone()));
+    }
+}
+
+fn import_as(
+    setup: &Setup,
+    ledger: &Ledger,
+    pool: &Pool,
+    metrics: &Arc<Metrics>,
+    faults: &Faults,
+) -> Arc<Importer> {
+    let own = setup.signer.as_ref().map(|signer| signer.address());
+    Arc::new(Importer::new(ledger.clone(), pool.clone(), Arc::clone(metrics), faults.clone(), own))
+}
+
+fn spread_transactions(
+    pool: &Pool,
+    network: &Network,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> mpsc::Sender<gossip::Inbound> {
+    let (arrived, inbound) = mpsc::channel(gossip::QUEUE);
+    tasks.spawn(gossip::send(pool.clone(), network.clone(), stop.clone()));
+    tasks.spawn(gossip::receive(pool.clone(), network.clone(), inbound, tasks.clone(), stop.clone()));
+    arrived
 }
 
 fn recoverer(
@@ -228,7 +265,9 @@ fn open_journal(
     let (handle, thread) =
         journal::spawn(journal, durable, move |took| write_time.observe(took.as_secs_f64()))
             .map_err(NodeError::Thread)?;
-    Ok((Voter { signer, journal: handle, journal_id, replaces, active, records }, thread))
+    let voter =
+        Voter { signer, journal: handle, journal_id, replaces, active, records, lease: None, changes: None };
+    Ok((voter, thread))
 }
 
 fn network_options(setup: &Setup) -> NetworkOptions {

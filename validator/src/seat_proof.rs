@@ -1,6 +1,10 @@
 //! The proof of possession with which the operator seats this node's identity, kept fresh while it has no seat.
 
-use crate::{driver::DriverHandle, import::Importer, signer::Signer};
+use crate::{
+    driver::DriverHandle,
+    import::Importer,
+    signer::{Purpose, Request, Signer, budget},
+};
 use alloy_primitives::Address;
 use alloy_sol_types::SolCall as _;
 use chain::{
@@ -78,8 +82,9 @@ impl SeatProver {
             return Ok(None);
         }
         let chain_id = self.ledger.genesis().config.chain_id;
-        let digest = seat_digest(chain_id, id, self.signer.address(), head.number, head.hash);
-        let seal = self.signer.sign(digest).await?;
+        let hash = seat_digest(chain_id, id, self.signer.address(), head.number, head.hash);
+        let request = Request { hash, purpose: Purpose::SeatProof, budget: budget::ASIDE };
+        let seal = self.signer.sign(request).await?;
         Ok(Some(SeatProof {
             member: self.member,
             block_number: head.number,

@@ -1,13 +1,13 @@
 //! Configuration, genesis and keys, read and checked before anything is started.
 
 use crate::signer::{
-    FileSigner, Signer,
+    self, Signer, VaultSetupError,
     key_file::{KeyFileError, read_key},
 };
 use alloy_primitives::Address;
 use chain::{
     client::{ClientProfile, ProfileError, WireRules},
-    config::{ConfigError, IdentityConfig, NodeConfig, SignerConfig},
+    config::{ConfigError, IdentityConfig, NodeConfig},
     enode::EnodeError,
     genesis::{Genesis, GenesisError},
     governance::GOVERNANCE,
@@ -78,9 +78,12 @@ pub enum SetupError {
         /// What is wrong.
         source: GenesisError,
     },
-    /// An identity or p2p key file is refused.
+    /// The p2p key file is refused.
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// The identity's key file is refused, or the vault that is to hold it cannot be one.
+    #[error(transparent)]
+    Signer(#[from] VaultSetupError),
     /// The p2p key is no key.
     #[error("key file {path}: {source}")]
     NodeKey {
@@ -199,10 +202,7 @@ fn node_key(path: &Path) -> Result<NodeKey, SetupError> {
 
 fn signer(config: &NodeConfig) -> Result<Option<Arc<dyn Signer>>, SetupError> {
     let Some(identity) = &config.identity else { return Ok(None) };
-    let signer: Arc<dyn Signer> = match &identity.signer {
-        SignerConfig::File { path } => Arc::new(FileSigner::open(Path::new(path), identity.address)?),
-    };
-    Ok(Some(signer))
+    Ok(Some(signer::open(identity, config.azure.as_ref())?))
 }
 
 fn read(what: &'static str, path: &Path) -> Result<String, SetupError> {

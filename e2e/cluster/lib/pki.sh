@@ -10,8 +10,8 @@ make_ca() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days "$PKI_DAYS" \
         -keyout "$1/ca.key" -out "$1/ca.crt" -subj /CN=quorate-cluster-ca \
         -addext 'keyUsage=critical,keyCertSign,cRLSign' 2>/dev/null
-    openssl ecparam -name prime256v1 -genkey -noout -out "$1/sa.key"
-    openssl ec -in "$1/sa.key" -pubout -out "$1/sa.pub" 2>/dev/null
+    openssl genrsa -out "$1/sa.key" 2048 2>/dev/null
+    openssl pkey -in "$1/sa.key" -pubout -out "$1/sa.pub"
 }
 
 # make_cert DIR NAME SUBJECT [SAN]: a server certificate if SAN is given, else a client one.

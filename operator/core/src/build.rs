@@ -20,7 +20,7 @@ pub use network_info::{endpoint, learned, network_info, unsigned_network_info};
 pub use network_policy::{NetworkAccess, network_policy};
 pub use pod_disruption_budget::disruption_budget;
 pub use publisher::{OperatorImage, Publisher, publisher};
-pub use secret::{account_secret, adopted_secret, identity_secret, p2p_secret};
+pub use secret::{account_secret, adopted_secret, identity_secret, p2p_secret, vault_record};
 pub use statefulset::StatefulSetInputs;
 
 use crate::validate::{ValidConsortium, ValidFleet};

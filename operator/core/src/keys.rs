@@ -1,12 +1,19 @@
 //! Keys in Secrets: read and checked here, made by the shell (which has randomness), never changed once stored.
 
-use crate::names::{
-    ADDRESS, FLEET, JOURNAL_ID, MANAGED_BY, NETWORK, NODE, NODE_ID, SECRET_ADDRESS, SECRET_KEY,
-    SECRET_NODE_ID,
+mod record;
+
+pub use record::recorded;
+
+use crate::{
+    names::{
+        ADDRESS, FLEET, JOURNAL_ID, MANAGED_BY, NETWORK, NODE, NODE_ID, SECRET_ADDRESS, SECRET_KEY,
+        SECRET_NODE_ID, VAULT_KEY,
+    },
+    vault::KeyId,
 };
 use alloy_primitives::{Address, B256, B512, hex, keccak256};
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use k256::ecdsa::SigningKey;
+use k256::ecdsa::{SigningKey, VerifyingKey};
 
 /// A key and what follows from it.
 #[derive(Clone)]
@@ -29,11 +36,8 @@ impl Key {
     /// What follows from a private key.
     #[must_use]
     pub fn new(signing: SigningKey) -> Self {
-        let point = signing.verifying_key().to_encoded_point(false);
-        let mut public = B512::ZERO;
-        public.copy_from_slice(&point.as_bytes()[1..]);
-        let address = Address::from_slice(&keccak256(public)[12..]);
-        Self { signing, address, public }
+        let public = coordinates(signing.verifying_key());
+        Self { address: Address::from_slice(&keccak256(public)[12..]), signing, public }
     }
 
     /// The private key as it stands in a Secret.
@@ -41,6 +45,16 @@ impl Key {
     pub fn to_hex(&self) -> String {
         hex::encode(self.signing.to_bytes())
     }
+}
+
+fn coordinates(public: &VerifyingKey) -> B512 {
+    B512::from_slice(&public.to_encoded_point(false).as_bytes()[1..])
+}
+
+/// Address of a public key.
+#[must_use]
+pub fn address_of(public: &VerifyingKey) -> Address {
+    Address::from_slice(&keccak256(coordinates(public))[12..])
 }
 
 /// What is known of a stored key without the key itself, which stays in its Secret.
@@ -70,6 +84,12 @@ pub fn announced(metadata: &ObjectMeta) -> Option<PublicKey> {
     Some(PublicKey { address, public: None })
 }
 
+/// The key in a vault that a Secret of ours stands for, as its annotations say.
+#[must_use]
+pub fn announced_id(metadata: &ObjectMeta) -> Option<KeyId> {
+    metadata.annotations.as_ref()?.get(VAULT_KEY)?.parse().ok()
+}
+
 /// Why a Secret is refused. It is never changed: a person must repair or remove it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
@@ -95,6 +115,26 @@ pub enum SecretError {
         /// Found.
         got: String,
         /// What the key gives.
+        want: String,
+    },
+    /// It stands for a key in a vault, and does not say for which.
+    #[error(
+        "Secret {secret} stands for a key in a vault: it needs data.address and data.keyId, https://<vault>/keys/<name>/<version>"
+    )]
+    Record {
+        /// Its name.
+        secret: String,
+    },
+    /// The key is somewhere else than the spec says.
+    #[error(
+        "Secret {secret}: the key that it stands for is {got}, and the spec says {want}; keys do not move, so give the object another name, or the spec that it had"
+    )]
+    Elsewhere {
+        /// Its name.
+        secret: String,
+        /// Found.
+        got: String,
+        /// What the spec says.
         want: String,
     },
     /// The recorded journal id is not a hash.

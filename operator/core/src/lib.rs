@@ -28,4 +28,5 @@ pub mod status;
 mod test_support;
 pub mod units;
 pub mod validate;
+pub mod vault;
 pub mod votes;

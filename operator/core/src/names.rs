@@ -34,6 +34,8 @@ pub const ADDRESS: &str = "quorate.dev/address";
 pub const NODE_ID: &str = "quorate.dev/node-id";
 /// Annotation: id of the vote journal that belongs to an identity.
 pub const JOURNAL_ID: &str = "quorate.dev/journal-id";
+/// Annotation: id of the key in its vault, version included, that a Secret without a key stands for.
+pub const VAULT_KEY: &str = "quorate.dev/vault-key";
 /// Annotation: hash of what was applied, to see a change of intent.
 pub const APPLIED: &str = "quorate.dev/applied";
 /// Annotation of a pod template: hash of the configuration that a node reads only at start.
@@ -48,6 +50,8 @@ pub const SKIP_UNSEAT: &str = "quorate.dev/skip-unseat";
 pub const ACCEPT_JOURNAL_LOSS: &str = "quorate.dev/accept-journal-loss";
 /// Annotation set by a user on a `Validator`: restart nodes one after the other whatever it costs the quorum.
 pub const IGNORE_QUORUM: &str = "quorate.dev/ignore-quorum";
+/// Annotation set by a user on a `Validator`: another of the same network, whose seats pass to the nodes of this one.
+pub const REPLACES: &str = "quorate.dev/replaces";
 /// Taint that a node pool for validators may carry.
 pub const POOL_TAINT: &str = "quorate.dev/validators";
 
@@ -57,6 +61,10 @@ pub const SECRET_KEY: &str = "key";
 pub const SECRET_ADDRESS: &str = "address";
 /// Key of a Secret: the public p2p key, 128 hex digits.
 pub const SECRET_NODE_ID: &str = "nodeId";
+/// Key of a Secret that stands for a key in a vault: its id there.
+pub const SECRET_KEY_ID: &str = "keyId";
+/// Type of a Secret that stands for a key in a vault: it holds none itself.
+pub const VAULT_RECORD: &str = "quorate.dev/azure-key-vault";
 /// Key of the genesis ConfigMap: the file.
 pub const GENESIS_FILE: &str = "genesis.json";
 /// Key of the genesis ConfigMap: its hash.
@@ -84,6 +92,10 @@ pub const P2P_DIR: &str = "/etc/quorate/p2p";
 pub const NETWORK_INFO_DIR: &str = "/etc/quorate/network-info";
 /// Folder of certificate and key of that web server.
 pub const TLS_DIR: &str = "/etc/quorate/tls";
+/// Folder of the token in the container by which a node proves who it is to Microsoft Entra.
+pub const AZURE_DIR: &str = "/etc/quorate/azure";
+/// That token's file.
+pub const AZURE_TOKEN: &str = "token";
 /// The node's disk in the container.
 pub const DATA_DIR: &str = "/var/lib/quorate";
 

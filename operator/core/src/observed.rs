@@ -17,6 +17,7 @@ use crate::{
     names::{FleetName, NodeName, SPEC, TEMPLATE},
     network_info::{Learned, Seen},
     policy::Turn,
+    vault::{KeyId, KeyPlace, Report},
     votes::{Content, History},
 };
 use alloy_primitives::{Address, B256, B512, U256};
@@ -45,6 +46,8 @@ pub struct StoredKey {
     pub journal: Option<B256>,
     /// It has labels and annotations by which it is found; one that a person restored may lack them.
     pub labelled: bool,
+    /// The key itself is in a vault, and this version of it is used.
+    pub vault: Option<Box<KeyId>>,
 }
 
 impl SecretState {
@@ -52,14 +55,37 @@ impl SecretState {
     #[must_use]
     pub fn read(secret: Option<&k8s_openapi::api::core::v1::Secret>) -> Self {
         let Some(secret) = secret else { return Self::Absent };
-        let read = keys::read(secret).and_then(|key| StoredKey::new(PublicKey::from(&key), &secret.metadata));
+        let metadata = &secret.metadata;
+        let read = match keys::recorded(secret) {
+            None => keys::read(secret).and_then(|key| StoredKey::new(PublicKey::from(&key), metadata, None)),
+            Some(recorded) => recorded.and_then(|(address, id)| {
+                let labelled = keys::announced_id(metadata).as_ref() == Some(&id);
+                let stored = StoredKey::new(PublicKey { address, public: None }, metadata, Some(id))?;
+                Ok(StoredKey { labelled: stored.labelled && labelled, ..stored })
+            }),
+        };
         read.map_or_else(Self::Malformed, Self::Present)
+    }
+
+    /// The same, unless the key is somewhere else than the spec says: there, or where that is `None` in the Secret itself.
+    #[must_use]
+    pub fn at(self, wanted: Option<&KeyPlace>, secret: &str) -> Self {
+        let Self::Present(stored) = &self else { return self };
+        let got = stored.vault.as_ref().map(|id| &id.place);
+        if got == wanted {
+            return self;
+        }
+        let told = |place: Option<&KeyPlace>| {
+            place.map_or_else(|| "in the Secret itself".to_owned(), |place| format!("at {place}"))
+        };
+        let (got, want) = (told(got), told(wanted));
+        Self::Malformed(SecretError::Elsewhere { secret: secret.to_owned(), got, want })
     }
 
     /// Takes the word of a Secret's metadata; `None` when it does not say what the key is.
     #[must_use]
     pub fn announced(metadata: &ObjectMeta) -> Option<Self> {
-        let stored = StoredKey::new(keys::announced(metadata)?, metadata);
+        let stored = StoredKey::new(keys::announced(metadata)?, metadata, keys::announced_id(metadata));
         Some(stored.map_or_else(Self::Malformed, Self::Present))
     }
 
@@ -74,8 +100,9 @@ impl SecretState {
 }
 
 impl StoredKey {
-    fn new(key: PublicKey, metadata: &ObjectMeta) -> Result<Self, SecretError> {
-        Ok(Self { key, journal: keys::journal(metadata)?, labelled: keys::is_labelled(metadata) })
+    fn new(key: PublicKey, metadata: &ObjectMeta, vault: Option<KeyId>) -> Result<Self, SecretError> {
+        let vault = vault.map(Box::new);
+        Ok(Self { key, journal: keys::journal(metadata)?, labelled: keys::is_labelled(metadata), vault })
     }
 }
 
@@ -190,6 +217,8 @@ pub struct FleetObserved {
     pub turn: Option<Turn>,
     /// Image in `status.image`.
     pub recorded_image: Option<String>,
+    /// What the vault has said of keys, by the Secrets that stand for them.
+    pub vault: BTreeMap<String, Report>,
 }
 
 /// A fleet as its consortium sees it.
@@ -205,6 +234,8 @@ pub struct FleetSummary {
     pub deleting: bool,
     /// It is let go with its seats.
     pub skip_unseat: bool,
+    /// The fleet whose seats its nodes take over.
+    pub replaces: Option<FleetName>,
     /// Addresses of its identities, by index.
     pub identities: BTreeMap<u32, Address>,
 }
@@ -240,6 +271,8 @@ pub struct ConsortiumObserved {
     pub admin_account: Option<AdminObserved>,
     /// What the status said of positions.
     pub positions: Vec<PositionStatus>,
+    /// What the vaults have said of the accounts' keys, by the Secrets that stand for them.
+    pub vault: BTreeMap<String, Report>,
 }
 
 /// The admin account on chain.

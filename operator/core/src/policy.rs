@@ -10,7 +10,7 @@ mod turn;
 pub use may_evict::{Evicting, may_evict};
 pub use may_leave::{Leaving, may_leave};
 pub use may_restart::{Other, Restarting, may_restart};
-pub use may_seat::{Joining, may_seat};
+pub use may_seat::{Joining, may_replace, may_seat};
 pub use turn::{TURN_BLOCKS, Turn};
 
 use crate::{liveness::Hearing, names::IGNORE_QUORUM};

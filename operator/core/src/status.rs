@@ -12,17 +12,19 @@ use crate::{
     api::{
         Condition, ConsortiumStatus,
         conditions::{
-            ConditionStatus, DEGRADED, DRAINABLE, JOINED, NETWORK_INFO_CURRENT, NETWORK_INFO_PUBLISHED,
-            NODE_POOL_READY, OVERRIDDEN, PEERING_READY, QUORUM_HEALTHY, READY, RECONCILING, STALLED, reasons,
+            ConditionStatus, DEGRADED, DRAINABLE, JOINED, KEY_ACCESS, NETWORK_INFO_CURRENT,
+            NETWORK_INFO_PUBLISHED, NODE_POOL_READY, OVERRIDDEN, PEERING_READY, QUORUM_HEALTHY, READY,
+            RECONCILING, STALLED, reasons,
         },
     },
     plan::Wait,
+    vault::{self, KeyState},
 };
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 /// Conditions that the operator writes; others are others'.
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     READY,
     RECONCILING,
     STALLED,
@@ -35,6 +37,7 @@ const OURS: [&str; 12] = [
     DEGRADED,
     NODE_POOL_READY,
     PEERING_READY,
+    KEY_ACCESS,
 ];
 /// As many as the schema allows.
 const MOST_CONDITIONS: usize = 16;
@@ -76,6 +79,25 @@ impl<'a> Conditions<'a> {
             observed_generation: self.generation,
             last_transition_time: since,
         });
+    }
+
+    /// A condition stays as it was; whether there was one.
+    fn keep(&mut self, kind: &str) -> bool {
+        let Some(before) = self.before.iter().find(|condition| condition.kind == kind).cloned() else {
+            return false;
+        };
+        self.set(kind, before.status, &before.reason, &before.message);
+        true
+    }
+
+    /// How the keys stand that are in vaults. An operator that starts anew has not looked yet: what is on record is as it was.
+    fn key_access(&mut self, states: &[KeyState], users: &str) {
+        let Some((status, reason, message)) = vault::condition(states, users) else { return };
+        let recorded = states.iter().all(|state| state.pinned.is_some());
+        if recorded && status == ConditionStatus::Unknown && self.keep(KEY_ACCESS) {
+            return;
+        }
+        self.set(KEY_ACCESS, status, reason, &message);
     }
 
     /// Ready, Reconciling and Stalled, as kstatus reads them.

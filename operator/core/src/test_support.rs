@@ -44,7 +44,9 @@ pub(crate) fn node_status(index: u8, seats: u8, ready: bool) -> NodeStatus {
             address: address(index),
             seated,
             voting: seated,
+            signer: None,
             journal: Journal { id: B256::repeat_byte(index), sitting_out: None },
+            fence: None,
             seat_proof: (!seated).then(|| SeatProof {
                 member: address(99),
                 block_number: HEIGHT,

@@ -4,12 +4,14 @@
 mod child;
 mod consortium;
 mod fleet;
+mod keys;
 mod network;
 mod positions;
 
 pub use child::refused as refused_child;
 pub use consortium::{AdminAccount, Chain, Network, ValidConsortium, consortium};
 pub use fleet::{MAX_NODES, RpcService, ValidFleet, fleet};
+pub use keys::{AccountKey, FleetVault, IdentityKeys};
 pub use network::{Authorities, Container, JoinedNetwork, PublishedService, Source};
 
 /// A field that cannot be carried out.

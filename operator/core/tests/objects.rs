@@ -17,7 +17,8 @@ use operator_core::{
     node_pool,
     observed::{FleetObserved, NodeObserved, PeerNode, SecretState, StoredKey},
     plan,
-    validate::{self, ValidFleet},
+    validate::{self, IdentityKeys, ValidFleet},
+    vault::{Holder, Home, KeyId},
 };
 use serde::Serialize;
 use std::{collections::BTreeSet, path::Path};
@@ -29,7 +30,7 @@ fn key(seed: u8) -> Key {
 }
 
 fn stored(seed: u8, journal: Option<B256>) -> SecretState {
-    SecretState::Present(StoredKey { key: (&key(seed)).into(), journal, labelled: true })
+    SecretState::Present(StoredKey { key: (&key(seed)).into(), journal, labelled: true, vault: None })
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &str) -> T {
@@ -72,6 +73,19 @@ fn observed(fleet: &ValidFleet, journals: bool) -> FleetObserved {
             .collect(),
         ..FleetObserved::default()
     }
+}
+
+/// The same, each identity in the fleet's vault.
+fn observed_in_vault(fleet: &ValidFleet) -> FleetObserved {
+    let mut observed = observed(fleet, false);
+    let vault = fleet.keys.vault().expect("a vault");
+    for (index, node) in &mut observed.nodes {
+        if let SecretState::Present(stored) = &mut node.identity {
+            let version = format!("{index:032x}");
+            stored.vault = Some(Box::new(KeyId { place: vault.place(*index), version }));
+        }
+    }
+    observed
 }
 
 fn access() -> NetworkAccess {
@@ -149,6 +163,34 @@ fn the_example_fleet_becomes_exactly_these_objects() {
 fn a_fleet_with_every_field_set_becomes_exactly_these_objects() {
     let fleet = fleet("tests/golden/full.input.yaml");
     assert_golden("full.yaml", &fleet_objects(&fleet, &observed(&fleet, true)));
+}
+
+#[test]
+fn a_fleet_whose_keys_are_in_a_vault_becomes_exactly_these_objects_without_a_key_in_any() {
+    let mut fleet = fleet("tests/golden/vault.input.yaml");
+    let objects = fleet_objects(&fleet, &observed_in_vault(&fleet));
+    assert_golden("vault.yaml", &objects);
+    let set = objects.last().expect("a StatefulSet").to_string();
+    assert!(!set.contains("-identity"), "no Secret of an identity is mounted");
+    let IdentityKeys::Vault(vault) = &mut fleet.keys else { panic!("a vault") };
+    vault.home = Home::Secret;
+    let text: String =
+        fleet_objects(&fleet, &observed_in_vault(&fleet)).iter().map(ToString::to_string).collect();
+    assert!(text.contains("azureKeyVaultSecret") && !text.contains("azureKeyVaultKey"), "{text}");
+    let node = NodeName { fleet: "bank-a".to_owned(), index: 0 };
+    let id = KeyId { place: fleet.keys.vault().expect("a vault").place(0), version: "0f".to_owned() };
+    let place = ("bank-a", &fleet.consortium);
+    let record = build::vault_record(place, &Holder::Node(node), (key(1).address, &id), None);
+    assert_golden("vault-record.yaml", &[value(&record)]);
+}
+
+#[test]
+fn an_observer_of_a_fleet_with_a_vault_has_neither_token_nor_way_to_azure() {
+    let mut fleet = fleet("tests/golden/vault.input.yaml");
+    fleet.role = operator_core::api::validator::Role::Observer;
+    let text: String =
+        fleet_objects(&fleet, &observed_in_vault(&fleet)).iter().map(ToString::to_string).collect();
+    assert!(!text.contains("zure") && !text.contains("443"), "{text}");
 }
 
 #[test]

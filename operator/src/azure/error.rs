@@ -1,11 +1,7 @@
 //! What can go wrong with Azure, and what a person does about it.
 
-use azure_core::error::ErrorKind;
 use operator_core::{api::conditions::reasons, network_info::Publication};
 use std::path::PathBuf;
-
-/// Longest word of others that is repeated.
-const MOST_CHARACTERS: usize = 300;
 
 /// Why a container was not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -18,12 +14,6 @@ pub(crate) enum AzureError {
         /// What is wrong.
         reason: String,
     },
-    /// TLS cannot be set up.
-    #[error("tls: {0}")]
-    Tls(#[from] tokio_rustls::rustls::Error),
-    /// Not an address.
-    #[error("is no address of a container: {0}")]
-    Url(String),
     /// A host that must not see a token.
     #[error(
         "{0} is none of the hosts to which the operator sends tokens of its identity; if it is Azure's storage, add it to the chart's azure.storageHosts"
@@ -31,22 +21,9 @@ pub(crate) enum AzureError {
     Host(String),
     /// Nothing to get tokens with.
     #[error(
-        "the operator's pod has no workload identity: set the chart's azure.workloadIdentity.clientId, see docs/joining.md ({0})"
+        "the operator's pod has no workload identity: set the chart's azure.workloadIdentity.clientId, see docs/joining.md and docs/keys.md ({0})"
     )]
     NoIdentity(String),
-    /// No token.
-    #[error("Microsoft Entra gives the operator no token: {0}")]
-    Token(String),
-    /// No right.
-    #[error(
-        "{status} {code}: the operator's workload identity needs a role on the container, Storage Blob Data Contributor to write and Storage Blob Data Reader to read, and the account's firewall has to let it in"
-    )]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// Azure's word.
-        code: String,
-    },
     /// Not open to everybody, and there is no identity that could be sent.
     #[error("it is not for everybody to read ({refused}), and {why}")]
     Closed {
@@ -55,42 +32,21 @@ pub(crate) enum AzureError {
         /// Why no identity is sent.
         why: String,
     },
-    /// No such container.
-    #[error("404 {0}: there is no such container, or it is not for everybody to read")]
-    Missing(String),
     /// Somebody else wrote in between.
     #[error("somebody else wrote the blob at the same time")]
     Overtaken,
-    /// Another answer.
-    #[error("answers {status} {code}")]
-    Status {
-        /// HTTP status.
-        status: u16,
-        /// Azure's word.
-        code: String,
-    },
-    /// No answer.
-    #[error("{0}")]
-    Unreachable(String),
+    /// What has the same cure for everybody.
+    #[error(transparent)]
+    Access(azure_access::AzureError),
 }
 
-impl From<azure_core::Error> for AzureError {
-    fn from(error: azure_core::Error) -> Self {
-        match error.kind() {
-            ErrorKind::HttpResponse { status, error_code, .. } => {
-                let (status, code) =
-                    (u16::from(*status), error_code.as_deref().map(short).unwrap_or_default());
-                match status {
-                    401 | 403 => Self::Refused { status, code },
-                    404 => Self::Missing(code),
-                    // Of what is done here, only writes are conditional.
-                    409 if code == "BlobAlreadyExists" => Self::Overtaken,
-                    412 => Self::Overtaken,
-                    _ => Self::Status { status, code },
-                }
-            }
-            ErrorKind::Credential => Self::Token(short(lasting(&error.to_string()))),
-            _ => Self::Unreachable(short(&error.to_string())),
+impl From<azure_access::AzureError> for AzureError {
+    fn from(error: azure_access::AzureError) -> Self {
+        match error {
+            azure_access::AzureError::NoIdentity(why) => Self::NoIdentity(why),
+            azure_access::AzureError::Host(host) => Self::Host(host),
+            azure_access::AzureError::Overtaken => Self::Overtaken,
+            other => Self::Access(other),
         }
     }
 }
@@ -98,93 +54,49 @@ impl From<azure_core::Error> for AzureError {
 impl AzureError {
     /// Whether somebody else's rights may do.
     pub(crate) const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Missing(_) | Self::Status { status: 409, .. })
+        matches!(self, Self::Access(error) if error.is_refusal())
     }
 
     /// As a publication that failed.
     pub(crate) fn told(&self, container: &str) -> Publication {
+        use azure_access::AzureError as Of;
         let reason = match self {
             Self::NoIdentity(_) => reasons::AZURE_IDENTITY_MISSING,
-            Self::Token(_) => reasons::AZURE_TOKEN_REFUSED,
             Self::Host(_) => reasons::AZURE_HOST_REFUSED,
-            Self::Refused { .. } => reasons::CONTAINER_REFUSED,
-            Self::Missing(_) => reasons::CONTAINER_MISSING,
+            Self::Access(Of::Token(_)) => reasons::AZURE_TOKEN_REFUSED,
+            Self::Access(Of::Refused { .. }) => reasons::CONTAINER_REFUSED,
+            Self::Access(Of::Missing(_)) => reasons::CONTAINER_MISSING,
             _ => reasons::CONTAINER_UNREACHABLE,
         };
         Publication::Failed { reason, message: format!("{container}: {self}") }
     }
 }
 
-/// Entra's words without what it says anew each time, numbers and the hour of the request: the same refusal is no news. The SDK
-/// cannot read answers whose words hold a line's end, and quotes them.
-fn lasting(text: &str) -> &str {
-    let said = text.find("AADSTS").map_or(text, |at| &text[at..]);
-    let said = said.split_once("Trace ID:").map_or(said, |(before, _)| before);
-    said.trim_end().trim_end_matches("\\r\\n").trim_end()
-}
-
-/// One line, not longer than a condition takes.
-fn short(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MOST_CHARACTERS).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{AzureError, MOST_CHARACTERS};
-    use azure_core::error::{Error, ErrorKind};
+    use super::AzureError;
+    use azure_access::AzureError as Of;
     use operator_core::network_info::Publication;
-
-    fn answer(status: u16, code: &str) -> AzureError {
-        let kind = ErrorKind::HttpResponse {
-            status: status.into(),
-            error_code: Some(code.to_owned()),
-            raw_response: None,
-        };
-        Error::with_message(kind, "said").into()
-    }
 
     #[test]
     fn every_refusal_has_a_reason_that_says_what_to_correct() {
+        let refused = Of::Refused { status: 403, code: "AuthorizationPermissionMismatch".to_owned() };
+        let busy = Of::Status { status: 503, code: "ServerBusy".to_owned() };
         for (error, reason) in [
-            (answer(403, "AuthorizationPermissionMismatch"), "ContainerRefused"),
-            (answer(404, "ContainerNotFound"), "ContainerMissing"),
-            (answer(503, "ServerBusy"), "ContainerUnreachable"),
-            (AzureError::Host("tokens.example.com".to_owned()), "AzureHostRefused"),
-            (AzureError::NoIdentity("AZURE_TENANT_ID not set".to_owned()), "AzureIdentityMissing"),
-            (Error::with_message(ErrorKind::Credential, "AADSTS700213").into(), "AzureTokenRefused"),
-            (Error::with_message(ErrorKind::Io, "no connection").into(), "ContainerUnreachable"),
+            (refused, "ContainerRefused"),
+            (Of::Missing("ContainerNotFound".to_owned()), "ContainerMissing"),
+            (busy, "ContainerUnreachable"),
+            (Of::Host("tokens.example.com".to_owned()), "AzureHostRefused"),
+            (Of::NoIdentity("AZURE_TENANT_ID not set".to_owned()), "AzureIdentityMissing"),
+            (Of::Token("AADSTS700213".to_owned()), "AzureTokenRefused"),
+            (Of::Unreachable("no connection".to_owned()), "ContainerUnreachable"),
         ] {
+            let error = AzureError::from(error);
             let Publication::Failed { reason: told, message } = error.told("https://a/net") else {
                 panic!("{error} is a failure");
             };
             assert_eq!(told, reason, "{message}");
             assert!(message.starts_with("https://a/net: "), "{message}");
         }
-    }
-
-    #[test]
-    fn the_same_refusal_of_entra_reads_the_same_each_time() {
-        let said = |trace: u8, end: &str| {
-            let text = format!(
-                "failed. string \"AADSTS700213: No matching record.{end}Trace ID: {trace}{end}Timestamp: 0{trace}Z"
-            );
-            AzureError::from(Error::with_message(ErrorKind::Credential, text)).to_string()
-        };
-        assert_eq!(said(1, "\r\n"), said(2, "\r\n"));
-        assert_eq!(said(1, "\r\n"), said(2, "\\r\\n"), "as the SDK quotes it");
-        assert!(
-            said(1, "\r\n").ends_with("no token: AADSTS700213: No matching record."),
-            "{}",
-            said(1, "\r\n")
-        );
-    }
-
-    #[test]
-    fn a_write_that_came_second_is_known_and_long_words_of_others_are_cut() {
-        assert!(matches!(answer(412, "ConditionNotMet"), AzureError::Overtaken));
-        assert!(matches!(answer(409, "BlobAlreadyExists"), AzureError::Overtaken));
-        assert!(answer(409, "PublicAccessNotPermitted").is_refusal(), "the identity may yet be let in");
-        let long = AzureError::from(Error::with_message(ErrorKind::Io, "x\n".repeat(4000)));
-        assert_eq!(long.to_string().chars().count(), MOST_CHARACTERS);
     }
 }

@@ -3,7 +3,7 @@
 mod votes;
 
 use super::{
-    network::{NodePod, genesis, key, pods, public_keys, secret},
+    network::{NodePod, genesis, key, object_of, pods, public_keys, secret},
     sources::sources,
 };
 use crate::{
@@ -19,7 +19,7 @@ use operator_core::{
     cache::{Fleet, Kind},
     names::{FleetName, NodeName},
     observed::{ConsortiumObserved, FleetSummary, SecretState},
-    validate::{AdminAccount, ValidConsortium},
+    validate::{AccountKey, AdminAccount, ValidConsortium},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,10 +39,10 @@ pub(crate) async fn consortium(
 ) -> Result<Observation, Error> {
     let (namespace, network) = (&valid.namespace, key(&valid.namespace, &valid.name));
     let admin = match &valid.admin {
-        AdminAccount::Secret(name) => secret(context, namespace, name).await?,
+        AdminAccount::Held(key) => account(context, namespace, key).await?,
         AdminAccount::Address(_) => SecretState::Absent,
     };
-    let operator = secret(context, namespace, &valid.operator_secret).await?;
+    let operator = account(context, namespace, &valid.operator).await?;
     let genesis = genesis(context, &network).await?;
     let stored = genesis.as_ref().and_then(|genesis| genesis.as_deref().ok());
     let sources = sources(context, valid, &network, stored).await?;
@@ -78,6 +78,7 @@ pub(crate) async fn consortium(
         governance: None,
         in_flight: false,
         admin_account: None,
+        vault: context.vaults.reports(&object_of(object)),
         positions: object.status.as_ref().map(|status| status.positions.clone()).unwrap_or_default(),
     };
     // Only a node of this very chain is believed.
@@ -89,6 +90,11 @@ pub(crate) async fn consortium(
         read_chain(context, valid, (ip, *head), &mut observed).await;
     }
     Ok(Observation { observed, entry: entry.map(|(ip, _)| ip) })
+}
+
+/// An account's key, where the spec says that it is.
+async fn account(context: &Context, namespace: &str, key: &AccountKey) -> Result<SecretState, Error> {
+    Ok(secret(context, namespace, &key.secret).await?.at(key.place(), &key.secret))
 }
 
 /// A node that answers its status but not its RPC leaves the chain unknown for this pass; nothing is decided without it.
@@ -188,7 +194,7 @@ fn summary(
     fleet: &Fleet,
     identities: &BTreeMap<NodeName, alloy_primitives::Address>,
 ) -> Option<FleetSummary> {
-    let shape = fleet.shape?;
+    let shape = fleet.shape.clone()?;
     let own = identities.iter().filter(|(node, _)| node.fleet == name);
     Some(FleetSummary {
         name: FleetName(name.to_owned()),
@@ -196,6 +202,7 @@ fn summary(
         seats: fleet.role == Role::Validator,
         deleting: shape.deleting,
         skip_unseat: shape.skip_unseat,
+        replaces: shape.replaces.map(|name| FleetName(name.to_string())),
         identities: own.map(|(name, address)| (name.index, *address)).collect(),
     })
 }

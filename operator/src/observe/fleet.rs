@@ -3,7 +3,7 @@
 mod mounts;
 
 use super::{
-    network::{NodePod, PublicKeys, genesis, key, pods, public_keys, secret},
+    network::{NodePod, PublicKeys, genesis, key, object_of, pods, public_keys, secret},
     sources::learned,
 };
 use crate::{context::Context, error::Error};
@@ -39,6 +39,7 @@ pub(crate) async fn fleet(
         let turn = genesis.as_ref().and_then(|genesis| turn(&cache, &network, genesis.member));
         (waiting, FleetObserved { turn, ..cached(&cache, &network, valid, pods) })
     };
+    observed.vault = context.vaults.reports(&object_of(object));
     observed.bootnodes = learned(context, &network, genesis.as_deref()).await?.bootnodes();
     observed.member = is_member(&context.cache(), &network);
     observed.genesis = genesis.map(|genesis| (*genesis).clone());
@@ -143,7 +144,9 @@ async fn place_keys(
     for (index, node) in &mut observed.nodes {
         let name = valid.name.node(*index);
         if valid.role == Role::Validator {
-            node.identity = secret(context, &valid.namespace, &name.identity()).await?;
+            let found = secret(context, &valid.namespace, &name.identity()).await?;
+            let place = valid.keys.vault().map(|vault| vault.place(*index));
+            node.identity = found.at(place.as_ref(), &name.identity());
         }
         node.p2p = secret(context, &valid.namespace, &name.p2p()).await?;
     }

@@ -1,6 +1,6 @@
 //! What both kinds read: the network's pods with what they say, and the public parts of its keys.
 
-use crate::{calls::call, context::Context, error::Error};
+use crate::{calls::call, context::Context, error::Error, watches::Own};
 use alloy_primitives::Address;
 use chain::status::NodeStatus;
 use k8s_openapi::{
@@ -9,7 +9,7 @@ use k8s_openapi::{
 };
 use kube::ResourceExt;
 use operator_core::{
-    cache::{Cache, Genesis, Kind, NetworkKey},
+    cache::{Cache, Genesis, Kind, NetworkKey, ObjectKey},
     genesis,
     names::{ConsortiumName, FleetName, MANAGED_BY, MANAGER, NodeName},
     observed::{PeerNode, PodObserved, SecretState},
@@ -19,6 +19,12 @@ use std::{collections::BTreeMap, sync::Arc};
 /// A network in a namespace.
 pub(crate) fn key(namespace: &str, network: &ConsortiumName) -> NetworkKey {
     NetworkKey { namespace: namespace.into(), name: network.0.as_str().into() }
+}
+
+/// An object of ours.
+pub(crate) fn object_of<K: Own + ResourceExt>(object: &K) -> ObjectKey {
+    let namespace = object.namespace().unwrap_or_default();
+    ObjectKey { kind: K::KIND, namespace: namespace.into(), name: object.name_any().into() }
 }
 
 /// A pod of the network and what its node says.

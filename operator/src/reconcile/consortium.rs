@@ -5,9 +5,10 @@ mod votes;
 use super::{
     Steps,
     pass::{self, Decided, Looked, Passed},
-    publish::{Published, genesis, publish, signing_key},
+    publish::{Published, genesis, publish},
 };
 use crate::{
+    account::Account,
     apply::{apply, create_once, stamped},
     chain_access::Chain,
     context::{Action, Context},
@@ -81,6 +82,7 @@ async fn decided(
     looked: Looked,
 ) -> Result<Decided, Error> {
     if object.metadata.deletion_timestamp.is_some() {
+        context.vaults.want(&observe::object_of(object), None);
         return Ok(Decided::Done(Action::await_change()));
     }
     let valid = match validate::consortium(object) {
@@ -90,6 +92,7 @@ async fn decided(
     let observation = steps.of("observe", observe::consortium(context, object, &valid)).await?;
     let observed = &observation.observed;
     let mut plan = steps.thought("plan", || plan::consortium(&valid, observed));
+    context.vaults.want(&observe::object_of(object), plan.vault.as_ref());
     let admin = valid.admin.address(&observed.admin);
     let vote = votes::chosen(context, &valid, admin, observation.entry.as_deref(), &mut plan).await;
     let is_final = plan.genesis.is_some() || plan.seat_move.is_some() || vote.is_some();
@@ -126,12 +129,24 @@ async fn perform(
     let observed = &observation.observed;
     Box::pin(make(object, context, valid, plan)).await?;
     protect(context, valid, observed, plan).await?;
-    let published = Box::pin(publish(context, valid, observed, plan)).await?;
+    let published = match Box::pin(publish(context, valid, observed, plan)).await {
+        // A vault that is away keeps nothing else from being done.
+        Err(Error::Account(error)) => {
+            let message = format!("the network info is not signed: {error}");
+            plan.waits.push(Wait::passing(reasons::VAULT_UNREACHABLE, message));
+            let config_map = observed.sources.published.then(|| valid.name.network_info());
+            Published { config_map, ..Published::default() }
+        }
+        published => published?,
+    };
     if let (Some(ip), true) = (&observation.entry, plan.seat_move.is_some())
         && let Err(error) = move_seat(object, context, valid, ip, observed, plan).await
     {
         tracing::warn!(%error, "transaction not sent");
-        if matches!(plan.seat_move, Some(SeatMove::Seat { .. } | SeatMove::Unseat { .. })) {
+        if matches!(
+            plan.seat_move,
+            Some(SeatMove::Seat { .. } | SeatMove::Replace { .. } | SeatMove::Unseat { .. })
+        ) {
             let message = format!("transaction not sent: {error}");
             plan.waits.insert(0, Wait::passing(reasons::MOVING_SEATS, message));
         }
@@ -202,15 +217,21 @@ async fn move_seat(
     plan: &ConsortiumPlan,
 ) -> Result<(), Error> {
     let (Some(wanted), Some(genesis)) = (&plan.seat_move, genesis(observed, plan)) else { return Ok(()) };
-    let Some(key) = signing_key(context, valid).await? else { return Ok(()) };
+    let Some(account) = Account::open(context, &valid.namespace, &valid.operator).await? else {
+        return Ok(());
+    };
     if !context.leadership.leads() {
         return Err(Error::NotLeading);
     }
-    let sent = Chain { nodes: &context.nodes, ip }.move_seat(genesis.chain_id, &key, wanted).await;
-    context.cache().offered(&observe::key(&valid.namespace, &valid.name), key.address);
+    let sent =
+        Chain { nodes: &context.nodes, ip }.move_seat(context, genesis.chain_id, &account, wanted).await;
+    context.cache().offered(&observe::key(&valid.namespace, &valid.name), account.address());
     sent?;
     let told = match wanted {
         SeatMove::Seat { node, .. } => Some(("NodeSeating", format!("transaction sent: {node} gets a seat"))),
+        SeatMove::Replace { node, before, .. } => {
+            Some(("SeatReplaced", format!("transaction sent: {node} gets the seat of {before}")))
+        }
         SeatMove::Unseat { node, .. } => {
             Some(("NodeLeaving", format!("transaction sent: {node} gives its seat up")))
         }

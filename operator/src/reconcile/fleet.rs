@@ -87,6 +87,7 @@ async fn decided(
     }
     let observed = steps.of("observe", observe::fleet(context, object, &valid)).await?;
     let mut plan = steps.thought("plan", || plan::fleet(&valid, &observed, &context.node_image));
+    context.vaults.want(&observe::object_of(object), plan.vault.as_ref());
     let is_final = plan.release.is_some() || plan.restart.is_some() || !plan.stop.is_empty();
     if is_final && looked == Looked::AtCache {
         return Ok(Decided::Final);

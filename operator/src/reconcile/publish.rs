@@ -1,6 +1,7 @@
 //! This member's own network info: signed, kept in a ConfigMap, and served by a process of its own where the spec asks for one.
 
 use crate::{
+    account::Account,
     apply::{apply, delete, stamped},
     calls::call,
     context::Context,
@@ -11,7 +12,7 @@ use chain::{network_info::NetworkInfo, signature::seal_from};
 use k8s_openapi::{
     api::{
         apps::v1::Deployment,
-        core::v1::{ConfigMap, Secret, Service, ServiceAccount},
+        core::v1::{ConfigMap, Service, ServiceAccount},
         networking::v1::NetworkPolicy,
     },
     jiff::Timestamp,
@@ -21,7 +22,6 @@ use operator_core::{
     build::{self, Publisher},
     cache::{Kind, Standing, uid_hash},
     genesis::StoredGenesis,
-    keys::{self, Key},
     names::NETWORK_INFO_FILE,
     network_info::Publication,
     observed::ConsortiumObserved,
@@ -95,8 +95,9 @@ async fn signed(
     }
     let now = u64::try_from(Timestamp::now().as_second()).unwrap_or(0);
     let least = before.map(|before| before.issued_at).max(outdated).map_or(0, |at| at.saturating_add(1));
-    let Some(key) = signing_key(context, valid).await? else { return Ok(None) };
-    sign(NetworkInfo { issued_at: now.max(least), ..info }, &key).map(Some)
+    let account = Account::open(context, &valid.namespace, &valid.operator).await?;
+    let Some(account) = account else { return Ok(None) };
+    sign(context, NetworkInfo { issued_at: now.max(least), ..info }, &account).await.map(Some)
 }
 
 async fn published(
@@ -153,13 +154,6 @@ async fn stop(context: &Context, valid: &ValidConsortium) -> Result<(), Error> {
     Ok(())
 }
 
-/// The operator account's private key: read when something is to be signed, and dropped with that.
-pub(super) async fn signing_key(context: &Context, valid: &ValidConsortium) -> Result<Option<Key>, Error> {
-    let api = context.api::<Secret>(&valid.namespace);
-    let found = call("read Secret", api.get_opt(&valid.operator_secret)).await?;
-    Ok(found.as_ref().and_then(|secret| keys::read(secret).ok()))
-}
-
 /// The stored genesis, or the one that is being stored.
 pub(super) fn genesis<'a>(
     observed: &'a ConsortiumObserved,
@@ -169,9 +163,7 @@ pub(super) fn genesis<'a>(
     stored.or(plan.genesis.as_ref())
 }
 
-/// The signature is deterministic (RFC 6979): the same document is the same object.
-fn sign(mut info: NetworkInfo, key: &Key) -> Result<NetworkInfo, Error> {
-    let (signature, id) = key.signing.sign_prehash_recoverable(info.signing_hash().as_slice())?;
-    info.signature = Some(seal_from(&alloy_primitives::Signature::from((signature, id))));
+async fn sign(context: &Context, mut info: NetworkInfo, account: &Account) -> Result<NetworkInfo, Error> {
+    info.signature = Some(seal_from(&account.sign(context, info.signing_hash()).await?));
     Ok(info)
 }

@@ -1,6 +1,7 @@
 //! Who vouches for the address of a network info: the public certificate authorities, or those of a bundle.
 
-use crate::{calls::call, context::Context, error::Error, https::trust};
+use crate::{calls::call, context::Context, error::Error};
+use azure_access::trust;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use operator_core::validate::Authorities;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! A collector that is spoken to over TLS: by the same bounded requests that read network infos, on a thread of their own.
 
-use crate::https::{exchange, trust};
+use crate::https::exchange;
 use anyhow::Context as _;
 use async_trait::async_trait;
+use azure_access::trust;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use std::{fmt, sync::Arc};
 use tokio::runtime::{Builder, Runtime};

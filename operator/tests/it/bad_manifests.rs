@@ -24,6 +24,23 @@ fn validator(change: impl FnOnce(&mut Value)) -> Value {
     manifest
 }
 
+fn vault(more: &Value) -> Value {
+    let id = "11111111-2222-3333-4444-555555555555";
+    let mut vault = json!({ "vaultUrl": "https://v.vault.azure.net", "tenantId": id, "clientId": id });
+    for (name, value) in more.as_object().expect("fields") {
+        vault[name] = value.clone();
+    }
+    vault
+}
+
+fn account() -> Value {
+    json!({ "vaultUrl": "https://v.vault.azure.net", "keyName": "admin" })
+}
+
+fn keys(keys: Value) -> Value {
+    validator(|m| m["spec"]["keys"] = keys)
+}
+
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
 async fn a_bad_manifest_is_refused_at_admission_with_its_field_named() {
@@ -92,6 +109,34 @@ async fn a_bad_manifest_is_refused_at_admission_with_its_field_named() {
             validator(|m| m["spec"]["pod"] = json!({ "labels": { "quorate.dev/fleet": "x" } })),
             &["spec.pod.labels"],
         ),
+        (keys(json!({})), &["exactly one of spec.keys.secret and spec.keys.azureKeyVault"]),
+        (
+            keys(json!({ "secret": {}, "azureKeyVault": vault(&json!({})) })),
+            &["exactly one of spec.keys.secret"],
+        ),
+        (
+            keys(json!({ "azureKeyVault": vault(&json!({ "vaultUrl": "http://v.vault.azure.net" })) })),
+            &["vaultUrl"],
+        ),
+        (keys(json!({ "azureKeyVault": vault(&json!({ "vaultUrl": "https://v/keys" })) })), &["vaultUrl"]),
+        (keys(json!({ "azureKeyVault": vault(&json!({ "vaultUrl": "https://" })) })), &["vaultUrl"]),
+        (keys(json!({ "azureKeyVault": vault(&json!({ "tenantId": "bank-a" })) })), &["tenantId"]),
+        (keys(json!({ "azureKeyVault": vault(&json!({ "clientId": "1" })) })), &["clientId"]),
+        (keys(json!({ "azureKeyVault": vault(&json!({ "keyPrefix": "bank_a" })) })), &["keyPrefix"]),
+        (keys(json!({ "azureKeyVault": vault(&json!({ "mode": "Export" })) })), &["mode"]),
+        (keys(json!({ "azureKeyVault": vault(&json!({ "key": "0x11" })) })), &["key"]),
+        (
+            consortium(|m| {
+                m["spec"]["member"]["admin"] = json!({ "secret": {}, "azureKeyVault": account() });
+            }),
+            &["exactly one of spec.member.admin.secret, azureKeyVault and address"],
+        ),
+        (
+            consortium(|m| {
+                m["spec"]["member"]["operator"] = json!({});
+            }),
+            &["exactly one of spec.member.operator.secret and azureKeyVault"],
+        ),
         (
             validator(|m| {
                 m["spec"].as_object_mut().expect("map").remove("consortiumRef");
@@ -141,9 +186,35 @@ async fn an_immutable_field_is_not_edited_added_or_removed_but_a_pin_may_be_set_
         json!({ "spec": { "role": "Observer" } }),
         json!({ "spec": { "storage": { "storageClassName": "other" } } }),
         json!({ "spec": { "storage": { "accessMode": "ReadWriteOncePod" } } }),
+        json!({ "spec": { "keys": { "secret": null, "azureKeyVault": vault(&json!({})) } } }),
     ] {
         let edited = fleets.patch("bank-a", &PatchParams::default(), &Patch::Merge(&patch)).await;
         let refusal = edited.expect_err("refused").to_string();
         assert!(refusal.contains("immutable"), "{patch}: {refusal}");
     }
+    let mut other = keys(json!({ "azureKeyVault": vault(&json!({})) }));
+    other["metadata"]["name"] = json!("in-vault");
+    world.apply(&other).await.expect("accepted");
+    let edit = |more: Value| {
+        let patch = json!({ "spec": { "keys": { "azureKeyVault": more } } });
+        let fleets = fleets.clone();
+        async move { fleets.patch("in-vault", &PatchParams::default(), &Patch::Merge(&patch)).await }
+    };
+    for more in [
+        json!({ "vaultUrl": "https://w.vault.azure.net" }),
+        json!({ "mode": "Inject" }),
+        json!({ "keyPrefix": "prod-" }),
+    ] {
+        let refusal = edit(more.clone()).await.expect_err("refused").to_string();
+        assert!(
+            refusal.contains("immutable") && refusal.contains("quorate.dev/replaces"),
+            "{more}: {refusal}"
+        );
+    }
+    edit(json!({ "mode": "Remote", "create": false, "authorityHost": "https://login.example.com" }))
+        .await
+        .expect("what nodes and operator do with the same keys may change");
+    let patch = json!({ "spec": { "keys": null } });
+    let removed = fleets.patch("in-vault", &PatchParams::default(), &Patch::Merge(&patch)).await;
+    assert!(removed.expect_err("refused").to_string().contains("immutable"));
 }

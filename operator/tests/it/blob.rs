@@ -158,7 +158,7 @@ async fn what_keeps_a_network_info_out_of_its_container_is_told_by_reason_and_st
     world.kill();
     start(&mut world, &azure.environment("strange"));
     let told = join::says(&world, "NetworkInfoPublished", ConditionStatus::False, "AzureTokenRefused").await;
-    assert!(told.contains("AADSTS700213") && !told.contains("somebody.elses.token"), "{told}");
+    assert!(told.contains("AADSTS700213") && !told.contains("eyJ"), "{told}");
     assert!(!told.contains("Trace ID"), "another one each time would be news each time: {told}");
 
     world.kill();

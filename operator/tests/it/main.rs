@@ -20,6 +20,7 @@ mod seats;
 mod stuck;
 mod tls;
 mod traces;
+mod vault;
 
 use operator_trials::world::World;
 

@@ -2,7 +2,7 @@
 //! a pod per StatefulSet, is played here too.
 
 use crate::world::World;
-use alloy_consensus::{Transaction, TxEnvelope};
+use alloy_consensus::{Transaction, TxEnvelope, transaction::SignerRecoverable};
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, B512, Bytes, U256, hex};
 use alloy_sol_types::{SolCall, SolError};
@@ -230,7 +230,9 @@ fn identity(state: &State, address: Address, proof: SeatProof) -> Identity {
         address,
         seated,
         voting: seated && !state.silent.contains(&address),
+        signer: None,
         journal: Journal { id: B256::left_padding_from(address.as_slice()), sitting_out: None },
+        fence: None,
         seat_proof: (!seated && (state.founder.is_none() || state.admitted)).then_some(proof),
     }
 }
@@ -293,8 +295,13 @@ fn execute(state: &mut State, raw: &str) -> Value {
     let envelope = TxEnvelope::decode_2718(&mut raw.as_slice()).expect("a transaction");
     assert_eq!(envelope.nonce(), state.nonce, "nonce from the chain");
     assert_eq!(envelope.max_fee_per_gas(), 0, "gas is free");
+    let sender = envelope.recover_signer().expect("a signature");
+    assert_eq!(sender, state.operator, "seats are the operator account's to move");
     if let Ok(call) = Governance::seatCall::abi_decode(envelope.input()) {
         state.seats.push(call.identity);
+    } else if let Ok(call) = Governance::rotateSeatCall::abi_decode(envelope.input()) {
+        let held = state.seats.iter_mut().find(|seat| **seat == call.old).expect("a seat to take over");
+        *held = call.identity;
     } else if let Ok(call) = Governance::unseatCall::abi_decode(envelope.input()) {
         state.seats.retain(|seat| *seat != call.identity);
     } else if let Ok(call) = Governance::addNodeIdCall::abi_decode(envelope.input()) {

@@ -193,7 +193,8 @@ impl World {
         self.start_in(&self.kubeconfig.clone(), environment);
     }
 
-    fn start_in(&mut self, kubeconfig: &Path, environment: &[(&str, &str)]) {
+    /// Both.
+    pub fn start_in(&mut self, kubeconfig: &Path, environment: &[(&str, &str)]) {
         let child = Command::new(&self.program)
             .env("KUBECONFIG", kubeconfig)
             .envs(environment.iter().copied())

@@ -1,10 +1,14 @@
 //! The node's one configuration file, JSON: rendered by the operator, parsed by the node, from these structs.
 //!
 //! Unknown fields are refused, so that a typing error cannot silently fall back to a default. Secrets never stand in
-//! it: keys are named by the path of the file that holds them.
+//! it: keys are named by the path of the file that holds them, or by their name in a vault.
 
+mod azure;
+mod fence;
 mod rpc;
 
+pub use azure::{AzureConfig, VaultObject};
+pub use fence::{FenceConfig, FenceStore, LEASE_MS};
 pub use rpc::{RPC_NAMESPACES, RpcAccess, RpcConfig, RpcLimits, RpcPort, RpcTls, RpcTransport};
 
 use crate::{
@@ -36,6 +40,9 @@ pub struct NodeConfig {
     /// The identity this node votes with; absent for observers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityConfig>,
+    /// Who this node is to Azure; absent where it needs nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure: Option<AzureConfig>,
     /// Peering.
     pub p2p: P2pConfig,
     /// JSON-RPC; absent for a node that answers nobody.
@@ -103,6 +110,9 @@ pub struct IdentityConfig {
     pub signer: SignerConfig,
     /// What to do about the vote journal.
     pub journal: JournalConfig,
+    /// Which node votes, where several have the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence: Option<FenceConfig>,
 }
 
 /// Where an identity's signatures come from.
@@ -114,6 +124,21 @@ pub enum SignerConfig {
         /// Its path.
         path: String,
     },
+    /// A key that never leaves Azure Key Vault: each signature is asked for there.
+    AzureKeyVaultKey(VaultObject),
+    /// A secret of Azure Key Vault, 64 hex digits, that the node reads into its memory when it starts.
+    AzureKeyVaultSecret(VaultObject),
+}
+
+impl SignerConfig {
+    /// What it names in a vault.
+    #[must_use]
+    pub const fn vault_object(&self) -> Option<&VaultObject> {
+        match self {
+            Self::File { .. } => None,
+            Self::AzureKeyVaultKey(object) | Self::AzureKeyVaultSecret(object) => Some(object),
+        }
+    }
 }
 
 /// A lost journal is not a first start: what the operator knows about this identity's journal.

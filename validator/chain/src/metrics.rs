@@ -82,6 +82,45 @@ pub const RPC_SECONDS: Metric =
     histogram("quorate_rpc_seconds", "Time from a JSON-RPC call's arguments to its answer, by method");
 /// Votes signed, by kind.
 pub const VOTES_SIGNED: Metric = counter("quorate_votes_signed", "Consensus messages signed, by kind");
+/// Signatures by kind and outcome: the trail of what the identity's key was asked for.
+pub const SIGNATURES: Metric =
+    counter("quorate_signatures", "Signatures that the identity's key was asked for, by kind and outcome");
+/// Time of signatures.
+pub const SIGNING: Metric =
+    histogram("quorate_signing_seconds", "Time from asking for a signature to having it, retries included");
+/// What a vault answered.
+pub const VAULT_REQUESTS: Metric =
+    counter("quorate_vault_requests", "Signatures asked of a key vault, each attempt, by outcome");
+/// Whether a vault is left alone for having failed.
+pub const VAULT_CIRCUIT: Metric = gauge(
+    "quorate_vault_circuit",
+    "0 while a key vault is asked, 1 while it is tried with one request, 2 while it is left alone for having failed",
+);
+/// Whether the identity has a key to sign with.
+pub const SIGNER_READY: Metric = gauge(
+    "quorate_signer_ready",
+    "1 when the identity's key signs, 0 when it is awaited, refused or failing",
+);
+/// Whether a vault has a newer version.
+pub const KEY_VERSION_BEHIND: Metric = gauge(
+    "quorate_key_version_behind",
+    "1 when the vault has a newer version of the identity's key or secret than the one in use",
+);
+/// Whether this node holds an identity that can move.
+pub const FENCE_HOLDER: Metric =
+    gauge("quorate_fence_holder", "1 while this node holds an identity that can move between nodes");
+/// Take-overs of the identity.
+pub const FENCE_EPOCH: Metric =
+    gauge("quorate_fence_epoch", "Take-overs of the identity so far, by whichever node");
+/// Writes to the fence's store.
+pub const FENCE_SWAPS: Metric =
+    counter("quorate_fence_swaps", "Compare-and-swaps of the fence's record, by outcome: won, lost, unknown");
+/// Time of those.
+pub const FENCE_SWAP: Metric =
+    histogram("quorate_fence_swap_seconds", "Time of a compare-and-swap of the fence's record");
+/// Votes that were not granted.
+pub const FENCE_REFUSED: Metric =
+    counter("quorate_fence_votes_refused", "Votes that the fence did not grant, by reason");
 /// Vote journal writes.
 pub const JOURNAL_WRITE: Metric = histogram("quorate_journal_write_seconds", "Time to make one vote durable");
 /// Where the time of catching up goes.
@@ -123,6 +162,17 @@ pub const CATALOGUE: &[Metric] = &[
     RPC_REQUESTS,
     RPC_SECONDS,
     VOTES_SIGNED,
+    SIGNATURES,
+    SIGNING,
+    VAULT_REQUESTS,
+    VAULT_CIRCUIT,
+    SIGNER_READY,
+    KEY_VERSION_BEHIND,
+    FENCE_HOLDER,
+    FENCE_EPOCH,
+    FENCE_SWAPS,
+    FENCE_SWAP,
+    FENCE_REFUSED,
     JOURNAL_WRITE,
     SYNC_SECONDS,
     DATA_FREE_BYTES,

@@ -90,11 +90,91 @@ pub struct Identity {
     pub seated: bool,
     /// Whether the node would sign a vote now.
     pub voting: bool,
+    /// Where its signatures come from; absent in documents of older nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<Signer>,
     /// The vote journal.
     pub journal: Journal,
+    /// Which node votes, where the identity can move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence: Option<Fence>,
     /// Proof of possession with which the operator can seat the identity; made anew as blocks pass, absent once seated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seat_proof: Option<SeatProof>,
+}
+
+/// Where an identity's signatures come from, and whether they come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signer {
+    /// Where the key is.
+    pub home: SignerHome,
+    /// How it stands.
+    pub state: SignerState,
+    /// Why it is not [`SignerState::Ready`], for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The vault's newest version of the key or secret, where that is not the one in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newer_version: Option<String>,
+}
+
+/// Where an identity's key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SignerHome {
+    /// In a file on the node.
+    File,
+    /// In Azure Key Vault, where it stays.
+    AzureKeyVaultKey,
+    /// In the node's memory, from a secret of Azure Key Vault.
+    AzureKeyVaultSecret,
+}
+
+/// How a signer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SignerState {
+    /// It signs.
+    Ready,
+    /// It has no key yet and goes on asking for it.
+    Waiting,
+    /// It has signed, and at the moment the vault does not.
+    Failing,
+    /// It has been given something that it will not sign with. A person has to correct it.
+    Refused,
+}
+
+/// How this node stands towards an identity that can move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fence {
+    /// What this node is.
+    pub role: FenceRole,
+    /// Name of the node that holds the identity, as far as this node knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// Take-overs so far.
+    pub epoch: u64,
+    /// What is wrong, in one word: `record_missing`, `record_unreadable`, `record_foreign`, `record_set_back`, `journal_ahead`,
+    /// `store_away`, `twin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The same for a person, with what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// What a node is to an identity that can move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FenceRole {
+    /// It votes for nothing, and takes over when it may.
+    Standby,
+    /// It votes.
+    Holder,
+    /// It does nothing until something outside has changed: `reason` says what.
+    Stopped,
 }
 
 /// State of the vote journal.

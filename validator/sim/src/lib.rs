@@ -10,6 +10,7 @@ pub mod byzantine;
 pub mod cores;
 pub mod draw;
 pub mod explore;
+pub mod failover;
 pub mod fault;
 pub mod flavour;
 pub mod governance;

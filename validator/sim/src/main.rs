@@ -3,7 +3,7 @@
 mod command;
 
 use clap::Parser;
-use command::{long, recovery, reseat, seeds, soak};
+use command::{failover, long, recovery, reseat, seeds, soak};
 use qbft_sim::{draw::Profile, scenario::Scenario};
 use std::process::ExitCode;
 
@@ -43,6 +43,9 @@ struct Arguments {
     /// First block after a quorum is back, with so many seeds a case.
     #[arg(long)]
     recovery: Option<u64>,
+    /// Identities that move between processes, with so many seeds; and every known mistake.
+    #[arg(long)]
+    failover: Option<u64>,
     /// Seats lost for good and others named, with so many seeds.
     #[arg(long)]
     reseat: Option<u64>,
@@ -64,6 +67,8 @@ fn main() -> ExitCode {
         seeds::replay(&qbft_sim::draw::draw(seed, profile))
     } else if let Some(seeds) = arguments.recovery {
         recovery::run(seeds)
+    } else if let Some(seeds) = arguments.failover {
+        failover::run_seeds(arguments.from, seeds)
     } else if let Some(seeds) = arguments.reseat {
         reseat::run(seeds)
     } else if let Some(hours) = arguments.soak {

@@ -77,7 +77,7 @@ impl Driver {
     async fn end_sitting_out(&mut self) {
         let proof = self.started_s.saturating_add(SIT_OUT_MARGIN_S);
         let Some(voter) = &self.parts.voter else { return };
-        if !self.sitting_out || self.head.timestamp <= proof {
+        if !self.sitting_out || voter.lease.is_some() || self.head.timestamp <= proof {
             return;
         }
         match voter.journal.activate(self.head.number).await {

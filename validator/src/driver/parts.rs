@@ -6,6 +6,7 @@ use crate::{
     faults::Faults,
     import::Importer,
     journal::{JournalHandle, Record},
+    lease::{Change, LeaseHandle},
     metrics::Metrics,
     pool::Pool,
     signer::Signer,
@@ -17,7 +18,7 @@ use chain::client::WireRules;
 use devp2p::Network;
 use ledger::Ledger;
 use std::sync::{Arc, atomic::AtomicU64};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// The identity, its journal and what the journal said.
 pub struct Voter {
@@ -33,6 +34,10 @@ pub struct Voter {
     pub active: bool,
     /// The votes of the newest undecided height in it.
     pub records: Vec<Record>,
+    /// Grants votes, where the identity can move.
+    pub lease: Option<LeaseHandle>,
+    /// When this node holds such an identity, and when it does so no more.
+    pub changes: Option<mpsc::Receiver<Change>>,
 }
 
 /// What the driver works with.

@@ -3,12 +3,13 @@
 use super::{
     Driver, ProposedBlock,
     build::{Materials, Order, build},
-    sign::sign,
+    sign::{purpose, round, sign},
 };
 use crate::{
     clock::unix_ms,
     import::Source,
     journal::{Inserted, Record as Vote, Refusal},
+    signer::budget,
     sync::Hint,
 };
 use alloy_primitives::{B256, Bytes};
@@ -52,7 +53,7 @@ impl Driver {
         !self.parts.importer.is_broken() && !self.journal_broken.load(Ordering::Acquire)
     }
 
-    fn persist(&self, ticket: Ticket, record: &Arc<Record<ProposedBlock>>) {
+    fn persist(&mut self, ticket: Ticket, record: &Arc<Record<ProposedBlock>>) {
         let Some(voter) = self.parts.voter.as_ref().filter(|_| self.may_vote()) else { return };
         let vote = Vote {
             height: record.height(),
@@ -61,11 +62,31 @@ impl Driver {
             digest: record.digest(),
             payload: encode_record(record).into(),
         };
+        // Granted first, durable then: the journal holds nothing that was not granted.
+        let granted = match &voter.lease {
+            Some(lease) => match self.tenure.wish(record, &vote, lease.limit) {
+                Some(wish) => Some(lease.wish(wish)),
+                None => return,
+            },
+            None => None,
+        };
+        let metrics = Arc::clone(&self.parts.metrics);
         let (journal, effects, faults) =
             (voter.journal.clone(), self.effects.clone(), self.parts.faults.clone());
         let broken = Arc::clone(&self.journal_broken);
         let (began, phase, bytes) = (Instant::now(), vote.phase, vote.payload.len());
         self.tasks.spawn(async move {
+            if let Some(granted) = granted {
+                match granted.await {
+                    Ok(Ok(())) => tracing::debug!(phase, took = ?began.elapsed(), "vote is granted"),
+                    Ok(Err(refusal)) => {
+                        metrics.fence_refused.get_or_create(&[("reason", refusal.label())]).inc();
+                        return tracing::info!(%refusal, phase, "vote not granted");
+                    }
+                    // The node ends, or the store was away for too long.
+                    Err(_) => return,
+                }
+            }
             match journal.insert(vote).await {
                 Ok(Inserted::New | Inserted::Same) => {
                     tracing::debug!(phase, bytes, took = ?began.elapsed(), "vote is durable");
@@ -84,24 +105,43 @@ impl Driver {
         });
     }
 
-    fn sign(&self, ticket: Ticket, unsigned: Unsigned<ProposedBlock>) {
+    fn sign(&mut self, ticket: Ticket, unsigned: Unsigned<ProposedBlock>) {
         let Some(voter) = self.parts.voter.as_ref().filter(|_| self.may_vote()) else { return };
         let (signer, encoding) = (Arc::clone(&voter.signer), self.encoding);
+        let budget = budget::vote(self.head.request_timeout_ms, round(&unsigned));
+        // A key in memory has nothing to wait for: then nothing is asked for ahead.
+        let mut ahead = None;
+        if signer.is_remote() {
+            ahead = self.foresight.seal_for(&unsigned);
+            if let Some(seal) = self.foresight.look(&unsigned, &signer, budget) {
+                let effects = self.effects.clone();
+                self.tasks.spawn(async move {
+                    tokio::select! {
+                        _ = seal => {}
+                        () = effects.closed() => {}
+                    }
+                });
+            }
+        }
         let (effects, metrics) = (self.effects.clone(), Arc::clone(&self.parts.metrics));
         self.tasks.spawn(async move {
-            let kind = match &unsigned {
-                Unsigned::Proposal(_) => "proposal",
-                Unsigned::Prepare(_) => "prepare",
-                Unsigned::Commit { .. } => "commit",
-                Unsigned::RoundChange(_) => "round_change",
+            let kind = purpose(&unsigned).label();
+            let signed = tokio::select! {
+                signed = sign(signer.as_ref(), &unsigned, encoding, budget, ahead) => signed,
+                // The driver has ended: nobody waits for the vote.
+                () = effects.closed() => return,
             };
-            let answer = match sign(signer.as_ref(), &unsigned, encoding).await {
+            let answer = match signed {
                 Ok(signatures) => {
                     metrics.votes_signed.get_or_create(&[("kind", kind)]).inc();
                     Input::Signed { ticket, signatures }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, kind, "not signed");
+                    if error.is_told() {
+                        tracing::debug!(%error, kind, "not signed");
+                    } else {
+                        tracing::warn!(%error, kind, "not signed");
+                    }
                     Input::SignFailed { ticket }
                 }
             };
@@ -175,7 +215,10 @@ impl Driver {
         });
     }
 
-    fn validate(&self, height: u64, round: u32, digest: B256, block: ProposedBlock) {
+    fn validate(&mut self, height: u64, round: u32, digest: B256, block: ProposedBlock) {
+        if self.parts.voter.as_ref().is_some_and(|voter| voter.signer.is_remote()) {
+            self.foresight.saw(height, round, digest, block.clone());
+        }
         let (ledger, effects) = (self.parts.ledger.clone(), self.effects.clone());
         let (began, ahead) = (Instant::now(), self.parts.ahead.clone());
         self.tasks.spawn(async move {

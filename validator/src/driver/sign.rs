@@ -1,30 +1,62 @@
 //! Signatures from a signer that may be a network away.
 
-use super::ProposedBlock;
-use crate::signer::{Signer, SignerError};
+use super::{ProposedBlock, foresight::Awaited};
+use crate::signer::{Purpose, Request, Signer, SignerError};
 use alloy_primitives::B256;
 use chain::Seal;
 use qbft::{Encoding, Signatures, Unsigned};
+use std::time::Duration;
 
-/// Signs what the request takes. Which hash comes next may depend on the signature before it (a COMMIT contains its
-/// seal), so the request is gone through until no signature is missing: at most three times.
+/// What is signed.
+pub(super) const fn purpose(unsigned: &Unsigned<ProposedBlock>) -> Purpose {
+    match unsigned {
+        Unsigned::Proposal(_) => Purpose::Proposal,
+        Unsigned::Prepare(_) => Purpose::Prepare,
+        Unsigned::Commit { .. } => Purpose::Commit,
+        Unsigned::RoundChange(_) => Purpose::RoundChange,
+    }
+}
+
+/// The round that a vote is of.
+pub(super) const fn round(unsigned: &Unsigned<ProposedBlock>) -> u32 {
+    match unsigned {
+        Unsigned::Proposal(payload) => payload.round,
+        Unsigned::Prepare(prepare) => prepare.round,
+        Unsigned::Commit { round, .. } => *round,
+        Unsigned::RoundChange(payload) => payload.round,
+    }
+}
+
+/// Signs what the request takes, each signature within the budget. Which hash comes next may depend on the signature before it
+/// (a COMMIT contains its seal), so the request is gone through until no signature is missing: at most three times. A seal that
+/// was asked for ahead is taken, if it came.
 pub(super) async fn sign(
     signer: &dyn Signer,
     unsigned: &Unsigned<ProposedBlock>,
     encoding: Encoding,
+    budget: Duration,
+    ahead: Option<(B256, Awaited)>,
 ) -> Result<Signatures, SignerError> {
     let mut signed: Vec<(B256, Seal)> = Vec::new();
+    if let Some((hash, seal)) = ahead
+        && let Ok(seal) = seal.await
+    {
+        signed.push((hash, seal));
+    }
     loop {
         let known = |hash: B256| signed.iter().find(|(h, _)| *h == hash).map(|(_, seal)| *seal).ok_or(hash);
         match unsigned.sign_with(encoding, known) {
             Ok(signatures) => return Ok(signatures),
-            Err(missing) => {
-                let seal = signer.sign(missing).await?;
+            Err(hash) => {
+                let is_seal =
+                    matches!(unsigned, Unsigned::Commit { commit_hash, .. } if *commit_hash == hash);
+                let purpose = if is_seal { Purpose::CommitSeal } else { purpose(unsigned) };
+                let seal = signer.sign(Request { hash, purpose, budget }).await?;
                 // Only a COMMIT takes two; a block need not be hashed again to find out.
                 if !matches!(unsigned, Unsigned::Commit { .. }) {
                     return Ok(Signatures { message: seal, seal: None });
                 }
-                signed.push((missing, seal));
+                signed.push((hash, seal));
             }
         }
     }
@@ -33,35 +65,66 @@ pub(super) async fn sign(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signer::Snapshot;
     use alloy_primitives::Address;
     use futures::future::{BoxFuture, FutureExt as _, ready};
     use parking_lot::Mutex;
 
+    const COMMIT_HASH: B256 = B256::repeat_byte(7);
+    const COMMIT: Unsigned<ProposedBlock> =
+        Unsigned::Commit { height: 1, round: 0, digest: B256::ZERO, commit_hash: COMMIT_HASH };
+    const BUDGET: Duration = Duration::from_secs(1);
+
     /// Remembers what it was asked for; a signature starts with the first bytes of the hash.
     #[derive(Default)]
-    struct Recorder(Mutex<Vec<B256>>);
+    struct Recorder(Mutex<Vec<(B256, Purpose)>>);
 
     impl Signer for Recorder {
         fn address(&self) -> Address {
             Address::ZERO
         }
 
-        fn sign(&self, hash: B256) -> BoxFuture<'_, Result<Seal, SignerError>> {
-            self.0.lock().push(hash);
-            ready(Ok(Seal::right_padding_from(hash.as_slice()))).boxed()
+        fn sign(&self, request: Request) -> BoxFuture<'_, Result<Seal, SignerError>> {
+            self.0.lock().push((request.hash, request.purpose));
+            ready(Ok(Seal::right_padding_from(request.hash.as_slice()))).boxed()
         }
+
+        fn snapshot(&self) -> Snapshot {
+            unreachable!("nobody asks")
+        }
+    }
+
+    fn signed(signer: &Recorder, ahead: Option<(B256, Awaited)>) -> Signatures {
+        sign(signer, &COMMIT, Encoding::Besu26, BUDGET, ahead).now_or_never().unwrap().unwrap()
+    }
+
+    fn awaited(outcome: Result<Seal, SignerError>) -> (B256, Awaited) {
+        (COMMIT_HASH, ready(outcome).boxed().shared())
     }
 
     #[test]
     fn a_commit_has_its_seal_signed_first_and_each_hash_once() {
-        let commit_hash = B256::repeat_byte(7);
-        let unsigned = Unsigned::Commit { height: 1, round: 0, digest: B256::ZERO, commit_hash };
         let signer = Recorder::default();
-        let signatures = sign(&signer, &unsigned, Encoding::Besu26).now_or_never().unwrap().unwrap();
+        let signatures = signed(&signer, None);
         let asked = signer.0.lock().clone();
         assert_eq!(asked.len(), 2);
-        assert_eq!(asked[0], commit_hash);
-        assert_eq!(signatures.seal, Some(Seal::right_padding_from(commit_hash.as_slice())));
-        assert_eq!(signatures.message, Seal::right_padding_from(asked[1].as_slice()));
+        assert_eq!(asked[0], (COMMIT_HASH, Purpose::CommitSeal));
+        assert_eq!(asked[1].1, Purpose::Commit);
+        assert_eq!(signatures.seal, Some(Seal::right_padding_from(COMMIT_HASH.as_slice())));
+        assert_eq!(signatures.message, Seal::right_padding_from(asked[1].0.as_slice()));
+    }
+
+    #[test]
+    fn a_seal_that_came_ahead_is_not_asked_for_again_and_one_that_did_not_come_is() {
+        let signer = Recorder::default();
+        let seal = Seal::repeat_byte(9);
+        assert_eq!(signed(&signer, Some(awaited(Ok(seal)))).seal, Some(seal));
+        assert_eq!(
+            signer.0.lock().iter().map(|(_, purpose)| *purpose).collect::<Vec<_>>(),
+            [Purpose::Commit]
+        );
+        let signer = Recorder::default();
+        signed(&signer, Some(awaited(Err(SignerError::OpenCircuit))));
+        assert_eq!(signer.0.lock().len(), 2);
     }
 }

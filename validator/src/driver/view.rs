@@ -17,6 +17,8 @@ pub struct DriverView {
     pub seated: bool,
     /// Whether a vote would be signed now.
     pub voting: bool,
+    /// Whether the identity is this node's, which it is for good where it cannot move.
+    pub holds: bool,
     /// The vote journal.
     pub journal: Option<JournalView>,
     /// The set of the next block, and when each seat was last heard.
@@ -50,6 +52,8 @@ impl Driver {
             }),
             identity,
             seated,
+            holds: self.parts.voter.as_ref().is_some_and(|voter| voter.lease.is_none())
+                || self.tenure.is_held(),
             voting: self.instance.voter().is_some() && self.may_vote(),
             journal: self.parts.voter.as_ref().map(|voter| JournalView {
                 id: voter.journal_id,

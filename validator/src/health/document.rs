@@ -1,9 +1,12 @@
 //! The status document, put together on request.
 
 use super::{Health, Standing, is_silent, judged_head, live_seats, readiness};
-use crate::{clock::unix_ms, metrics::gauge, sync::claim};
-use chain::status::{Head, Identity, Journal, NodeStatus, Peer, Pool, STATUS_VERSION};
+use crate::{clock::unix_ms, metrics::gauge, signer::Snapshot, sync::claim};
+use chain::status::{
+    Fence, FenceRole, Head, Identity, Journal, NodeStatus, Peer, Pool, STATUS_VERSION, SignerState,
+};
 use devp2p::PeerInfo;
+use fence::Role;
 use std::sync::atomic::Ordering;
 
 const CLIENT_CHARS: usize = 64;
@@ -25,9 +28,32 @@ impl Health {
             best_peer_head: judged_head(peers.iter().map(|peer| claim(peer).head)),
             peers: peers.len(),
             sole_seat: view.seated && view.seats.len() == 1,
-            silent: is_silent(own, head_age_ms, view.period_ms),
+            silent: view.holds && is_silent(own, head_age_ms, view.period_ms),
             fault: self.fault(),
         }
+    }
+
+    /// Whether this node could vote if the identity were its own: caught up, and with a key.
+    pub fn could_vote(&self) -> bool {
+        let has_key = self.signer.as_ref().is_some_and(|signer| signer.snapshot().has_key());
+        has_key && readiness(&Standing { silent: false, ..self.standing() }).is_ok()
+    }
+
+    fn fence(&self) -> Option<Fence> {
+        let view = self.lease.as_ref()?.view.borrow().clone();
+        let role = match view.role {
+            Role::Standby => FenceRole::Standby,
+            Role::Holder => FenceRole::Holder,
+            Role::Stopped => FenceRole::Stopped,
+        };
+        let (reason, message) = view.trouble.unzip();
+        Some(Fence {
+            role,
+            holder: view.holder,
+            epoch: view.epoch,
+            reason: reason.map(str::to_owned),
+            message,
+        })
     }
 
     /// What stopped this node from taking part. The pool's journal fails on its own thread, so its fault is told here.
@@ -68,11 +94,24 @@ impl Health {
             counter.inner().store(count, Ordering::Relaxed);
         }
         self.disk_fault();
+        self.refresh_signer();
         self.metrics.peers.set(gauge(self.network.peers().len()));
         self.metrics.seats.set(gauge(view.seats.len()));
         self.metrics.seats_live.set(gauge(live));
         self.metrics.pool_pending.set(gauge(stats.pending));
         self.metrics.pool_queued.set(gauge(stats.queued));
+    }
+
+    fn refresh_signer(&self) {
+        let Some(snapshot) = self.signer.as_ref().map(|signer| signer.snapshot()) else { return };
+        for (outcome, count) in &snapshot.requests {
+            let counter = self.metrics.vault_requests.get_or_create_owned(&[("outcome", *outcome)]);
+            counter.inner().store(*count, Ordering::Relaxed);
+        }
+        let is_ready = snapshot.signer.state == SignerState::Ready;
+        self.metrics.signer_ready.set(i64::from(is_ready));
+        self.metrics.vault_circuit.set(snapshot.circuit.number());
+        self.metrics.key_version_behind.set(i64::from(snapshot.signer.newer_version.is_some()));
     }
 
     /// Everything, at one moment.
@@ -110,11 +149,14 @@ impl Health {
         let sitting_out = journal.sitting_out.map(|lost| {
             format!("vote journal {lost} is not on this disk; waiting for a block that was made after this node started")
         });
+        let signer = self.signer.as_ref().map(|signer| signer.snapshot());
         Some(Identity {
             address,
             seated: view.seated,
-            voting: view.voting,
+            voting: view.voting && signer.as_ref().is_none_or(Snapshot::has_key),
+            signer: signer.map(|snapshot| snapshot.signer),
             journal: Journal { id: journal.id, sitting_out },
+            fence: self.fence(),
             seat_proof: self.seat_proof.borrow().clone().filter(|_| !view.seated),
         })
     }

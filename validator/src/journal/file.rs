@@ -152,20 +152,8 @@ impl Opened {
 
 impl Journal {
     fn read(dir: &Path, lock: File, path: &Path, bytes: &[u8]) -> Result<Self, JournalError> {
-        let damaged = |offset| JournalError::Damaged { path: path.to_path_buf(), offset };
-        let header = Header::from_bytes(bytes).ok_or_else(|| damaged(0))?;
-        let mut offset = HEADER;
-        let mut slots = BTreeMap::new();
-        loop {
-            match scan(header.id, bytes.get(offset..).unwrap_or_default()) {
-                Scanned::Record(record, length) => {
-                    slots.insert((record.height, record.round, record.phase), record);
-                    offset += length;
-                }
-                Scanned::End => break,
-                Scanned::Damaged => return Err(damaged(offset)),
-            }
-        }
+        let (header, records) = parse(path, bytes)?;
+        let slots: BTreeMap<_, _> = records.into_iter().map(|r| ((r.height, r.round, r.phase), r)).collect();
         // Written anew and not only synced: after a failed write-back the kernel may call lost pages clean.
         let (file, length) = write_whole(dir, header, &slots).map_err(io_error(dir))?;
         Ok(Self { dir: dir.to_path_buf(), file, length, header, slots, broken: None, lock })
@@ -277,6 +265,31 @@ impl Journal {
     fn fail(&mut self, error: &io::Error) -> Refusal {
         self.broken = Some(error.to_string());
         Refusal::Broken(error.to_string())
+    }
+}
+
+/// The records in the folder of a journal, those of decided heights too as long as its file holds them. Nothing is locked or
+/// written: a tool may look at what a running node has voted.
+pub fn look(dir: &Path) -> Result<Vec<Record>, JournalError> {
+    let path = dir.join(NAME);
+    let bytes = fs::read(&path).map_err(io_error(&path))?;
+    Ok(parse(&path, &bytes)?.1)
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<(Header, Vec<Record>), JournalError> {
+    let damaged = |offset| JournalError::Damaged { path: path.to_path_buf(), offset };
+    let header = Header::from_bytes(bytes).ok_or_else(|| damaged(0))?;
+    let mut offset = HEADER;
+    let mut records = Vec::new();
+    loop {
+        match scan(header.id, bytes.get(offset..).unwrap_or_default()) {
+            Scanned::Record(record, length) => {
+                records.push(record);
+                offset += length;
+            }
+            Scanned::End => return Ok((header, records)),
+            Scanned::Damaged => return Err(damaged(offset)),
+        }
     }
 }
 

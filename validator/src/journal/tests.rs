@@ -70,6 +70,18 @@ fn only_records_of_the_newest_undecided_height_are_given_back() {
 }
 
 #[test]
+fn what_a_running_node_voted_is_looked_at_beside_it_decided_heights_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = fresh(dir.path());
+    journal.insert(vote(4, 0, 1)).unwrap();
+    journal.prune(4).unwrap();
+    journal.insert(vote(5, 0, 1)).unwrap();
+    assert_eq!(look(dir.path()).unwrap(), [vote(4, 0, 1), vote(5, 0, 1)]);
+    journal.insert(vote(6, 0, 1)).unwrap();
+    assert!(look(&dir.path().join("missing")).is_err());
+}
+
+#[test]
 fn a_decided_height_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = fresh(dir.path());

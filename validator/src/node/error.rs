@@ -3,6 +3,7 @@
 use crate::{
     health,
     journal::{self, JournalError},
+    lease::FenceSetupError,
     ots_index::IndexError,
     pool,
     reseat::KeptError,
@@ -43,6 +44,9 @@ pub enum NodeError {
     /// A recovery record that was taken up.
     #[error(transparent)]
     Recovery(#[from] KeptError),
+    /// The fence of an identity that can move.
+    #[error(transparent)]
+    Fence(#[from] FenceSetupError),
     /// The network.
     #[error(transparent)]
     Network(#[from] devp2p::StartError),
@@ -69,6 +73,7 @@ impl NodeError {
             Self::Index(error) => matches!(error, IndexError::Genesis { .. } | IndexError::Corrupt(_)),
             Self::DataDir { .. }
             | Self::Recovery(_)
+            | Self::Fence(_)
             | Self::Network(_)
             | Self::Health(_)
             | Self::Pool(_)

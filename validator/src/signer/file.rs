@@ -1,68 +1,60 @@
 //! The identity's key in a file, as a mounted Secret gives it.
 
 use super::{
-    Signer, SignerError,
+    KeyRefused, LocalKey, Request, Signer, SignerError, Snapshot,
     key_file::{KeyFileError, read_key},
 };
 use alloy_primitives::{Address, B256};
 use chain::Seal;
 use futures::future::{BoxFuture, FutureExt as _, ready};
-use k256::ecdsa::SigningKey;
 use std::path::Path;
 
-/// Holds the key in memory; the key type wipes itself when dropped and this one has no `Debug`.
-pub struct FileSigner {
-    key: SigningKey,
-    address: Address,
-}
+/// Holds the key in memory.
+pub struct FileSigner(LocalKey);
 
 impl FileSigner {
     /// Reads the key and checks that it is the identity's.
     pub fn open(path: &Path, identity: Address) -> Result<Self, KeyFileError> {
         let held = Self::of(path)?;
-        if held.address == identity {
+        if held.0.address() == identity {
             return Ok(held);
         }
-        Err(KeyFileError::WrongKey { path: path.to_path_buf(), got: held.address, want: identity })
+        Err(KeyFileError::WrongKey { path: path.to_path_buf(), got: held.0.address(), want: identity })
     }
 
     /// Holds whatever key the file has.
     pub fn of(path: &Path) -> Result<Self, KeyFileError> {
         let secret = read_key(path)?;
-        let key = SigningKey::from_slice(secret.as_slice())
-            .map_err(|_| KeyFileError::OutOfRange { path: path.to_path_buf() })?;
-        Ok(Self { address: Address::from_private_key(&key), key })
+        let key = LocalKey::from_bytes(&secret);
+        Ok(Self(key.map_err(|_: KeyRefused| KeyFileError::OutOfRange { path: path.to_path_buf() })?))
     }
 
     /// Signs at once.
     pub fn sign_now(&self, hash: B256) -> Result<Seal, SignerError> {
-        let refused = |why: String| SignerError::Refused { address: self.address, why };
-        let (signature, recovery) =
-            self.key.sign_prehash_recoverable(hash.as_slice()).map_err(|e| refused(e.to_string()))?;
-        let mut seal = [0; 65];
-        seal[..64].copy_from_slice(&signature.to_bytes());
-        seal[64] = recovery.to_byte();
-        if seal[64] > 1 {
-            // The curve point's x exceeded the order; chance 2^-127.
-            return Err(refused("recovery id above 1".to_string()));
-        }
-        Ok(Seal::from(seal))
+        self.0.sign(hash)
     }
 }
 
 impl Signer for FileSigner {
     fn address(&self) -> Address {
-        self.address
+        self.0.address()
     }
 
-    fn sign(&self, hash: B256) -> BoxFuture<'_, Result<Seal, SignerError>> {
-        ready(self.sign_now(hash)).boxed()
+    fn sign(&self, request: Request) -> BoxFuture<'_, Result<Seal, SignerError>> {
+        ready(self.sign_now(request.hash)).boxed()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::local()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{Purpose, budget},
+        *,
+    };
 
     /// Key 1, whose address is well known.
     const KEY: &str = "0000000000000000000000000000000000000000000000000000000000000001\n";
@@ -79,7 +71,8 @@ mod tests {
         let address = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf".parse().unwrap();
         let signer = FileSigner::open(file.path(), address).unwrap();
         let hash = B256::repeat_byte(7);
-        let seal = signer.sign(hash).now_or_never().unwrap().unwrap();
+        let request = Request { hash, purpose: Purpose::Prepare, budget: budget::ASIDE };
+        let seal = signer.sign(request).now_or_never().unwrap().unwrap();
         assert_eq!(chain::signature::recover(hash, &seal), Ok(address));
     }
 

@@ -1,5 +1,6 @@
 //! Files that hold one secp256k1 key as 64 hex digits.
 
+use super::local_key::{KeyRefused, parse};
 use alloy_primitives::Address;
 use std::{
     fs, io,
@@ -48,12 +49,10 @@ pub enum KeyFileError {
 pub fn read_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
     let unreadable = |source| KeyFileError::Unreadable { path: path.to_path_buf(), source };
     let text = Zeroizing::new(fs::read_to_string(path).map_err(unreadable)?);
-    let digits = text.trim();
-    let digits = digits.strip_prefix("0x").unwrap_or(digits);
-    let mut key = Zeroizing::new([0; 32]);
-    hex::decode_to_slice(digits, key.as_mut_slice())
-        .map_err(|_| KeyFileError::Shape { path: path.to_path_buf(), got: digits.len() })?;
-    Ok(key)
+    parse(&text).map_err(|refused| match refused {
+        KeyRefused::Shape { got } => KeyFileError::Shape { path: path.to_path_buf(), got },
+        _ => KeyFileError::OutOfRange { path: path.to_path_buf() },
+    })
 }
 
 /// Writes a key for its owner's eyes only; refuses to replace a file.

@@ -23,6 +23,8 @@ pub const DEGRADED: &str = "Degraded";
 pub const NODE_POOL_READY: &str = "NodePoolReady";
 /// Members in other clusters can dial the nodes; only on fleets with `peering.type: LoadBalancer`.
 pub const PEERING_READY: &str = "PeeringReady";
+/// The keys of the nodes or accounts are in their vault as they are on record; only with `azureKeyVault`.
+pub const KEY_ACCESS: &str = "KeyAccess";
 
 /// A person has told the operator, by annotation, to disregard something.
 pub const OVERRIDDEN: &str = "Overridden";
@@ -121,6 +123,32 @@ pub mod reasons {
     pub const AZURE_HOST_REFUSED: &str = "AzureHostRefused";
     /// The container does not let the operator's workload identity.
     pub const CONTAINER_REFUSED: &str = "ContainerRefused";
+    /// The vault has not been asked yet.
+    pub const VAULT_ASKED: &str = "VaultAsked";
+    /// The keys are in the vault as they are on record.
+    pub const KEYS_PINNED: &str = "KeysPinned";
+    /// A key has a later version than the one on record, which nobody uses.
+    pub const NEWER_KEY_VERSION: &str = "NewerKeyVersion";
+    /// There is a key of that name in the vault which was made for somebody else.
+    pub const KEY_FOREIGN: &str = "KeyForeign";
+    /// A key in the vault is disabled, or out of its time.
+    pub const KEY_DISABLED: &str = "KeyDisabled";
+    /// A key of that name was deleted in the vault, and can be recovered.
+    pub const KEY_DELETED: &str = "KeyDeleted";
+    /// What is in the vault under that name is no key that signs for Ethereum.
+    pub const KEY_UNFIT: &str = "KeyUnfit";
+    /// The vault does not let the operator's workload identity, whose roles may not be in force yet.
+    pub const PROPAGATING: &str = "Propagating";
+    /// The vault does not let the operator's workload identity.
+    pub const KEY_ACCESS_REFUSED: &str = "KeyAccessRefused";
+    /// A node does not reach its key yet, or for the moment.
+    pub const NODE_KEY_ACCESS: &str = "NodeKeyAccess";
+    /// A node has been given something by the vault that it will not sign with.
+    pub const NODE_KEY_REFUSED: &str = "NodeKeyRefused";
+    /// The vault is asked too much.
+    pub const VAULT_THROTTLED: &str = "VaultThrottled";
+    /// The vault was not reached, or answers something else.
+    pub const VAULT_UNREACHABLE: &str = "VaultUnreachable";
     /// There is no such container.
     pub const CONTAINER_MISSING: &str = "ContainerMissing";
     /// The container was not reached, or answers something else.

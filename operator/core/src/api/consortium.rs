@@ -2,11 +2,13 @@
 #![expect(clippy::duplicated_attributes, reason = "every printer column has a type of its own")]
 #![expect(unreachable_pub, reason = "the KubeSchema derive repeats the type inside a function")]
 
+mod account;
 mod azure_blob;
 mod governance;
 mod join;
 mod publish;
 
+pub use account::{Account, AccountKeyVault, AccountSecret, AdminAccount};
 pub use azure_blob::AzureBlob;
 pub use governance::{
     Admission, CapacityChange, Expulsion, Governance, HardforkChange, NamedContractChange, OperatorAccount,
@@ -17,7 +19,7 @@ pub use publish::{Publish, PublishNetworkInfo, PublishService, PublishTls, Publi
 
 use super::{
     conditions::Condition,
-    formats::{ADDRESS, ALIAS, AMOUNT, HASH, LABEL, MILLISECONDS, OBJECT_NAME, SECONDS},
+    formats::{ADDRESS, ALIAS, AMOUNT, HASH, LABEL, MILLISECONDS, SECONDS},
 };
 use kube_derive::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -125,42 +127,6 @@ pub struct Member {
     /// The account that seats and unseats this member's nodes.
     #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
     pub operator: Account,
-}
-
-/// The account that votes: its key, or its address alone.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[x_kube(
-    crates(kube_core = "::kube_core"),
-    validation = Rule::new("has(self.secret) != has(self.address)")
-        .message("exactly one of spec.member.admin.secret and spec.member.admin.address must be set"),
-)]
-#[serde(rename_all = "camelCase")]
-pub struct AdminAccount {
-    /// In a Secret, made when there is none and never changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<AccountSecret>,
-    /// Its key is held elsewhere: what it has to sign stands in `status.toSign`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 42), regex(pattern = ADDRESS))]
-    pub address: Option<String>,
-}
-
-/// Where an account's key is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Account {
-    /// In a Secret, made when there is none and never changed.
-    pub secret: AccountSecret,
-}
-
-/// A Secret with an account's key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AccountSecret {
-    /// Name of the Secret in the same namespace; `<consortium>-admin` or `<consortium>-operator` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = OBJECT_NAME))]
-    pub name: Option<String>,
 }
 
 /// A new network.

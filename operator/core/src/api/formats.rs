@@ -31,6 +31,15 @@ pub const HTTPS_URL: &str =
     "^https://([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\\[[0-9a-fA-F:.]+\\])(:[1-9][0-9]{0,4})?(/[!$-~]*)?$";
 /// Address of a container in an Azure storage account; a query is let through here, to be refused with its reason.
 pub const CONTAINER_URL: &str = "^https://([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\\[[0-9a-fA-F:.]+\\])(:[1-9][0-9]{0,4})?(/[a-z0-9$][-a-z0-9]{2,62}){1,2}(\\?[!-~]*)?$";
+/// An https address that is a host and nothing else.
+pub const HTTPS_HOST: &str =
+    "^https://([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\\[[0-9a-fA-F:.]+\\])(:[1-9][0-9]{0,4})?$";
+/// An id of Microsoft Entra.
+pub const UUID: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
+/// Name of a key or secret in an Azure Key Vault.
+pub const VAULT_NAME: &str = "^[0-9A-Za-z-]{1,127}$";
+/// Begin of such a name, which leaves room for a node's number.
+pub const VAULT_PREFIX: &str = "^[0-9A-Za-z-]{1,120}$";
 /// Key of a ConfigMap or Secret.
 pub const CONFIG_KEY: &str = "^[-._a-zA-Z0-9]+$";
 /// A container image reference.

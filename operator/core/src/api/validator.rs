@@ -77,6 +77,8 @@ use serde::{Deserialize, Serialize};
         .message("spec.storage.storageClassName is immutable: make a second Validator with the other class, and delete this one once that one is seated (docs/operator.md, Disks)"),
     validation = Rule::new("(has(self.storage) && has(self.storage.accessMode) ? self.storage.accessMode : 'ReadWriteOnce') == (has(oldSelf.storage) && has(oldSelf.storage.accessMode) ? oldSelf.storage.accessMode : 'ReadWriteOnce')")
         .message("spec.storage.accessMode is immutable: make a second Validator with the other mode, and delete this one once that one is seated (docs/operator.md, Disks)"),
+    validation = Rule::new("has(self.keys) && has(self.keys.azureKeyVault) ? has(oldSelf.keys) && has(oldSelf.keys.azureKeyVault) && self.keys.azureKeyVault.vaultUrl == oldSelf.keys.azureKeyVault.vaultUrl && (has(self.keys.azureKeyVault.mode) ? self.keys.azureKeyVault.mode : 'Remote') == (has(oldSelf.keys.azureKeyVault.mode) ? oldSelf.keys.azureKeyVault.mode : 'Remote') && (has(self.keys.azureKeyVault.keyPrefix) ? self.keys.azureKeyVault.keyPrefix : '') == (has(oldSelf.keys.azureKeyVault.keyPrefix) ? oldSelf.keys.azureKeyVault.keyPrefix : '') : !(has(oldSelf.keys) && has(oldSelf.keys.azureKeyVault))")
+        .message("where spec.keys are is immutable (secret or azureKeyVault with its vaultUrl, mode and keyPrefix): make a second Validator with the other keys and the annotation quorate.dev/replaces, and delete this one once that one is seated (docs/keys.md, Rotate)"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ValidatorSpec {

@@ -8,17 +8,19 @@ use crate::{
     api::{self, validator::Role},
     genesis::StoredGenesis,
     names::{
-        CONFIG_DIR, DATA_DIR, FLEET, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR, NETWORK, NODE, NODE_FILE,
-        NodeName, P2P_DIR, SECRET_KEY, labels,
+        AZURE_DIR, AZURE_TOKEN, CONFIG_DIR, DATA_DIR, FLEET, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR,
+        NETWORK, NODE, NODE_FILE, NodeName, P2P_DIR, SECRET_KEY, labels,
     },
     observed::{PeerNode, StoredKey},
     validate::ValidFleet,
+    vault::{Home, KeyPlace},
 };
 use alloy_primitives::{B256, keccak256};
 use chain::{
     config::{
-        Admission, CONFIG_VERSION, ConfigError, IdentityConfig, JournalConfig, METRICS_PORT, MetricsConfig,
-        NetworkConfig, NodeConfig, P2P_PORT, P2pConfig, READ_ONLY_SLOTS, RPC_PORT, RpcConfig, SignerConfig,
+        Admission, AzureConfig, CONFIG_VERSION, ConfigError, IdentityConfig, JournalConfig, METRICS_PORT,
+        MetricsConfig, NetworkConfig, NodeConfig, P2P_PORT, P2pConfig, READ_ONLY_SLOTS, RPC_PORT, RpcConfig,
+        SignerConfig, VaultObject,
     },
     enode::Enode,
 };
@@ -50,8 +52,9 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
     let identity = inputs.identity.filter(|_| fleet.role == Role::Validator).map(|stored| IdentityConfig {
         address: stored.key.address,
         member: Some(inputs.genesis.member),
-        signer: SignerConfig::File { path: format!("{IDENTITY_DIR}/{SECRET_KEY}") },
+        signer: signer(stored),
         journal: journal(stored, &fleet.accept_journal_loss),
+        fence: None,
     });
     let others = inputs.peers.iter().filter(|peer| peer.name != *inputs.name);
     // Another member may have named our own nodes too: they are dialled by the names of this namespace.
@@ -65,6 +68,7 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
             format!("{GENESIS_DIR}/{GENESIS_FILE}"),
         ),
         identity,
+        azure: azure(fleet),
         p2p: P2pConfig {
             key: format!("{P2P_DIR}/{SECRET_KEY}"),
             listen: format!("0.0.0.0:{P2P_PORT}"),
@@ -82,6 +86,31 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
         metrics: MetricsConfig { listen: format!("0.0.0.0:{METRICS_PORT}") },
         data_dir: DATA_DIR.to_owned(),
     }
+}
+
+/// A key in a vault is used in the one version that is on record.
+fn signer(stored: &StoredKey) -> SignerConfig {
+    let Some(id) = &stored.vault else {
+        return SignerConfig::File { path: format!("{IDENTITY_DIR}/{SECRET_KEY}") };
+    };
+    let KeyPlace { vault, home, name } = &id.place;
+    let object = VaultObject { vault_url: vault.clone(), name: name.clone(), version: id.version.clone() };
+    match home {
+        Home::Key => SignerConfig::AzureKeyVaultKey(object),
+        Home::Secret => SignerConfig::AzureKeyVaultSecret(object),
+    }
+}
+
+/// Who the node is to Azure: nothing of it comes from its environment.
+fn azure(fleet: &ValidFleet) -> Option<AzureConfig> {
+    let vault = fleet.keys.vault().filter(|_| fleet.role == Role::Validator)?;
+    Some(AzureConfig {
+        tenant_id: vault.tenant_id.clone(),
+        client_id: vault.client_id.clone(),
+        token_file: format!("{AZURE_DIR}/{AZURE_TOKEN}"),
+        authority_host: vault.authority_host.clone(),
+        ca_bundle: vault.ca_bundle.clone(),
+    })
 }
 
 /// Where other members dial the node that carries a seat: it says so itself, to all, so they find it without who introduced them.

@@ -2,6 +2,7 @@
 
 use super::{owned, owned_by_consortium, service::p2p_port};
 use crate::{
+    api::validator::Role,
     names::{FLEET, NETWORK, NODES, PUBLISHER, labels},
     validate::{MAX_NODES, RpcService, ValidConsortium, ValidFleet},
 };
@@ -22,6 +23,7 @@ use std::{
 };
 
 const DNS_PORT: u16 = 53;
+const HTTPS_PORT: u16 = 443;
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// Labels of the operator's pods, as the chart writes them.
 const OPERATOR: [(&str, &str); 2] =
@@ -87,11 +89,24 @@ fn egress(fleet: &ValidFleet, bootnodes: &[Enode]) -> Vec<NetworkPolicyEgressRul
     if fleet.peering.is_some() || !outside.is_empty() {
         rules.push(NetworkPolicyEgressRule { ports: Some(vec![announced()]), to: None });
     }
+    // Vault and token service have no ranges of their own, and a policy knows no names.
+    if let Some(vault) = fleet.keys.vault().filter(|_| fleet.role == Role::Validator) {
+        let ports = [Some(&vault.url), vault.authority_host.as_ref()]
+            .map(|url| url.map_or(HTTPS_PORT, |url| https_port(url)));
+        let ports = BTreeSet::from(ports).into_iter().map(|number| port("TCP", number)).collect();
+        rules.push(NetworkPolicyEgressRule { ports: Some(ports), to: None });
+    }
     rules.extend(outside.into_iter().map(|(address, number)| NetworkPolicyEgressRule {
         ports: Some(vec![port("TCP", number)]),
         to: address.map(|address| vec![range(address)]),
     }));
     rules
+}
+
+/// The port in an https address that is a host and perhaps a port.
+fn https_port(url: &str) -> u16 {
+    let after = url.rsplit_once(':').map(|(_, port)| port);
+    after.and_then(|port| port.parse().ok()).unwrap_or(HTTPS_PORT)
 }
 
 /// Ports at which fleets' load balancers lead to their nodes.

@@ -3,15 +3,19 @@
 use super::{config::path, placement, service::p2p_port_name, statefulset::StatefulSetInputs};
 use crate::{
     api::validator::{Amounts, Role},
-    names::{CONFIG_DIR, CONTAINER, DATA_DIR, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR, P2P_DIR, SECRET_KEY},
-    validate::ValidFleet,
+    names::{
+        AZURE_DIR, AZURE_TOKEN, CONFIG_DIR, CONTAINER, DATA_DIR, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR,
+        P2P_DIR, SECRET_KEY,
+    },
+    validate::{IdentityKeys, ValidFleet},
 };
 use chain::config::{METRICS_PORT, P2P_PORT, RPC_PORT};
 use k8s_openapi::{
     api::core::v1::{
         Capabilities, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, KeyToPath,
         LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, Probe,
-        ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, Volume, VolumeMount,
+        ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext,
+        ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
     },
     apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
 };
@@ -21,6 +25,9 @@ use std::collections::BTreeMap;
 const USER: i64 = 65_532;
 /// Time to finish a block, flush and close.
 const GRACE_SECONDS: i64 = 30;
+/// Whom the token of a workload identity is for.
+const TOKEN_AUDIENCE: &str = "api://AzureADTokenExchange";
+const TOKEN_SECONDS: i64 = 3600;
 
 pub(super) fn pod_spec(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> PodSpec {
     PodSpec {
@@ -132,7 +139,10 @@ fn mounts(fleet: &ValidFleet) -> Vec<VolumeMount> {
         mount("data", DATA_DIR, false),
     ];
     if fleet.role == Role::Validator {
-        mounts.push(mount("identity", IDENTITY_DIR, true));
+        mounts.push(match fleet.keys {
+            IdentityKeys::Secrets { .. } => mount("identity", IDENTITY_DIR, true),
+            IdentityKeys::Vault(_) => mount("azure", AZURE_DIR, true),
+        });
     }
     mounts
 }
@@ -175,9 +185,33 @@ fn volumes(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Vec<Volume> {
         },
     ];
     if fleet.role == Role::Validator {
-        volumes.push(key_volume("identity", inputs.name.identity()));
+        volumes.push(match fleet.keys {
+            IdentityKeys::Secrets { .. } => key_volume("identity", inputs.name.identity()),
+            IdentityKeys::Vault(_) => token_volume(),
+        });
     }
     volumes
+}
+
+/// A token of the pod's service account that only Microsoft Entra takes; the kubelet replaces it before it ends. No webhook is needed.
+fn token_volume() -> Volume {
+    let token = ServiceAccountTokenProjection {
+        audience: Some(TOKEN_AUDIENCE.to_owned()),
+        expiration_seconds: Some(TOKEN_SECONDS),
+        path: AZURE_TOKEN.to_owned(),
+        ..ServiceAccountTokenProjection::default()
+    };
+    Volume {
+        name: "azure".to_owned(),
+        projected: Some(ProjectedVolumeSource {
+            sources: Some(vec![VolumeProjection {
+                service_account_token: Some(token),
+                ..VolumeProjection::default()
+            }]),
+            ..ProjectedVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
 }
 
 /// Only the key itself, readable by the node's group alone.

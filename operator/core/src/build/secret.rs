@@ -2,13 +2,15 @@
 
 use super::kept;
 use crate::{
-    keys::{Key, PublicKey},
+    keys::Key,
     names::{
-        ADDRESS, ConsortiumName, FLEET, NETWORK, NODE, NODE_ID, NodeName, SECRET_ADDRESS, SECRET_KEY,
-        SECRET_NODE_ID, labels,
+        ADDRESS, ConsortiumName, FLEET, JOURNAL_ID, NETWORK, NODE, NODE_ID, NodeName, SECRET_ADDRESS,
+        SECRET_KEY, SECRET_KEY_ID, SECRET_NODE_ID, VAULT_KEY, VAULT_RECORD, labels,
     },
+    observed::StoredKey,
+    vault::{Holder, KeyId},
 };
-use alloy_primitives::hex;
+use alloy_primitives::{Address, B256, hex};
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::collections::BTreeMap;
 
@@ -38,16 +40,49 @@ pub fn adopted_secret(
     namespace: &str,
     network: &ConsortiumName,
     node: &NodeName,
-    key: &PublicKey,
+    stored: &StoredKey,
     identity: bool,
 ) -> Option<Secret> {
+    let key = &stored.key;
     let (name, annotation) = match (identity, key.public) {
         (true, _) => (node.identity(), (ADDRESS, key.address.to_string())),
         (false, Some(public)) => (node.p2p(), (NODE_ID, hex::encode(public))),
         (false, None) => return None,
     };
-    let metadata = annotated(kept(namespace, name, node_labels(network, node)), annotation);
+    let mut metadata = annotated(kept(namespace, name, node_labels(network, node)), annotation);
+    if let Some(id) = &stored.vault {
+        metadata.annotations.get_or_insert_default().insert(VAULT_KEY.to_owned(), id.to_string());
+    }
     Some(Secret { metadata, ..Secret::default() })
+}
+
+/// The Secret that stands for a key in a vault: it says which, and holds none. `journal`: the one that the identity is said to have had.
+#[must_use]
+pub fn vault_record(
+    (namespace, network): (&str, &ConsortiumName),
+    holder: &Holder,
+    (address, id): (Address, &KeyId),
+    journal: Option<B256>,
+) -> Secret {
+    let labels = match holder {
+        Holder::Node(node) => node_labels(network, node),
+        Holder::Account(_) => network.labels(),
+    };
+    let mut metadata = annotated(kept(namespace, holder.record(), labels), (ADDRESS, address.to_string()));
+    let annotations = metadata.annotations.get_or_insert_default();
+    annotations.insert(VAULT_KEY.to_owned(), id.to_string());
+    annotations.extend(journal.map(|journal| (JOURNAL_ID.to_owned(), journal.to_string())));
+    Secret {
+        metadata,
+        type_: Some(VAULT_RECORD.to_owned()),
+        // What is on record is never changed, by nobody.
+        immutable: Some(true),
+        string_data: Some(BTreeMap::from([
+            (SECRET_ADDRESS.to_owned(), address.to_string()),
+            (SECRET_KEY_ID.to_owned(), id.to_string()),
+        ])),
+        ..Secret::default()
+    }
 }
 
 fn annotated(metadata: ObjectMeta, (annotation, public): (&str, String)) -> ObjectMeta {

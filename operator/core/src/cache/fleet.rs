@@ -35,7 +35,7 @@ pub enum KeptError {
 }
 
 /// What its Consortium asks of a fleet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Nodes wanted.
     pub replicas: u32,
@@ -43,6 +43,8 @@ pub struct Shape {
     pub deleting: bool,
     /// It is let go with its seats.
     pub skip_unseat: bool,
+    /// The fleet whose seats its nodes take over.
+    pub replaces: Option<Arc<str>>,
 }
 
 /// One fleet.
@@ -71,6 +73,7 @@ impl Fleet {
             replicas: valid.replicas,
             deleting: valid.deleting,
             skip_unseat: valid.skip_unseat,
+            replaces: valid.replaces.as_ref().map(|name| shared.name(&name.0)),
         });
         let conditions = object.status.as_ref().map(|status| status.conditions.as_slice());
         Self {

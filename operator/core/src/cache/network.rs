@@ -5,7 +5,7 @@ use crate::{
     votes::History,
 };
 use alloy_primitives::{Address, B256};
-use chain::status::NodeStatus;
+use chain::status::{Identity, NodeStatus};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// A node's answer, and where it came from.
@@ -72,7 +72,9 @@ fn same_state(before: &Answer, after: &Answer) -> bool {
         return before.status.is_none() && after.status.is_none();
     };
     let place = |status: &NodeStatus| {
-        let identity = status.identity.clone().map(|id| (id.address, id.seated, id.voting, id.journal));
+        let signs = |id: &Identity| id.signer.as_ref().map(|signer| signer.state);
+        let identity =
+            status.identity.clone().map(|id| (id.address, id.seated, id.voting, signs(&id), id.journal));
         (status.genesis_hash, status.ready, status.not_ready_reason.clone(), identity, status.faults.clone())
     };
     Arc::ptr_eq(before, after) || place(before) == place(after)

@@ -251,7 +251,9 @@ fn a_kept_fleet_reads_back_as_it_was_and_tells_what_others_ask_of_it() {
     cache.put_fleet(&whole, &mut Wakes::default());
     assert_eq!(kept(&cache, "bank-c"), Some(whole.clone()));
     let known = cache.fleet("bank-a", "bank-c").expect("kept");
-    assert!(known.settled && known.shape.is_some_and(|shape| shape.replicas == 3 && !shape.deleting));
+    assert!(
+        known.settled && known.shape.as_ref().is_some_and(|shape| shape.replicas == 3 && !shape.deleting)
+    );
     whole.spec.replicas = 0;
     whole.metadata.resource_version = Some("10".to_owned());
     cache.put_fleet(&whole, &mut Wakes::default());

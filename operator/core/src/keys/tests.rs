@@ -1,5 +1,10 @@
-use super::{Key, SecretError, journal, read};
-use crate::names::{JOURNAL_ID, SECRET_ADDRESS, SECRET_KEY};
+use super::{Key, SecretError, journal, read, recorded};
+use crate::{
+    build::vault_record,
+    names::{ConsortiumName, FleetName, JOURNAL_ID, SECRET_ADDRESS, SECRET_KEY},
+    observed::SecretState,
+    vault::{Holder, KeyId},
+};
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use k256::ecdsa::SigningKey;
 use std::collections::BTreeMap;
@@ -51,4 +56,39 @@ fn a_malformed_journal_id_is_refused_rather_than_forgotten() {
 fn a_key_never_shows_itself_in_debug_output() {
     let key = read(&secret(&[(SECRET_KEY, &hex_key())])).expect("a key");
     assert!(!format!("{key:?}").contains(&hex_key()));
+}
+
+#[test]
+fn a_secret_that_stands_for_a_key_in_a_vault_says_which_and_holds_none() {
+    let mut record = secret(&[
+        (SECRET_ADDRESS, "0x1a642f0E3c3aF545E7AcBD38b07251B3990914F1"),
+        ("keyId", "https://v.vault.azure.net/keys/bank-a-bank-a-0/0f"),
+    ]);
+    assert!(recorded(&record).is_none(), "of another type it is a Secret that lacks its key");
+    record.type_ = Some("quorate.dev/azure-key-vault".to_owned());
+    let SecretState::Present(stored) = SecretState::read(Some(&record)) else { panic!("a record") };
+    let id = stored.vault.expect("in a vault").to_string();
+    assert_eq!(id, "https://v.vault.azure.net/keys/bank-a-bank-a-0/0f");
+    assert!(!stored.labelled, "one that was restored may lack what it is found by");
+    record.data.as_mut().expect("data").remove("keyId");
+    let refused = recorded(&record).expect("a record").expect_err("refused").to_string();
+    assert!(refused.contains("bank-a-0-identity") && refused.contains("data.keyId"), "{refused}");
+}
+
+#[test]
+fn the_annotations_of_a_record_say_what_it_says() {
+    let (network, node) =
+        (ConsortiumName("trade-finance".to_owned()), FleetName("bank-a".to_owned()).node(0));
+    let key = read(&secret(&[(SECRET_KEY, &hex_key())])).expect("a key");
+    let id: KeyId = "https://v.vault.azure.net/secrets/x/0f".parse().expect("an id");
+    let journal = Some(alloy_primitives::B256::ZERO);
+    let place = ("bank-a", &network);
+    let record = vault_record(place, &Holder::Node(node), (key.address, &id), journal);
+    let Some(SecretState::Present(stored)) = SecretState::announced(&record.metadata) else { panic!("told") };
+    assert!(stored.labelled);
+    assert_eq!(
+        (stored.key.address, stored.journal, stored.vault.as_deref()),
+        (key.address, journal, Some(&id))
+    );
+    assert!(!serde_json::to_string(&record).expect("JSON").contains(&hex_key()));
 }

@@ -1,5 +1,8 @@
 //! The consortium's plan: accounts, genesis, network info, and at most one seat to move.
 
+mod accounts;
+mod moves;
+
 use super::{Wait, join};
 use crate::{
     api::{conditions::reasons, consortium::ToSign},
@@ -7,13 +10,16 @@ use crate::{
     liveness::{Hearing, settling, silent, unheard},
     names::{ConsortiumName, FleetName},
     network_info::Learned,
-    observed::{ConsortiumObserved, FleetSummary, MemberObserved, PeerNode, SecretState, StoredKey},
-    policy::{Evicting, Joining, Leaving, Refusal, Verdict, may_evict, may_leave, may_seat},
-    validate::{AdminAccount, Chain, Network, ValidConsortium},
+    observed::{ConsortiumObserved, FleetSummary, MemberObserved, PeerNode, StoredKey},
+    policy::{Evicting, Verdict, may_evict},
+    validate::{Chain, Network, ValidConsortium},
+    vault::{KeyState, Task},
     votes::{Ballot, VotesPlan, decide},
 };
+use accounts::accounts;
 use alloy_primitives::{Address, B512};
-use chain::status::{NodeStatus, SeatProof};
+use chain::status::SeatProof;
+use moves::Moves;
 use std::collections::BTreeSet;
 
 /// Nodes that one member may have on the contract's list; `MAX_NODE_IDS` of the contract.
@@ -24,6 +30,10 @@ const MAX_NODE_IDS: usize = 32;
 pub struct ConsortiumPlan {
     /// Account Secrets to make.
     pub accounts: Vec<String>,
+    /// What is wanted of vaults.
+    pub vault: Option<Task>,
+    /// How the keys stand that are in vaults.
+    pub keys: Vec<KeyState>,
     /// Genesis to store.
     pub genesis: Option<StoredGenesis>,
     /// What is kept of other members' network infos.
@@ -58,6 +68,19 @@ pub enum SeatMove {
         /// The identity's signature.
         proof: SeatProof,
     },
+    /// Give an identity the seat of another, in one step.
+    Replace {
+        /// The node's name.
+        node: String,
+        /// Its identity.
+        identity: Address,
+        /// The node that had the seat.
+        before: String,
+        /// Its identity.
+        old: Address,
+        /// The new identity's signature.
+        proof: SeatProof,
+    },
     /// Give a seat up.
     Unseat {
         /// The node's name.
@@ -87,6 +110,7 @@ impl SeatMove {
     pub fn node(&self) -> &str {
         match self {
             Self::Seat { node, .. }
+            | Self::Replace { node, .. }
             | Self::Unseat { node, .. }
             | Self::Allow { node, .. }
             | Self::Forget { node, .. } => node,
@@ -98,6 +122,7 @@ impl SeatMove {
     pub fn told(&self) -> String {
         match self {
             Self::Seat { node, .. } => format!("{node} is being seated"),
+            Self::Replace { node, before, .. } => format!("{node} is being given the seat of {before}"),
             Self::Unseat { node, .. } => format!("the seat of {node} is being given up"),
             Self::Allow { node, .. } => format!("{node} is being allowed to peer"),
             Self::Forget { node, .. } => format!("{node} is no longer allowed to peer"),
@@ -154,35 +179,6 @@ fn publishes(valid: &ValidConsortium, observed: &ConsortiumObserved, operator: A
         (Network::Join(_), Some(view)) => join::operators(view).contains(&operator),
         (Network::Join(_), None) => observed.sources.published,
     }
-}
-
-/// The admin account and the operator account's key, or what is missing for them. A key that a genesis already names is never made anew.
-fn accounts<'a>(
-    valid: &ValidConsortium,
-    observed: &'a ConsortiumObserved,
-    plan: &mut ConsortiumPlan,
-) -> Option<(Address, &'a StoredKey)> {
-    let admin = match &valid.admin {
-        AdminAccount::Secret(name) => Some((name, &observed.admin)),
-        AdminAccount::Address(_) => None,
-    };
-    for (name, state) in admin.into_iter().chain([(&valid.operator_secret, &observed.operator)]) {
-        match state {
-            SecretState::Present(_) => {}
-            SecretState::Malformed(error) => {
-                plan.waits.push(Wait::stalled(reasons::SECRET_MALFORMED, error.to_string()));
-            }
-            SecretState::Absent if observed.genesis.is_some() => plan.waits.push(Wait::stalled(
-                reasons::KEY_LOST,
-                format!("Secret {name} is gone, but the genesis names its account; restore it from a backup"),
-            )),
-            SecretState::Absent => plan.accounts.push(name.clone()),
-        }
-    }
-    if !plan.accounts.is_empty() {
-        plan.waits.push(Wait::passing(reasons::WAITING_FOR_IDENTITIES, "account keys are being made"));
-    }
-    Some((valid.admin.address(&observed.admin)?, observed.operator.key()?))
 }
 
 fn stored_genesis(
@@ -300,8 +296,8 @@ fn seats(
     }
     let member =
         observed.governance.as_ref().and_then(|view| view.members.iter().find(|m| m.admin == genesis.member));
-    let context = Context { observed, hearing: &hearing, member, operator };
-    let moves = context.joins().into_iter().chain(context.leaves());
+    let moves = Moves { observed, hearing: &hearing, member, operator };
+    let moves = moves.joins().into_iter().chain(moves.leaves());
     for wanted in moves {
         match wanted {
             Err((reason, message)) => plan.waits.push(Wait::passing(reason, message)),
@@ -345,97 +341,4 @@ fn min_available(observed: &ConsortiumObserved, seated: usize, open: bool) -> i3
     let wanted: u32 = fleets.map(|fleet| fleet.replicas).sum();
     let most = usize::try_from(wanted).unwrap_or(usize::MAX).max(seated).max(observed.running);
     i32::try_from(most.saturating_sub(usize::from(open))).unwrap_or(i32::MAX)
-}
-
-struct Context<'a> {
-    observed: &'a ConsortiumObserved,
-    hearing: &'a Hearing,
-    member: Option<&'a MemberObserved>,
-    operator: Address,
-}
-
-type Wanted = Result<SeatMove, (&'static str, String)>;
-
-impl Context<'_> {
-    /// None while this member is not, or no more, in the contract: that is the others' to decide, and `Joined` says so.
-    fn joins(&self) -> Vec<Wanted> {
-        if self.observed.governance.is_some() && self.member.is_none() {
-            return Vec::new();
-        }
-        let fleets = self.observed.fleets.iter().filter(|fleet| fleet.seats && !fleet.deleting);
-        let wanted = fleets.flat_map(|fleet| {
-            fleet
-                .identities
-                .iter()
-                .filter(|(index, _)| **index < fleet.replicas)
-                .map(move |node| (fleet, node))
-        });
-        wanted
-            .filter(|(_, (_, identity))| !self.hearing.seats.contains(*identity))
-            .filter_map(|(fleet, (index, identity))| {
-                self.join(&fleet.name.node(*index).to_string(), *identity)
-            })
-            .collect()
-    }
-
-    /// `None` while the node itself is not up: its fleet says so already.
-    fn join(&self, node: &str, identity: Address) -> Option<Wanted> {
-        let status = self.status_of(identity)?;
-        let height = self.observed.governance.as_ref().map_or(self.hearing.height, |view| view.height);
-        let joining = Joining {
-            node,
-            status: Some(status),
-            hearing: self.hearing,
-            member: self.member,
-            operator: self.operator,
-            height,
-        };
-        let proof = status.identity.as_ref().and_then(|id| id.seat_proof.clone());
-        match (may_seat(&joining), proof) {
-            (Ok(()), Some(proof)) => Some(Ok(SeatMove::Seat { node: node.to_owned(), identity, proof })),
-            (Ok(()), None) => None,
-            (Err(refusal), _) => Some(Err(explained(node, "seat", &refusal))),
-        }
-    }
-
-    fn leaves(&self) -> Vec<Wanted> {
-        let fleets = self.observed.fleets.iter().filter(|fleet| fleet.seats && !fleet.skip_unseat);
-        let mut wanted = Vec::new();
-        for fleet in fleets.filter(|fleet| !(fleet.deleting && self.is_whole_network(fleet))) {
-            let keep = if fleet.deleting { 0 } else { fleet.replicas };
-            let going = fleet.identities.iter().rev().filter(|(index, _)| **index >= keep);
-            for (index, identity) in going.filter(|(_, identity)| self.ours_to_unseat(**identity)) {
-                wanted.push(self.leave(&fleet.name.node(*index).to_string(), *identity));
-            }
-        }
-        wanted
-    }
-
-    fn leave(&self, node: &str, identity: Address) -> Wanted {
-        may_leave(&Leaving { node, identity, hearing: self.hearing })
-            .map(|()| SeatMove::Unseat { node: node.to_owned(), identity })
-            .map_err(|refusal| explained(node, "leave", &refusal))
-    }
-
-    /// A fleet that holds every seat is let go with them: giving up all but one would only weaken what comes back.
-    fn is_whole_network(&self, fleet: &FleetSummary) -> bool {
-        let own: BTreeSet<_> = fleet.identities.values().copied().collect();
-        self.hearing.seats.iter().all(|seat| own.contains(seat))
-    }
-
-    fn ours_to_unseat(&self, identity: Address) -> bool {
-        let seats = self.observed.governance.as_ref().map(|view| view.seats.as_slice()).unwrap_or_default();
-        seats.iter().any(|seat| seat.identity == identity && seat.operator == self.operator)
-    }
-
-    fn status_of(&self, identity: Address) -> Option<&NodeStatus> {
-        self.observed
-            .nodes
-            .iter()
-            .find(|node| node.identity.as_ref().is_some_and(|id| id.address == identity))
-    }
-}
-
-fn explained(node: &str, what: &str, refusal: &Refusal) -> (&'static str, String) {
-    (refusal.reason, format!("{node} does not {what} yet: {}", refusal.message))
 }

@@ -20,6 +20,7 @@ use crate::{
     node_pool::PoolState,
     observed::{FleetObserved, NodeObserved},
     validate::ValidFleet,
+    vault::{KeyState, Task},
 };
 use alloy_primitives::{Address, B256};
 use chain::status::NodeStatus;
@@ -31,6 +32,10 @@ use std::collections::BTreeSet;
 pub struct FleetPlan {
     /// Key Secrets to make.
     pub keys: Vec<KeyWanted>,
+    /// What is wanted of the vault.
+    pub vault: Option<Task>,
+    /// How the keys stand that are in a vault.
+    pub key_states: Vec<KeyState>,
     /// Key Secrets that a person restored and that lack their labels.
     pub adopt: Vec<Secret>,
     /// Objects to apply; nothing while the fleet is being deleted.

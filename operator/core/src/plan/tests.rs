@@ -1,6 +1,7 @@
 mod join;
 mod pool;
 mod regions;
+mod vault;
 
 use super::{KeyWanted, SeatMove, consortium, fleet};
 use crate::{
@@ -24,7 +25,7 @@ use k256::ecdsa::SigningKey;
 
 fn stored(seed: u8) -> StoredKey {
     let key = Key::new(SigningKey::from_slice(&[seed; 32]).expect("a key"));
-    StoredKey { key: (&key).into(), journal: Some(B256::repeat_byte(seed)), labelled: true }
+    StoredKey { key: (&key).into(), journal: Some(B256::repeat_byte(seed)), labelled: true, vault: None }
 }
 
 fn valid_consortium() -> ValidConsortium {
@@ -63,6 +64,7 @@ fn summary(replicas: u32, identities: u8) -> FleetSummary {
         seats: true,
         deleting: false,
         skip_unseat: false,
+        replaces: None,
         identities: (0..)
             .zip(1..=identities)
             .map(|(index, seed)| (index, stored(seed).key.address))
@@ -104,6 +106,7 @@ fn network(replicas: u32, identities: u8, seats: u8) -> ConsortiumObserved {
 fn moved(plan: &super::ConsortiumPlan) -> Option<(&'static str, &str)> {
     plan.seat_move.as_ref().map(|wanted| match wanted {
         SeatMove::Seat { node, .. } => ("seat", node.as_str()),
+        SeatMove::Replace { node, .. } => ("replace", node.as_str()),
         SeatMove::Unseat { node, .. } => ("unseat", node.as_str()),
         SeatMove::Allow { node, .. } => ("allow", node.as_str()),
         SeatMove::Forget { node, .. } => ("forget", node.as_str()),

@@ -1,6 +1,6 @@
 //! May a node be given a seat?
 
-use super::{Verdict, network_healthy, refuse};
+use super::{Verdict, network_healthy, quorum_of, refuse};
 use crate::{api::conditions::reasons, liveness::Hearing, observed::MemberObserved};
 use alloy_primitives::Address;
 use chain::{quorum::quorum, status::NodeStatus};
@@ -39,6 +39,15 @@ pub fn may_seat(joining: &Joining<'_>) -> Verdict {
         has_proof,
     ];
     checks.iter().try_for_each(|check| check(joining))
+}
+
+/// The same where the seat of `old` is taken over: as many seats as before, so neither capacity nor interval counts.
+pub fn may_replace(joining: &Joining<'_>, old: Address) -> Verdict {
+    let checks: [fn(&Joining<'_>) -> Verdict; 5] = [synced, healthy, member_known, operator_known, has_proof];
+    checks.iter().try_for_each(|check| check(joining))?;
+    let hearing = joining.hearing;
+    let others = hearing.present.iter().filter(|seat| **seat != old).count();
+    quorum_of(others, hearing, &format!("{} takes no seat over", joining.node))
 }
 
 fn synced(joining: &Joining<'_>) -> Verdict {

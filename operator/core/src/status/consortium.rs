@@ -77,6 +77,8 @@ pub fn consortium(
     {
         conditions.set(NETWORK_INFO_PUBLISHED, status, reason, &message);
     }
+    conditions
+        .key_access(&plan.keys, "the operator signs with them by its own workload identity (docs/keys.md)");
     let (status, reason, message) = quorum_healthy(stored, hearing.as_ref());
     conditions.set(QUORUM_HEALTHY, status, reason, &message);
     let (status, reason, message) = drainable(plan);

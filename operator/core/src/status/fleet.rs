@@ -53,6 +53,7 @@ pub fn fleet(
         let (status, reason, message) = peering(valid, applied.peers_service.as_ref());
         conditions.set(PEERING_READY, status, reason, &message);
     }
+    conditions.key_access(&plan.key_states, &signers(valid));
     let running = observed.nodes.values().filter(|node| node.statefulset.is_some()).count();
     let ready = observed.nodes.values().filter(|node| node.pod.as_ref().is_some_and(|pod| pod.ready)).count();
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
@@ -164,6 +165,15 @@ fn peering(valid: &ValidFleet, service: Option<&Service>) -> Said {
             ),
         ),
     }
+}
+
+/// By which right the nodes use their keys: what a person gives in Entra and in the vault.
+fn signers(valid: &ValidFleet) -> String {
+    let client = valid.keys.vault().map_or("", |vault| vault.client_id.as_str());
+    format!(
+        "nodes use them as client {client}, by its federated credential for the subject system:serviceaccount:{}:{} (docs/keys.md)",
+        valid.namespace, valid.name.0
+    )
 }
 
 /// What a Service's load balancer has been given.

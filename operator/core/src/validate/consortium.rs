@@ -2,11 +2,15 @@
 
 use super::{
     InvalidField,
+    keys::{self, AccountKey},
     network::{Container, JoinedNetwork, PublishedService, joined, published, published_blob},
     positions::{address, positions},
 };
 use crate::{
-    api::{Consortium, consortium::Create},
+    api::{
+        Consortium,
+        consortium::{Account, Create},
+    },
     names::{ConsortiumName, FleetName},
     observed::SecretState,
     units::{milliseconds, wei},
@@ -34,8 +38,8 @@ pub struct ValidConsortium {
     pub alias: Label,
     /// The admin account.
     pub admin: AdminAccount,
-    /// Secret with the operator account's key.
-    pub operator_secret: String,
+    /// The operator account's key.
+    pub operator: AccountKey,
     /// Where the network comes from.
     pub network: Network,
     /// The web server with the network info, if one is wanted.
@@ -52,8 +56,8 @@ pub struct ValidConsortium {
 /// Where the key of the account that votes is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminAccount {
-    /// In this Secret.
-    Secret(String),
+    /// With the operator, which signs with it.
+    Held(AccountKey),
     /// Elsewhere; this is its address.
     Address(Address),
 }
@@ -63,7 +67,7 @@ impl AdminAccount {
     #[must_use]
     pub fn address(&self, secret: &SecretState) -> Option<Address> {
         match self {
-            Self::Secret(_) => secret.key().map(|stored| stored.key.address),
+            Self::Held(_) => secret.key().map(|stored| stored.key.address),
             Self::Address(address) => Some(*address),
         }
     }
@@ -116,21 +120,18 @@ pub fn consortium(object: &Consortium) -> Result<ValidConsortium, InvalidField> 
     let member = &object.spec.member;
     let alias = Label::new(&member.alias)
         .map_err(|error| InvalidField::new("spec.member.alias", error.to_string()))?;
-    let operator_secret = member.operator.secret.name.clone().unwrap_or_else(|| name.operator());
+    let operator = operator(&member.operator, &name)?;
     let admin = admin(&member.admin, &name)?;
-    if admin == AdminAccount::Secret(operator_secret.clone()) {
-        return Err(InvalidField::new(
-            "spec.member.operator.secret.name",
-            format!("is {operator_secret}, as the admin's; every account needs a key of its own"),
-        ));
+    if let AdminAccount::Held(admin) = &admin {
+        apart(admin, &operator)?;
     }
     Ok(ValidConsortium {
         namespace: object.metadata.namespace.clone().unwrap_or_default(),
         uid: object.metadata.uid.clone().unwrap_or_default(),
         alias,
-        takes_back: object.spec.governance.is_some() || matches!(admin, AdminAccount::Secret(_)),
+        takes_back: object.spec.governance.is_some() || matches!(admin, AdminAccount::Held(_)),
         admin,
-        operator_secret,
+        operator,
         network: network(object)?,
         publish: published(object)?,
         publish_blob: published_blob(object)?,
@@ -143,10 +144,39 @@ fn admin(
     account: &crate::api::consortium::AdminAccount,
     name: &ConsortiumName,
 ) -> Result<AdminAccount, InvalidField> {
-    match (&account.secret, &account.address) {
-        (Some(secret), None) => Ok(AdminAccount::Secret(secret.name.clone().unwrap_or_else(|| name.admin()))),
-        (None, Some(text)) => address("spec.member.admin.address", text).map(AdminAccount::Address),
-        _ => Err(InvalidField::new("spec.member.admin", "needs exactly one of secret and address")),
+    let held = keys::account(account.secret.as_ref(), account.azure_key_vault.as_ref(), name.admin());
+    let none = account.secret.is_none() && account.azure_key_vault.is_none();
+    match (held, &account.address) {
+        (Some(key), None) => Ok(AdminAccount::Held(key)),
+        (None, Some(text)) if none => address("spec.member.admin.address", text).map(AdminAccount::Address),
+        _ => Err(InvalidField::new(
+            "spec.member.admin",
+            "needs exactly one of secret, azureKeyVault and address",
+        )),
+    }
+}
+
+fn operator(account: &Account, name: &ConsortiumName) -> Result<AccountKey, InvalidField> {
+    keys::account(account.secret.as_ref(), account.azure_key_vault.as_ref(), name.operator()).ok_or_else(
+        || InvalidField::new("spec.member.operator", "needs exactly one of secret and azureKeyVault"),
+    )
+}
+
+/// Every account needs a key of its own.
+fn apart(admin: &AccountKey, operator: &AccountKey) -> Result<(), InvalidField> {
+    let own = "every account needs a key of its own";
+    if admin.secret == operator.secret {
+        return Err(InvalidField::new(
+            "spec.member.operator.secret.name",
+            format!("is {}, as the admin's; {own}", operator.secret),
+        ));
+    }
+    match (admin.place(), operator.place()) {
+        (Some(admin), Some(operator)) if admin == operator => Err(InvalidField::new(
+            "spec.member.operator.azureKeyVault.keyName",
+            format!("is {}, as the admin's; {own}", operator.name),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,9 @@
 //! `Validator` into what the builders need.
 
-use super::InvalidField;
+use super::{
+    InvalidField,
+    keys::{IdentityKeys, identities},
+};
 use crate::{
     api::{
         Validator, ValidatorSpec,
@@ -8,7 +11,7 @@ use crate::{
             AccessMode, Amounts, Exposure, NodePool, PeeringType, Pod, Resources, Role, RpcNamespace, RpcType,
         },
     },
-    names::{ACCEPT_JOURNAL_LOSS, ConsortiumName, FleetName, IGNORE_QUORUM, SKIP_UNSEAT},
+    names::{ACCEPT_JOURNAL_LOSS, ConsortiumName, FleetName, IGNORE_QUORUM, REPLACES, SKIP_UNSEAT},
     units::quantity,
 };
 use alloy_primitives::B256;
@@ -22,7 +25,6 @@ pub const MAX_NODES: u32 = 64;
 
 /// A fleet whose every field can be carried out.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own that a user sets")]
 pub struct ValidFleet {
     /// Its name.
     pub name: FleetName,
@@ -36,8 +38,10 @@ pub struct ValidFleet {
     pub replicas: u32,
     /// What they do.
     pub role: Role,
-    /// Whether missing keys are made.
-    pub create_keys: bool,
+    /// Where its identities' keys are.
+    pub keys: IdentityKeys,
+    /// The fleet whose seats its nodes take over.
+    pub replaces: Option<FleetName>,
     /// Disk of one node.
     pub storage_size: String,
     /// Who may mount it.
@@ -112,7 +116,8 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
         consortium: ConsortiumName(spec.consortium_ref.name.clone()),
         replicas,
         role: spec.role,
-        create_keys: spec.keys.as_ref().and_then(|keys| keys.secret.create).unwrap_or(true),
+        keys: identities(spec.keys.as_ref(), place(object), deleting)?,
+        replaces: replaced(annotation(REPLACES).filter(|_| !deleting), object)?,
         storage_size: storage.size.unwrap_or_else(|| STORAGE.to_owned()),
         access_mode: storage.access_mode.unwrap_or_default(),
         storage_class: storage.storage_class_name,
@@ -133,6 +138,23 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
             None => Vec::new(),
         },
     })
+}
+
+fn place(object: &Validator) -> (&str, &str) {
+    let metadata = &object.metadata;
+    (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default())
+}
+
+fn replaced(named: Option<&String>, object: &Validator) -> Result<Option<FleetName>, InvalidField> {
+    let own = object.metadata.name.as_deref();
+    let Some(name) = named else { return Ok(None) };
+    if name.is_empty() || Some(name.as_str()) == own {
+        return Err(InvalidField::new(
+            &format!("metadata.annotations[{REPLACES}]"),
+            format!("is {name:?}; it must be the name of another Validator of the same network"),
+        ));
+    }
+    Ok(Some(FleetName(name.clone())))
 }
 
 /// Ids of journals, separated by commas; a fleet has a journal for each of its nodes.
@@ -166,6 +188,9 @@ fn pod_hash(spec: &ValidatorSpec) -> String {
     // Added to the text and not to the fields: the hash of a fleet without it is what it has always been.
     if peering(spec).is_some() {
         text.push_str("peering");
+    }
+    if spec.keys.as_ref().is_some_and(|keys| keys.azure_key_vault.is_some()) {
+        text.push_str("azureKeyVault");
     }
     alloy_primitives::hex::encode(&alloy_primitives::keccak256(text)[..8])
 }
@@ -306,6 +331,52 @@ mod tests {
         assert_ne!(hash("resources", json!({ "limits": { "cpu": "1" } })), absent);
         assert_eq!(hash("peering", json!({ "type": "ClusterIP" })), absent);
         assert_ne!(hash("peering", json!({ "type": "LoadBalancer" })), absent);
+        assert_eq!(hash("keys", json!({ "secret": {} })), absent);
+        assert_ne!(hash("keys", vault()), absent);
+    }
+
+    fn vault() -> serde_json::Value {
+        let id = "11111111-2222-3333-4444-555555555555";
+        json!({ "azureKeyVault": { "vaultUrl": "https://v.vault.azure.net", "tenantId": id, "clientId": id } })
+    }
+
+    #[test]
+    fn keys_in_a_vault_have_the_names_of_namespace_fleet_and_node_unless_a_prefix_is_given() {
+        let with = |keys: serde_json::Value, deleting| {
+            let mut object = serde_json::to_value(manifest(4, deleting)).expect("JSON");
+            object["metadata"]["namespace"] = json!("blue");
+            object["spec"]["keys"] = keys;
+            fleet(&serde_json::from_value(object).expect("a Validator"))
+        };
+        let place =
+            |keys| with(keys, false).expect("valid").keys.vault().expect("a vault").place(3).to_string();
+        assert_eq!(place(vault()), "https://v.vault.azure.net/keys/blue-bank-a-3");
+        let mut other = vault();
+        other["azureKeyVault"]["mode"] = json!("Inject");
+        other["azureKeyVault"]["keyPrefix"] = json!("prod-");
+        assert_eq!(place(other), "https://v.vault.azure.net/secrets/prod-3");
+        let mut both = vault();
+        both["secret"] = json!({});
+        for keys in [both, json!({})] {
+            assert_eq!(with(keys.clone(), false).expect_err("refused").field, "spec.keys");
+            assert!(with(keys, true).is_ok(), "a fleet that goes is let go");
+        }
+    }
+
+    #[test]
+    fn a_fleet_replaces_another_and_never_itself() {
+        let annotated = |value: &str| {
+            let mut object = manifest(4, false);
+            object.metadata.annotations =
+                Some([("quorate.dev/replaces".to_owned(), value.to_owned())].into());
+            fleet(&object)
+        };
+        let old = annotated("bank-a-old").expect("valid").replaces;
+        assert_eq!(old.map(|name| name.0).as_deref(), Some("bank-a-old"));
+        for value in ["", "bank-a"] {
+            let refused = annotated(value).expect_err("refused");
+            assert_eq!(refused.field, "metadata.annotations[quorate.dev/replaces]");
+        }
     }
 
     #[test]

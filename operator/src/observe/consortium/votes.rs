@@ -71,7 +71,7 @@ async fn read_on(
     us: &MemberObserved,
     kept: &mut KeptVotes,
 ) -> Result<(), ChainError> {
-    let is_ours = matches!(valid.admin, AdminAccount::Secret(_));
+    let is_ours = matches!(valid.admin, AdminAccount::Held(_));
     if is_ours && (before.nonce == 0 || kept.nonce == Some(before.nonce)) {
         kept.history.upto = kept.history.upto.max(before.head);
         kept.history.complete = true;

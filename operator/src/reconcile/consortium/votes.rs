@@ -1,6 +1,7 @@
 //! The admin account's transactions: each is tried on the chain's state first, one goes out in a pass.
 
 use crate::{
+    account::Account,
     chain_access::{Chain, ChainError},
     context::Context,
     error::Error,
@@ -8,11 +9,9 @@ use crate::{
 };
 use alloy_primitives::Address;
 use chain::governance::{GOVERNANCE, Status};
-use k8s_openapi::api::core::v1::Secret;
 use operator_core::{
     api::{Consortium, conditions::reasons, consortium::ToSign},
     genesis::StoredGenesis,
-    keys,
     observed::{AdminObserved, Governance},
     plan::{ConsortiumPlan, Wait},
     validate::{AdminAccount, ValidConsortium},
@@ -35,7 +34,7 @@ pub(super) async fn chosen(
     let moves: Vec<AdminMove> = plan.votes.moves.iter().take(MOST).cloned().collect();
     for wanted in moves {
         match chain.would_take(admin, &wanted.call_data()).await {
-            Ok(()) if matches!(valid.admin, AdminAccount::Secret(_)) => {
+            Ok(()) if matches!(valid.admin, AdminAccount::Held(_)) => {
                 plan.waits.push(Wait::passing(reasons::VOTING, format!("being sent: {}", wanted.what)));
                 return Some(wanted);
             }
@@ -81,17 +80,15 @@ pub(super) async fn send(
     (genesis, account): (&StoredGenesis, &AdminObserved),
     wanted: &AdminMove,
 ) -> Result<(), Error> {
-    let AdminAccount::Secret(name) = &valid.admin else { return Ok(()) };
+    let AdminAccount::Held(of) = &valid.admin else { return Ok(()) };
     write::unchanged(context, object).await?;
-    let api = context.api::<Secret>(&valid.namespace);
-    let found = crate::calls::call("read Secret", api.get_opt(name)).await?;
-    let Some(key) = found.as_ref().and_then(|secret| keys::read(secret).ok()) else { return Ok(()) };
+    let Some(admin) = Account::open(context, &valid.namespace, of).await? else { return Ok(()) };
     if !context.leadership.leads() {
         return Err(Error::NotLeading);
     }
     let chain = Chain { nodes: &context.nodes, ip };
-    let sent = chain.vote(genesis.chain_id, &key, account.nonce, wanted.call_data()).await;
-    context.cache().offered(&observe::key(&valid.namespace, &valid.name), key.address);
+    let sent = chain.vote(context, genesis.chain_id, &admin, account.nonce, wanted.call_data()).await;
+    context.cache().offered(&observe::key(&valid.namespace, &valid.name), admin.address());
     sent?;
     events::decided(context, object, "vote", "Voting", &format!("transaction sent: {}", wanted.what)).await;
     tracing::info!(what = wanted.what, nonce = account.nonce, "vote sent");

@@ -1,8 +1,7 @@
-//! Azure as the operator meets it: Microsoft's emulator of its storage over https, and a token endpoint that takes the federated
-//! token of one workload identity and no other.
+//! Azure as the operator meets it: Microsoft's emulator of its storage over https, and the vault double's token endpoint, which
+//! takes the token of one service account and no other.
 
 use crate::tls;
-use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::post};
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
 use http::{Method, Request, Response};
@@ -13,10 +12,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tempfile::TempDir;
@@ -28,11 +24,12 @@ use tokio_rustls::{
         pki_types::{CertificateDer, ServerName, pem::PemObject},
     },
 };
+use vault_double::{AUDIENCE, Client, Double, Options, projected_token};
 
-const TENANT: &str = "11111111-1111-1111-1111-111111111111";
 const CLIENT: &str = "22222222-2222-2222-2222-222222222222";
-/// What Kubernetes gives the pod, and Entra believes.
-const FEDERATED: &str = "the.operators.token";
+/// Whose token Entra believes.
+const OPERATOR: &str = "system:serviceaccount:quorate:quorate-operator";
+const STRANGER: &str = "system:serviceaccount:quorate:default";
 /// By what the log tells the test's own looks from the operators'.
 const OURS: &str = "?timeout=30";
 /// It has to load its whole tree of packages first.
@@ -43,8 +40,7 @@ pub(super) struct Azure {
     folder: TempDir,
     storage: Child,
     address: String,
-    authority: String,
-    tokens: Arc<AtomicU64>,
+    entra: Double,
 }
 
 impl Azure {
@@ -52,17 +48,9 @@ impl Azure {
     pub(super) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         tls::certificates(folder.path());
-        std::fs::write(folder.path().join("federated"), FEDERATED).expect("written");
-        std::fs::write(folder.path().join("strange"), "somebody.elses.token").expect("written");
-        let tokens = Arc::new(AtomicU64::new(0));
-        let router = Router::new()
-            .route(&format!("/{TENANT}/oauth2/v2.0/token"), post(token))
-            .with_state(tokens.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let authority = format!("https://{}", listener.local_addr().expect("an address"));
-        tokio::spawn(tls::serve(listener, tls::acceptor(folder.path()), router));
+        let entra = entra(folder.path()).await;
         let storage = start_storage(folder.path());
-        let mut azure = Self { folder, storage, address: String::new(), authority, tokens };
+        let mut azure = Self { folder, storage, address: String::new(), entra };
         azure.address = azure.listening().await;
         azure
     }
@@ -92,7 +80,7 @@ impl Azure {
 
     /// Tokens that were given.
     pub(super) fn tokens(&self) -> u64 {
-        self.tokens.load(Ordering::Relaxed)
+        self.entra.count("token", "served")
     }
 
     /// Documents that the operators have written (`PUT`) or read (`GET`), as the storage's log says.
@@ -112,9 +100,9 @@ impl Azure {
         let path = |name: &str| self.folder.path().join(name).to_string_lossy().into_owned();
         let mut environment = self.without_identity();
         environment.extend([
-            ("AZURE_TENANT_ID", TENANT.to_owned()),
+            ("AZURE_TENANT_ID", self.entra.tenant().to_owned()),
             ("AZURE_CLIENT_ID", CLIENT.to_owned()),
-            ("AZURE_AUTHORITY_HOST", self.authority.clone()),
+            ("AZURE_AUTHORITY_HOST", self.entra.url()),
             ("AZURE_FEDERATED_TOKEN_FILE", path(token)),
         ]);
         environment
@@ -122,7 +110,7 @@ impl Azure {
 
     /// That of a pod without one.
     pub(super) fn without_identity(&self) -> Vec<(&'static str, String)> {
-        let authorities = self.folder.path().join("ca.crt").to_string_lossy().into_owned();
+        let authorities = self.folder.path().join("authorities").to_string_lossy().into_owned();
         vec![
             ("QUORATE_AZURE_STORAGE_HOSTS", "127.0.0.1".to_owned()),
             ("QUORATE_AZURE_CA_FILE", authorities),
@@ -141,7 +129,7 @@ impl Azure {
         let mut request = Request::builder()
             .method(method)
             .uri(address)
-            .header("authorization", format!("Bearer {}", jwt()))
+            .header("authorization", format!("Bearer {}", jwt(self.entra.tenant())))
             .header("x-ms-version", "2026-04-06");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -220,35 +208,33 @@ fn installed() -> &'static Path {
 }
 
 /// What the storage takes for a token of Entra's: it looks at its claims, not at its signature.
-fn jwt() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+fn jwt(tenant: &str) -> String {
+    let now = now();
     let claims = json!({
-        "aud": "https://storage.azure.com", "iss": format!("https://sts.windows.net/{TENANT}/"),
+        "aud": "https://storage.azure.com", "iss": format!("https://sts.windows.net/{tenant}/"),
         "iat": now - 60, "nbf": now - 60, "exp": now + 3600,
     });
     let part = |value: serde_json::Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
     format!("{}.{}.c2lnbmF0dXJl", part(json!({ "alg": "none", "typ": "JWT" })), part(claims))
 }
 
-/// Entra's answer to a client's assertion.
-async fn token(State(given): State<Arc<AtomicU64>>, form: String) -> impl IntoResponse {
-    let has = |name: &str, value: &str| form.split('&').any(|pair| pair == format!("{name}={value}"));
-    let right = has("client_assertion", FEDERATED)
-        && has("client_id", CLIENT)
-        && has("grant_type", "client_credentials")
-        && has("scope", "https%3A%2F%2Fstorage.azure.com%2F.default");
-    if !right {
-        let refused = json!({
-            "error": "invalid_client", "error_codes": [700_213], "timestamp": "2026-01-01 00:00:00Z",
-            "error_description": "AADSTS700213: No matching federated identity record found for presented assertion subject.\r\nTrace ID: 1\r\nCorrelation ID: 2\r\nTimestamp: 2026-01-01 00:00:00Z",
-            "trace_id": "t", "correlation_id": "c",
-        });
-        return (StatusCode::UNAUTHORIZED, axum::Json(refused));
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
+/// Entra, tokens of two service accounts, and the authorities of both services in one file.
+async fn entra(folder: &Path) -> Double {
+    let client =
+        Client { client_id: CLIENT.to_owned(), subjects: vec![OPERATOR.to_owned()], grants: Vec::new() };
+    let entra =
+        Double::start(Options { clients: vec![client], ..Options::default() }).await.expect("started");
+    for (file, subject) in [("federated", OPERATOR), ("strange", STRANGER)] {
+        let token = projected_token(subject, AUDIENCE, "https://kubernetes", now() - 60, now() + 24 * 3600);
+        std::fs::write(folder.join(file), token).expect("written");
     }
-    given.fetch_add(1, Ordering::Relaxed);
-    let answer =
-        json!({ "token_type": "Bearer", "expires_in": 3600, "ext_expires_in": 3600, "access_token": jwt() });
-    (StatusCode::OK, axum::Json(answer))
+    let storage = std::fs::read_to_string(folder.join("ca.crt")).expect("read");
+    std::fs::write(folder.join("authorities"), storage + "\n" + entra.authority()).expect("written");
+    entra
 }
 
 async fn exchange(authorities: &Path, request: Request<Full<Bytes>>) -> Response<Bytes> {

@@ -140,6 +140,48 @@ const TABLE: &[(&str, Hint)] = &[
     ("Consortium.spec.create.fleets[]", Hint::Same("Validator", "metadata.name")),
     ("Validator.spec.consortiumRef.name", Hint::Same("Consortium", "metadata.name")),
     ("Validator.spec.keys.secret.create", Hint::Unfelt("only what becomes of missing keys depends on it")),
+    // Where keys are stays; a world without a vault makes none in one. They are tried by the operator's own tests.
+    ("Validator.spec.keys.azureKeyVault*", Hint::NotAtCreation),
+    ("Validator.spec.keys.azureKeyVault*", Hint::Unfelt("where keys are is immutable")),
+    ("Validator.spec.keys.azureKeyVault", Hint::Alone),
+    (
+        "Validator.spec.keys.azureKeyVault",
+        Hint::Values(
+            r#"[{ "vaultUrl": "https://127.0.0.1:9", "tenantId": "11111111-1111-1111-1111-111111111111", "clientId": "22222222-2222-2222-2222-222222222222" }]"#,
+        ),
+    ),
+    (
+        "Validator.spec.keys.azureKeyVault.vaultUrl",
+        Hint::Values(r#"["https://127.0.0.1:9", "https://127.0.0.1"]"#),
+    ),
+    ("Validator.spec.keys.azureKeyVault.authorityHost", Hint::Values(r#"["https://127.0.0.1:9"]"#)),
+    (
+        "Validator.spec.keys.azureKeyVault.tenantId",
+        Hint::Values(r#"["11111111-1111-1111-1111-111111111111"]"#),
+    ),
+    (
+        "Validator.spec.keys.azureKeyVault.clientId",
+        Hint::Values(r#"["22222222-2222-2222-2222-222222222222"]"#),
+    ),
+    ("Validator.spec.keys.azureKeyVault.keyPrefix", Hint::Values(r#"["prod-"]"#)),
+    ("Consortium.spec.member.admin.azureKeyVault*", Hint::NotAtCreation),
+    ("Consortium.spec.member.admin.azureKeyVault*", Hint::Unfelt("a member's accounts are immutable")),
+    ("Consortium.spec.member.admin.azureKeyVault", Hint::Alone),
+    (
+        "Consortium.spec.member.admin.azureKeyVault",
+        Hint::Values(r#"[{ "vaultUrl": "https://127.0.0.1:9", "keyName": "bank-a-admin" }]"#),
+    ),
+    ("Consortium.spec.member.admin.azureKeyVault.vaultUrl", Hint::Values(r#"["https://127.0.0.1:9"]"#)),
+    ("Consortium.spec.member.admin.azureKeyVault.keyName", Hint::Values(r#"["bank-a-admin"]"#)),
+    ("Consortium.spec.member.operator.azureKeyVault*", Hint::NotAtCreation),
+    ("Consortium.spec.member.operator.azureKeyVault*", Hint::Unfelt("a member's accounts are immutable")),
+    ("Consortium.spec.member.operator.azureKeyVault", Hint::Alone),
+    (
+        "Consortium.spec.member.operator.azureKeyVault",
+        Hint::Values(r#"[{ "vaultUrl": "https://127.0.0.1:9", "keyName": "bank-a-operator" }]"#),
+    ),
+    ("Consortium.spec.member.operator.azureKeyVault.vaultUrl", Hint::Values(r#"["https://127.0.0.1:9"]"#)),
+    ("Consortium.spec.member.operator.azureKeyVault.keyName", Hint::Values(r#"["bank-a-operator"]"#)),
     // A pin is the hash of the network that runs: any other stalls it.
     ("Consortium.spec.create.genesisHash", Hint::Values(r#"["${running}"]"#)),
     (

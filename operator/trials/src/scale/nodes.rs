@@ -150,10 +150,12 @@ fn document(node: &Node, number: u64, started_ms: u64, local: SocketAddr) -> Nod
             address,
             seated: true,
             voting: true,
+            signer: None,
             journal: Journal {
                 id: B256::left_padding_from(&local.ip().to_string().into_bytes()),
                 sitting_out: None,
             },
+            fence: None,
             seat_proof: None,
         }),
         seats: network.seats.iter().map(heard).collect(),

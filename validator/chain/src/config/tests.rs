@@ -9,6 +9,7 @@ fn identity(journal: JournalConfig) -> IdentityConfig {
         member: Some(Address::repeat_byte(0x22)),
         signer: SignerConfig::File { path: "/keys/identity".into() },
         journal,
+        fence: None,
     }
 }
 
@@ -17,6 +18,13 @@ fn full(journal: JournalConfig) -> NodeConfig {
         version: CONFIG_VERSION,
         network: NetworkConfig::new(20_777, B256::repeat_byte(0x33), "/config/genesis.json".into()),
         identity: Some(identity(journal)),
+        azure: Some(AzureConfig {
+            tenant_id: "00000000-0000-0000-0000-000000000001".into(),
+            client_id: "00000000-0000-0000-0000-000000000002".into(),
+            token_file: "/azure/token".into(),
+            authority_host: Some("https://login.microsoftonline.us".into()),
+            ca_bundle: Some("-----BEGIN CERTIFICATE-----\n".into()),
+        }),
         p2p: P2pConfig {
             key: "/keys/p2p".into(),
             listen: format!("0.0.0.0:{P2P_PORT}"),
@@ -45,8 +53,18 @@ fn full(journal: JournalConfig) -> NodeConfig {
     }
 }
 
+fn vault(signer: fn(VaultObject) -> SignerConfig) -> NodeConfig {
+    let mut config = full(JournalConfig::Initialise);
+    config.identity.as_mut().unwrap().signer = signer(VaultObject {
+        vault_url: "https://bank-a.vault.azure.net".into(),
+        name: "bank-a-bank-a-0".into(),
+        version: "0123456789abcdef0123456789abcdef".into(),
+    });
+    config
+}
+
 fn observer() -> NodeConfig {
-    NodeConfig { identity: None, rpc: None, ..full(JournalConfig::Initialise) }
+    NodeConfig { identity: None, azure: None, rpc: None, ..full(JournalConfig::Initialise) }
 }
 
 fn value() -> Value {
@@ -64,6 +82,8 @@ fn what_the_operator_renders_the_node_reads_back() {
         full(JournalConfig::Initialise),
         full(JournalConfig::Require { id }),
         full(JournalConfig::AcceptLoss { id, lost: vec![id, B256::repeat_byte(0x56)] }),
+        vault(SignerConfig::AzureKeyVaultKey),
+        vault(SignerConfig::AzureKeyVaultSecret),
         observer(),
     ] {
         let text = config.to_json().unwrap();
@@ -81,6 +101,7 @@ fn an_unknown_field_is_refused_by_name_wherever_it_stands() {
         "/identity",
         "/identity/signer/file",
         "/identity/journal/require",
+        "/azure",
         "/p2p",
         "/rpc",
         "/rpc/access",
@@ -93,6 +114,22 @@ fn an_unknown_field_is_refused_by_name_wherever_it_stands() {
         json.pointer_mut(at).unwrap()["frobnicate"] = Value::from(1);
         let error = refusal(&json);
         assert!(error.contains("unknown field `frobnicate`"), "{at}: {error}");
+    }
+}
+
+#[test]
+fn a_vaults_key_is_named_by_vault_name_and_version_and_by_nothing_else() {
+    let written = serde_json::to_value(vault(SignerConfig::AzureKeyVaultKey)).unwrap();
+    let object = &written["identity"]["signer"]["azureKeyVaultKey"];
+    assert_eq!(object["vaultUrl"], "https://bank-a.vault.azure.net");
+    for kind in ["azureKeyVaultKey", "azureKeyVaultSecret"] {
+        let mut json = written.clone();
+        json["identity"]["signer"] = json!({ kind: object });
+        assert!(NodeConfig::from_json(&json.to_string()).is_ok(), "{kind}");
+        json["identity"]["signer"][kind]["value"] = Value::from("secret");
+        assert!(refusal(&json).contains("unknown field `value`"), "{kind}");
+        json["identity"]["signer"] = json!({ kind: { "vaultUrl": "https://v", "name": "n" } });
+        assert!(refusal(&json).contains("missing field `version`"), "{kind}");
     }
 }
 
@@ -142,4 +179,37 @@ fn what_may_be_left_out_has_its_documented_default() {
 fn a_refusal_says_line_and_column() {
     let error = NodeConfig::from_json("{\n  \"version\": oops").unwrap_err().to_string();
     assert!(error.contains("line 2 column"), "{error}");
+}
+
+#[test]
+fn a_fence_names_one_store_and_says_no_more_than_it_must() {
+    let lease = json!({
+        "store": { "kubernetesLease": {
+            "server": "https://kubernetes.default.svc",
+            "namespace": "bank-a",
+            "name": "bank-a-0",
+            "tokenFile": "/api/token",
+            "caFile": "/api/ca.crt",
+        } },
+        "holder": "bank-a-0",
+    });
+    let blob = json!({
+        "store": { "azureBlob": { "containerUrl": "https://a.blob.core.windows.net/fence", "blob": "0x11" } },
+        "holder": "bank-a-1",
+        "preferred": true,
+        "initialise": true,
+        "leaseMs": 10_000,
+    });
+    for written in [&lease, &blob] {
+        let mut config = value();
+        config["identity"]["fence"] = written.clone();
+        let read = NodeConfig::from_json(&config.to_string()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), config);
+    }
+    let mut config = value();
+    config["identity"]["fence"] = lease.clone();
+    let fence = NodeConfig::from_json(&config.to_string()).unwrap().identity.unwrap().fence.unwrap();
+    assert_eq!((fence.preferred, fence.initialise, fence.lease_ms), (false, false, LEASE_MS));
+    config["identity"]["fence"]["store"]["azureBlob"] = blob["store"]["azureBlob"].clone();
+    assert!(NodeConfig::from_json(&config.to_string()).is_err(), "two stores");
 }

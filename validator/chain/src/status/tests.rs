@@ -28,7 +28,20 @@ fn example() -> NodeStatus {
             address: Address::repeat_byte(0x55),
             seated: false,
             voting: false,
+            signer: Some(Signer {
+                home: SignerHome::AzureKeyVaultKey,
+                state: SignerState::Failing,
+                reason: Some("vault away".into()),
+                newer_version: Some("0a1b".into()),
+            }),
             journal: Journal { id: B256::repeat_byte(0x66), sitting_out: Some("journal lost".into()) },
+            fence: Some(Fence {
+                role: FenceRole::Standby,
+                holder: Some("bank-a-1".into()),
+                epoch: 4,
+                reason: Some("twin".into()),
+                message: Some("it runs twice".into()),
+            }),
             seat_proof: Some(SeatProof {
                 member: Address::repeat_byte(0x77),
                 block_number: 12,

@@ -1,5 +1,6 @@
 //! What the binary does.
 
+pub(crate) mod failover;
 pub(crate) mod long;
 pub(crate) mod recovery;
 pub(crate) mod reseat;

@@ -1,6 +1,7 @@
 //! The simulator's own promises.
 
 mod actors;
+mod failover;
 mod faults;
 mod governed;
 mod oracles;

@@ -344,11 +344,13 @@ fn config(dir: &Path, plan: &Plan, genesis: &Genesis, secret: B256) -> (NodeConf
         member: None,
         signer: SignerConfig::File { path: text("key") },
         journal: JournalConfig::Initialise,
+        fence: None,
     };
     let config = NodeConfig {
         version: CONFIG_VERSION,
         network,
         identity: (plan.own < 4).then_some(identity),
+        azure: None,
         p2p: P2pConfig {
             key: text("key"),
             listen: format!("127.0.0.1:{}", ports[0]),

@@ -101,10 +101,20 @@ impl TestNetwork {
 
 impl Node {
     pub(crate) fn start(&mut self) {
+        self.start_by(command("run", &self.config));
+    }
+
+    /// The same with a log of this level.
+    pub(crate) fn start_saying(&mut self, level: &str) {
+        let mut command = command("run", &self.config);
+        command.env("RUST_LOG", level);
+        self.start_by(command);
+    }
+
+    fn start_by(&mut self, mut command: Command) {
         assert!(self.process.is_none(), "already running");
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
-        let child = command("run", &self.config).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        self.process = Some(child);
+        self.process = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -124,6 +134,12 @@ impl Node {
         let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
         assert!(killed.success());
         child.wait().unwrap()
+    }
+
+    /// Sends a signal, as `kill` names it.
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.process.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
     pub(crate) fn read_config(&self) -> NodeConfig {

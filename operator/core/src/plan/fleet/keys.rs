@@ -7,10 +7,13 @@ use crate::{
     names::NodeName,
     observed::{NodeObserved, SecretState},
     plan::Wait,
+    validate::IdentityKeys,
+    vault::{self, Holder, KeyState, Task, Wanted},
 };
 
 impl Planner<'_> {
     pub(super) fn keys(&mut self) {
+        self.vault();
         for index in 0..self.valid.replicas {
             let node = self.observed.nodes.get(&index).cloned().unwrap_or_default();
             let name = self.name(index);
@@ -35,7 +38,7 @@ impl Planner<'_> {
         let (namespace, network) = (&self.valid.namespace, &self.valid.consortium);
         for (secret, identity) in [(&node.identity, true), (&node.p2p, false)] {
             if let Some(stored) = secret.key().filter(|stored| !stored.labelled) {
-                self.plan.adopt.extend(adopted_secret(namespace, network, name, &stored.key, identity));
+                self.plan.adopt.extend(adopted_secret(namespace, network, name, stored, identity));
             }
         }
     }
@@ -51,12 +54,51 @@ impl Planner<'_> {
                 name.volume()
             );
             self.plan.waits.push(Wait::stalled(reasons::KEY_LOST, message));
-        } else if self.valid.create_keys {
-            self.plan.keys.push(KeyWanted::Identity(name.clone()));
-        } else {
-            let message = format!("spec.keys.secret.create is false: make Secret {secret} with data.key");
-            self.plan.waits.push(Wait::passing(reasons::WAITING_FOR_IDENTITIES, message));
+            return;
         }
+        match &self.valid.keys {
+            IdentityKeys::Secrets { create: true } => self.plan.keys.push(KeyWanted::Identity(name.clone())),
+            IdentityKeys::Secrets { create: false } => {
+                let message = format!("spec.keys.secret.create is false: make Secret {secret} with data.key");
+                self.plan.waits.push(Wait::passing(reasons::WAITING_FOR_IDENTITIES, message));
+            }
+            // It is wanted of the vault already.
+            IdentityKeys::Vault(_) => {}
+        }
+    }
+
+    /// What is wanted of the vault: a key for each node that has none on record and no disk that a key has belonged to, and news
+    /// of those on record.
+    fn vault(&mut self) {
+        let Some(vault) = self.valid.keys.vault().filter(|_| self.valid.role == Role::Validator) else {
+            return;
+        };
+        let mut task = Task {
+            namespace: self.valid.namespace.clone(),
+            network: self.valid.consortium.clone(),
+            owner: self.valid.uid.clone(),
+            keys: Vec::new(),
+        };
+        for index in 0..self.valid.replicas {
+            let (name, node) = (self.name(index), self.observed.nodes.get(&index));
+            let state = node.map_or(&SecretState::Absent, |node| &node.identity);
+            let lost = matches!(state, SecretState::Absent) && node.is_some_and(|node| node.volume.is_some());
+            if lost || matches!(state, SecretState::Malformed(_)) {
+                continue;
+            }
+            let pinned = state.key().and_then(|stored| stored.vault.as_ref()).map(|id| id.version.clone());
+            let report = self.observed.vault.get(&name.identity()).cloned().unwrap_or_default();
+            let identity = node.and_then(|node| node.status.as_ref()?.identity.as_ref());
+            let report = report.at_node(identity.and_then(|identity| identity.signer.as_ref()));
+            let (holder, place) = (Holder::Node(name), vault.place(index));
+            let state =
+                KeyState { holder: holder.clone(), place: place.clone(), pinned: pinned.clone(), report };
+            self.plan.waits.extend(vault::wait(&state));
+            self.plan.key_states.push(state);
+            let begun = self.observed.genesis.is_some();
+            task.keys.push(Wanted { holder, place, create: vault.create, begun, pinned });
+        }
+        self.plan.vault = Some(task);
     }
 
     /// A node's first journal, or the one made in place of a lost one. That one is recorded while it sits out, before it

@@ -289,10 +289,12 @@ impl Node {
             address,
             seated,
             voting: seated && self.synced && matches!(self.sits_out, SitsOut::No),
+            signer: None,
             journal: Journal {
                 id: self.journal,
                 sitting_out: (!matches!(self.sits_out, SitsOut::No)).then(|| waits.to_owned()),
             },
+            fence: None,
             seat_proof: proof,
         }
     }

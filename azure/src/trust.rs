@@ -11,12 +11,12 @@ use tokio_rustls::rustls::{
 const MOST: usize = 64;
 
 /// Mozilla's authorities.
-pub(crate) fn public() -> RootCertStore {
+pub fn public() -> RootCertStore {
     webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()
 }
 
 /// The authorities of a bundle in PEM.
-pub(crate) fn bundle(pem: &[u8]) -> Result<RootCertStore, String> {
+pub fn bundle(pem: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem).take(MOST) {
         let certificate = certificate.map_err(|error| format!("is not PEM: {error}"))?;
@@ -26,7 +26,7 @@ pub(crate) fn bundle(pem: &[u8]) -> Result<RootCertStore, String> {
 }
 
 /// TLS towards those for whom these authorities vouch.
-pub(crate) fn tls(roots: RootCertStore) -> Result<Arc<ClientConfig>, tokio_rustls::rustls::Error> {
+pub fn tls(roots: RootCertStore) -> Result<Arc<ClientConfig>, tokio_rustls::rustls::Error> {
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let builder = builder.with_safe_default_protocol_versions()?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();

@@ -1,0 +1,131 @@
+//! Which seats are to be given, taken over and given up.
+
+use super::SeatMove;
+use crate::{
+    liveness::Hearing,
+    observed::{ConsortiumObserved, FleetSummary, MemberObserved},
+    policy::{Joining, Leaving, Refusal, may_leave, may_replace, may_seat},
+};
+use alloy_primitives::Address;
+use chain::status::NodeStatus;
+use std::collections::BTreeSet;
+
+/// Everything that seats move by.
+pub(super) struct Moves<'a> {
+    pub(super) observed: &'a ConsortiumObserved,
+    pub(super) hearing: &'a Hearing,
+    pub(super) member: Option<&'a MemberObserved>,
+    pub(super) operator: Address,
+}
+
+/// A move, or why it is not made.
+type Move = Result<SeatMove, (&'static str, String)>;
+
+fn replaces(new: &FleetSummary, old: &FleetSummary) -> bool {
+    new.replaces.as_ref() == Some(&old.name) && !new.deleting && new.seats
+}
+
+impl Moves<'_> {
+    /// None while this member is not, or no more, in the contract: that is the others' to decide, and `Joined` says so. A fleet
+    /// that is replaced gets no seat any more.
+    pub(super) fn joins(&self) -> Vec<Move> {
+        if self.observed.governance.is_some() && self.member.is_none() {
+            return Vec::new();
+        }
+        let fleets = self.observed.fleets.iter().filter(|fleet| fleet.seats && !fleet.deleting);
+        let fleets = fleets.filter(|fleet| !self.observed.fleets.iter().any(|other| replaces(other, fleet)));
+        let wanted = fleets.flat_map(|fleet| {
+            fleet
+                .identities
+                .iter()
+                .filter(|(index, _)| **index < fleet.replicas)
+                .map(move |node| (fleet, node))
+        });
+        wanted
+            .filter(|(_, (_, identity))| !self.hearing.seats.contains(*identity))
+            .filter_map(|(fleet, (index, identity))| self.join(fleet, *index, *identity))
+            .collect()
+    }
+
+    /// `None` while the node itself is not up: its fleet says so already.
+    fn join(&self, fleet: &FleetSummary, index: u32, identity: Address) -> Option<Move> {
+        let node = fleet.name.node(index).to_string();
+        let status = self.status_of(identity)?;
+        let height = self.observed.governance.as_ref().map_or(self.hearing.height, |view| view.height);
+        let from = self.seat_to_take(fleet, index);
+        let joining = Joining {
+            node: &node,
+            status: Some(status),
+            hearing: self.hearing,
+            member: self.member,
+            operator: self.operator,
+            height,
+        };
+        let proof = status.identity.as_ref().and_then(|id| id.seat_proof.clone());
+        let verdict = match &from {
+            Some((_, old)) => may_replace(&joining, *old),
+            None => may_seat(&joining),
+        };
+        match (verdict, proof) {
+            (Ok(()), Some(proof)) => Some(Ok(match from {
+                Some((before, old)) => SeatMove::Replace { node, identity, before, old, proof },
+                None => SeatMove::Seat { node, identity, proof },
+            })),
+            (Ok(()), None) => None,
+            (Err(refusal), _) => Some(Err(explained(&node, "seat", &refusal))),
+        }
+    }
+
+    /// The seat that a node takes over from the fleet that its own replaces: that of the node with its number, else any whose
+    /// number the new fleet has not.
+    fn seat_to_take(&self, fleet: &FleetSummary, index: u32) -> Option<(String, Address)> {
+        let name = fleet.replaces.as_ref()?;
+        let old = self.observed.fleets.iter().find(|old| old.name == *name && old.seats)?;
+        let own = old.identities.get(&index).map(|identity| (index, *identity));
+        let beyond = old.identities.iter().filter(|(index, _)| **index >= fleet.replicas);
+        let seats = own.into_iter().chain(beyond.map(|(index, identity)| (*index, *identity)));
+        let mut seats = seats.filter(|(_, identity)| self.ours_to_unseat(*identity));
+        seats.next().map(|(index, identity)| (old.name.node(index).to_string(), identity))
+    }
+
+    pub(super) fn leaves(&self) -> Vec<Move> {
+        let fleets = self.observed.fleets.iter().filter(|fleet| fleet.seats && !fleet.skip_unseat);
+        let mut wanted = Vec::new();
+        for fleet in fleets.filter(|fleet| !(fleet.deleting && self.is_whole_network(fleet))) {
+            let keep = if fleet.deleting { 0 } else { fleet.replicas };
+            let going = fleet.identities.iter().rev().filter(|(index, _)| **index >= keep);
+            for (index, identity) in going.filter(|(_, identity)| self.ours_to_unseat(**identity)) {
+                wanted.push(self.leave(&fleet.name.node(*index).to_string(), *identity));
+            }
+        }
+        wanted
+    }
+
+    fn leave(&self, node: &str, identity: Address) -> Move {
+        may_leave(&Leaving { node, identity, hearing: self.hearing })
+            .map(|()| SeatMove::Unseat { node: node.to_owned(), identity })
+            .map_err(|refusal| explained(node, "leave", &refusal))
+    }
+
+    /// A fleet that holds every seat is let go with them: giving up all but one would only weaken what comes back.
+    fn is_whole_network(&self, fleet: &FleetSummary) -> bool {
+        let own: BTreeSet<_> = fleet.identities.values().copied().collect();
+        self.hearing.seats.iter().all(|seat| own.contains(seat))
+    }
+
+    fn ours_to_unseat(&self, identity: Address) -> bool {
+        let seats = self.observed.governance.as_ref().map(|view| view.seats.as_slice()).unwrap_or_default();
+        seats.iter().any(|seat| seat.identity == identity && seat.operator == self.operator)
+    }
+
+    fn status_of(&self, identity: Address) -> Option<&NodeStatus> {
+        self.observed
+            .nodes
+            .iter()
+            .find(|node| node.identity.as_ref().is_some_and(|id| id.address == identity))
+    }
+}
+
+fn explained(node: &str, what: &str, refusal: &Refusal) -> (&'static str, String) {
+    (refusal.reason, format!("{node} does not {what} yet: {}", refusal.message))
+}

@@ -1,0 +1,7 @@
+//! The fence from outside: bytes of the record, and tables of steps.
+
+mod record;
+mod rig;
+mod standbys;
+mod stops;
+mod votes;
