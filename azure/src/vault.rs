@@ -16,7 +16,9 @@ use crate::{
     Https, Identity,
     hosts::{VAULTS, may_have_tokens},
 };
-use azure_core::http::Url;
+use azure_core::http::{Pager, Response, Url, pager::Page};
+use futures::StreamExt as _;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
 /// Versions of a key or a secret that are looked at: one page.
@@ -52,6 +54,20 @@ impl Vault {
             return Err(VaultError::Host(host.to_owned()));
         }
         Ok(Self { identity: identity.clone(), https: https.clone(), is_azures, url })
+    }
+
+    /// What an answer holds.
+    fn model<T: DeserializeOwned>(&self, answer: azure_core::Result<Response<T>>) -> Result<T, VaultError> {
+        answer.and_then(Response::into_model).map_err(|error| self.failed(error))
+    }
+
+    /// What the first page of a listing holds, if there is one.
+    async fn first_page<P>(&self, listed: azure_core::Result<Pager<P>>) -> Result<Option<P>, VaultError>
+    where
+        P: Page + DeserializeOwned + Send,
+    {
+        let mut pages = listed.map_err(|error| self.failed(error))?.into_pages();
+        pages.next().await.map(|page| self.model(page)).transpose()
     }
 
     /// A refused token is not shown again.

@@ -11,7 +11,7 @@ pub(crate) use vault::{OpenVault, trouble};
 
 use azure_access::{
     Etag, Https, Identity, Limits, Url,
-    hosts::may_have_tokens,
+    hosts::{STORAGE, may_have_tokens},
     trust,
     vault::{Vault, VaultError, VaultKeys, VaultSecrets},
 };
@@ -38,7 +38,7 @@ pub(crate) struct AzureArgs {
         long = "azure-storage-hosts",
         env = "QUORATE_AZURE_STORAGE_HOSTS",
         value_delimiter = ',',
-        default_value = ".blob.core.windows.net,.blob.storage.azure.net,.blob.core.usgovcloudapi.net,.blob.core.chinacloudapi.cn"
+        default_values_t = STORAGE.iter().map(ToString::to_string)
     )]
     storage_hosts: Vec<String>,
     /// Hosts of key vaults beside Azure's own to which such tokens may go, separated by commas; one that begins with a dot stands

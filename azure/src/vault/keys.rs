@@ -10,7 +10,6 @@ use azure_security_keyvault_keys::{
         SignParameters, SignatureAlgorithm,
     },
 };
-use futures::StreamExt;
 use k256::{EncodedPoint, FieldBytes, ecdsa::VerifyingKey};
 use std::{collections::HashMap, sync::Arc};
 
@@ -62,8 +61,7 @@ impl VaultKeys {
             ..KeyClientSignOptions::default()
         };
         let signed = self.client.sign(checked("key", name)?, content(parameters)?, Some(options)).await;
-        let signed =
-            signed.and_then(azure_core::http::Response::into_model).map_err(|e| self.vault.failed(e))?;
+        let signed = self.vault.model(signed)?;
         let raw = signed.result.unwrap_or_default();
         raw.as_slice()
             .try_into()
@@ -82,7 +80,7 @@ impl VaultKeys {
             version.map(|version| checked("version", version).map(str::to_owned)).transpose()?;
         let options = KeyClientGetKeyOptions { key_version, ..KeyClientGetKeyOptions::default() };
         let found = self.client.get_key(checked("key", name)?, Some(options)).await;
-        read(found.and_then(azure_core::http::Response::into_model).map_err(|e| self.vault.failed(e))?)
+        read(self.vault.model(found)?)
     }
 
     /// Makes a key that can sign and verify and cannot be exported; of a name that is taken, a new version.
@@ -103,7 +101,7 @@ impl VaultKeys {
             ..CreateKeyParameters::default()
         };
         let made = self.client.create_key(checked("key", name)?, content(parameters)?, None).await;
-        read(made.and_then(azure_core::http::Response::into_model).map_err(|e| self.vault.failed(e))?)
+        read(self.vault.model(made)?)
     }
 
     /// The versions of a key: the first page of them.
@@ -113,9 +111,7 @@ impl VaultKeys {
             ..KeyClientListKeyPropertiesVersionsOptions::default()
         };
         let listed = self.client.list_key_properties_versions(checked("key", name)?, Some(options));
-        let mut pages = listed.map_err(|e| self.vault.failed(e))?.into_pages();
-        let Some(page) = pages.next().await else { return Ok(Vec::new()) };
-        let page = page.and_then(azure_core::http::Response::into_model).map_err(|e| self.vault.failed(e))?;
+        let Some(page) = self.vault.first_page(listed).await? else { return Ok(Vec::new()) };
         page.value
             .iter()
             .map(|item| {

@@ -7,7 +7,6 @@ use azure_security_keyvault_secrets::{
         SecretClientGetSecretOptions, SecretClientListSecretPropertiesVersionsOptions, SetSecretParameters,
     },
 };
-use futures::StreamExt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -44,8 +43,7 @@ impl VaultSecrets {
         let options =
             SecretClientGetSecretOptions { secret_version, ..SecretClientGetSecretOptions::default() };
         let found = self.client.get_secret(checked("secret", name)?, Some(options)).await;
-        let found =
-            found.and_then(azure_core::http::Response::into_model).map_err(|e| self.vault.failed(e))?;
+        let found = self.vault.model(found)?;
         let value = Zeroizing::new(found.value.unwrap_or_default());
         let attributes = found.attributes.unwrap_or_default();
         let version =
@@ -66,7 +64,7 @@ impl VaultSecrets {
             ..SetSecretParameters::default()
         };
         let kept = self.client.set_secret(checked("secret", name)?, keys::content(parameters)?, None).await;
-        let kept = kept.and_then(azure_core::http::Response::into_model).map_err(|e| self.vault.failed(e))?;
+        let kept = self.vault.model(kept)?;
         drop(Zeroizing::new(kept.value.unwrap_or_default()));
         let attributes = kept.attributes.unwrap_or_default();
         keys::version(kept.id.as_ref(), (attributes.enabled, attributes.created), kept.tags.as_ref())
@@ -79,9 +77,7 @@ impl VaultSecrets {
             ..SecretClientListSecretPropertiesVersionsOptions::default()
         };
         let listed = self.client.list_secret_properties_versions(checked("secret", name)?, Some(options));
-        let mut pages = listed.map_err(|e| self.vault.failed(e))?.into_pages();
-        let Some(page) = pages.next().await else { return Ok(Vec::new()) };
-        let page = page.and_then(azure_core::http::Response::into_model).map_err(|e| self.vault.failed(e))?;
+        let Some(page) = self.vault.first_page(listed).await? else { return Ok(Vec::new()) };
         page.value
             .iter()
             .map(|item| {

@@ -69,37 +69,11 @@ impl Foresight {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::signer::Snapshot;
+    use super::{super::sign::tests::Recorder, *};
     use alloy_consensus::Header;
-    use alloy_primitives::Address;
     use chain::{Extra, hash::ProposalRound};
     use devp2p::{Block, BlockBody};
-    use futures::future::ready;
-    use parking_lot::Mutex;
     use qbft::message::{Prepare, ProposalPayload};
-
-    #[derive(Default)]
-    struct Recorder(Mutex<Vec<(B256, Purpose)>>);
-
-    impl Signer for Recorder {
-        fn address(&self) -> Address {
-            Address::ZERO
-        }
-
-        fn sign(&self, request: Request) -> BoxFuture<'_, Result<Seal, SignerError>> {
-            self.0.lock().push((request.hash, request.purpose));
-            ready(Ok(Seal::right_padding_from(request.hash.as_slice()))).boxed()
-        }
-
-        fn is_remote(&self) -> bool {
-            true
-        }
-
-        fn snapshot(&self) -> Snapshot {
-            unreachable!("nobody asks")
-        }
-    }
 
     fn block(height: u64, round: u32) -> ProposedBlock {
         let header =

@@ -63,7 +63,7 @@ pub(super) async fn sign(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::signer::Snapshot;
     use alloy_primitives::Address;
@@ -77,7 +77,7 @@ mod tests {
 
     /// Remembers what it was asked for; a signature starts with the first bytes of the hash.
     #[derive(Default)]
-    struct Recorder(Mutex<Vec<(B256, Purpose)>>);
+    pub(in crate::driver) struct Recorder(pub(in crate::driver) Mutex<Vec<(B256, Purpose)>>);
 
     impl Signer for Recorder {
         fn address(&self) -> Address {
