@@ -7,5 +7,5 @@ mod sources;
 
 pub(crate) use consortium::{Observation, consortium};
 pub(crate) use fleet::fleet;
-pub(crate) use network::{key, object_of};
+pub(crate) use network::{key, object_of, stays};
 pub(crate) use sources::synced;

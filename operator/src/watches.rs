@@ -66,7 +66,7 @@ kept!(Secret, PartialObjectMeta<Secret>, |secret| Body::secret(&secret.metadata)
 kept!(ConfigMap, ConfigMap);
 kept!(Deployment, Deployment);
 kept!(ServiceAccount, ServiceAccount);
-kept!(PodDisruptionBudget, PodDisruptionBudget);
+kept!(PodDisruptionBudget, PodDisruptionBudget, Body::budget);
 kept!(NetworkPolicy, NetworkPolicy);
 kept!(PersistentVolumeClaim, PersistentVolumeClaim, Body::volume);
 
@@ -133,7 +133,7 @@ impl Watch {
             Box::pin(self.clone().children::<PartialObjectMeta<ConfigMap>>(context.clone())),
             Box::pin(self.clone().children::<Service>(context.clone())),
             Box::pin(self.clone().children::<PartialObjectMeta<ServiceAccount>>(context.clone())),
-            Box::pin(self.clone().children::<PartialObjectMeta<PodDisruptionBudget>>(context.clone())),
+            Box::pin(self.clone().children::<PodDisruptionBudget>(context.clone())),
             Box::pin(self.clone().children::<PersistentVolumeClaim>(context.clone())),
             Box::pin(self.clone().children::<StatefulSet>(context.clone())),
             Box::pin(self.clone().children::<Pod>(context.clone())),

@@ -4,7 +4,7 @@ mod budget;
 mod pod;
 mod volume;
 
-pub use budget::idle_eviction;
+pub use budget::BudgetObserved;
 pub(crate) use pod::fault;
 pub use pod::{PodObserved, Trouble, says_disk_full};
 pub use volume::{Growth, VolumeObserved};
@@ -273,6 +273,8 @@ pub struct ConsortiumObserved {
     pub positions: Vec<PositionStatus>,
     /// What the vaults have said of the accounts' keys, by the Secrets that stand for them.
     pub vault: BTreeMap<String, Report>,
+    /// An eviction that came to nothing and keeps others out.
+    pub idle_eviction: Option<String>,
 }
 
 /// The admin account on chain.

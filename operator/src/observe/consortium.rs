@@ -3,7 +3,7 @@
 mod votes;
 
 use super::{
-    network::{NodePod, genesis, key, object_of, pods, public_keys, secret},
+    network::{NodePod, genesis, key, object_of, pods, public_keys, secret, stays},
     sources::sources,
 };
 use crate::{
@@ -16,7 +16,7 @@ use chain::status::NodeStatus;
 use k8s_openapi::jiff::Timestamp;
 use operator_core::{
     api::{Consortium, validator::Role},
-    cache::{Fleet, Kind},
+    cache::{Cache, Fleet, Kind},
     names::{FleetName, NodeName},
     observed::{ConsortiumObserved, FleetSummary, SecretState},
     validate::{AccountKey, AdminAccount, ValidConsortium},
@@ -46,7 +46,8 @@ pub(crate) async fn consortium(
     let genesis = genesis(context, &network).await?;
     let stored = genesis.as_ref().and_then(|genesis| genesis.as_deref().ok());
     let sources = sources(context, valid, &network, stored).await?;
-    let (keys, pods, fleets, sets) = {
+    let now = Timestamp::now();
+    let (keys, pods, fleets, sets, idle_eviction) = {
         let cache = context.cache();
         let keys = public_keys(&cache, &network);
         let fleets = cache.fleets_of(&network);
@@ -54,7 +55,8 @@ pub(crate) async fn consortium(
         let fleets: Vec<_> = summaries.collect();
         let sets = cache.children_of(Kind::StatefulSet, &network).filter_map(|(_, set)| set.node_name());
         let sets: BTreeSet<NodeName> = sets.collect();
-        (keys, pods(&cache, &network, Timestamp::now()), fleets, sets)
+        let idle_eviction = idle_eviction(&cache, valid, now);
+        (keys, pods(&cache, &network, now), fleets, sets, idle_eviction)
     };
     let wanted = |name: &NodeName| {
         fleets.iter().any(|fleet| fleet.name.0 == name.fleet && name.index < fleet.replicas)
@@ -80,6 +82,7 @@ pub(crate) async fn consortium(
         admin_account: None,
         vault: context.vaults.reports(&object_of(object)),
         positions: object.status.as_ref().map(|status| status.positions.clone()).unwrap_or_default(),
+        idle_eviction,
     };
     // Only a node of this very chain is believed.
     let hash =
@@ -90,6 +93,12 @@ pub(crate) async fn consortium(
         read_chain(context, valid, (ip, *head), &mut observed).await;
     }
     Ok(Observation { observed, entry: entry.map(|(ip, _)| ip) })
+}
+
+/// An eviction, as a drain's, that came to nothing.
+fn idle_eviction(cache: &Cache, valid: &ValidConsortium, now: Timestamp) -> Option<String> {
+    let budget = cache.child(Kind::PodDisruptionBudget, &valid.namespace, &valid.name.disruption_budget())?;
+    budget.budget()?.idle_eviction(now, |pod| stays(cache, &valid.namespace, pod))
 }
 
 /// An account's key, where the spec says that it is.

@@ -9,7 +9,7 @@ use k8s_openapi::{
 };
 use kube::ResourceExt;
 use operator_core::{
-    cache::{Cache, Genesis, Kind, NetworkKey, ObjectKey},
+    cache::{Cache, Child, Genesis, Kind, NetworkKey, ObjectKey},
     genesis,
     names::{ConsortiumName, FleetName, MANAGED_BY, MANAGER, NodeName},
     observed::{PeerNode, PodObserved, SecretState},
@@ -39,7 +39,7 @@ pub(super) struct NodePod {
 /// All pods of the network, each with what its node said last under its present address.
 pub(super) fn pods(cache: &Cache, network: &NetworkKey, now: Timestamp) -> Vec<NodePod> {
     let heard = cache.heard(network);
-    let pod = |child: &operator_core::cache::Child| {
+    let pod = |child: &Child| {
         let (name, kept) = (child.node_name()?, child.pod()?);
         let whole = kept.whole.as_deref();
         let pod = whole.map_or_else(|| kept.observed.clone(), |whole| PodObserved::read(whole, now));
@@ -55,6 +55,12 @@ pub(super) fn pods(cache: &Cache, network: &NetworkKey, now: Timestamp) -> Vec<N
         })
     };
     cache.children_of(Kind::Pod, network).filter_map(|(_, child)| pod(child)).collect()
+}
+
+/// Whether a pod is there and not about to go.
+pub(crate) fn stays(cache: &Cache, namespace: &str, pod: &str) -> bool {
+    let found = cache.child(Kind::Pod, namespace, pod).and_then(Child::pod);
+    found.is_some_and(|pod| !pod.observed.terminating)
 }
 
 /// Public parts of the network's keys: private keys never leave the API server for this.

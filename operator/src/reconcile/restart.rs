@@ -5,6 +5,7 @@ use crate::{
     context::Context,
     error::Error,
     events::{self, EventType},
+    observe,
 };
 use k8s_openapi::{
     api::{
@@ -12,6 +13,7 @@ use k8s_openapi::{
         policy::v1::{Eviction, PodDisruptionBudget},
     },
     apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Preconditions as SamePod},
+    jiff::Timestamp,
 };
 use kube::{
     Api, Resource,
@@ -19,8 +21,8 @@ use kube::{
 };
 use operator_core::{
     api::{Validator, conditions::reasons},
-    cache::{Child, Kind},
     names::ConsortiumName,
+    observed::BudgetObserved,
     plan::{Restart, Wait},
 };
 
@@ -37,13 +39,18 @@ pub(super) async fn restart(
             .await;
     }
     let api = context.api::<Pod>(namespace);
-    let name = restart.node.pod();
-    let outcome = if restart.forced {
-        let same = Preconditions { uid: restart.uid.clone(), ..Preconditions::default() };
-        let params = DeleteParams { preconditions: Some(same), ..DeleteParams::default() };
-        call("restart pod", api.delete(&name, &params)).await.map(drop)
-    } else {
-        evict(&api, &name, restart.uid.clone()).await
+    let outcome = if restart.forced { delete(&api, restart).await } else { evict(&api, restart).await };
+    let outcome = match outcome {
+        Err(error) if error.status_code() == Some(429) => {
+            let budget = budget(context, object, namespace).await;
+            if !budget.grants(&restart.node.pod(), Timestamp::now()) {
+                return Ok(Some(refused(context, namespace, restart, &error, &budget)));
+            }
+            // Granted to one that was cut off before it could carry it out, perhaps to us: the pod goes within that grant.
+            tracing::info!(namespace, node = %restart.node, "carrying out an eviction that was granted before");
+            delete(&api, restart).await
+        }
+        outcome => outcome,
     };
     match outcome {
         Ok(()) => {
@@ -57,41 +64,51 @@ pub(super) async fn restart(
             events::decided(context, object, "restart", "NodeRestarts", &note).await;
             Ok(None)
         }
-        Err(error) if error.status_code() == Some(429) => {
-            let why = idle_eviction(context, object, namespace).await.map(|why| format!("; {why}"));
-            let message =
-                format!("{} is not restarted yet: {error}{}", restart.node, why.unwrap_or_default());
-            Ok(Some(Wait::passing(reasons::DISRUPTION_BUDGET, message)))
-        }
         // It is gone, or another pod already.
         Err(error) if error.is_conflict() || error.status_code() == Some(404) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// What an eviction that came to nothing, as a drain's, keeps in the budget.
-async fn idle_eviction(context: &Context, object: &Validator, namespace: &str) -> Option<String> {
+/// What the budget keeps waiting, with what an eviction that came to nothing, as a drain's, has to do with it.
+fn refused(
+    context: &Context,
+    namespace: &str,
+    restart: &Restart,
+    error: &Error,
+    budget: &BudgetObserved,
+) -> Wait {
+    let stays = |pod: &str| observe::stays(&context.cache(), namespace, pod);
+    let why = budget.idle_eviction(Timestamp::now(), stays).map(|why| format!("; {why}"));
+    let message = format!("{} is not restarted yet: {error}{}", restart.node, why.unwrap_or_default());
+    Wait::passing(reasons::DISRUPTION_BUDGET, message)
+}
+
+/// As it stands now, never as the watch told last; one that cannot be read grants nothing.
+async fn budget(context: &Context, object: &Validator, namespace: &str) -> BudgetObserved {
     let name = ConsortiumName(object.spec.consortium_ref.name.clone()).disruption_budget();
     let api = context.api::<PodDisruptionBudget>(namespace);
-    let budget = call("read disruption budget", api.get_opt(&name)).await.ok()??;
-    let cache = context.cache();
-    let stays = |pod: &str| {
-        let child = cache.child(Kind::Pod, namespace, pod).and_then(Child::pod);
-        child.is_some_and(|pod| !pod.observed.terminating)
-    };
-    operator_core::observed::idle_eviction(&budget, stays)
+    let found = call("read disruption budget", api.get_opt(&name)).await.ok().flatten();
+    found.as_ref().map(BudgetObserved::read).unwrap_or_default()
+}
+
+async fn delete(api: &Api<Pod>, restart: &Restart) -> Result<(), Error> {
+    let same = Preconditions { uid: restart.uid.clone(), ..Preconditions::default() };
+    let params = DeleteParams { preconditions: Some(same), ..DeleteParams::default() };
+    call("restart pod", api.delete(&restart.node.pod(), &params)).await.map(drop)
 }
 
 /// Not `Api::evict`: kube writes `delete_options`, which the API server does not know, so the precondition would be lost.
-async fn evict(api: &Api<Pod>, name: &str, uid: Option<String>) -> Result<(), Error> {
+async fn evict(api: &Api<Pod>, restart: &Restart) -> Result<(), Error> {
+    let name = restart.node.pod();
     let eviction = Eviction {
-        metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+        metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() },
         delete_options: Some(DeleteOptions {
-            preconditions: Some(SamePod { uid, resource_version: None }),
+            preconditions: Some(SamePod { uid: restart.uid.clone(), resource_version: None }),
             ..DeleteOptions::default()
         }),
     };
     let params = PostParams::default();
-    let created = api.create_subresource::<_, serde_json::Value>("eviction", name, &params, &eviction);
+    let created = api.create_subresource::<_, serde_json::Value>("eviction", &name, &params, &eviction);
     call("evict pod", created).await.map(drop)
 }

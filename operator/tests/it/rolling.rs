@@ -1,9 +1,12 @@
 use crate::seats::{live, validating, wait_for_sets};
-use k8s_openapi::api::{
-    apps::v1::StatefulSet,
-    core::v1::{ConfigMap, Pod, Secret},
-    events::v1::Event,
-    policy::v1::PodDisruptionBudget,
+use k8s_openapi::{
+    api::{
+        apps::v1::StatefulSet,
+        core::v1::{ConfigMap, Pod, Secret},
+        events::v1::Event,
+        policy::v1::PodDisruptionBudget,
+    },
+    jiff::{SignedDuration, Timestamp, Unit},
 };
 use kube::{
     ResourceExt,
@@ -127,6 +130,64 @@ async fn a_seat_that_falls_silent_closes_the_budget_and_its_return_opens_it() {
     assert!(message.contains(&format!("the others hear the seat {seat}")), "{message}");
     network.state.lock().expect("lock").silent.clear();
     world.until("an open budget", || async { (least(&world).await? == 3).then_some(()) }).await;
+}
+
+/// What an eviction that was granted and never carried out leaves in the budget; `None` takes it out again.
+async fn counts(world: &World, pod: &str, at: Option<Timestamp>) {
+    let at = at.map(|at| at.round(Unit::Second).expect("a time").to_string());
+    let status = json!({ "status": {
+        "currentHealthy": 4, "desiredHealthy": 3, "disruptionsAllowed": 0, "expectedPods": 4,
+        "disruptedPods": { pod: at },
+    } });
+    let budgets = world.api::<PodDisruptionBudget>();
+    let (name, params) = ("trade-finance-validators", PatchParams::default());
+    budgets.patch_status(name, &params, &Patch::Merge(&status)).await.expect("counted");
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
+async fn an_eviction_that_was_cut_off_is_told_to_whoever_drains_and_is_carried_out_where_it_was_for_a_restart() {
+    let (world, network) = live("lapsed", 29).await;
+    let drainable = |status: ConditionStatus, says: &'static str| {
+        let world = &world;
+        async move {
+            let what = format!("Drainable {status:?}: {says}");
+            let found = || async {
+                let conditions = world.consortium().await.status?.conditions;
+                let found = conditions.into_iter().find(|condition| condition.kind == "Drainable")?;
+                (found.status == status && found.message.contains(says)).then_some(found.reason)
+            };
+            world.until(&what, found).await
+        }
+    };
+    drainable(ConditionStatus::True, "one node may be drained").await;
+    let since = Timestamp::now() - SignedDuration::from_secs(30);
+    counts(&world, "bank-a-1-0", Some(since)).await;
+    let reason = drainable(ConditionStatus::False, "an eviction of bank-a-1-0 came to nothing").await;
+    assert_eq!(reason, "DisruptionBudget");
+    counts(&world, "bank-a-1-0", None).await;
+    drainable(ConditionStatus::True, "one node may be drained").await;
+
+    // The operator that evicted this one did not live to see it through: the budget has nothing left for anybody.
+    counts(&world, "bank-a-0-0", Some(Timestamp::now())).await;
+    let pods = world.api::<Pod>();
+    let uid = pods.get("bank-a-0-0").await.expect("a pod").metadata.uid;
+    outdate(&world, "bank-a", 4).await;
+    world
+        .until("the granted pod gone", || async {
+            let found = pods.get_opt("bank-a-0-0").await.ok()?;
+            found.is_none_or(|pod| pod.metadata.uid != uid).then_some(())
+        })
+        .await;
+    let told = event(&world, "NodeRestarts").await;
+    assert!(told.note.expect("a note").contains("bank-a-0 restarts"));
+    // That grant was for one pod: nobody else goes, and once this one is back the real controller forgets it.
+    let here = pods.list(&ListParams::default()).await.expect("pods").items.len();
+    assert_eq!(here, 3, "no other");
+    counts(&world, "bank-a-0-0", None).await;
+    network.again(&world, "bank-a-0", "b").await;
+    let rest: Vec<_> = (1..4).map(|node| format!("bank-a-{node}-0")).collect();
+    assert_eq!(gone(&world, &network, &rest).await, "bank-a-1", "the next one by an eviction of its own");
 }
 
 #[tokio::test]

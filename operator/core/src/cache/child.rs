@@ -4,10 +4,13 @@
 use super::{Source, shared::Place, writers::Writers};
 use crate::{
     names::{APPLIED, NodeName},
-    observed::{PodObserved, SecretState, StatefulSetObserved, VolumeObserved},
+    observed::{BudgetObserved, PodObserved, SecretState, StatefulSetObserved, VolumeObserved},
 };
 use k8s_openapi::{
-    api::core::v1::{LoadBalancerStatus, PersistentVolumeClaim, Pod, Service},
+    api::{
+        core::v1::{LoadBalancerStatus, PersistentVolumeClaim, Pod, Service},
+        policy::v1::PodDisruptionBudget,
+    },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
     jiff::Timestamp,
 };
@@ -86,6 +89,8 @@ pub enum Body {
     StatefulSet(Box<StatefulSetObserved>),
     /// Addresses of a load balancer.
     Service(Option<Box<LoadBalancer>>),
+    /// Evictions that a disruption budget counts, if it does.
+    Budget(Option<Box<BudgetObserved>>),
 }
 
 /// What is kept of a pod.
@@ -135,6 +140,13 @@ impl Body {
     #[must_use]
     pub fn statefulset(set: &k8s_openapi::api::apps::v1::StatefulSet) -> Self {
         Self::StatefulSet(Box::new(StatefulSetObserved::read(set)))
+    }
+
+    /// What decisions need of a disruption budget.
+    #[must_use]
+    pub fn budget(budget: &PodDisruptionBudget) -> Self {
+        let observed = BudgetObserved::read(budget);
+        Self::Budget((!observed.is_empty()).then(|| Box::new(observed)))
     }
 
     /// What decisions need of a Service.
@@ -243,6 +255,15 @@ impl Child {
     pub fn load_balancer(&self) -> Option<&LoadBalancerStatus> {
         match &self.body {
             Body::Service(status) => status.as_deref().map(|kept| &kept.0),
+            _ => None,
+        }
+    }
+
+    /// The evictions that it counts, if it is a disruption budget that does.
+    #[must_use]
+    pub fn budget(&self) -> Option<&BudgetObserved> {
+        match &self.body {
+            Body::Budget(observed) => observed.as_deref(),
             _ => None,
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     names::{ConsortiumName, FleetName},
     network_info::Learned,
     observed::{ConsortiumObserved, FleetSummary, MemberObserved, PeerNode, StoredKey},
-    policy::{Evicting, Verdict, may_evict},
+    policy::{Evicting, Refusal, Verdict, may_evict},
     validate::{Chain, Network, ValidConsortium},
     vault::{KeyState, Task},
     votes::{Ballot, VotesPlan, decide},
@@ -292,7 +292,8 @@ fn seats(
         let verdict = may_evict(&Evicting { hearing: &hearing, settling: &settling });
         let seated = hearing.seats.iter().filter(|seat| own.contains(*seat)).count();
         plan.min_available = min_available(observed, seated, verdict.is_ok());
-        plan.evictable = Some(verdict);
+        // The budget stays open: what keeps evictions out goes by itself.
+        plan.evictable = Some(verdict.and_then(|()| forgotten(observed)));
     }
     let member =
         observed.governance.as_ref().and_then(|view| view.members.iter().find(|m| m.admin == genesis.member));
@@ -314,6 +315,17 @@ fn seats(
     // Seats come first; nobody waits for this, and Ready does not either.
     if plan.seat_move.is_none() && !observed.in_flight && hearing.healthy() {
         plan.seat_move = peering(observed, member, operator);
+    }
+}
+
+/// No eviction that came to nothing is counted still.
+fn forgotten(observed: &ConsortiumObserved) -> Verdict {
+    match &observed.idle_eviction {
+        None => Ok(()),
+        Some(idle) => Err(Refusal {
+            reason: reasons::DISRUPTION_BUDGET,
+            message: format!("evictions wait: {idle}; a drain that tries again gets through then"),
+        }),
     }
 }
 
@@ -341,4 +353,20 @@ fn min_available(observed: &ConsortiumObserved, seated: usize, open: bool) -> i3
     let wanted: u32 = fleets.map(|fleet| fleet.replicas).sum();
     let most = usize::try_from(wanted).unwrap_or(usize::MAX).max(seated).max(observed.running);
     i32::try_from(most.saturating_sub(usize::from(open))).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::forgotten;
+    use crate::observed::ConsortiumObserved;
+
+    #[test]
+    fn an_eviction_that_came_to_nothing_keeps_drains_waiting_and_says_how_long() {
+        let mut observed = ConsortiumObserved::default();
+        assert_eq!(forgotten(&observed), Ok(()));
+        observed.idle_eviction = Some("an eviction of bank-a-1-0 came to nothing".to_owned());
+        let refusal = forgotten(&observed).expect_err("counted still");
+        assert_eq!(refusal.reason, "DisruptionBudget");
+        assert!(refusal.message.contains("bank-a-1-0") && refusal.message.contains("tries again"));
+    }
 }

@@ -174,10 +174,11 @@ fn drainable(plan: &ConsortiumPlan) -> (ConditionStatus, &'static str, String) {
             reasons::QUORUM_WITHOUT_ONE,
             format!("one node may be drained at a time{}", unheard(plan)),
         ),
-        (Some(Err(refusal)), false) => {
-            (ConditionStatus::False, reasons::NOT_HEARD, format!("{}{}", refusal.message, unheard(plan)))
+        (Some(Err(refusal)), all_heard) => {
+            let own = *all_heard || refusal.reason == reasons::DISRUPTION_BUDGET;
+            let reason = if own { refusal.reason } else { reasons::NOT_HEARD };
+            (ConditionStatus::False, reason, format!("{}{}", refusal.message, unheard(plan)))
         }
-        (Some(Err(refusal)), true) => (ConditionStatus::False, refusal.reason, refusal.message.clone()),
         (None, _) => (
             ConditionStatus::Unknown,
             reasons::NO_NODE_ANSWERS,
@@ -253,6 +254,7 @@ mod tests {
     #[test]
     fn a_seat_that_nobody_hears_is_named_where_drains_are_told_whether_they_may() {
         let refusal = Refusal { reason: "WouldLoseQuorum", message: "evictions wait".to_owned() };
+        let counted = Refusal { reason: "DisruptionBudget", message: "it came to nothing".to_owned() };
         let plan = |evictable, unheard: &[u8]| ConsortiumPlan {
             evictable: Some(evictable),
             unheard: unheard.iter().copied().map(address).collect(),
@@ -263,6 +265,8 @@ mod tests {
             (plan(Ok(()), &[2]), ConditionStatus::True, "QuorumWithoutOne"),
             (plan(Err(refusal.clone()), &[]), ConditionStatus::False, "WouldLoseQuorum"),
             (plan(Err(refusal), &[2]), ConditionStatus::False, "NotHeard"),
+            (plan(Err(counted.clone()), &[]), ConditionStatus::False, "DisruptionBudget"),
+            (plan(Err(counted), &[2]), ConditionStatus::False, "DisruptionBudget"),
         ];
         for (plan, status, reason) in cases {
             let (is, why, message) = drainable(&plan);
