@@ -29,7 +29,8 @@ pub enum Hint {
     NotAtCreation,
 }
 
-/// Kind and path, or the end of a path (`*` before it) or its beginning (`*` after it), and what is known there.
+/// Kind and path, and what is known there. A `*` within it stands for one name, before it for whatever leads there, after it for
+/// whatever follows.
 const TABLE: &[(&str, Hint)] = &[
     // What is joined: `${url}` serves the founder's document, ConfigMaps have the same, a later one, and another network's.
     ("Consortium.spec.join*", Hint::Joining),
@@ -94,29 +95,13 @@ const TABLE: &[(&str, Hint)] = &[
         "Consortium.spec.publish.networkInfo.service.sourceRanges",
         Hint::With(r#"{ "type": "LoadBalancer", "tls": { "secretName": "network-info-tls" } }"#),
     ),
-    (
-        "Consortium.spec.publish.networkInfo.service.sourceRanges",
-        Hint::Values(r#"[["203.0.113.0/24"], ["203.0.113.0/24", "2001:db8::/32"]]"#),
-    ),
-    (
-        "Consortium.spec.publish.networkInfo.service.sourceRanges[]",
-        Hint::Values(r#"["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"]"#),
-    ),
     // Addresses on this machine at which nobody answers: a condition beside Ready says so.
     (
-        "Consortium.spec.publish.networkInfo.azureBlob",
+        "Consortium.spec.*.*.azureBlob",
         Hint::Values(r#"[{ "containerUrl": "https://127.0.0.1:9/net" }]"#),
     ),
     (
-        "Consortium.spec.publish.networkInfo.azureBlob.containerUrl",
-        Hint::Values(r#"["https://127.0.0.1:9/net", "https://127.0.0.1:9/account/net"]"#),
-    ),
-    (
-        "Consortium.spec.join.networkInfo[].azureBlob",
-        Hint::Values(r#"[{ "containerUrl": "https://127.0.0.1:9/net" }]"#),
-    ),
-    (
-        "Consortium.spec.join.networkInfo[].azureBlob.containerUrl",
+        "Consortium.spec.*.*.azureBlob.containerUrl",
         Hint::Values(r#"["https://127.0.0.1:9/net", "https://127.0.0.1:9/account/net"]"#),
     ),
     ("Consortium.spec.join.networkInfo[].azureBlob", Hint::Alone),
@@ -164,24 +149,15 @@ const TABLE: &[(&str, Hint)] = &[
         Hint::Values(r#"["22222222-2222-2222-2222-222222222222"]"#),
     ),
     ("Validator.spec.keys.azureKeyVault.keyPrefix", Hint::Values(r#"["prod-"]"#)),
-    ("Consortium.spec.member.admin.azureKeyVault*", Hint::NotAtCreation),
-    ("Consortium.spec.member.admin.azureKeyVault*", Hint::Unfelt("a member's accounts are immutable")),
-    ("Consortium.spec.member.admin.azureKeyVault", Hint::Alone),
+    ("Consortium.spec.member.*.azureKeyVault*", Hint::NotAtCreation),
+    ("Consortium.spec.member.*.azureKeyVault*", Hint::Unfelt("a member's accounts are immutable")),
+    ("Consortium.spec.member.*.azureKeyVault", Hint::Alone),
     (
-        "Consortium.spec.member.admin.azureKeyVault",
-        Hint::Values(r#"[{ "vaultUrl": "https://127.0.0.1:9", "keyName": "bank-a-admin" }]"#),
+        "Consortium.spec.member.*.azureKeyVault",
+        Hint::Values(r#"[{ "vaultUrl": "https://127.0.0.1:9", "keyName": "bank-a-account" }]"#),
     ),
-    ("Consortium.spec.member.admin.azureKeyVault.vaultUrl", Hint::Values(r#"["https://127.0.0.1:9"]"#)),
-    ("Consortium.spec.member.admin.azureKeyVault.keyName", Hint::Values(r#"["bank-a-admin"]"#)),
-    ("Consortium.spec.member.operator.azureKeyVault*", Hint::NotAtCreation),
-    ("Consortium.spec.member.operator.azureKeyVault*", Hint::Unfelt("a member's accounts are immutable")),
-    ("Consortium.spec.member.operator.azureKeyVault", Hint::Alone),
-    (
-        "Consortium.spec.member.operator.azureKeyVault",
-        Hint::Values(r#"[{ "vaultUrl": "https://127.0.0.1:9", "keyName": "bank-a-operator" }]"#),
-    ),
-    ("Consortium.spec.member.operator.azureKeyVault.vaultUrl", Hint::Values(r#"["https://127.0.0.1:9"]"#)),
-    ("Consortium.spec.member.operator.azureKeyVault.keyName", Hint::Values(r#"["bank-a-operator"]"#)),
+    ("Consortium.spec.member.*.azureKeyVault.vaultUrl", Hint::Values(r#"["https://127.0.0.1:9"]"#)),
+    ("Consortium.spec.member.*.azureKeyVault.keyName", Hint::Values(r#"["bank-a-account"]"#)),
     // A pin is the hash of the network that runs: any other stalls it.
     ("Consortium.spec.create.genesisHash", Hint::Values(r#"["${running}"]"#)),
     (
@@ -215,32 +191,13 @@ const TABLE: &[(&str, Hint)] = &[
     ("Validator.spec.pod.tolerations[].value", Hint::With(r#"{ "operator": "Equal" }"#)),
     // Rules between fields.
     (
-        "Validator.spec.rpc.exposure",
+        "Validator.spec.*.exposure",
         Hint::With(r#"{ "type": "LoadBalancer", "sourceRanges": ["203.0.113.0/24"] }"#),
     ),
-    ("Validator.spec.rpc.sourceRanges", Hint::With(r#"{ "type": "LoadBalancer" }"#)),
-    (
-        "Validator.spec.rpc.sourceRanges",
-        Hint::Values(r#"[["203.0.113.0/24"], ["203.0.113.0/24", "2001:db8::/32"]]"#),
-    ),
-    (
-        "Validator.spec.rpc.sourceRanges[]",
-        Hint::Values(r#"["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"]"#),
-    ),
-    (
-        "Validator.spec.peering.exposure",
-        Hint::With(r#"{ "type": "LoadBalancer", "sourceRanges": ["203.0.113.0/24"] }"#),
-    ),
+    ("Validator.spec.*.sourceRanges", Hint::With(r#"{ "type": "LoadBalancer" }"#)),
+    ("*sourceRanges", Hint::Values(r#"[["203.0.113.0/24"], ["203.0.113.0/24", "2001:db8::/32"]]"#)),
+    ("*sourceRanges[]", Hint::Values(r#"["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"]"#)),
     ("Validator.spec.peering.annotations", Hint::With(r#"{ "type": "LoadBalancer" }"#)),
-    ("Validator.spec.peering.sourceRanges", Hint::With(r#"{ "type": "LoadBalancer" }"#)),
-    (
-        "Validator.spec.peering.sourceRanges",
-        Hint::Values(r#"[["203.0.113.0/24"], ["203.0.113.0/24", "2001:db8::/32"]]"#),
-    ),
-    (
-        "Validator.spec.peering.sourceRanges[]",
-        Hint::Values(r#"["203.0.113.0/24", "0.0.0.0/0", "2001:db8::/32"]"#),
-    ),
     // A pool that the operator makes; the trial's API server has Azure Service Operator's kind.
     (
         "Validator.spec.nodePool.manage",
@@ -308,17 +265,43 @@ pub fn values(name: &str) -> Option<Vec<Value>> {
 }
 
 fn matches(place: &str, name: &str) -> bool {
-    match (place.strip_prefix('*'), place.strip_suffix('*')) {
-        (Some(end), _) => name.strip_suffix(end).is_some_and(|before| before.ends_with('.')),
-        (None, Some(start)) => name.starts_with(start),
-        (None, None) => place == name,
+    if let Some(end) = place.strip_prefix('*') {
+        return name.strip_suffix(end).is_some_and(|before| before.ends_with('.'));
     }
+    let (place, is_open) = place.strip_suffix('*').map_or((place, false), |start| (start, true));
+    let mut parts = place.split('*');
+    let mut rest = name.strip_prefix(parts.next().unwrap_or_default());
+    for part in parts {
+        let after_one_name = |rest: &str| rest.find('.').unwrap_or(rest.len());
+        rest = rest.and_then(|rest| rest[after_one_name(rest)..].strip_prefix(part));
+    }
+    rest.is_some_and(|rest| is_open || rest.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Hint, TABLE, matches};
     use crate::mutate::plan::Schemas;
+
+    #[test]
+    fn a_star_stands_for_one_name_for_what_leads_there_or_for_what_follows() {
+        let table = [
+            ("a.b", "a.b", true),
+            ("a.b", "a.bc", false),
+            ("a.*.c", "a.b.c", true),
+            ("a.*.c", "a.b[].c", true),
+            ("a.*.c", "a.b.b.c", false),
+            ("a.*.*.d", "a.b.c.d", true),
+            ("a.*.c", "a.b.cd", false),
+            ("a.*.c*", "a.b.c.d", true),
+            ("a.b*", "a.b[].c", true),
+            ("*c", "a.b.c", true),
+            ("*c", "a.bc", false),
+        ];
+        for (place, name, is) in table {
+            assert_eq!(matches(place, name), is, "{place} and {name}");
+        }
+    }
 
     #[test]
     fn every_hint_is_about_a_field_that_exists_and_reads_as_json() {
