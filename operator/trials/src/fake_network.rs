@@ -1,15 +1,14 @@
 //! Nodes that answer status and RPC on loopback addresses, over one chain that knows seats and nonces. The kubelet's part,
 //! a pod per StatefulSet, is played here too.
 
-use crate::world::World;
+use crate::{
+    players::{pod, ports, statefulset},
+    world::World,
+};
 use alloy_consensus::{Transaction, TxEnvelope, transaction::SignerRecoverable};
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, B512, Bytes, U256, hex};
 use alloy_sol_types::{SolCall, SolError};
-use axum::{
-    Json, Router,
-    routing::{get, post},
-};
 use chain::{
     governance::{Governance, Label, MemberView, NodeId, Seat, Snapshot},
     status::{Head, Identity, Journal, NodeStatus, Pool, STATUS_VERSION, SeatHeard, SeatProof},
@@ -27,6 +26,7 @@ use kube::{
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
+    net::Ipv4Addr,
     sync::{Arc, Mutex},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -140,21 +140,12 @@ impl FakeNetwork {
     }
 
     async fn pod(&self, pods: &Api<Pod>, set: &StatefulSet, number: u8, revision: Option<&str>) {
-        let name = format!("{}-0", set.name_any());
-        let mut labels = set.labels().clone();
-        labels.extend(revision.map(|revision| ("controller-revision-hash".to_owned(), revision.to_owned())));
-        let pod = json!({
-            "apiVersion": "v1", "kind": "Pod",
-            "metadata": { "name": name, "labels": labels },
-            "spec": { "containers": [{ "name": "validator", "image": "x" }] },
-        });
-        let pod: Pod = serde_json::from_value(pod).expect("a pod");
-        pods.create(&PostParams::default(), &pod).await.expect("the pod");
-        let status = json!({ "status": {
-            "phase": "Running", "podIP": self.ip(number), "podIPs": [{ "ip": self.ip(number) }],
-            "conditions": [{ "type": "Ready", "status": "True" }],
-        } });
-        pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await.expect("ready");
+        let (set, labels) = (set.name_any(), json!({ "labels": set.labels() }));
+        let made = serde_json::from_value(statefulset::plain(&set, labels, "x", revision)).expect("a pod");
+        pods.create(&PostParams::default(), &made).await.expect("the pod");
+        let status = json!({ "status": pod::running(&self.ip(number).to_string(), true) });
+        let (name, params) = (statefulset::pod_of(&set), PatchParams::default());
+        pods.patch_status(&name, &params, &Patch::Merge(&status)).await.expect("ready");
     }
 
     /// Plays the disruption controller once: as many evictions may be asked for as the budgets say.
@@ -173,25 +164,33 @@ impl FakeNetwork {
         }
     }
 
-    fn ip(&self, number: u8) -> String {
-        format!("127.1.{}.{number}", self.net)
+    fn ip(&self, number: u8) -> Ipv4Addr {
+        Ipv4Addr::new(127, 1, self.net, number)
     }
 
-    async fn serve(&self, number: u8, address: Option<Address>) {
-        let (status, rpc) = (self.state.clone(), self.state.clone());
-        let status =
-            Router::new().route("/status", get(move || async move { Json(document(&status, address)) }));
-        let rpc = Router::new()
-            .route("/", post(move |Json(request): Json<Value>| async move { Json(answer(&rpc, &request)) }));
-        for (port, router) in [(9545, status), (8545, rpc)] {
-            let listener =
-                tokio::net::TcpListener::bind((self.ip(number), port)).await.expect("a free address");
-            tokio::spawn(async move { axum::serve(listener, router).await });
-        }
+    async fn serve(&self, number: u8, identity: Option<Address>) {
+        let shown = Shown { state: self.state.clone(), identity };
+        ports::Ports::open(self.ip(number), Arc::new(shown)).await.expect("a free address").keep();
     }
 }
 
-pub(crate) fn document(state: &Mutex<State>, address: Option<Address>) -> NodeStatus {
+/// A node with this identity, if it holds one, that shows the chain.
+pub(crate) struct Shown {
+    pub(crate) state: Arc<Mutex<State>>,
+    pub(crate) identity: Option<Address>,
+}
+
+impl ports::Nodes for Shown {
+    fn status(&self, _: Ipv4Addr) -> Option<NodeStatus> {
+        Some(document(&self.state, self.identity))
+    }
+
+    async fn rpc(&self, _: Ipv4Addr, request: Value) -> Option<Value> {
+        Some(answer(&self.state, &request))
+    }
+}
+
+fn document(state: &Mutex<State>, address: Option<Address>) -> NodeStatus {
     let state = state.lock().expect("lock");
     let (now_ms, number) = (now_ms(), state.height);
     let at = |seat: &Address| if state.silent.contains(seat) { 0 } else { now_ms };
@@ -237,7 +236,7 @@ fn identity(state: &State, address: Address, proof: SeatProof) -> Identity {
     }
 }
 
-pub(crate) fn answer(state: &Mutex<State>, request: &Value) -> Value {
+fn answer(state: &Mutex<State>, request: &Value) -> Value {
     let mut state = state.lock().expect("lock");
     let result = match request["method"].as_str() {
         Some("eth_getTransactionCount") => json!(format!("{:#x}", state.nonce)),

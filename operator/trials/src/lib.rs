@@ -13,6 +13,7 @@
 pub mod azure_service_operator;
 pub mod fake_network;
 pub mod mutate;
+pub mod players;
 pub mod proxy;
 pub mod publisher;
 pub mod rights;

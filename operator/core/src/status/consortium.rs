@@ -175,7 +175,7 @@ fn drainable(plan: &ConsortiumPlan) -> (ConditionStatus, &'static str, String) {
             format!("one node may be drained at a time{}", unheard(plan)),
         ),
         (Some(Err(refusal)), all_heard) => {
-            let own = *all_heard || refusal.reason == reasons::DISRUPTION_BUDGET;
+            let own = all_heard || refusal.reason == reasons::DISRUPTION_BUDGET;
             let reason = if own { refusal.reason } else { reasons::NOT_HEARD };
             (ConditionStatus::False, reason, format!("{}{}", refusal.message, unheard(plan)))
         }

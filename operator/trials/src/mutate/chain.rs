@@ -1,14 +1,11 @@
 //! One chain for all nodes of a namespace, shown by the nodes of [`crate::fake_network`].
 
-use crate::fake_network::{Founder, State, answer, document};
-use alloy_primitives::Address;
-use axum::{
-    Json, Router,
-    routing::{get, post},
+use crate::{
+    fake_network::{Founder, Shown, State},
+    players::ports::Ports,
 };
-use futures::future::BoxFuture;
+use alloy_primitives::Address;
 use operator_core::api::ConsortiumStatus;
-use serde_json::Value;
 use std::{
     net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
@@ -57,20 +54,8 @@ impl Chain {
     ///
     /// # Panics
     /// The address is taken.
-    pub async fn serve(&self, address: Ipv4Addr, identity: Option<Address>) -> Vec<BoxFuture<'static, ()>> {
-        let (status, rpc) = (self.0.clone(), self.0.clone());
-        let status =
-            Router::new().route("/status", get(move || async move { Json(document(&status, identity)) }));
-        let rpc = Router::new()
-            .route("/", post(move |Json(request): Json<Value>| async move { Json(answer(&rpc, &request)) }));
-        let mut served: Vec<BoxFuture<'static, ()>> = Vec::new();
-        for (port, router) in [(9545, status), (8545, rpc)] {
-            let listener = tokio::net::TcpListener::bind((address, port)).await.expect("a free address");
-            served.push(Box::pin(async move {
-                // It ends with the trial, not with an error.
-                let _ = axum::serve(listener, router).await;
-            }));
-        }
-        served
+    pub async fn serve(&self, address: Ipv4Addr, identity: Option<Address>) -> Ports {
+        let shown = Shown { state: self.0.clone(), identity };
+        Ports::open(address, Arc::new(shown)).await.expect("a free address")
     }
 }

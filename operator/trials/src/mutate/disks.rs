@@ -1,5 +1,6 @@
 //! Plays the part of binder and storage driver in all namespaces: every claim is bound, has what it asks for, and grows.
 
+use crate::players::claim::given;
 use futures::StreamExt;
 use k8s_openapi::api::{core::v1::PersistentVolumeClaim, storage::v1::StorageClass};
 use kube::{
@@ -42,16 +43,9 @@ pub async fn play(client: Client) -> Result<(), kube::Error> {
 
 /// Gives a claim what it asks for. A claim that has meanwhile changed or gone is told of again.
 async fn give(client: &Client, claim: &PersistentVolumeClaim) {
-    let asked = claim.spec.as_ref().and_then(|spec| spec.resources.as_ref()?.requests.clone());
-    let status = claim.status.clone().unwrap_or_default();
-    if status.phase.as_deref() == Some("Bound") && status.capacity == asked {
-        return;
-    }
+    let Some(status) = given(&serde_json::to_value(claim).unwrap_or_default()) else { return };
     let claims: Api<PersistentVolumeClaim> =
         Api::namespaced(client.clone(), &claim.namespace().unwrap_or_default());
-    let patch = json!({
-        "metadata": { "resourceVersion": claim.resource_version() },
-        "status": { "phase": "Bound", "capacity": asked },
-    });
+    let patch = json!({ "metadata": { "resourceVersion": claim.resource_version() }, "status": status });
     let _ = claims.patch_status(&claim.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await;
 }

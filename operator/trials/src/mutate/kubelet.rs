@@ -2,12 +2,15 @@
 //! StatefulSet, made anew after it was deleted, from the template as it stands, over one chain for the namespace.
 
 use super::chain::Chain;
-use crate::fake_network::Founder;
+use crate::{
+    fake_network::Founder,
+    players::{pod::running, ports::Ports, statefulset},
+};
 use alloy_primitives::Address;
 use futures::StreamExt;
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
-    core::v1::{Container, Pod, PodSpec, Secret},
+    core::v1::{Pod, Secret},
 };
 use kube::{
     Api, Client, ResourceExt,
@@ -23,8 +26,7 @@ use operator_core::{
 };
 use serde_json::json;
 use std::{
-    collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher},
-    hash::{Hash, Hasher},
+    collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -32,7 +34,6 @@ use std::{
     },
     time::Duration,
 };
-use tokio::task::JoinSet;
 
 /// A pass over a StatefulSet that fails is tried again after so long.
 const AGAIN: Duration = Duration::from_millis(300);
@@ -51,7 +52,7 @@ pub struct Kubelet {
     /// Every StatefulSet that there was in namespaces that are played.
     sets: Mutex<BTreeSet<Name>>,
     next: AtomicU32,
-    servers: Mutex<BTreeMap<String, JoinSet<()>>>,
+    servers: Mutex<BTreeMap<String, Vec<Ports>>>,
 }
 
 impl Kubelet {
@@ -140,12 +141,13 @@ impl Kubelet {
         let Some((chain, seats)) = chain else { return Ok(true) };
         let sets: Api<StatefulSet> = Api::namespaced(self.client.clone(), namespace);
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        let pod = format!("{name}-0");
+        let pod = statefulset::pod_of(name);
         let Some(set) = sets.get_opt(name).await? else {
             return Ok(pods.get_opt(&pod).await?.is_none()
                 || pods.delete(&pod, &DeleteParams::default()).await.is_ok());
         };
-        let revision = revision(&set);
+        let played = serde_json::to_value(&set).unwrap_or_default();
+        let revision = statefulset::revision(&played);
         if set.status.as_ref().and_then(|status| status.update_revision.as_ref()) != Some(&revision) {
             let status = json!({ "status": { "replicas": 1, "updateRevision": revision } });
             sets.patch_status(name, &PatchParams::default(), &Patch::Merge(&status)).await?;
@@ -158,12 +160,10 @@ impl Kubelet {
         let Some(address) = self.node(namespace, &set, &chain, seats).await? else { return Ok(false) };
         // One that is there already got no address: the pass that made it failed after that.
         if there.is_none() {
-            pods.create(&PostParams::default(), &made(&pod, &set, &revision)).await?;
+            let made = serde_json::from_value(statefulset::made_plain(&played));
+            pods.create(&PostParams::default(), &made.map_err(kube::Error::SerdeError)?).await?;
         }
-        let status = json!({ "status": {
-            "podIP": address.to_string(), "podIPs": [{ "ip": address.to_string() }],
-            "conditions": [{ "type": "Ready", "status": "True" }],
-        } });
+        let status = json!({ "status": running(&address.to_string(), true) });
         pods.patch_status(&pod, &PatchParams::default(), &Patch::Merge(&status)).await?;
         Ok(true)
     }
@@ -201,10 +201,8 @@ impl Kubelet {
         let address = Ipv4Addr::from(self.next.fetch_add(1, Ordering::Relaxed));
         let served = chain.serve(address, identity).await;
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        let servers = servers.entry(namespace.to_owned()).or_default();
-        for server in served {
-            servers.spawn(server);
-        }
+        servers.entry(namespace.to_owned()).or_default().push(served);
+        drop(servers);
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner).insert(key, address);
         Ok(Some(address))
     }
@@ -212,27 +210,4 @@ impl Kubelet {
 
 fn name_of(object: &impl ResourceExt) -> Name {
     (object.namespace().unwrap_or_default(), object.name_any())
-}
-
-/// Equal templates have equal revisions.
-fn revision(set: &StatefulSet) -> String {
-    let mut hasher = DefaultHasher::new();
-    serde_json::to_string(&set.spec.template).unwrap_or_default().hash(&mut hasher);
-    format!("{:x}", hasher.finish())
-}
-
-fn made(name: &str, set: &StatefulSet, revision: &str) -> Pod {
-    let template = &set.spec.template;
-    // What else a pod is made of needs objects that nobody makes here (ServiceAccount tokens, PriorityClasses).
-    let image = template.spec.as_ref().and_then(|spec| spec.containers.first()?.image.clone());
-    let container = Container { name: "validator".to_owned(), image, ..Container::default() };
-    let spec = PodSpec { containers: vec![container], ..PodSpec::default() };
-    let mut pod =
-        Pod { metadata: template.metadata.clone().unwrap_or_default(), spec: Some(spec), status: None };
-    pod.metadata.name = Some(name.to_owned());
-    pod.metadata
-        .labels
-        .get_or_insert_default()
-        .insert("controller-revision-hash".to_owned(), revision.to_owned());
-    pod
 }

@@ -4,6 +4,10 @@ use super::{
     Failure,
     nodes::{Network, Node, Nodes, address},
 };
+use crate::players::{
+    pod::running,
+    statefulset::{plain, pod_of},
+};
 use alloy_primitives::Address;
 use futures::TryStreamExt;
 use k8s_openapi::api::{
@@ -84,17 +88,10 @@ impl Kubelet {
         let ip = address(self.made.fetch_add(1, Ordering::Relaxed));
         self.nodes.start(ip, Node { network, identity });
         let pods = Api::<Pod>::namespaced(self.client.clone(), &namespace);
-        let pod: Pod = serde_json::from_value(json!({
-            "apiVersion": "v1", "kind": "Pod",
-            "metadata": { "name": format!("{name}-0"), "labels": set.labels() },
-            "spec": { "containers": [{ "name": "validator", "image": "x" }] },
-        }))?;
+        let pod: Pod = serde_json::from_value(plain(&name, json!({ "labels": set.labels() }), "x", None))?;
         pods.create(&PostParams::default(), &pod).await?;
-        let status = json!({ "status": {
-            "phase": "Running", "podIP": ip, "podIPs": [{ "ip": ip }],
-            "conditions": [{ "type": "PodScheduled", "status": "True" }, { "type": "Ready", "status": "True" }],
-        } });
-        pods.patch_status(&format!("{name}-0"), &PatchParams::default(), &Patch::Merge(&status)).await?;
+        let status = json!({ "status": running(&ip.to_string(), true) });
+        pods.patch_status(&pod_of(&name), &PatchParams::default(), &Patch::Merge(&status)).await?;
         Ok(())
     }
 

@@ -2,29 +2,20 @@
 //! that advance every two seconds.
 
 use super::Failure;
+use crate::players::ports::{self, Ports};
 use alloy_primitives::{Address, B256, B512, hex};
 use alloy_sol_types::SolCall;
-use axum::{
-    Json, Router,
-    extract::{ConnectInfo, State, connect_info::Connected},
-    http::StatusCode,
-    routing::{get, post},
-    serve::IncomingStream,
-};
 use chain::{
-    config::{METRICS_PORT, RPC_PORT},
     governance::{Governance, NodeId},
     status::{Head, Identity, Journal, NodeStatus, Peer, Pool, STATUS_VERSION, SeatHeard},
 };
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
-use tokio::net::TcpListener;
-
 /// Peers that a node reports: as many as a node of a network of some size has.
 const PEERS: usize = 15;
 /// Between two blocks.
@@ -61,16 +52,6 @@ pub struct Nodes {
     started_ms: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Local(SocketAddr);
-
-impl Connected<IncomingStream<'_, TcpListener>> for Local {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        Self(stream.io().local_addr().unwrap_or(nowhere))
-    }
-}
-
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
@@ -86,13 +67,7 @@ impl Nodes {
     /// Serves all nodes for as long as the process runs.
     pub async fn serve() -> Result<Arc<Self>, Failure> {
         let nodes = Arc::new(Self { nodes: Mutex::default(), started_ms: now_ms() });
-        let status = Router::new().route("/status", get(status)).with_state(nodes.clone());
-        let rpc = Router::new().route("/", post(rpc)).with_state(nodes.clone());
-        for (port, router) in [(METRICS_PORT, status), (RPC_PORT, rpc)] {
-            let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
-            let service = router.into_make_service_with_connect_info::<Local>();
-            tokio::spawn(async move { axum::serve(listener, service).await });
-        }
+        Ports::open(Ipv4Addr::UNSPECIFIED, nodes.clone()).await?.keep();
         Ok(nodes)
     }
 
@@ -101,8 +76,7 @@ impl Nodes {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner).insert(address, node);
     }
 
-    fn node(&self, local: SocketAddr) -> Option<Node> {
-        let IpAddr::V4(address) = local.ip() else { return None };
+    fn node(&self, address: Ipv4Addr) -> Option<Node> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner).get(&address).cloned()
     }
 
@@ -111,15 +85,17 @@ impl Nodes {
     }
 }
 
-async fn status(
-    State(nodes): State<Arc<Nodes>>,
-    ConnectInfo(Local(local)): ConnectInfo<Local>,
-) -> Result<Json<NodeStatus>, StatusCode> {
-    let node = nodes.node(local).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
-    Ok(Json(document(&node, nodes.height(), nodes.started_ms, local)))
+impl ports::Nodes for Nodes {
+    fn status(&self, at: Ipv4Addr) -> Option<NodeStatus> {
+        Some(document(&self.node(at)?, self.height(), self.started_ms, at))
+    }
+
+    async fn rpc(&self, at: Ipv4Addr, request: Value) -> Option<Value> {
+        Some(answer(&self.node(at)?, self.height(), &request))
+    }
 }
 
-fn document(node: &Node, number: u64, started_ms: u64, local: SocketAddr) -> NodeStatus {
+fn document(node: &Node, number: u64, started_ms: u64, at: Ipv4Addr) -> NodeStatus {
     let now_ms = now_ms();
     let network = &node.network;
     let peer = |index: usize| Peer {
@@ -152,7 +128,7 @@ fn document(node: &Node, number: u64, started_ms: u64, local: SocketAddr) -> Nod
             voting: true,
             signer: None,
             journal: Journal {
-                id: B256::left_padding_from(&local.ip().to_string().into_bytes()),
+                id: B256::left_padding_from(&at.to_string().into_bytes()),
                 sitting_out: None,
             },
             fence: None,
@@ -171,33 +147,23 @@ fn is_call<C: SolCall>(request: &Value) -> bool {
     input.is_some_and(|input| input.starts_with(&C::SELECTOR))
 }
 
-async fn rpc(
-    State(nodes): State<Arc<Nodes>>,
-    ConnectInfo(Local(local)): ConnectInfo<Local>,
-    Json(request): Json<Value>,
-) -> Result<Json<Value>, StatusCode> {
-    let node = nodes.node(local).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
-    let answer = match request["method"].as_str() {
+fn answer(node: &Node, height: u64, request: &Value) -> Value {
+    match request["method"].as_str() {
         // A list without room: nobody's transactions are part of this trial.
-        Some("eth_call") if is_call::<Governance::nodeIdsCall>(&request) => {
+        Some("eth_call") if is_call::<Governance::nodeIdsCall>(request) => {
             let id = |number: u8| NodeId { x: B256::with_last_byte(number), y: B256::ZERO };
             let full: Vec<NodeId> = (0..32).map(id).collect();
             json!({ "result": hex::encode_prefixed(Governance::nodeIdsCall::abi_encode_returns(&full)) })
         }
         Some("eth_call") => {
             let network = &node.network;
-            let snapshot = crate::fake_network::governance(
-                nodes.height(),
-                network.admin,
-                network.operator,
-                &network.seats,
-            );
+            let snapshot =
+                crate::fake_network::governance(height, network.admin, network.operator, &network.seats);
             json!({ "result": hex::encode_prefixed(Governance::snapshotCall::abi_encode_returns(&snapshot)) })
         }
         Some("eth_getTransactionCount") => json!({ "result": "0x0" }),
         other => {
             json!({ "error": { "code": -32601, "message": format!("{other:?} is not part of this trial") } })
         }
-    };
-    Ok(Json(answer))
+    }
 }

@@ -1,7 +1,7 @@
 //! The disruption controller's part: how many evictions a budget allows now.
 
-use super::{Controllers, of_kind, statefulset::is_ready, text};
-use crate::faults::history::Objects;
+use super::{Controllers, of_kind, text};
+use crate::{faults::history::Objects, players::pod::is_ready};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use std::time::Duration;

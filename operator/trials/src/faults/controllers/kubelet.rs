@@ -1,9 +1,15 @@
 //! The parts of scheduler, kubelet and volume provisioner.
 
-use super::{Controllers, entries, find, of_kind, statefulset::is_ready, text};
-use crate::faults::{
-    history::{Kind, Objects},
-    network::Mounts,
+use super::{Controllers, entries, find, of_kind, text};
+use crate::{
+    faults::{
+        history::{Kind, Objects},
+        network::Mounts,
+    },
+    players::{
+        claim::given,
+        pod::{failing, is_ready, running},
+    },
 };
 use kube::api::{Patch, PatchParams};
 use operator_core::names::{GENESIS_FILE, NODE_FILE, SECRET_KEY};
@@ -68,41 +74,15 @@ impl Controllers {
 
     pub(super) async fn claims(&self, objects: &Objects) {
         for (name, claim) in of_kind(objects, "PersistentVolumeClaim") {
-            let asked = &claim["spec"]["resources"]["requests"]["storage"];
-            if claim["status"]["capacity"]["storage"] == *asked && claim["status"]["phase"] == "Bound" {
-                continue;
-            }
+            let Some(status) = given(claim) else { continue };
             let Some(kind) = Kind::named("PersistentVolumeClaim") else { return };
             let patch = json!({ "spec": { "volumeName": format!("pv-{}", text(claim, "/metadata/uid")) } });
             if text(claim, "/spec/volumeName").is_empty() {
                 let _ = self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
             }
-            let status = json!({ "phase": "Bound", "accessModes": claim["spec"]["accessModes"], "capacity": { "storage": asked } });
             self.patch_status("PersistentVolumeClaim", name, status).await;
         }
     }
-}
-
-fn running(ip: &str, ready: bool) -> Value {
-    let is = if ready { "True" } else { "False" };
-    json!({
-        "phase": "Running", "podIP": ip, "podIPs": [{ "ip": ip }],
-        "conditions": [
-            { "type": "PodScheduled", "status": "True" }, { "type": "Initialized", "status": "True" },
-            { "type": "ContainersReady", "status": is }, { "type": "Ready", "status": is },
-        ],
-        "containerStatuses": [{
-            "name": "validator", "ready": ready, "started": true, "restartCount": 0, "image": "", "imageID": "",
-            "state": { "running": {} },
-        }],
-    })
-}
-
-fn failing(message: &str) -> Value {
-    json!({ "phase": "Pending", "containerStatuses": [{
-        "name": "validator", "ready": false, "started": false, "restartCount": 1, "image": "", "imageID": "",
-        "state": { "waiting": { "reason": "CrashLoopBackOff", "message": message } },
-    }] })
 }
 
 /// What the pod's volumes hold; `None` while one of them is missing, as a kubelet then waits.

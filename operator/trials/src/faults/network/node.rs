@@ -1,6 +1,7 @@
 //! One node: what its pod gives it, and what it says of itself.
 
 use super::{Chain, Network, SYNC_MS, State, rpc};
+use crate::players::ports::Ports;
 use alloy_primitives::{Address, B256, B512, Signature};
 use chain::{
     Seal,
@@ -79,7 +80,7 @@ pub struct Node {
     voted: bool,
     sits_out: SitsOut,
     head: u64,
-    _servers: rpc::Servers,
+    _ports: Ports,
 }
 
 struct Held {
@@ -104,7 +105,9 @@ impl Network {
         mounts: Mounts,
     ) -> Result<(), StartError> {
         let config = NodeConfig::from_json(&mounts.config)?;
-        let servers = rpc::Servers::start(self.clone(), uid.to_owned(), ip).await?;
+        let at = ip.parse().map_err(std::io::Error::other)?;
+        let container = rpc::Container { network: self.clone(), uid: uid.to_owned() };
+        let ports = Ports::open(at, Arc::new(container)).await?;
         let p2p = read_key(&mounts.p2p).ok_or(StartError::Key("p2p key"))?;
         let identity = match (&config.identity, &mounts.identity) {
             (Some(wanted), Some(text)) => {
@@ -146,7 +149,7 @@ impl Network {
             voted: false,
             sits_out: if sits_out { SitsOut::Until(None) } else { SitsOut::No },
             head: 0,
-            _servers: servers,
+            _ports: ports,
         };
         nodes.insert(uid.to_owned(), node);
         Ok(())

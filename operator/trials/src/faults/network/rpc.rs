@@ -1,68 +1,39 @@
-//! A node's two ports: `/status`, and JSON-RPC.
+//! What a node answers at its two ports: its status, and JSON-RPC.
 
 use super::{Delivery, Network, chain::Offered};
+use crate::players::ports::Nodes;
 use alloy_primitives::{Address, Bytes, hex};
-use axum::{
-    Json, Router,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-    routing::{get, post},
-};
-use chain::config::{METRICS_PORT, RPC_PORT};
+use chain::status::NodeStatus;
 use serde_json::{Value, json};
-use std::sync::Arc;
-use tokio::{net::TcpListener, task::JoinSet};
+use std::{net::Ipv4Addr, sync::Arc};
 
-/// Both ports; closed when dropped.
-pub(super) struct Servers {
-    _tasks: JoinSet<std::io::Result<()>>,
+/// What is answered for one pod's container; nothing once it has ended, whichever connection was open.
+pub(super) struct Container {
+    pub(super) network: Arc<Network>,
+    pub(super) uid: String,
 }
 
-impl Servers {
-    pub(super) async fn start(network: Arc<Network>, uid: String, ip: &str) -> std::io::Result<Self> {
-        let (asked, pod) = (network.clone(), uid.clone());
-        let status = Router::new().route("/status", get(move || async move { document(&asked, &pod) }));
-        let rpc = Router::new().route(
-            "/",
-            post(move |Json(request): Json<Value>| {
-                let (network, uid) = (network.clone(), uid.clone());
-                async move { answer(&network, &uid, &request).await }
-            }),
-        );
-        let mut tasks = JoinSet::new();
-        for (port, router) in [(METRICS_PORT, status), (RPC_PORT, rpc)] {
-            let listener = TcpListener::bind((ip, port)).await?;
-            tasks.spawn(async move { axum::serve(listener, router).await });
-        }
-        Ok(Self { _tasks: tasks })
+impl Nodes for Container {
+    fn status(&self, _: Ipv4Addr) -> Option<NodeStatus> {
+        tokio::task::block_in_place(|| self.network.document(&self.uid))
+    }
+
+    async fn rpc(&self, _: Ipv4Addr, request: Value) -> Option<Value> {
+        answer(&self.network, &self.uid, &request).await
     }
 }
 
-/// A connection that was open when the process ended gets no word either.
-fn gone() -> Response {
-    StatusCode::BAD_GATEWAY.into_response()
-}
-
-fn document(network: &Network, uid: &str) -> Response {
-    tokio::task::block_in_place(|| network.document(uid))
-        .map_or_else(gone, |status| Json(status).into_response())
-}
-
-async fn answer(network: &Network, uid: &str, request: &Value) -> Response {
+async fn answer(network: &Network, uid: &str, request: &Value) -> Option<Value> {
     let result = if request["method"] == "eth_sendRawTransaction" {
-        let Some(result) = send(network, uid, &request["params"][0]).await else { return gone() };
-        result
+        send(network, uid, &request["params"][0]).await?
     } else {
-        let read = tokio::task::block_in_place(|| network.with_chain(uid, |chain| read(chain, request)));
-        let Some((_, result)) = read else { return gone() };
-        result
+        tokio::task::block_in_place(|| network.with_chain(uid, |chain| read(chain, request)))?.1
     };
     let id = &request["id"];
-    Json(match result {
+    Some(match result {
         Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
         Err(error) => json!({ "jsonrpc": "2.0", "id": id, "error": error }),
     })
-    .into_response()
 }
 
 fn failure(message: impl Into<String>) -> Value {
