@@ -1,6 +1,7 @@
 //! The API server's front as one operator process sees it: every request is parsed, writes are numbered by the [`Gate`] and
 //! may fail as real ones do, reads may come from an earlier moment, watches may fall silent.
 
+mod cut;
 mod gate;
 mod lies;
 mod request;
@@ -137,17 +138,15 @@ impl Front {
                 self.effective(&request, incoming).await;
                 answer.response()
             }
-            Fate::KillAfter => {
+            Fate::GrantThenKill if request.is_eviction() => {
+                self.pass(cut::of_another_pod(incoming).await).await;
+                self.die().await
+            }
+            Fate::KillAfter | Fate::GrantThenKill => {
                 self.effective(&request, incoming).await;
-                self.dead.store(true, Ordering::SeqCst);
-                self.gate.tell(Event::Kill(self.instance));
-                std::future::pending().await
+                self.die().await
             }
-            Fate::KillBefore => {
-                self.dead.store(true, Ordering::SeqCst);
-                self.gate.tell(Event::Kill(self.instance));
-                std::future::pending().await
-            }
+            Fate::KillBefore => self.die().await,
             Fate::NoAnswer { commit } => {
                 if commit {
                     self.effective(&request, incoming).await;
@@ -155,6 +154,13 @@ impl Front {
                 std::future::pending().await
             }
         }
+    }
+
+    /// The process ends here: it hears nothing more.
+    async fn die(&self) -> Response {
+        self.dead.store(true, Ordering::SeqCst);
+        self.gate.tell(Event::Kill(self.instance));
+        std::future::pending().await
     }
 
     /// Lets a write through; what it did is looked at where it stops a node.

@@ -35,6 +35,8 @@ pub enum Fault {
     CommitTimeout,
     /// Write k is made and never answered.
     Hang,
+    /// Write k, an eviction, is granted and never carried out, and the operator dies.
+    EvictionCut,
     /// From write k on watch events come late.
     WatchLate,
     /// From write k on watch events are lost with their connections.
@@ -68,7 +70,7 @@ pub enum Fault {
 }
 
 /// Each with its name in plans.
-const FAULTS: [(Fault, &str); 27] = [
+const FAULTS: [(Fault, &str); 28] = [
     (Fault::None, "none"),
     (Fault::KillBefore, "kill-before"),
     (Fault::KillAfter, "kill-after"),
@@ -81,6 +83,7 @@ const FAULTS: [(Fault, &str); 27] = [
     (Fault::Timeout, "timeout"),
     (Fault::CommitTimeout, "commit-timeout"),
     (Fault::Hang, "hang"),
+    (Fault::EvictionCut, "eviction-cut"),
     (Fault::WatchLate, "watch-late"),
     (Fault::WatchCut, "watch-cut"),
     (Fault::WatchGone, "watch-gone"),
@@ -156,6 +159,7 @@ impl Fault {
             Self::KillAfter | Self::StaleHalf => Fate::KillAfter,
             Self::CommitTimeout => Fate::CommitThen(Answer::Timeout),
             Self::Hang => Fate::NoAnswer { commit: true },
+            Self::EvictionCut => Fate::GrantThenKill,
             _ => match self.answer() {
                 Some(answer) => Fate::Answer(answer),
                 None => Fate::Pass,

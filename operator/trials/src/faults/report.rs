@@ -23,9 +23,12 @@ pub fn plans(scenario: Scenario, reference: &Reference) -> Vec<Plan> {
         };
         let all = (1..=last).step_by(fault.stride()).map(move |at| Plan { scenario, fault, at });
         // No API server says 409 Conflict to a creation: what exists already is another matter.
-        let is_creation =
-            |at: usize| reference.writes.get(at - 1).is_some_and(|write| write.starts_with("Create"));
-        all.filter(move |plan| fault != Fault::Conflict || !is_creation(plan.at))
+        let write = |at: usize| reference.writes.get(at - 1).map(String::as_str).unwrap_or_default();
+        all.filter(move |plan| match fault {
+            Fault::Conflict => !write(plan.at).starts_with("Create"),
+            Fault::EvictionCut => write(plan.at).ends_with("/eviction"),
+            _ => true,
+        })
     };
     Fault::all().flat_map(one).collect()
 }

@@ -3,6 +3,7 @@
 use super::{
     Failure,
     applied::Applied,
+    exposition::Exposition,
     floor::{self, ms},
     kubelet::Kubelet,
     objects::{self, PER_NETWORK, until},
@@ -63,7 +64,7 @@ impl Run {
         operator.kill()?;
         let operator = self.restart(&mut figures).await?;
         self.idle(&operator, &mut figures).await?;
-        self.edits(&mut figures).await?;
+        self.edits(&operator, &mut figures).await?;
         self.floor(&mut figures).await?;
         self.bulk(&mut figures).await?;
         operator.kill()?;
@@ -188,8 +189,9 @@ impl Run {
         (number / (PER_NETWORK - 1), number % (PER_NETWORK - 1) + 1)
     }
 
-    async fn edits(&self, figures: &mut Figures) -> Result<(), Failure> {
+    async fn edits(&self, operator: &Operator, figures: &mut Figures) -> Result<(), Failure> {
         let applied = Applied::watch(self.client.clone(), None).await?;
+        let before = operator.metrics().await;
         let count = EDITS.min(self.fleets());
         let mut took = Vec::with_capacity(count as usize);
         for number in 0..count {
@@ -205,7 +207,34 @@ impl Run {
             "{} edits: p50 {:.1} ms, p99 {:.1} ms",
             figures.edits, figures.edit_p50_ms, figures.edit_p99_ms
         );
+        Self::steps(&before, &operator.metrics().await);
         Ok(())
+    }
+
+    /// Where the operator's own time went between two readings: in the steps of passes, and in calls to the API server.
+    fn steps(before: &Exposition, after: &Exposition) {
+        let tell = |name: &str, label: &str, kind: &str, what: &str| {
+            let of = |labels: &str| {
+                Exposition::label(labels, label) == Some(what)
+                    && (kind.is_empty() || Exposition::label(labels, "kind") == Some(kind))
+            };
+            if let Some(taken) = after.since(before, name, of) {
+                println!(
+                    "  {kind} {what}: {:.0} times, {:.2} ms, 99 of 100 within {:.1} ms",
+                    taken.count,
+                    taken.mean * 1000.0,
+                    taken.most * 1000.0
+                );
+            }
+        };
+        for kind in ["Validator", "Consortium"] {
+            for step in ["observe", "plan", "apply", "status"] {
+                tell("quorate_operator_step_seconds", "step", kind, step);
+            }
+        }
+        for verb in ["get", "list", "create", "apply", "patch"] {
+            tell("quorate_operator_api_request_seconds", "verb", "", verb);
+        }
     }
 
     /// The same calls without the operator.

@@ -28,6 +28,8 @@ pub enum Fate {
     KillBefore,
     /// The process dies after it was made, before it knows.
     KillAfter,
+    /// An eviction is granted, the process dies, and the pod stays; other writes as with [`Fate::KillAfter`].
+    GrantThenKill,
     /// There is no answer at all.
     NoAnswer {
         /// Whether it is made.
@@ -276,7 +278,7 @@ impl Gate {
                 self.tell(Event::Kill(usize::MAX));
                 Delivery::Refused
             }
-            Fate::KillAfter => {
+            Fate::KillAfter | Fate::GrantThenKill => {
                 self.tell(Event::Kill(usize::MAX));
                 Delivery::ReplyLost
             }

@@ -22,7 +22,7 @@ impl Front {
                 let other = replaced(incoming, "registry.example/node:2", "registry.example/node:3").await;
                 self.performed(request, other).await
             }
-            Fault::LieTwo if resource == "pods" && (verb == Verb::Delete || is_eviction(request)) => {
+            Fault::LieTwo if resource == "pods" && (verb == Verb::Delete || request.is_eviction()) => {
                 let response = self.performed(request, incoming).await;
                 let next = if request.name.as_deref() == Some("bank-a-1-0") { 2 } else { 1 };
                 self.also(Method::DELETE, &format!("pods/{FLEET}-{next}-0"), &json!({})).await;
@@ -59,10 +59,6 @@ impl Front {
             self.performed(&request, made).await;
         }
     }
-}
-
-fn is_eviction(request: &Request) -> bool {
-    request.verb == Verb::Create && request.subresource.as_deref() == Some("eviction")
 }
 
 async fn replaced(incoming: axum::extract::Request, from: &str, to: &str) -> axum::extract::Request {

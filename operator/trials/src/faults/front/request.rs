@@ -87,6 +87,14 @@ impl Request {
     }
 }
 
+impl Request {
+    /// Whether a pod is to be evicted.
+    #[must_use]
+    pub fn is_eviction(&self) -> bool {
+        self.verb == Verb::Create && self.subresource.as_deref() == Some("eviction")
+    }
+}
+
 impl std::fmt::Display for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?} {}", self.verb, self.resource)?;
