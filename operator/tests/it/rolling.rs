@@ -146,7 +146,8 @@ async fn counts(world: &World, pod: &str, at: Option<Timestamp>) {
 
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
-async fn an_eviction_that_was_cut_off_is_told_to_whoever_drains_and_is_carried_out_where_it_was_for_a_restart() {
+async fn an_eviction_that_was_cut_off_is_told_to_those_who_drain_and_carried_out_where_it_was_for_a_restart()
+{
     let (world, network) = live("lapsed", 29).await;
     let drainable = |status: ConditionStatus, says: &'static str| {
         let world = &world;

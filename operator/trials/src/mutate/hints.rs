@@ -96,10 +96,7 @@ const TABLE: &[(&str, Hint)] = &[
         Hint::With(r#"{ "type": "LoadBalancer", "tls": { "secretName": "network-info-tls" } }"#),
     ),
     // Addresses on this machine at which nobody answers: a condition beside Ready says so.
-    (
-        "Consortium.spec.*.*.azureBlob",
-        Hint::Values(r#"[{ "containerUrl": "https://127.0.0.1:9/net" }]"#),
-    ),
+    ("Consortium.spec.*.*.azureBlob", Hint::Values(r#"[{ "containerUrl": "https://127.0.0.1:9/net" }]"#)),
     (
         "Consortium.spec.*.*.azureBlob.containerUrl",
         Hint::Values(r#"["https://127.0.0.1:9/net", "https://127.0.0.1:9/account/net"]"#),

@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 #[must_use]
 pub fn given(claim: &Value) -> Option<Value> {
     let (asked, has) = (&claim["spec"]["resources"]["requests"], &claim["status"]);
-    (has["capacity"] != *asked || has["phase"] != "Bound").then(
-        || json!({ "phase": "Bound", "accessModes": claim["spec"]["accessModes"], "capacity": asked }),
-    )
+    (has["capacity"] != *asked || has["phase"] != "Bound")
+        .then(|| json!({ "phase": "Bound", "accessModes": claim["spec"]["accessModes"], "capacity": asked }))
 }
 
 #[cfg(test)]

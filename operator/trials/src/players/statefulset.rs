@@ -82,11 +82,9 @@ pub fn status(set: &Value, pod: Option<&Value>) -> Value {
         "currentRevision": current, "updateRevision": update, "collisionCount": 0,
     });
     // Zero is left out by the API server.
-    for (field, is) in [
-        ("readyReplicas", ready),
-        ("updatedReplicas", updated),
-        ("currentReplicas", of_pod == Some(current)),
-    ] {
+    for (field, is) in
+        [("readyReplicas", ready), ("updatedReplicas", updated), ("currentReplicas", of_pod == Some(current))]
+    {
         if is {
             status[field] = json!(1);
         } else if !set["status"][field].is_null() {
@@ -125,7 +123,10 @@ mod tests {
             assert_eq!(pod["spec"]["containers"][0]["image"], "a");
         }
         assert_eq!(whole["metadata"]["ownerReferences"][0]["uid"], "u");
-        assert_eq!((&whole["spec"]["priorityClassName"], &plain["spec"]["priorityClassName"]), (&json!("high"), &Value::Null));
+        assert_eq!(
+            (&whole["spec"]["priorityClassName"], &plain["spec"]["priorityClassName"]),
+            (&json!("high"), &Value::Null)
+        );
     }
 
     #[test]
@@ -136,11 +137,8 @@ mod tests {
         let first = status(&old, Some(&pod));
         assert_eq!((&first["readyReplicas"], &first["updatedReplicas"]), (&json!(1), &json!(1)));
         old["status"] = first;
-        let edited = Value::Object({
-            let mut edited = set("b");
-            edited["status"] = old["status"].clone();
-            edited.as_object().expect("an object").clone()
-        });
+        let mut edited = set("b");
+        edited["status"] = old["status"].clone();
         let rolling = status(&edited, Some(&pod));
         assert_eq!(rolling["currentRevision"], json!(revision(&old)));
         assert_eq!(rolling["updateRevision"], json!(revision(&edited)));

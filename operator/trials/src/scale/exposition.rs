@@ -28,7 +28,8 @@ impl Exposition {
     /// What a histogram has taken since another reading, of the samples whose labels `chosen` takes; `None` if nothing.
     #[must_use]
     pub fn since(&self, before: &Self, name: &str, chosen: impl Fn(&str) -> bool) -> Option<Taken> {
-        let more = |name: &str, chosen: &dyn Fn(&str) -> bool| self.sum(name, chosen) - before.sum(name, chosen);
+        let more =
+            |name: &str, chosen: &dyn Fn(&str) -> bool| self.sum(name, chosen) - before.sum(name, chosen);
         let bucket = format!("{name}_bucket");
         let count = more(&format!("{name}_count"), &chosen);
         let mut bounds: Vec<f64> = self.bounds(&bucket, &chosen);
@@ -42,7 +43,8 @@ impl Exposition {
     }
 
     fn bounds(&self, bucket: &str, chosen: impl Fn(&str) -> bool) -> Vec<f64> {
-        let labels = self.0.lines().filter_map(|line| line.strip_prefix(bucket)?.strip_prefix('{')?.rsplit_once("} "));
+        let labels =
+            self.0.lines().filter_map(|line| line.strip_prefix(bucket)?.strip_prefix('{')?.rsplit_once("} "));
         labels.filter(|(labels, _)| chosen(labels)).filter_map(|(labels, _)| Self::bound(labels)).collect()
     }
 

@@ -127,10 +127,7 @@ fn document(node: &Node, number: u64, started_ms: u64, at: Ipv4Addr) -> NodeStat
             seated: true,
             voting: true,
             signer: None,
-            journal: Journal {
-                id: B256::left_padding_from(&at.to_string().into_bytes()),
-                sitting_out: None,
-            },
+            journal: Journal { id: B256::left_padding_from(&at.to_string().into_bytes()), sitting_out: None },
             fence: None,
             seat_proof: None,
         }),

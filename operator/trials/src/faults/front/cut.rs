@@ -28,7 +28,8 @@ mod tests {
 
     #[test]
     fn only_the_pod_that_is_meant_changes() {
-        let eviction = json!({ "kind": "Eviction", "deleteOptions": { "preconditions": { "uid": "u" }, "dryRun": [] } });
+        let eviction =
+            json!({ "kind": "Eviction", "deleteOptions": { "preconditions": { "uid": "u" }, "dryRun": [] } });
         let cut: Value = serde_json::from_str(&named(eviction.to_string().as_bytes(), NOBODY)).expect("JSON");
         assert_eq!(cut["deleteOptions"], json!({ "preconditions": { "uid": NOBODY }, "dryRun": [] }));
         assert_eq!(cut["kind"], "Eviction");
