@@ -12,7 +12,7 @@ use chain::{
 };
 use k256::ecdsa::SigningKey;
 use operator_core::keys::Key;
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
 /// Blocks for which a node without its journal sits out, here.
 const SITS_OUT_BLOCKS: u64 = 2;
@@ -105,7 +105,7 @@ impl Network {
         mounts: Mounts,
     ) -> Result<(), StartError> {
         let config = NodeConfig::from_json(&mounts.config)?;
-        let at = ip.parse().map_err(std::io::Error::other)?;
+        let at = ip.parse::<Ipv4Addr>().map_err(std::io::Error::other)?;
         let container = rpc::Container { network: self.clone(), uid: uid.to_owned() };
         let ports = Ports::open(at, Arc::new(container)).await?;
         let p2p = read_key(&mounts.p2p).ok_or(StartError::Key("p2p key"))?;
