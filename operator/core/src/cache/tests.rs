@@ -312,3 +312,30 @@ fn a_stuck_transaction_is_not_waited_for_until_it_is_offered_anew() {
     assert!(waits(3, true, 122) && waits(3, true, 142) && !waits(3, true, 143));
     assert!(waits(4, true, 143) && !waits(4, false, 143), "the one after it");
 }
+
+#[test]
+fn an_eviction_that_a_budget_counts_is_news_for_its_consortium_and_what_it_allows_is_none() {
+    let mut cache = cache();
+    let mut told = |version, status: &Value| {
+        let labels = json!({ "labels": { NETWORK: "trade-finance" } });
+        let metadata = metadata("trade-finance-validators", version, &labels);
+        let budget = serde_json::from_value(json!({ "metadata": metadata, "status": status })).expect("a budget");
+        let mut wakes = Wakes::default();
+        let kind = Kind::PodDisruptionBudget;
+        cache.put_child(kind, &metadata, Body::budget(&budget), Source::Watched, &mut wakes);
+        let counted = cache.child(kind, "bank-a", "trade-finance-validators").and_then(super::Child::budget);
+        (wakes.objects, counted.is_some())
+    };
+    let status = |allowed: i32, disrupted: Value| {
+        json!({
+            "currentHealthy": 4, "desiredHealthy": 3, "disruptionsAllowed": allowed, "expectedPods": 4,
+            "disruptedPods": disrupted,
+        })
+    };
+    told(1, &status(0, json!({})));
+    assert_eq!(told(2, &status(1, json!({}))), (vec![], false), "nobody is gone");
+    let consortium = (key(ObjectKind::Consortium, "trade-finance"), Urgency::Changed);
+    let counted = status(0, json!({ "bank-a-0-0": "2026-01-01T00:00:00Z" }));
+    assert_eq!(told(3, &counted), (vec![consortium.clone()], true));
+    assert_eq!(told(4, &status(1, json!({}))), (vec![consortium], false), "it is forgotten");
+}
