@@ -38,7 +38,7 @@ test: ## everything: lints, unit tests, consensus under attack, contracts, chart
 	  arch="make --no-print-directory arch" \
 	  deny="make --no-print-directory deny" \
 	  contracts="make --no-print-directory contracts" \
-	  image="make --no-print-directory image" \
+	  image="WITH=vault-double make --no-print-directory image" \
 	  unit="make --no-print-directory unit" \
 	  sim="make --no-print-directory sim" \
 	  failover="make --no-print-directory failover N=2000 FAILOVERS=0" \
@@ -85,7 +85,7 @@ conformance-fixtures: ## ask go-ethereum's library anew into target/fixtures (ne
 	@rm -rf target/fixtures && cd validator/conformance/fixtures/generate && go run . ../../../../target/fixtures && cd .. && \
 	  { diff -rq --exclude=generate . ../../../target/fixtures || true; }
 
-.PHONY: unit model fuzz sim sim-night sim-long sim-soak sim-real museum mutants operator-test e2e drain-nodes e2e-members join-latency clients chart chart-cluster
+.PHONY: unit model fuzz sim sim-night sim-long sim-soak sim-real museum mutants operator-test e2e e2e-standbys drain-nodes e2e-members join-latency clients chart chart-cluster
 unit: ## Rust unit, table, golden and process tests
 	cargo test --locked --workspace --features operator-trials/real
 SIM := cargo run --quiet --locked --release -p qbft-sim --
@@ -140,8 +140,10 @@ operator-faults: ## a fault at every write of an operator on a real API server (
 .PHONY: vote-faults
 vote-faults: ## PLANS=50 crashes, lost transactions and second leaders while a member votes among others (PLAN="votes/…" replays one); ends with plans= duplicate-proposals= lost-votes=
 	@$(MAKE) --no-print-directory operator-faults ONLY=votes/ PLANS=$(or $(PLANS),50)
-e2e: ## the whole on the embedded cluster (needs root)
+e2e: ## the whole on the embedded cluster, fleets with spares included (needs root)
 	@e2e/run
+e2e-standbys: ## fleets with a spare, keys in a double of Key Vault, fenced by Leases and by blobs: a holder stopped and woken, moved, its key away (needs root; ONLY=lease|blob); ends with standbys= conflicting-signatures= take-over-seconds= full-strength-seconds=
+	@ONLY=$(ONLY) e2e/standbys
 drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=
 	@e2e/drain-nodes
 e2e-members: ## four members with operators of their own on the embedded cluster, one of two regions, one behind a load balancer, one whose admin signs elsewhere: join by URL, vote from manifests, expel (needs root); ends with members= seats=
@@ -204,6 +206,11 @@ bench-chain: ## four nodes under load (TRANSACTIONS=1000000 KINDS=erc20,storage,
 bench-vault: ## VALIDATORS=4 whose keys are in a vault each, BLOCKS=1000 LATENCY=50 THROTTLED=10 (NETWORK=0 PERIOD=1 AWAY=60 OVERLOAD=60; JITTER= RETRY_AFTER= SEED=); ends with missed-percent= added-p99-over-latency= conflicts= … full-strength-seconds=
 	cargo build --locked --release -p validator --bin quorate-validator --example bench_vault
 	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_vault --binary $${CARGO_TARGET_DIR:-target}/release/quorate-validator
+
+.PHONY: bench-signing
+bench-signing: ## what the signing service adds to a vote whose key is in a file, HEIGHTS=2000 with and without it; ends with local-sign-us= direct-sign-us= … vote-path-ratio=
+	cargo build --locked --release -p validator --example bench_signing
+	@$${CARGO_TARGET_DIR:-target}/release/examples/bench_signing
 
 .PHONY: bench-operator
 bench-operator: ## OBJECTS=10000 objects and their children on a real API server, IDLE_MINUTES=10; ends with rss-mb= bytes-per-object= … bulk-1000-seconds=

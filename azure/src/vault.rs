@@ -16,13 +16,18 @@ use crate::{
     Https, Identity,
     hosts::{VAULTS, may_have_tokens},
 };
-use azure_core::http::{Pager, Response, Url, pager::Page};
+use azure_core::http::{
+    Pager, Response, Url,
+    pager::{Page, PagerContinuation},
+};
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
-/// Versions of a key or a secret that are looked at: one page.
-pub const MOST_VERSIONS: i32 = 25;
+/// Versions of a key or a secret on one page: as many as vaults give.
+const PAGE: i32 = 25;
+/// Pages of versions that are read. They come in the order of their ids, so the newest may be on any of them.
+const MOST_PAGES: usize = 20;
 /// Longest name of a key or a secret, and of a version.
 const LONGEST_NAME: usize = 127;
 
@@ -61,13 +66,27 @@ impl Vault {
         answer.and_then(Response::into_model).map_err(|error| self.failed(error))
     }
 
-    /// What the first page of a listing holds, if there is one.
-    async fn first_page<P>(&self, listed: azure_core::Result<Pager<P>>) -> Result<Option<P>, VaultError>
+    /// What all pages of a listing of this name's versions hold.
+    async fn pages<P>(&self, name: &str, listed: azure_core::Result<Pager<P>>) -> Result<Vec<P>, VaultError>
     where
         P: Page + DeserializeOwned + Send,
     {
         let mut pages = listed.map_err(|error| self.failed(error))?.into_pages();
-        pages.next().await.map(|page| self.model(page)).transpose()
+        let mut read = Vec::new();
+        while let Some(page) = pages.next().await {
+            read.push(self.model(page)?);
+            match pages.continuation() {
+                Some(PagerContinuation::Link(next)) if next.origin() != self.url.origin() => {
+                    let elsewhere = shown(next.as_str());
+                    return Err(VaultError::Malformed(format!("a list that goes on at {elsewhere}")));
+                }
+                Some(_) if read.len() == MOST_PAGES => {
+                    return Err(VaultError::Versions { name: shown(name), most: MOST_PAGES * PAGE as usize });
+                }
+                _ => {}
+            }
+        }
+        Ok(read)
     }
 
     /// A refused token is not shown again.

@@ -8,6 +8,7 @@ pub mod drain;
 pub mod members;
 pub mod patience;
 pub mod policies;
+pub mod process;
 #[cfg(test)]
 mod readme;
 pub mod rpc;

@@ -4,6 +4,7 @@
 use crate::{calls::call, context::Context, error::Error, watches::Kept};
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
+    coordination::v1::Lease,
     core::v1::{ConfigMap, Service, ServiceStatus},
 };
 use kube::{
@@ -39,6 +40,7 @@ pub(crate) async fn fleet(
     // Without `..`: a new object that is not applied does not compile.
     let FleetResources {
         service_account,
+        fence_role,
         nodes_service,
         rpc_service,
         peers_service,
@@ -48,6 +50,10 @@ pub(crate) async fn fleet(
         state: PhantomData,
     } = prepared;
     let service_account = apply(context, service_account).await?;
+    let fence_role = match fence_role {
+        Some((role, binding)) => Some((apply(context, role).await?, apply(context, binding).await?)),
+        None => None,
+    };
     let nodes_service = apply(context, nodes_service).await?;
     let rpc_service = match rpc_service {
         Some(service) => Some(with_address(context, apply(context, service).await?)),
@@ -71,6 +77,7 @@ pub(crate) async fn fleet(
     }
     Ok(FleetResources {
         service_account,
+        fence_role,
         nodes_service,
         rpc_service,
         peers_service,
@@ -153,6 +160,20 @@ where
     tracing::info!(kind = %K::kind(&()), namespace, name, "created");
     context.metrics.wrote("child");
     Ok(created)
+}
+
+/// Makes the Lease of an identity unless there is one, whatever stands in it.
+pub(crate) async fn lease(context: &Context, namespace: &str, lease: &Lease) -> Result<(), Error> {
+    let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+    match call("make Lease", context.api::<Lease>(namespace).create(&params, lease)).await {
+        Ok(_) => {
+            tracing::info!(kind = "Lease", namespace, name = lease.name_any(), "created");
+            context.metrics.wrote("child");
+            Ok(())
+        }
+        Err(error) if error.is_conflict() => Ok(()),
+        Err(error) => Err(error.of_child("Lease", &lease.name_any())),
+    }
 }
 
 fn place(object: &impl ResourceExt) -> Result<(String, String), Error> {

@@ -4,7 +4,7 @@ use crate::{azure::AzureArgs, serve::ServeArgs, traces::Traces};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 use operator_core::{
-    build::{NetworkAccess, OperatorImage},
+    build::{ApiServer, NetworkAccess, OperatorImage},
     lease::Terms,
 };
 use std::{net::SocketAddr, str::FromStr};
@@ -47,6 +47,12 @@ pub(crate) struct Args {
         requires = "operator_namespace"
     )]
     pub(crate) monitoring_namespaces: Vec<String>,
+    /// Address ranges of the API server, separated by commas, for the policies of fleets whose nodes write Leases; any without.
+    #[arg(long, env = "QUORATE_API_SERVER_CIDRS", value_delimiter = ',', requires = "operator_namespace")]
+    api_server_cidrs: Vec<String>,
+    /// Ports of the API server, separated by commas.
+    #[arg(long, env = "QUORATE_API_SERVER_PORTS", value_delimiter = ',', default_value = "443,6443")]
+    api_server_ports: Vec<u16>,
     /// Contend for this Lease, `namespace/name`, and act only while it is held; without it this process acts alone.
     #[arg(long, env = "QUORATE_LEASE")]
     pub(crate) lease: Option<LeaseName>,
@@ -105,6 +111,10 @@ impl Args {
         Some(NetworkAccess {
             operator_namespace: self.operator_namespace.clone()?,
             monitoring_namespaces: self.monitoring_namespaces.clone(),
+            api_server: ApiServer {
+                cidrs: self.api_server_cidrs.clone(),
+                ports: self.api_server_ports.clone(),
+            },
         })
     }
 }

@@ -9,6 +9,7 @@ pub(crate) use azure_access::Blob;
 pub(crate) use error::AzureError;
 pub(crate) use vault::{OpenVault, trouble};
 
+use crate::metrics::VaultMetrics;
 use azure_access::{
     Etag, Https, Identity, Limits, Url,
     hosts::{STORAGE, may_have_tokens},
@@ -64,6 +65,7 @@ pub(crate) struct Azure {
     storage_hosts: Vec<String>,
     vault_hosts: Vec<String>,
     vaults: Mutex<HashMap<String, Arc<OpenVault>>>,
+    metrics: VaultMetrics,
     https: Https,
     /// Once it could be made; what it is made from is put into the pod when that starts.
     identity: Mutex<Option<Identity>>,
@@ -71,7 +73,7 @@ pub(crate) struct Azure {
 
 impl Azure {
     /// As the command line says.
-    pub(crate) fn new(args: &AzureArgs) -> Result<Self, AzureError> {
+    pub(crate) fn new(args: &AzureArgs, metrics: VaultMetrics) -> Result<Self, AzureError> {
         let roots = match &args.ca_file {
             None => trust::public(),
             Some(path) => {
@@ -86,6 +88,7 @@ impl Azure {
             storage_hosts: args.storage_hosts.clone(),
             vault_hosts: args.vault_hosts.clone(),
             vaults: Mutex::default(),
+            metrics,
             https,
             identity: Mutex::default(),
         })
@@ -114,8 +117,8 @@ impl Azure {
             return Ok(open.clone());
         }
         let vault = Vault::at(url, &self.vault_hosts, &self.identity()?, &self.https)?;
-        let open =
-            Arc::new(OpenVault { keys: VaultKeys::new(vault.clone())?, secrets: VaultSecrets::new(vault)? });
+        let (keys, secrets) = (VaultKeys::new(vault.clone())?, VaultSecrets::new(vault)?);
+        let open = Arc::new(OpenVault { keys, secrets, metrics: self.metrics.clone() });
         if vaults.len() >= MOST_VAULTS {
             vaults.clear();
         }
@@ -173,7 +176,7 @@ impl BlobContainer {
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, Azure, AzureArgs, AzureError};
+    use super::{Access, Azure, AzureArgs, AzureError, VaultMetrics};
     use clap::{Args as _, Command, FromArgMatches as _};
     use operator_core::validate::Container;
 
@@ -181,7 +184,7 @@ mod tests {
     fn a_stranger_who_is_named_as_a_container_is_refused_before_there_is_a_token() {
         let storage_hosts = vec![".blob.core.windows.net".to_owned()];
         let args = AzureArgs { storage_hosts, vault_hosts: Vec::new(), ca_file: None };
-        let azure = Azure::new(&args).expect("Azure");
+        let azure = Azure::new(&args, VaultMetrics::default()).expect("Azure");
         let at = Container { url: "https://tokens.example.com/net".to_owned() };
         let refused = azure.container(&at, Access::Identity).err().expect("refused");
         assert!(matches!(&refused, AzureError::Host(host) if host == "tokens.example.com"), "{refused}");

@@ -54,6 +54,12 @@ struct Request {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VaultRequest {
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Verb {
     verb: &'static str,
 }
@@ -97,11 +103,24 @@ impl ApiMetrics {
     }
 }
 
+/// Requests to key vaults; shared with those that are open.
+#[derive(Clone, Default)]
+pub(crate) struct VaultMetrics(Family<VaultRequest, Counter>);
+
+impl VaultMetrics {
+    /// Counts a request.
+    pub(crate) fn asked(&self, operation: &'static str, outcome: &'static str) {
+        self.0.get_or_create(&VaultRequest { operation, outcome }).inc();
+    }
+}
+
 /// All metrics and their registry.
 pub(crate) struct Metrics {
     registry: Registry,
     /// Of the client.
     pub(crate) api: ApiMetrics,
+    /// Of the vaults.
+    pub(crate) vaults: VaultMetrics,
     passes: Family<Pass, Counter>,
     seconds: Family<Kind, Histogram>,
     steps: Family<Step, Histogram>,
@@ -138,6 +157,7 @@ impl Metrics {
                 requests: register(to, names::API_REQUESTS, Family::default()),
                 seconds: register(to, names::API_REQUEST_SECONDS, seconds()),
             },
+            vaults: VaultMetrics(register(to, names::VAULT_REQUESTS, Family::default())),
             passes: register(to, names::RECONCILES, Family::default()),
             seconds: register(to, names::RECONCILE_SECONDS, seconds()),
             steps: register(to, names::STEP_SECONDS, seconds()),
@@ -226,6 +246,7 @@ pub(crate) mod tests {
         metrics.refused("Validator", "Leaving");
         metrics.asked_node(true);
         metrics.api.asked("get", "pods", 200, Duration::ZERO);
+        metrics.vaults.asked("sign", "ok");
         let standing = Standing {
             objects: vec![("Validator", 1, 1, 1)],
             children: vec![("pods", 1)],

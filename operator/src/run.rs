@@ -108,6 +108,7 @@ fn context(
         access: args.network_access(),
         listed: Listed::awaited(lists(args.network_access().is_some()) * args.namespaces.len().max(1)),
         agent_pools: Served::default(),
+        azure: Azure::new(&args.azure, metrics.vaults.clone())?,
         metrics,
         client,
         leadership,
@@ -120,7 +121,6 @@ fn context(
         sources: sources::Sources::default(),
         publications: publications::Publications::default(),
         vaults: vaults::Vaults::default(),
-        azure: Azure::new(&args.azure)?,
     })
 }
 

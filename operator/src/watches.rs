@@ -9,6 +9,7 @@ use k8s_openapi::{
         core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount},
         networking::v1::NetworkPolicy,
         policy::v1::PodDisruptionBudget,
+        rbac::v1::{Role, RoleBinding},
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
     jiff::Timestamp,
@@ -68,6 +69,8 @@ kept!(Deployment, Deployment);
 kept!(ServiceAccount, ServiceAccount);
 kept!(PodDisruptionBudget, PodDisruptionBudget, Body::budget);
 kept!(NetworkPolicy, NetworkPolicy);
+kept!(Role, Role);
+kept!(RoleBinding, RoleBinding);
 kept!(PersistentVolumeClaim, PersistentVolumeClaim, Body::volume);
 
 /// One of our two kinds.
@@ -138,6 +141,8 @@ impl Watch {
             Box::pin(self.clone().children::<StatefulSet>(context.clone())),
             Box::pin(self.clone().children::<Pod>(context.clone())),
             Box::pin(self.clone().children::<PartialObjectMeta<Deployment>>(context.clone())),
+            Box::pin(self.clone().children::<PartialObjectMeta<Role>>(context.clone())),
+            Box::pin(self.clone().children::<PartialObjectMeta<RoleBinding>>(context.clone())),
         ];
         if self.policies {
             all.push(Box::pin(self.clone().children::<PartialObjectMeta<NetworkPolicy>>(context.clone())));

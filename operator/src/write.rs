@@ -16,7 +16,7 @@ use kube::{
 use operator_core::{
     api::{Consortium, Validator},
     cache::Kind,
-    names::{FINALIZER, JOURNAL_ID, MANAGER},
+    names::{FENCE, FINALIZER, JOURNAL_ID, MANAGER, RECORDED},
     status,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -88,13 +88,28 @@ pub(crate) async fn finalizer(context: &Context, fleet: &Validator, wanted: bool
     Ok(())
 }
 
-/// Records the journal of an identity beside its key. A merge patch: it cannot make a Secret that is gone.
+/// Records the journal of an identity beside its key.
 pub(crate) async fn journal(context: &Context, namespace: &str, secret: &str, id: B256) -> Result<(), Error> {
-    let patch = json!({ "metadata": { "annotations": { JOURNAL_ID: id } } });
+    annotate(context, namespace, secret, ("record journal", JOURNAL_ID, id.to_string())).await
+}
+
+/// Remembers beside an identity's key that the fence has had a record of it. It never goes again.
+pub(crate) async fn recorded(context: &Context, namespace: &str, secret: &str) -> Result<(), Error> {
+    annotate(context, namespace, secret, ("remember record", FENCE, RECORDED.to_owned())).await
+}
+
+/// Writes one annotation of a Secret. A merge patch: it cannot make a Secret that is gone.
+async fn annotate(
+    context: &Context,
+    namespace: &str,
+    secret: &str,
+    (what, name, value): (&'static str, &str, String),
+) -> Result<(), Error> {
+    let patch = json!({ "metadata": { "annotations": { name: value } } });
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let api = context.api::<Secret>(namespace);
     let asked = context.mark(Kind::Secret, namespace);
-    let written = call("record journal", api.patch_metadata(secret, &params, &Patch::Merge(&patch))).await?;
+    let written = call(what, api.patch_metadata(secret, &params, &Patch::Merge(&patch))).await?;
     context.learn_written(&written, asked);
     context.metrics.wrote("secret");
     Ok(())

@@ -54,8 +54,8 @@ pub struct Announcer {
     pub chain_id: u64,
     /// Seats.
     pub driver: DriverHandle,
-    /// The identity, if there is one.
-    pub signer: Option<Arc<dyn Signer>>,
+    /// What this node may vote with.
+    pub signers: Vec<Arc<dyn Signer>>,
     /// Says where others can dial this node.
     pub live: watch::Receiver<Live>,
     /// Peers.
@@ -76,6 +76,7 @@ struct State {
 
 /// Our own announcement.
 struct Own {
+    identity: Address,
     made_ms: u64,
     /// How often since we have the seat and are at this place.
     times: u32,
@@ -83,9 +84,13 @@ struct Own {
 }
 
 impl Own {
-    fn is_fresh(&self, endpoint: &str, now_ms: u64) -> bool {
+    fn is_of(&self, identity: Address, endpoint: &str) -> bool {
+        self.identity == identity && self.endpoint == endpoint
+    }
+
+    fn is_fresh(&self, now_ms: u64) -> bool {
         let pause = if self.times < FIRST_ONES { SOON } else { RENEW };
-        self.endpoint == endpoint && u128::from(now_ms.saturating_sub(self.made_ms)) < pause.as_millis()
+        u128::from(now_ms.saturating_sub(self.made_ms)) < pause.as_millis()
     }
 }
 
@@ -153,8 +158,11 @@ impl Announcer {
         if !seats.is_empty() && state.known.retain(&seats) {
             self.publish(state);
         }
-        let holds = self.driver.view.borrow().holds;
-        match self.signer.as_ref().filter(|signer| holds && seats.contains(&signer.address())) {
+        let held = {
+            let view = self.driver.view.borrow();
+            view.identity.filter(|identity| view.holds && seats.contains(identity))
+        };
+        match self.signers.iter().find(|signer| Some(signer.address()) == held) {
             Some(signer) => self.speak(state, signer.as_ref()).await,
             None => state.own = None,
         }
@@ -164,14 +172,20 @@ impl Announcer {
     async fn speak(&self, state: &mut State, signer: &dyn Signer) {
         let now_ms = unix_ms();
         let endpoint = self.live.borrow().advertise.clone().unwrap_or_default();
-        if state.own.as_ref().is_some_and(|own| own.is_fresh(&endpoint, now_ms)) {
+        let identity = signer.address();
+        let own = state.own.as_ref().filter(|own| own.is_of(identity, &endpoint));
+        if own.is_some_and(|own| own.is_fresh(now_ms)) && self.carries(state, identity) {
             return;
         }
         let mut own = Announcement {
-            identity: signer.address(),
+            identity,
             node_id: self.network.local_id(),
             endpoint: endpoint.clone(),
-            sequence: now_ms,
+            // The node that had the identity before may have a clock that is ahead of ours.
+            sequence: state
+                .known
+                .sequence(&identity)
+                .map_or(now_ms, |known| now_ms.max(known.saturating_add(1))),
             signature: Seal::ZERO,
         };
         let hash = own.digest(self.chain_id);
@@ -180,11 +194,18 @@ impl Announcer {
             Err(error) if error.is_told() => return tracing::debug!(%error, "node not announced"),
             Err(error) => return tracing::warn!(%error, "node not announced"),
         }
-        let before = state.own.take().filter(|own| own.endpoint == endpoint).map_or(0, |own| own.times);
-        state.own = Some(Own { made_ms: now_ms, times: before.saturating_add(1), endpoint });
+        let before = state.own.take().filter(|own| own.is_of(identity, &endpoint));
+        let times = before.map_or(0, |own| own.times);
+        state.own = Some(Own { identity, made_ms: now_ms, times: times.saturating_add(1), endpoint });
         self.network.notify(Notice::Identity, &encode(&[&own]), None);
         state.known.keep(own);
         self.publish(state);
+    }
+
+    /// Whether the newest that is known of the identity is that it is here: a node that had it before may have said otherwise
+    /// since.
+    fn carries(&self, state: &State, identity: Address) -> bool {
+        state.known.all().any(|said| said.identity == identity && said.node_id == self.network.local_id())
     }
 
     /// Begins with what was known when the process before this one ended.

@@ -171,7 +171,12 @@ fn execute(command: Command) -> Result<(), CliError> {
 }
 
 fn summary(setup: &Setup) -> String {
-    let identity = setup.signer.as_ref().map_or("none".to_string(), |s| s.address().to_string());
+    let addresses: Vec<_> = setup.candidates.iter().map(|one| one.signer.address().to_string()).collect();
+    let identity = match (addresses.is_empty(), setup.config.identity.is_some()) {
+        (true, _) => "none".to_string(),
+        (false, true) => addresses.concat(),
+        (false, false) => format!("none, spare of {}", addresses.join(" ")),
+    };
     format!(
         "chain {}, genesis {}, identity {identity}, node id {}",
         setup.config.network.chain_id,

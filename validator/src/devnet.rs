@@ -296,6 +296,7 @@ fn write_node(
             journal: JournalConfig::Initialise,
             fence: None,
         }),
+        standby_for: Vec::new(),
         azure: None,
         p2p: P2pConfig {
             key: text(&dir.join("p2p.key")),

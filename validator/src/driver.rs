@@ -14,6 +14,7 @@ mod message;
 mod own;
 mod parts;
 mod perform;
+mod proposals;
 mod recover;
 mod sign;
 mod strikes;
@@ -27,12 +28,13 @@ pub use ahead::{Ahead, Offer, QUEUE as PREVIEWS, Runner};
 pub use block::ProposedBlock;
 pub use head::SIT_OUT_MARGIN_S;
 pub use parts::{DriverHandle, Parts, Voter};
+pub use sign::Signing;
 pub use tenure::journaled;
 pub use verify::{Inbox, Incoming, Verifier};
 pub use view::{DriverView, JournalView};
 
 use crate::clock::{Now, unix_ms};
-use crate::lease::Change;
+use crate::lease::Changed;
 use alloy_primitives::Address;
 use build::FinishTime;
 use chain::{client::ClientProfile, genesis::MessageEncoding};
@@ -42,6 +44,7 @@ use heard::Heard;
 use ledger::LedgerError;
 use own::Own;
 use perform::Held;
+use proposals::Proposals;
 use qbft::{Encoding, Input, Instance, NewHead, Rejected};
 use std::{
     sync::{
@@ -87,9 +90,13 @@ pub struct Driver {
     retry: Option<(Instant, Duration)>,
     /// The journal cannot be written: nothing is signed any more.
     journal_broken: Arc<AtomicBool>,
+    /// Which of the voters this node votes with, if it may.
+    voter: Option<usize>,
     /// Of an identity that can move.
     tenure: Tenure,
-    changes: Option<mpsc::Receiver<Change>>,
+    changes: Option<mpsc::Receiver<Changed>>,
+    /// What an identity that is taken over may be locked on.
+    proposals: Proposals,
     /// What will be sent at the tick.
     held: Option<Held>,
     /// What a signer that is a network away is asked for ahead.
@@ -112,10 +119,12 @@ impl Driver {
     ) -> Result<(Self, DriverHandle), LedgerError> {
         strikes::count_from_zero(&parts.metrics);
         let head = next_height(&parts.ledger, &parts.faults).await?;
-        let identity = parts.voter.as_ref().map(|voter| voter.signer.address());
-        let changes = parts.voter.as_mut().and_then(|voter| voter.changes.take());
+        let changes = parts.changes.take();
+        let voter = parts.voters.iter().position(|voter| voter.is_own);
+        let own = voter.and_then(|own| parts.voters.get(own));
+        let identity = own.map(|voter| voter.signer.address());
         // Who may vote an identity that can move, and from what it starts, the fence says.
-        let own = parts.voter.as_ref().filter(|voter| voter.lease.is_none());
+        let own = own.filter(|voter| voter.lease.is_none());
         let sitting_out = own.is_some_and(|voter| !voter.active);
         let records = own.map_or(&[][..], |voter| &voter.records);
         let (recovered, votes_from) = recover::recovered(records, parts.rules.proposal_round, &parts.faults);
@@ -152,8 +161,10 @@ impl Driver {
             forgot: Instant::now(),
             retry: None,
             journal_broken: Arc::default(),
+            voter,
             tenure: Tenure::default(),
             changes,
+            proposals: Proposals::default(),
             held: None,
             foresight: Foresight::default(),
             timers: Timers::default(),
@@ -236,8 +247,18 @@ impl Driver {
         Ok(())
     }
 
+    /// What this node votes with, when it may.
+    fn voter(&self) -> Option<&Voter> {
+        self.parts.voters.get(self.voter?)
+    }
+
+    /// Which one is this node's own, whether or not it holds it.
+    fn own_voter(&self) -> Option<usize> {
+        self.parts.voters.iter().position(|voter| voter.is_own)
+    }
+
     fn identity(&self) -> Option<Address> {
-        self.parts.voter.as_ref().map(|voter| voter.signer.address())
+        self.voter().map(|voter| voter.signer.address())
     }
 }
 

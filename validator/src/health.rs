@@ -45,10 +45,8 @@ pub struct Health {
     pub driver: DriverHandle,
     /// Which node carries which seat.
     pub carriers: watch::Receiver<Carriers>,
-    /// Signs for the identity.
-    pub signer: Option<Arc<dyn Signer>>,
-    /// Which node votes, where the identity can move.
-    pub lease: Option<LeaseHandle>,
+    /// What this node may vote with.
+    pub identities: Vec<Votable>,
     /// Newest seat proof.
     pub seat_proof: SeatProofWatch,
     /// Counters.
@@ -57,6 +55,16 @@ pub struct Health {
     pub faults: Faults,
     /// Disk of the data directory.
     pub disk: Disk,
+}
+
+/// An identity that this node has, or stands by for.
+pub struct Votable {
+    /// Signs for it.
+    pub signer: Arc<dyn Signer>,
+    /// Which node votes, where it can move.
+    pub lease: Option<LeaseHandle>,
+    /// Whether it is this node's own.
+    pub is_own: bool,
 }
 
 /// Why health cannot be served.

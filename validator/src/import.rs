@@ -36,7 +36,7 @@ pub struct Importer {
     pool: Pool,
     metrics: Arc<Metrics>,
     faults: Faults,
-    own: Option<Address>,
+    own: watch::Receiver<Option<Address>>,
     network: OnceLock<Network>,
     turn: Mutex<()>,
     broken: AtomicBool,
@@ -119,7 +119,7 @@ impl Importer {
         pool: Pool,
         metrics: Arc<Metrics>,
         faults: Faults,
-        own: Option<Address>,
+        own: watch::Receiver<Option<Address>>,
     ) -> Self {
         let head = ledger.head();
         metrics.head_number.set(gauge(head.number));
@@ -275,7 +275,7 @@ impl Importer {
         let round = Extra::decode_exact(&header.extra_data).map_or(0, |extra| extra.round);
         self.metrics.transactions.inc_by(committed.block.body.transactions.len() as u64);
         self.metrics.gas_used.inc_by(header.gas_used);
-        if self.own == Some(header.beneficiary) {
+        if *self.own.borrow() == Some(header.beneficiary) {
             self.metrics.blocks_proposed.inc();
         }
         if round > 0 {

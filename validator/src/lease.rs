@@ -1,8 +1,9 @@
 //! Which process votes for an identity that can move: the shell around the crate `fence`
 //! ([ADR 37](../../docs/adr/0037-leases-and-the-fence.md)).
 //!
-//! One task owns the fence and talks to the store; the driver asks it before a vote is made durable, and is told when this node
-//! holds the identity and when it does so no more. A node whose identity cannot move has none of this.
+//! One task owns the fences of all identities that this node has or stands by for, and talks to their stores; the driver asks it
+//! before a vote is made durable, and is told when this node holds an identity and when it does so no more. A node whose identity
+//! cannot move has none of this.
 
 mod blob;
 mod kubernetes;
@@ -16,4 +17,4 @@ pub use kubernetes::{KubernetesLease, LeaseObject};
 pub use ready::tell_ready;
 pub use setup::{FenceSetupError, Opened, Opening, open};
 pub use store::{Found, Store, StoreError, Swapped};
-pub use task::{Change, Lease, LeaseHandle, LeaseView};
+pub use task::{Change, Changed, Lease, LeaseHandle, LeaseView};

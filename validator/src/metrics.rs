@@ -17,6 +17,8 @@ use std::{
 pub type ByLabel = Family<[(&'static str, &'static str); 1], Counter>;
 /// Seconds by one label.
 pub type SecondsByLabel = Family<[(&'static str, &'static str); 1], Counter<f64, AtomicU64>>;
+/// A gauge for each identity that this node has or stands by for.
+pub type ByIdentity = Family<[(&'static str, String); 1], Gauge>;
 /// A distribution by one label.
 pub type TimesByLabel = Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>;
 /// A counter by method or kind, and outcome.
@@ -80,10 +82,10 @@ pub struct Metrics {
     pub signer_ready: Gauge,
     /// [`names::KEY_VERSION_BEHIND`].
     pub key_version_behind: Gauge,
-    /// [`names::FENCE_HOLDER`].
-    pub fence_holder: Gauge,
-    /// [`names::FENCE_EPOCH`].
-    pub fence_epoch: Gauge,
+    /// [`names::FENCE_HOLDER`], label `identity`.
+    pub fence_holder: ByIdentity,
+    /// [`names::FENCE_EPOCH`], label `identity`.
+    pub fence_epoch: ByIdentity,
     /// [`names::FENCE_SWAPS`], label `outcome`.
     pub fence_swaps: ByLabel,
     /// [`names::FENCE_SWAP`].
@@ -139,8 +141,8 @@ impl Default for Metrics {
             vault_circuit: add(r, names::VAULT_CIRCUIT, Gauge::default()),
             signer_ready: add(r, names::SIGNER_READY, Gauge::default()),
             key_version_behind: add(r, names::KEY_VERSION_BEHIND, Gauge::default()),
-            fence_holder: add(r, names::FENCE_HOLDER, Gauge::default()),
-            fence_epoch: add(r, names::FENCE_EPOCH, Gauge::default()),
+            fence_holder: add(r, names::FENCE_HOLDER, ByIdentity::default()),
+            fence_epoch: add(r, names::FENCE_EPOCH, ByIdentity::default()),
             fence_swaps: add(r, names::FENCE_SWAPS, ByLabel::default()),
             fence_swap_time: add(r, names::FENCE_SWAP, Histogram::new(signing)),
             fence_refused: add(r, names::FENCE_REFUSED, ByLabel::default()),
@@ -209,6 +211,9 @@ mod tests {
         metrics.votes_signed.get_or_create(&[("kind", "commit")]).inc();
         metrics.signatures.get_or_create(&[("kind", "commit"), ("outcome", "ok")]).inc();
         metrics.vault_requests.get_or_create(&[("outcome", "throttled")]).inc();
+        let identity = [("identity", "0x00".to_owned())];
+        metrics.fence_holder.get_or_create(&identity).set(1);
+        metrics.fence_epoch.get_or_create(&identity).set(1);
         metrics.fence_swaps.get_or_create(&[("outcome", "won")]).inc();
         metrics.fence_refused.get_or_create(&[("reason", "behind")]).inc();
         metrics.rpc_requests.get_or_create(&[("method", "eth_call"), ("outcome", "ok")]).inc();

@@ -13,7 +13,7 @@ use crate::{
     events,
     faults::Faults,
     gossip,
-    health::{self, Health},
+    health::{self, Health, Votable},
     import::Importer,
     journal::{self, Decision, Opened},
     metrics::Metrics,
@@ -25,11 +25,12 @@ use crate::{
     room::Disk,
     rpc::{self, RpcOptions, ServerHandle},
     seat_proof::SeatProver,
-    setup::Setup,
+    setup::{Candidate, Setup},
     signer::{Counted, Signer},
     sync::Sync,
     votes::PendingVotes,
 };
+use alloy_primitives::Address;
 use chain::config::IdentityConfig;
 use devp2p::{ForkSchedule, Network, NetworkOptions};
 use ledger::{Ledger, Options};
@@ -57,8 +58,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
 
 /// The same by another clock than the machine's.
 pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Result<(), NodeError> {
-    let started_ms = unix_ms();
-    let metrics = Arc::new(Metrics::default());
+    let (started_ms, metrics) = (unix_ms(), Arc::new(Metrics::default()));
     let setup = counted(setup, &metrics);
     let faults = Faults::new(Arc::clone(&metrics));
     let data_dir = PathBuf::from(&setup.config.data_dir);
@@ -67,24 +67,24 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
     let stores = open_stores(&setup, data_dir.clone()).await?;
     let (tasks, Stores { ledger, pool, .. }) = (TaskTracker::new(), stores.clone());
     reseat::load(&data_dir, &ledger)?;
-    let (mut voter, journal_thread) = open_voter(&setup, &data_dir, &ledger, &metrics).await?;
-    let lease = fencing::begin(&setup, voter.as_mut(), &metrics, &faults, &tasks, &stop)?;
-    let importer = import_as(&setup, &ledger, &pool, &metrics, &faults);
-    let reader = Arc::new(LedgerReader { ledger: ledger.clone(), pool: pool.clone() });
-    let (network, peer_events) = devp2p::start(network_options(&setup), reader).await?;
+    let (mut voters, journal_threads) = open_voters(&setup, &data_dir, &ledger, &metrics).await?;
+    let changes = fencing::begin(&setup, &mut voters, &metrics, &faults, &tasks, &stop)?;
+    let (identity, who) = whose(&voters);
+    let importer = import_as(&ledger, &pool, &metrics, &faults, &who);
+    let (network, peer_events) = devp2p::start(network_options(&setup), reader(&ledger, &pool)).await?;
     importer.announce_to(network.clone());
     let (verifier, inbox) =
         Verifier::start(network.clone(), Arc::clone(&metrics), setup.rules).map_err(NodeError::Thread)?;
     let (sync, sync_handle) = Sync::new(Arc::clone(&importer), network.clone(), clock.clone());
-    keep_signer(&setup, &tasks, &stop);
+    keep_signers(&setup, &tasks, &stop);
     // Before anything is voted on: what can fail at a start fails here, and leaves nothing half done.
-    let votes = PendingVotes::default();
-    let rpc = serve_rpc(&setup, &stores, &importer, &network, &metrics, &votes).await?;
+    let (votes, ahead) = (PendingVotes::default(), Ahead::default());
+    let rpc = serve_rpc(&setup, &stores, &importer, &network, (&metrics, who), &votes).await?;
     let index_thread = keep_index(stores, &importer, &tasks, &stop)?;
-    let ahead = Ahead::default();
     let (recovery, records) = mpsc::channel(reseat::QUEUE);
     let (recoverer, reseats) = recoverer(&ledger, &importer, &network, &faults, &data_dir);
     tasks.spawn(recoverer.run(records, stop.clone()));
+    let identities = voters.iter().map(votable).collect();
     let parts = Parts {
         ledger: ledger.clone(),
         pool: pool.clone(),
@@ -94,7 +94,9 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
         metrics: Arc::clone(&metrics),
         faults: faults.clone(),
         votes,
-        voter,
+        voters,
+        changes,
+        identity,
         rules: setup.rules,
         clock,
         ahead: ahead.clone(),
@@ -123,42 +125,54 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
         pool,
         driver: handle,
         carriers,
-        signer: setup.signer.clone(),
+        identities,
         seat_proof,
         metrics,
         faults,
-        lease: lease.clone(),
         disk: Disk::new(data_dir),
     });
-    fencing::tell(lease, &health, &tasks, &stop);
+    fencing::tell(&health, &tasks, &stop);
     tasks.spawn(health::serve(health, health_port, stop.clone()));
     tracing::info!(head = ledger.head().number, genesis = %setup.genesis.hash, family = ?setup.genesis.family, "node is running");
     stop.cancelled().await;
-    shut_down(rpc, network, tasks, ledger, (journal_thread, index_thread)).await
+    shut_down(rpc, network, tasks, ledger, (journal_threads, index_thread)).await
 }
 
-/// Every signature of the identity is counted, whatever it is for.
-fn counted(mut setup: Setup, metrics: &Arc<Metrics>) -> Setup {
-    setup.signer =
-        setup.signer.map(|signer| Arc::new(Counted::new(signer, Arc::clone(metrics))) as Arc<dyn Signer>);
-    setup
+fn reader(ledger: &Ledger, pool: &Pool) -> Arc<LedgerReader> {
+    Arc::new(LedgerReader { ledger: ledger.clone(), pool: pool.clone() })
 }
 
-fn keep_signer(setup: &Setup, tasks: &TaskTracker, stop: &CancellationToken) {
-    if let Some(signer) = setup.signer.clone() {
-        tasks.spawn(signer.keep(stop.clone()));
-    }
+/// Whose node this is: of a spare nobody's yet.
+fn whose(voters: &[Voter]) -> (watch::Sender<Option<Address>>, watch::Receiver<Option<Address>>) {
+    watch::channel(voters.iter().find(|voter| voter.is_own).map(|voter| voter.signer.address()))
 }
 
 fn import_as(
-    setup: &Setup,
     ledger: &Ledger,
     pool: &Pool,
     metrics: &Arc<Metrics>,
     faults: &Faults,
+    who: &watch::Receiver<Option<Address>>,
 ) -> Arc<Importer> {
-    let own = setup.signer.as_ref().map(|signer| signer.address());
-    Arc::new(Importer::new(ledger.clone(), pool.clone(), Arc::clone(metrics), faults.clone(), own))
+    Arc::new(Importer::new(ledger.clone(), pool.clone(), Arc::clone(metrics), faults.clone(), who.clone()))
+}
+
+/// Every signature is counted, whatever it is for.
+fn counted(mut setup: Setup, metrics: &Arc<Metrics>) -> Setup {
+    for candidate in &mut setup.candidates {
+        candidate.signer = Arc::new(Counted::new(Arc::clone(&candidate.signer), Arc::clone(metrics)));
+    }
+    setup
+}
+
+fn keep_signers(setup: &Setup, tasks: &TaskTracker, stop: &CancellationToken) {
+    for candidate in &setup.candidates {
+        tasks.spawn(Arc::clone(&candidate.signer).keep(stop.clone()));
+    }
+}
+
+fn votable(voter: &Voter) -> Votable {
+    Votable { signer: Arc::clone(&voter.signer), lease: voter.lease.clone(), is_own: voter.is_own }
 }
 
 fn spread_transactions(
@@ -220,26 +234,29 @@ async fn open_stores(setup: &Setup, data_dir: PathBuf) -> Result<Stores, NodeErr
 
 type JournalThread = std::thread::JoinHandle<()>;
 
-/// Opens the identity's journal as the configuration says (product: a lost journal is not a first start).
-async fn open_voter(
+/// Opens each identity's journal as the configuration says (product: a lost journal is not a first start).
+async fn open_voters(
     setup: &Setup,
     data_dir: &Path,
     ledger: &Ledger,
     metrics: &Arc<Metrics>,
-) -> Result<(Option<Voter>, Option<JournalThread>), NodeError> {
-    let (Some(identity), Some(signer)) = (setup.config.identity.clone(), setup.signer.clone()) else {
-        return Ok((None, None));
-    };
-    let dir = data_dir.join("votes").join(format!("{:#x}", identity.address));
-    let (ledger, metrics) = (ledger.clone(), Arc::clone(metrics));
-    let open = move || open_journal(&identity, signer, &dir, &ledger, &metrics);
-    let (voter, thread) = tokio::task::spawn_blocking(open).await.map_err(|_| NodeError::CutShort)??;
-    Ok((Some(voter), Some(thread)))
+) -> Result<(Vec<Voter>, Vec<JournalThread>), NodeError> {
+    let (mut voters, mut threads) = (Vec::new(), Vec::new());
+    for Candidate { config, signer, is_own } in &setup.candidates {
+        let dir = data_dir.join("votes").join(format!("{:#x}", config.address));
+        let (identity, signer, is_own) = (config.clone(), Arc::clone(signer), *is_own);
+        let (ledger, metrics) = (ledger.clone(), Arc::clone(metrics));
+        let open = move || open_journal(&identity, (signer, is_own), &dir, &ledger, &metrics);
+        let (voter, thread) = tokio::task::spawn_blocking(open).await.map_err(|_| NodeError::CutShort)??;
+        voters.push(voter);
+        threads.push(thread);
+    }
+    Ok((voters, threads))
 }
 
 fn open_journal(
     identity: &IdentityConfig,
-    signer: Arc<dyn Signer>,
+    (signer, is_own): (Arc<dyn Signer>, bool),
     dir: &Path,
     ledger: &Ledger,
     metrics: &Arc<Metrics>,
@@ -252,21 +269,25 @@ fn open_journal(
         (Decision::Use | Decision::UseAndActivate, Opened::Found(journal)) => journal,
         (Decision::Use | Decision::UseAndActivate, Opened::Empty(_)) => return Err(NodeError::CutShort),
     };
+    if journal.is_recorded() && identity.fence.is_none() {
+        return Err(NodeError::Unfenced(identity.address));
+    }
     if decision == Decision::UseAndActivate {
         journal.activate(head)?;
     }
     journal.prune(head)?;
     let (active, journal_id, records) = (journal.is_active(), journal.id(), journal.newest());
-    let replaces = journal.replaces();
-    tracing::info!(journal = %journal_id, active, records = records.len(), "vote journal is open");
+    let (replaces, recorded) = (journal.replaces(), journal.is_recorded());
+    tracing::info!(identity = %identity.address, journal = %journal_id, active, records = records.len(), "vote journal is open");
     let write_time = metrics.journal_write.clone();
     let ledger = ledger.clone();
     let durable = move |height| ledger.durable(height).map_err(|error| error.to_string());
     let (handle, thread) =
         journal::spawn(journal, durable, move |took| write_time.observe(took.as_secs_f64()))
             .map_err(NodeError::Thread)?;
+    let journal = handle;
     let voter =
-        Voter { signer, journal: handle, journal_id, replaces, active, records, lease: None, changes: None };
+        Voter { is_own, signer, journal, journal_id, replaces, active, recorded, records, lease: None };
     Ok((voter, thread))
 }
 
@@ -288,7 +309,7 @@ async fn serve_rpc(
     stores: &Stores,
     importer: &Arc<Importer>,
     network: &Network,
-    metrics: &Arc<Metrics>,
+    (metrics, identity): (&Arc<Metrics>, watch::Receiver<Option<Address>>),
     votes: &PendingVotes,
 ) -> Result<Option<ServerHandle>, NodeError> {
     let Some(config) = &setup.config.rpc else { return Ok(None) };
@@ -296,7 +317,7 @@ async fn serve_rpc(
         network: network.clone(),
         importer: Arc::clone(importer),
         metrics: Arc::clone(metrics),
-        identity: setup.signer.as_ref().map(|signer| signer.address()),
+        identity,
         starting: importer.head().number,
         data_dir: PathBuf::from(&setup.config.data_dir),
     };
@@ -334,14 +355,14 @@ fn prove_seat(
     stop: &CancellationToken,
 ) -> crate::seat_proof::SeatProofWatch {
     let (sender, proof) = watch::channel(None);
-    let member = setup.config.identity.as_ref().and_then(|identity| identity.member);
-    if let (Some(member), Some(signer)) = (member, &setup.signer) {
+    let of_member = |candidate: &Candidate| Some((Arc::clone(&candidate.signer), candidate.config.member?));
+    let identities: Vec<_> = setup.candidates.iter().filter_map(of_member).collect();
+    if !identities.is_empty() {
         let prover = SeatProver {
             ledger: ledger.clone(),
             importer: Arc::clone(importer),
             driver: driver.clone(),
-            signer: Arc::clone(signer),
-            member,
+            identities,
         };
         tasks.spawn(prover.run(sender, stop.clone()));
     }
@@ -354,7 +375,7 @@ async fn shut_down(
     network: Network,
     tasks: TaskTracker,
     ledger: Ledger,
-    (journal_thread, index_thread): (Option<JournalThread>, Option<IndexThread>),
+    (journal_threads, index_thread): (Vec<JournalThread>, Option<IndexThread>),
 ) -> Result<(), NodeError> {
     if let Some(rpc) = rpc {
         rpc.stop().await;
@@ -369,7 +390,7 @@ async fn shut_down(
         if let Some(thread) = index_thread {
             thread.join();
         }
-        if let Some(thread) = journal_thread {
+        for thread in journal_threads {
             // It ends with the last handle, which the driver held.
             let _ = thread.join();
         }

@@ -12,6 +12,7 @@ use alloy_primitives::Address;
 use chain::reseat::RecoveryRecord;
 use devp2p::Network;
 use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::sync::watch;
 
 /// Blocks behind its peers from which on a node says that it is syncing.
 const LAG: u64 = 2;
@@ -24,8 +25,8 @@ pub struct View {
     pub importer: Arc<Importer>,
     /// Counters.
     pub metrics: Arc<Metrics>,
-    /// The identity.
-    pub identity: Option<Address>,
+    /// The identity: of a spare, the one that it holds.
+    pub identity: watch::Receiver<Option<Address>>,
     /// Head when the process started.
     pub starting: u64,
     /// The node's data.
@@ -50,7 +51,7 @@ impl NodeView for View {
     }
 
     fn coinbase(&self) -> Option<Address> {
-        self.identity
+        *self.identity.borrow()
     }
 
     fn recover(&self, record: &RecoveryRecord) -> Result<(), String> {

@@ -30,10 +30,8 @@ pub struct SeatProver {
     pub importer: Arc<Importer>,
     /// Whether the identity has a seat.
     pub driver: DriverHandle,
-    /// The identity.
-    pub signer: Arc<dyn Signer>,
-    /// Admin account of the member the proof is made out to.
-    pub member: Address,
+    /// What this node may vote with, and the admin accounts of the members that the proofs are made out to.
+    pub identities: Vec<(Arc<dyn Signer>, Address)>,
 }
 
 /// Why there is no proof yet.
@@ -55,12 +53,23 @@ impl SeatProver {
     /// Runs until told to stop; the proof is absent until the member is known on chain.
     pub async fn run(self, proof: watch::Sender<Option<SeatProof>>, stop: CancellationToken) {
         let mut heads = self.importer.heads();
+        let mut proven = None;
         loop {
             let head = heads.borrow_and_update().clone();
+            let (identity, seated) = {
+                let view = self.driver.view.borrow();
+                (view.identity, view.seated)
+            };
+            if proven != identity {
+                proof.send_replace(None);
+                proven = identity;
+            }
             let age = proof.borrow().as_ref().map(|p| head.number.saturating_sub(p.block_number));
-            let seated = self.driver.view.borrow().seated;
-            if !seated && age.is_none_or(|age| age >= RENEW_AFTER) {
-                match self.prove(&head).await {
+            let own = self.identities.iter().find(|(signer, _)| Some(signer.address()) == identity);
+            if let Some((signer, member)) =
+                own.filter(|_| !seated && age.is_none_or(|age| age >= RENEW_AFTER))
+            {
+                match self.prove(signer.as_ref(), *member, &head).await {
                     Ok(made) => drop(proof.send_replace(made)),
                     Err(error) => tracing::debug!(%error, "no seat proof"),
                 }
@@ -72,8 +81,13 @@ impl SeatProver {
         }
     }
 
-    async fn prove(&self, head: &HeadInfo) -> Result<Option<SeatProof>, ProofError> {
-        let (ledger, member) = (self.ledger.clone(), self.member);
+    async fn prove(
+        &self,
+        signer: &dyn Signer,
+        member: Address,
+        head: &HeadInfo,
+    ) -> Result<Option<SeatProof>, ProofError> {
+        let ledger = self.ledger.clone();
         let number = head.number;
         let id = tokio::task::spawn_blocking(move || member_id(&ledger, member, number))
             .await
@@ -82,11 +96,11 @@ impl SeatProver {
             return Ok(None);
         }
         let chain_id = self.ledger.genesis().config.chain_id;
-        let hash = seat_digest(chain_id, id, self.signer.address(), head.number, head.hash);
+        let hash = seat_digest(chain_id, id, signer.address(), head.number, head.hash);
         let request = Request { hash, purpose: Purpose::SeatProof, budget: budget::ASIDE };
-        let seal = self.signer.sign(request).await?;
+        let seal = signer.sign(request).await?;
         Ok(Some(SeatProof {
-            member: self.member,
+            member,
             block_number: head.number,
             block_hash: head.hash,
             signature: seat_signature(&seal),

@@ -7,7 +7,7 @@ use crate::signer::{
 use alloy_primitives::Address;
 use chain::{
     client::{ClientProfile, ProfileError, WireRules},
-    config::{ConfigError, IdentityConfig, NodeConfig},
+    config::{ConfigError, IdentityConfig, NodeConfig, StandbyError},
     enode::EnodeError,
     genesis::{Genesis, GenesisError},
     governance::GOVERNANCE,
@@ -30,14 +30,24 @@ pub struct Setup {
     pub genesis: Genesis,
     /// The p2p key.
     pub node_key: NodeKey,
-    /// Signs for the identity; its address is that of the configuration.
-    pub signer: Option<Arc<dyn Signer>>,
+    /// What this node may vote with: nothing for observers, its own identity, or what a spare stands by for.
+    pub candidates: Vec<Candidate>,
     /// Where to listen.
     pub listen: Listen,
     /// How the network's nodes speak.
     pub rules: WireRules,
     /// Versions of eth to offer.
     pub eth_versions: Vec<EthVersion>,
+}
+
+/// An identity that this node has or stands by for.
+pub struct Candidate {
+    /// As written.
+    pub config: IdentityConfig,
+    /// Signs for it; its address is that of the configuration.
+    pub signer: Arc<dyn Signer>,
+    /// Whether it is this node's own.
+    pub is_own: bool,
 }
 
 /// Addresses to listen on.
@@ -78,6 +88,22 @@ pub enum SetupError {
         /// What is wrong.
         source: GenesisError,
     },
+    /// A spare is told what it may not be.
+    #[error(transparent)]
+    Standby(#[from] StandbyError),
+    /// What a spare stands by for is refused as an identity.
+    #[error("standbyFor[{index}], of which the following calls it identity: {source}")]
+    StandbyFor {
+        /// Which entry.
+        index: usize,
+        /// What is wrong with it.
+        source: Box<SetupError>,
+    },
+    /// A network in which it would be seen who holds an identity.
+    #[error(
+        "standbyFor: in a {0} network nodes know a validator by its p2p key, so no other node can stand by for it; set network.overrides.oneKey to false where all nodes are told otherwise"
+    )]
+    OneKey(ClientProfile),
     /// The p2p key file is refused.
     #[error(transparent)]
     Key(#[from] KeyFileError),
@@ -144,19 +170,26 @@ impl Setup {
             p2p: address("p2p.listen", &config.p2p.listen)?,
             metrics: address("metrics.listen", &config.metrics.listen)?,
         };
+        config.check_standby_for()?;
         if let Some(rpc) = &config.rpc {
             crate::rpc::check(rpc)?;
         }
         let genesis = genesis(&config)?;
         let rules = WireRules::resolve(&config.network, &genesis)?;
         let node_key = node_key(Path::new(&config.p2p.key))?;
-        let signer = signer(&config)?;
-        if let Some(identity) = &config.identity {
-            check_identity(identity, &node_key, &genesis, rules)?;
-        }
+        let candidates = candidates(&config, &node_key, &genesis, rules)?;
         let eth_versions = eth_versions(&config.p2p.eth_versions)?;
         config.p2p.check_advertise()?;
-        Ok(Self { path: path.to_path_buf(), config, genesis, node_key, signer, listen, rules, eth_versions })
+        Ok(Self {
+            path: path.to_path_buf(),
+            config,
+            genesis,
+            node_key,
+            candidates,
+            listen,
+            rules,
+            eth_versions,
+        })
     }
 }
 
@@ -181,16 +214,15 @@ fn eth_versions(named: &[u8]) -> Result<Vec<EthVersion>, SetupError> {
     named.iter().map(|got| spoken(*got).ok_or(SetupError::EthVersion { got: *got })).collect()
 }
 
-fn check_identity(
-    identity: &IdentityConfig,
-    node_key: &NodeKey,
-    genesis: &Genesis,
-    rules: WireRules,
-) -> Result<(), SetupError> {
+fn check_key(identity: &IdentityConfig, node_key: &NodeKey, rules: WireRules) -> Result<(), SetupError> {
     let p2p = node_key.address();
     if rules.one_key && p2p != identity.address {
         return Err(SetupError::TwoKeys { p2p, identity: identity.address, profile: rules.profile });
     }
+    Ok(())
+}
+
+fn check_member(identity: &IdentityConfig, genesis: &Genesis) -> Result<(), SetupError> {
     let governed = genesis.qbft.validatorcontractaddress == Some(GOVERNANCE);
     if governed && identity.member.is_none() { Err(SetupError::Member) } else { Ok(()) }
 }
@@ -200,9 +232,29 @@ fn node_key(path: &Path) -> Result<NodeKey, SetupError> {
     NodeKey::from_bytes(*secret).map_err(|source| SetupError::NodeKey { path: path.to_path_buf(), source })
 }
 
-fn signer(config: &NodeConfig) -> Result<Option<Arc<dyn Signer>>, SetupError> {
-    let Some(identity) = &config.identity else { return Ok(None) };
-    Ok(Some(signer::open(identity, config.azure.as_ref())?))
+fn candidates(
+    config: &NodeConfig,
+    node_key: &NodeKey,
+    genesis: &Genesis,
+    rules: WireRules,
+) -> Result<Vec<Candidate>, SetupError> {
+    let open = |identity: &IdentityConfig, is_own| {
+        let signer = signer::open(identity, config.azure.as_ref())?;
+        check_member(identity, genesis)?;
+        Ok(Candidate { config: identity.clone(), signer, is_own })
+    };
+    if let Some(identity) = &config.identity {
+        let own = open(identity, true)?;
+        check_key(identity, node_key, rules)?;
+        return Ok(vec![own]);
+    }
+    if rules.one_key && !config.standby_for.is_empty() {
+        return Err(SetupError::OneKey(rules.profile));
+    }
+    let of_spare = |(index, identity)| {
+        open(identity, false).map_err(|source| SetupError::StandbyFor { index, source: Box::new(source) })
+    };
+    config.standby_for.iter().enumerate().map(of_spare).collect()
 }
 
 fn read(what: &'static str, path: &Path) -> Result<String, SetupError> {

@@ -71,6 +71,16 @@ pub enum VaultError {
     /// No such key or secret.
     #[error("404 {0}: no such name or version in the vault; if it was deleted, recover it")]
     NotFound(String),
+    /// More versions than are looked at: which is the newest cannot be told.
+    #[error(
+        "{name} has more than {most} versions, and which is the newest cannot be told; use another name, and turn rotation policies off"
+    )]
+    Versions {
+        /// Of the key or secret.
+        name: String,
+        /// Versions that are looked at.
+        most: usize,
+    },
     /// The vault is in trouble.
     #[error("{status} {code}: the vault is not available")]
     Unavailable {
@@ -132,6 +142,7 @@ impl VaultError {
             Self::Forbidden { .. } => "forbidden",
             Self::Disabled(_) => "disabled",
             Self::NotFound(_) => "not_found",
+            Self::Versions { .. } => "versions",
             Self::Unavailable { .. } | Self::Status { .. } => "unavailable",
             Self::Network(_) => "network",
             Self::Deadline => "deadline",

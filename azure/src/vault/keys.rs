@@ -1,6 +1,6 @@
 //! Keys of a vault on Ethereum's curve: made in it, never out of it.
 
-use super::{MOST_VERSIONS, Tags, Vault, VaultError, Version, checked, named, recoverable};
+use super::{PAGE, Tags, Vault, VaultError, Version, checked, named, recoverable};
 use azure_core::{http::RequestContent, time::OffsetDateTime};
 use azure_security_keyvault_keys::{
     KeyClient, KeyClientOptions,
@@ -104,16 +104,17 @@ impl VaultKeys {
         read(self.vault.model(made)?)
     }
 
-    /// The versions of a key: the first page of them.
+    /// The versions of a key.
     pub async fn versions(&self, name: &str) -> Result<Vec<Version>, VaultError> {
         let options = KeyClientListKeyPropertiesVersionsOptions {
-            maxresults: Some(MOST_VERSIONS),
+            maxresults: Some(PAGE),
             ..KeyClientListKeyPropertiesVersionsOptions::default()
         };
         let listed = self.client.list_key_properties_versions(checked("key", name)?, Some(options));
-        let Some(page) = self.vault.first_page(listed).await? else { return Ok(Vec::new()) };
-        page.value
+        let pages = self.vault.pages(name, listed).await?;
+        pages
             .iter()
+            .flat_map(|page| &page.value)
             .map(|item| {
                 let attributes = item.attributes.clone().unwrap_or_default();
                 version(item.kid.as_ref(), (attributes.enabled, attributes.created), item.tags.as_ref())

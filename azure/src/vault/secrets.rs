@@ -1,6 +1,6 @@
 //! Secrets of a vault.
 
-use super::{MOST_VERSIONS, Tags, Vault, VaultError, Version, checked, keys};
+use super::{PAGE, Tags, Vault, VaultError, Version, checked, keys};
 use azure_security_keyvault_secrets::{
     SecretClient, SecretClientOptions,
     models::{
@@ -70,16 +70,17 @@ impl VaultSecrets {
         keys::version(kept.id.as_ref(), (attributes.enabled, attributes.created), kept.tags.as_ref())
     }
 
-    /// The versions of a secret, without what they hold: the first page of them.
+    /// The versions of a secret, without what they hold.
     pub async fn versions(&self, name: &str) -> Result<Vec<Version>, VaultError> {
         let options = SecretClientListSecretPropertiesVersionsOptions {
-            maxresults: Some(MOST_VERSIONS),
+            maxresults: Some(PAGE),
             ..SecretClientListSecretPropertiesVersionsOptions::default()
         };
         let listed = self.client.list_secret_properties_versions(checked("secret", name)?, Some(options));
-        let Some(page) = self.vault.first_page(listed).await? else { return Ok(Vec::new()) };
-        page.value
+        let pages = self.vault.pages(name, listed).await?;
+        pages
             .iter()
+            .flat_map(|page| &page.value)
             .map(|item| {
                 let attributes = item.attributes.clone().unwrap_or_default();
                 keys::version(item.id.as_ref(), (attributes.enabled, attributes.created), item.tags.as_ref())

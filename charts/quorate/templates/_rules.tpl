@@ -51,6 +51,15 @@ that nothing uses fails as does a call that nothing grants. A feature that can b
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch]
+# Where identities can move (spec.standbys, spec.fence): the Lease of each is made once, then never written, changed or deleted; get looks
+# whether there is one, as long as it has no record. patch is not used: it can be given on to the nodes by who has it only.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, create, patch]
+# The nodes' right to write the Leases of their own fleet, by name.
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles, rolebindings]
+  verbs: [get, list, watch, create, patch]
 # Addresses and readiness of the nodes; delete replaces an outdated one that is broken.
 - apiGroups: [""]
   resources: [pods]

@@ -263,6 +263,11 @@ impl Double {
         found.map_or(0, |count| count.count)
     }
 
+    /// Access tokens that were given, the last of them: whoever looks for what a client must not tell needs to know them.
+    pub fn tokens(&self) -> Vec<String> {
+        self.shared.state.lock().log.tokens()
+    }
+
     /// What was signed after this place in the log; 0 for everything that is kept.
     pub fn signed_since(&self, sequence: u64) -> Vec<Signed> {
         self.shared.state.lock().log.since(sequence)

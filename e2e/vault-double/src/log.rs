@@ -37,11 +37,15 @@ pub struct Count {
     pub count: u64,
 }
 
+/// Access tokens that are remembered.
+const MOST_TOKENS: usize = 256;
+
 /// The log, bounded.
 #[derive(Debug)]
 pub(crate) struct Log {
     counts: BTreeMap<(&'static str, &'static str), u64>,
     signed: VecDeque<Signed>,
+    tokens: VecDeque<String>,
     most: usize,
     last: u64,
 }
@@ -49,7 +53,8 @@ pub(crate) struct Log {
 impl Log {
     /// Keeps the last `most` signatures.
     pub(crate) fn new(most: usize) -> Self {
-        Self { counts: BTreeMap::new(), signed: VecDeque::new(), most, last: 0 }
+        let (counts, signed, tokens) = (BTreeMap::new(), VecDeque::new(), VecDeque::new());
+        Self { counts, signed, tokens, most, last: 0 }
     }
 
     pub(crate) fn count(&mut self, operation: &'static str, outcome: &'static str) {
@@ -78,6 +83,19 @@ impl Log {
         if let Some(signed) = found {
             signed.answered_ms = Some(at_ms);
         }
+    }
+
+    /// Notes an access token that was given.
+    pub(crate) fn issued(&mut self, token: String) {
+        self.tokens.push_back(token);
+        while self.tokens.len() > MOST_TOKENS {
+            self.tokens.pop_front();
+        }
+    }
+
+    /// The newest tokens, oldest first.
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        self.tokens.iter().cloned().collect()
     }
 
     /// What is still kept of those after `sequence`, oldest first.

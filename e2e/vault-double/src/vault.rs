@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Keys, and secrets, that fit.
 const MOST_NAMES: usize = 4096;
 /// Versions of one of them.
-const MOST_VERSIONS: usize = 100;
+const MOST_VERSIONS: usize = 600;
 /// Tags of one version, as in Azure.
 const MOST_TAGS: usize = 15;
 /// Characters of a tag, as in Azure.

@@ -1,6 +1,7 @@
 //! Objects from validated specs; one file per kind. Nothing here knows what exists already.
 
 mod config;
+mod fence;
 mod genesis;
 mod network_info;
 mod network_policy;
@@ -15,20 +16,25 @@ mod statefulset;
 mod volume;
 
 pub use config::{ConfigInputs, node_config};
+pub use fence::lease;
 pub use genesis::genesis;
 pub use network_info::{endpoint, learned, network_info, unsigned_network_info};
-pub use network_policy::{NetworkAccess, network_policy};
+pub use network_policy::{ApiServer, NetworkAccess, network_policy};
 pub use pod_disruption_budget::disruption_budget;
 pub use publisher::{OperatorImage, Publisher, publisher};
 pub use secret::{account_secret, adopted_secret, identity_secret, p2p_secret, vault_record};
 pub use statefulset::StatefulSetInputs;
 
-use crate::validate::{ValidConsortium, ValidFleet};
+use crate::{
+    names::NodeName,
+    validate::{ValidConsortium, ValidFleet},
+};
 use chain::enode::Enode;
 use k8s_openapi::{
     api::{
         apps::v1::StatefulSet,
         core::v1::{ConfigMap, PersistentVolumeClaim, Service, ServiceAccount},
+        rbac::v1::{Role, RoleBinding},
     },
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
@@ -47,6 +53,8 @@ pub struct Applied;
 pub struct FleetResources<State> {
     /// Identity of the pods towards Kubernetes.
     pub service_account: ServiceAccount,
+    /// Their right to write the records of their identities, and its binding.
+    pub fence_role: Option<(Role, RoleBinding)>,
     /// Headless Service of the nodes.
     pub nodes_service: Service,
     /// JSON-RPC over ready nodes.
@@ -81,6 +89,8 @@ pub struct FleetInputs {
     pub nodes: Vec<NodeInputs>,
     /// Nodes of other members, which ours dial.
     pub bootnodes: Vec<Enode>,
+    /// Leases that the nodes write to.
+    pub leases: Vec<String>,
 }
 
 /// What one node's objects need.
@@ -90,6 +100,8 @@ pub struct NodeInputs {
     pub index: u32,
     /// Its configuration.
     pub config: chain::config::NodeConfig,
+    /// Nodes whose identities it stands by for, if it is a spare.
+    pub standby_for: Vec<NodeName>,
 }
 
 /// Builds a fleet's objects.
@@ -110,11 +122,13 @@ pub fn fleet(
                 image: inputs.image.clone(),
                 template: inputs.template,
                 start_hash: start,
+                standby_for: node.standby_for.clone(),
             },
         ));
     }
     Ok(FleetResources {
         service_account: service_account::service_account(fleet),
+        fence_role: fence::role(fleet, &inputs.leases),
         nodes_service: service::nodes(fleet),
         rpc_service: service::rpc(fleet),
         peers_service: service::peers(fleet, inputs.nodes.iter().map(|node| node.index)),

@@ -6,8 +6,8 @@ pub use record::recorded;
 
 use crate::{
     names::{
-        ADDRESS, FLEET, JOURNAL_ID, MANAGED_BY, NETWORK, NODE, NODE_ID, SECRET_ADDRESS, SECRET_KEY,
-        SECRET_NODE_ID, VAULT_KEY,
+        ADDRESS, FENCE, FLEET, JOURNAL_ID, MANAGED_BY, NETWORK, NODE, NODE_ID, RECORDED, SECRET_ADDRESS,
+        SECRET_KEY, SECRET_NODE_ID, VAULT_KEY,
     },
     vault::KeyId,
 };
@@ -175,6 +175,12 @@ pub fn journal(metadata: &ObjectMeta) -> Result<Option<B256>, SecretError> {
     };
     let name = || metadata.name.clone().unwrap_or_default();
     got.parse().map(Some).map_err(|_| SecretError::Journal { secret: name(), got: got.clone() })
+}
+
+/// Whether the fence has had a record of an identity.
+#[must_use]
+pub fn is_recorded(metadata: &ObjectMeta) -> bool {
+    metadata.annotations.as_ref().and_then(|all| all.get(FENCE)).is_some_and(|value| value == RECORDED)
 }
 
 /// Whether a node's Secret carries what it is found by.

@@ -1,5 +1,6 @@
 //! Names, labels, ports and paths: each written once.
 
+use alloy_primitives::{Address, hex};
 use std::collections::BTreeMap;
 
 /// Field manager of everything the operator applies.
@@ -21,6 +22,8 @@ pub const ROLE: &str = "quorate.dev/role";
 pub const VALIDATOR_ROLE: &str = "validator";
 /// Value of [`ROLE`] of nodes that hold none.
 pub const OBSERVER_ROLE: &str = "observer";
+/// Label of a spare's objects: `true`. Other nodes have none.
+pub const STANDBY: &str = "quorate.dev/standby";
 /// Label of every node's pod, by which the headless Service and the network policies select them.
 pub const NODES: &str = "quorate.dev/nodes";
 /// Label of the web server that publishes a network info: its value is the network.
@@ -34,6 +37,12 @@ pub const ADDRESS: &str = "quorate.dev/address";
 pub const NODE_ID: &str = "quorate.dev/node-id";
 /// Annotation: id of the vote journal that belongs to an identity.
 pub const JOURNAL_ID: &str = "quorate.dev/journal-id";
+/// Annotation on an identity's Secret: `recorded`, once the fence has had a record of it. From then on none is ever made anew.
+pub const FENCE: &str = "quorate.dev/fence";
+/// Value of [`FENCE`].
+pub const RECORDED: &str = "recorded";
+/// Annotation of a Lease, by the nodes: the record of its identity.
+pub const FENCE_RECORD: &str = "quorate.dev/fence-record";
 /// Annotation: id of the key in its vault, version included, that a Secret without a key stands for.
 pub const VAULT_KEY: &str = "quorate.dev/vault-key";
 /// Annotation: hash of what was applied, to see a change of intent.
@@ -86,6 +95,18 @@ pub const CONFIG_DIR: &str = "/etc/quorate/config";
 pub const GENESIS_DIR: &str = "/etc/quorate/genesis";
 /// Folder of the identity's key in the container.
 pub const IDENTITY_DIR: &str = "/etc/quorate/identity";
+/// Folder of the keys that a spare stands by with, a folder for each node of the identity.
+pub const IDENTITIES_DIR: &str = "/etc/quorate/identities";
+/// Folder of what a node needs to write the records of its identity to the API server.
+pub const API_DIR: &str = "/etc/quorate/api";
+/// The token in it, for the API server alone.
+pub const API_TOKEN: &str = "token";
+/// The API server's certificate authorities in it.
+pub const API_CA: &str = "ca.crt";
+/// The API server, as every pod resolves it.
+pub const API_SERVER: &str = "https://kubernetes.default.svc";
+/// ConfigMap that Kubernetes keeps in every namespace, with the API server's certificate authorities under [`API_CA`].
+pub const ROOT_CA: &str = "kube-root-ca.crt";
 /// Folder of the p2p key in the container.
 pub const P2P_DIR: &str = "/etc/quorate/p2p";
 /// Folder of the network info in the container of its web server.
@@ -152,10 +173,16 @@ impl ConsortiumName {
 pub struct FleetName(pub String);
 
 impl FleetName {
-    /// The node with this index.
+    /// The node with this index; from [`FIRST_SPARE`] on a spare.
     #[must_use]
     pub fn node(&self, index: u32) -> NodeName {
         NodeName { fleet: self.0.clone(), index }
+    }
+
+    /// Role, and its binding, by which the nodes write the records of their identities.
+    #[must_use]
+    pub fn fence_role(&self) -> String {
+        format!("{}-fence", self.0)
     }
 
     /// Headless Service that gives every node a DNS name.
@@ -177,18 +204,32 @@ impl FleetName {
     }
 }
 
+/// Index of a fleet's first spare: they follow on as many nodes as a fleet has at most, so that no number means two nodes.
+pub const FIRST_SPARE: u32 = 64;
+/// What stands between fleet and number in a spare's name.
+const SPARE: &str = "-standby";
+
+/// Whether a fleet of this name could not be told from the spares of another.
+#[must_use]
+pub fn reads_as_spares(fleet: &str) -> bool {
+    fleet.ends_with(SPARE)
+}
+
 /// Names of a node's objects; shown as its StatefulSet's name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeName {
     /// Its fleet.
     pub fleet: String,
-    /// Its place in the fleet, from 0.
+    /// Its place in the fleet, from 0; spares are counted from [`FIRST_SPARE`].
     pub index: u32,
 }
 
 impl std::fmt::Display for NodeName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}-{}", self.fleet, self.index)
+        match self.index.checked_sub(FIRST_SPARE) {
+            None => write!(f, "{}-{}", self.fleet, self.index),
+            Some(number) => write!(f, "{}{SPARE}-{number}", self.fleet),
+        }
     }
 }
 
@@ -196,9 +237,25 @@ impl NodeName {
     /// The node of a StatefulSet's name, if it is one of this fleet.
     #[must_use]
     pub fn parse(fleet: &str, name: &str) -> Option<Self> {
-        let digits = name.strip_prefix(fleet)?.strip_prefix('-')?;
-        let index: u32 = digits.parse().ok()?;
-        (index.to_string() == digits).then(|| Self { fleet: fleet.to_owned(), index })
+        let after = name.strip_prefix(fleet)?;
+        let spare = after.strip_prefix(SPARE);
+        let digits = spare.unwrap_or(after).strip_prefix('-')?;
+        let number: u32 = digits.parse().ok()?;
+        let index = if spare.is_some() { number.checked_add(FIRST_SPARE)? } else { number };
+        let node = Self { fleet: fleet.to_owned(), index };
+        (node.to_string() == name).then_some(node)
+    }
+
+    /// Whether it is a spare: it has no identity of its own.
+    #[must_use]
+    pub const fn is_spare(&self) -> bool {
+        self.index >= FIRST_SPARE
+    }
+
+    /// Lease with the record of its identity. Another identity under the same name has another one.
+    #[must_use]
+    pub fn lease(&self, identity: Address) -> String {
+        format!("{self}-{}", hex::encode(identity))
     }
 
     /// Its pod.
@@ -248,22 +305,51 @@ pub fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> BTreeM
 
 #[cfg(test)]
 mod tests {
-    use super::NodeName;
+    use super::{Address, FIRST_SPARE, NodeName, reads_as_spares};
 
     #[test]
     fn a_node_name_is_read_back_only_in_its_one_spelling() {
         let node = NodeName::parse("bank-a", "bank-a-12").expect("a node");
         assert_eq!((node.index, node.to_string().as_str()), (12, "bank-a-12"));
-        for other in ["bank-a", "bank-a-", "bank-a-012", "bank-a-x", "bank-b-1", "bank-a-1-1"] {
+        for other in [
+            "bank-a",
+            "bank-a-",
+            "bank-a-012",
+            "bank-a-x",
+            "bank-b-1",
+            "bank-a-1-1",
+            "bank-a-64",
+            "bank-a-standby",
+            "bank-a-standby-",
+            "bank-a-standby-00",
+            "bank-a-standby-4294967295",
+        ] {
             assert_eq!(NodeName::parse("bank-a", other), None, "{other}");
         }
     }
 
     #[test]
+    fn a_spare_is_no_node_with_an_identity_and_its_name_is_read_back() {
+        for (name, index, spare) in
+            [("bank-a-63", 63, false), ("bank-a-standby-0", 64, true), ("bank-a-standby-15", 79, true)]
+        {
+            let node = NodeName::parse("bank-a", name).expect("a node");
+            assert_eq!((node.index, node.is_spare(), node.to_string().as_str()), (index, spare, name));
+        }
+        assert!(reads_as_spares("bank-a-standby") && !reads_as_spares("bank-a-standby-2"));
+    }
+
+    #[test]
     fn the_longest_fleet_name_leaves_every_child_within_a_dns_label() {
         let node = NodeName { fleet: "f".repeat(40), index: 63 };
+        let spare = NodeName { index: FIRST_SPARE + 15, ..node.clone() };
         for name in [node.pod(), node.volume(), node.identity(), node.p2p(), node.config()] {
             assert!(name.len() <= 63, "{name}");
         }
+        for name in [spare.pod(), spare.volume(), spare.p2p(), spare.config()] {
+            assert!(name.len() <= 63, "{name}");
+        }
+        // A Lease's name is a subdomain.
+        assert!(node.lease(Address::ZERO).len() <= 253);
     }
 }

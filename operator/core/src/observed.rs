@@ -14,9 +14,10 @@ use crate::{
     build::FIRST_TEMPLATE,
     genesis::StoredGenesis,
     keys::{self, PublicKey, SecretError},
-    names::{FleetName, NodeName, SPEC, TEMPLATE},
+    names::{FENCE_RECORD, FleetName, NodeName, SPEC, TEMPLATE},
     network_info::{Learned, Seen},
     policy::Turn,
+    validate::wants,
     vault::{KeyId, KeyPlace, Report},
     votes::{Content, History},
 };
@@ -44,6 +45,8 @@ pub struct StoredKey {
     pub key: PublicKey,
     /// Id of the vote journal, for identities that have had one.
     pub journal: Option<B256>,
+    /// The fence has had a record of it: none is made anew.
+    pub recorded: bool,
     /// It has labels and annotations by which it is found; one that a person restored may lack them.
     pub labelled: bool,
     /// The key itself is in a vault, and this version of it is used.
@@ -102,7 +105,13 @@ impl SecretState {
 impl StoredKey {
     fn new(key: PublicKey, metadata: &ObjectMeta, vault: Option<KeyId>) -> Result<Self, SecretError> {
         let vault = vault.map(Box::new);
-        Ok(Self { key, journal: keys::journal(metadata)?, labelled: keys::is_labelled(metadata), vault })
+        Ok(Self {
+            key,
+            journal: keys::journal(metadata)?,
+            recorded: keys::is_recorded(metadata),
+            labelled: keys::is_labelled(metadata),
+            vault,
+        })
     }
 }
 
@@ -143,11 +152,37 @@ fn revision(set: &StatefulSet) -> Option<String> {
     status.update_revision.clone().filter(|_| seen)
 }
 
+/// The Lease of an identity that has no record as far as is known here; of others nobody asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LeaseState {
+    /// It was not looked at.
+    #[default]
+    Unasked,
+    /// There is none.
+    Absent,
+    /// It has no record yet.
+    Empty,
+    /// It has one.
+    Recorded,
+}
+
+impl LeaseState {
+    /// Reads its metadata.
+    #[must_use]
+    pub fn read(metadata: Option<&ObjectMeta>) -> Self {
+        let Some(metadata) = metadata else { return Self::Absent };
+        let recorded = metadata.annotations.as_ref().is_some_and(|all| all.contains_key(FENCE_RECORD));
+        if recorded { Self::Recorded } else { Self::Empty }
+    }
+}
+
 /// A node of the fleet as found.
 #[derive(Clone, Debug, Default)]
 pub struct NodeObserved {
     /// Its identity's key.
     pub identity: SecretState,
+    /// The Lease of its identity.
+    pub lease: LeaseState,
     /// Its p2p key.
     pub p2p: SecretState,
     /// Its disk.
@@ -158,6 +193,14 @@ pub struct NodeObserved {
     pub pod: Option<PodObserved>,
     /// What it says of itself.
     pub status: Option<NodeStatus>,
+}
+
+impl FleetSummary {
+    /// Whether the node of this index is wanted.
+    #[must_use]
+    pub const fn wants(&self, index: u32) -> bool {
+        wants((self.replicas, self.standbys), index)
+    }
 }
 
 impl NodeObserved {
@@ -223,11 +266,19 @@ pub struct FleetObserved {
 
 /// A fleet as its consortium sees it.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, from another place of the manifest"
+)]
 pub struct FleetSummary {
     /// Its name.
     pub name: FleetName,
     /// Nodes wanted.
     pub replicas: u32,
+    /// Spares wanted.
+    pub standbys: u32,
+    /// It stands by for the identities of another cluster, which seats and unseats them.
+    pub stands_by: bool,
     /// Whether its nodes hold seats.
     pub seats: bool,
     /// It is being deleted.
@@ -259,8 +310,10 @@ pub struct ConsortiumObserved {
     pub former: Vec<PeerNode>,
     /// Nodes of this member that may peer, by the contract; `None` while they need no looking at.
     pub allowed: Option<BTreeSet<B512>>,
-    /// Pods that exist of nodes that hold seats.
+    /// Pods that exist of nodes that have identities.
     pub running: usize,
+    /// Spares that were made.
+    pub spares: usize,
     /// What its nodes say.
     pub nodes: Vec<NodeStatus>,
     /// The governance contract at the newest block of a ready node.

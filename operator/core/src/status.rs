@@ -6,7 +6,7 @@ mod joined;
 mod published;
 
 pub use consortium::{Context as ConsortiumContext, consortium};
-pub use fleet::{Context as FleetContext, fleet};
+pub use fleet::{Context as FleetContext, fleet, moved};
 
 use crate::{
     api::{

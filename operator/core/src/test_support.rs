@@ -54,6 +54,7 @@ pub(crate) fn node_status(index: u8, seats: u8, ready: bool) -> NodeStatus {
                 signature: Bytes::from_static(&[1; 65]),
             }),
         }),
+        standby_for: Vec::new(),
         seats: (1..=seats)
             .map(|seat| SeatHeard { address: address(seat), height: HEIGHT, at_ms: NOW_MS })
             .collect(),

@@ -3,6 +3,7 @@
 
 mod child;
 mod consortium;
+mod fence;
 mod fleet;
 mod keys;
 mod network;
@@ -10,8 +11,9 @@ mod positions;
 
 pub use child::refused as refused_child;
 pub use consortium::{AdminAccount, Chain, Network, ValidConsortium, consortium};
-pub use fleet::{MAX_NODES, RpcService, ValidFleet, fleet};
-pub use keys::{AccountKey, FleetVault, IdentityKeys};
+pub use fence::{FenceContainer, FenceStore, FleetFence, MAX_STANDBYS, blob as fence_blob};
+pub use fleet::{MAX_NODES, RpcService, ValidFleet, fleet, wants};
+pub use keys::{AccountKey, FleetVault, IdentityKeys, VAULT_HOSTS};
 pub use network::{Authorities, Container, JoinedNetwork, PublishedService, Source};
 
 /// A field that cannot be carried out.

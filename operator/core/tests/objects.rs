@@ -5,12 +5,14 @@
 mod pools;
 #[path = "objects/profiles.rs"]
 mod profiles;
+#[path = "objects/standby.rs"]
+mod standby;
 
 use alloy_primitives::B256;
 use k256::ecdsa::SigningKey;
 use operator_core::{
     api::{Consortium, Validator},
-    build::{self, NetworkAccess, OperatorImage},
+    build::{self, ApiServer, NetworkAccess, OperatorImage},
     genesis::{self, StoredGenesis},
     keys::Key,
     names::NodeName,
@@ -30,7 +32,13 @@ fn key(seed: u8) -> Key {
 }
 
 fn stored(seed: u8, journal: Option<B256>) -> SecretState {
-    SecretState::Present(StoredKey { key: (&key(seed)).into(), journal, labelled: true, vault: None })
+    SecretState::Present(StoredKey {
+        key: (&key(seed)).into(),
+        journal,
+        recorded: false,
+        labelled: true,
+        vault: None,
+    })
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &str) -> T {
@@ -92,6 +100,7 @@ fn access() -> NetworkAccess {
     NetworkAccess {
         operator_namespace: "quorate-system".to_owned(),
         monitoring_namespaces: vec!["monitoring".to_owned(), "kube-system".to_owned()],
+        api_server: ApiServer { cidrs: Vec::new(), ports: vec![443, 6443] },
     }
 }
 
@@ -254,7 +263,7 @@ fn members_in_other_clusters_are_reached_at_their_addresses_and_ports_and_nobody
         (30311.into(), block("2001:db8::7/128")),
     ];
     assert_eq!(told, want);
-    assert_eq!(rules[2]["ports"][0]["endPort"], 30366, "as many as a fleet has nodes");
+    assert_eq!(rules[2]["ports"][0]["endPort"], 30382, "as many as a fleet has nodes and spares");
     let alone = value(&build::network_policy(&fleet, &access(), &bootnodes[..1]));
     assert_eq!(alone["spec"]["egress"].as_array().map(Vec::len), Some(2), "all members are in this cluster");
 }

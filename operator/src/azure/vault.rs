@@ -1,5 +1,6 @@
 //! A key vault, as the operator reaches it by its own workload identity: what it lists, makes and signs.
 
+use crate::metrics::VaultMetrics;
 use alloy_primitives::Address;
 use azure_access::vault::{Protection, VaultError, VaultKeys, VaultSecrets};
 use k256::ecdsa::VerifyingKey;
@@ -19,16 +20,22 @@ const CONFLICT: u16 = 409;
 pub(crate) struct OpenVault {
     pub(super) keys: VaultKeys,
     pub(super) secrets: VaultSecrets,
+    pub(super) metrics: VaultMetrics,
 }
 
 impl OpenVault {
+    fn counted<T>(&self, operation: &'static str, answer: Result<T, VaultError>) -> Result<T, VaultError> {
+        self.metrics.asked(operation, answer.as_ref().map_or_else(VaultError::label, |_| "ok"));
+        answer
+    }
+
     /// The versions under a name; none when there is no such name.
     pub(crate) async fn versions(&self, place: &KeyPlace) -> Result<Vec<Version>, VaultError> {
         let listed = match place.home {
             Home::Key => self.keys.versions(&place.name).await,
             Home::Secret => self.secrets.versions(&place.name).await,
         };
-        match listed {
+        match self.counted("versions", listed) {
             Ok(versions) => Ok(versions.into_iter().map(version).collect()),
             Err(VaultError::NotFound(_)) => Ok(Vec::new()),
             Err(error) => Err(error),
@@ -43,20 +50,25 @@ impl OpenVault {
         fresh: impl FnOnce() -> Result<Key, k256::ecdsa::Error>,
     ) -> Result<Version, VaultError> {
         match place.home {
-            Home::Key => Ok(version(self.keys.create(&place.name, Protection::Hsm, tags).await?.version)),
+            Home::Key => {
+                let made = self.keys.create(&place.name, Protection::Hsm, tags).await;
+                Ok(version(self.counted("make", made)?.version))
+            }
             Home::Secret => {
                 let key = fresh().map_err(|error| VaultError::Malformed(error.to_string()))?;
                 tags.insert(ADDRESS_TAG.to_owned(), key.address.to_string());
                 let value = Zeroizing::new(key.to_hex());
                 drop(key);
-                Ok(version(self.secrets.set(&place.name, &value, tags).await?))
+                let set = self.secrets.set(&place.name, &value, tags).await;
+                Ok(version(self.counted("make", set)?))
             }
         }
     }
 
     /// What a version of a key verifies with.
     pub(crate) async fn address(&self, name: &str, version: &str) -> Result<Address, VaultError> {
-        let public: VerifyingKey = self.keys.get(name, Some(version)).await?.public;
+        let shown = self.keys.get(name, Some(version)).await;
+        let public: VerifyingKey = self.counted("address", shown)?.public;
         Ok(address_of(&public))
     }
 
@@ -67,7 +79,8 @@ impl OpenVault {
         version: &str,
         digest: [u8; 32],
     ) -> Result<[u8; 64], VaultError> {
-        self.keys.sign(name, version, digest).await
+        let signed = self.keys.sign(name, version, digest).await;
+        self.counted("sign", signed)
     }
 }
 
@@ -93,7 +106,9 @@ pub(crate) fn trouble(error: &VaultError) -> Trouble {
         VaultError::Forbidden { .. } => TroubleKind::Refused,
         VaultError::Throttled { .. } => TroubleKind::Throttled,
         VaultError::Status { status: CONFLICT, .. } => TroubleKind::Deleted,
-        VaultError::Status { status: BAD_REQUEST, .. } | VaultError::Malformed(_) => TroubleKind::Unfit,
+        VaultError::Status { status: BAD_REQUEST, .. }
+        | VaultError::Malformed(_)
+        | VaultError::Versions { .. } => TroubleKind::Unfit,
         _ => TroubleKind::Unreachable,
     };
     Trouble { kind, message: format!("{error}{hint}") }
@@ -104,6 +119,11 @@ mod tests {
     use super::trouble;
     use azure_access::vault::VaultError;
     use operator_core::vault::TroubleKind;
+
+    #[test]
+    fn admission_and_nodes_know_the_same_hosts_as_azures() {
+        assert_eq!(operator_core::validate::VAULT_HOSTS, azure_access::hosts::VAULTS);
+    }
 
     #[test]
     fn every_answer_of_a_vault_says_who_has_to_do_what() {
@@ -117,6 +137,11 @@ mod tests {
             (VaultError::Status { status: 409, code: code() }, TroubleKind::Deleted, "409"),
             (VaultError::Status { status: 400, code: code() }, TroubleKind::Unfit, "premium"),
             (VaultError::Malformed("another curve".to_owned()), TroubleKind::Unfit, "another curve"),
+            (
+                VaultError::Versions { name: "a".to_owned(), most: 500 },
+                TroubleKind::Unfit,
+                "more than 500 versions",
+            ),
             (VaultError::Unavailable { status: 503, code: code() }, TroubleKind::Unreachable, "503"),
             (VaultError::Deadline, TroubleKind::Unreachable, "in time"),
         ] {

@@ -53,6 +53,11 @@ pub(crate) const API_REQUESTS: Metric = counter(
 );
 pub(crate) const API_REQUEST_SECONDS: Metric =
     histogram("api_request_seconds", &["verb"], "Time to the head of the API server's answer, watches aside");
+pub(crate) const VAULT_REQUESTS: Metric = counter(
+    "vault_requests",
+    &["operation", "outcome"],
+    "Requests to key vaults: versions, make, address or sign; ok, or the refusal's class",
+);
 pub(crate) const NODE_REQUESTS: Metric =
     counter("node_requests", &["outcome"], "Questions for a node's status: answered, silent");
 pub(crate) const QUEUE_DEPTH: Metric =
@@ -67,7 +72,7 @@ pub(crate) const BUILD_INFO: Metric = gauge("build_info", &["version"], "1, with
 
 /// All of them.
 #[cfg(test)]
-pub(crate) const ALL: [Metric; 16] = [
+pub(crate) const ALL: [Metric; 17] = [
     RECONCILES,
     RECONCILE_SECONDS,
     STEP_SECONDS,
@@ -76,6 +81,7 @@ pub(crate) const ALL: [Metric; 16] = [
     REFUSALS,
     API_REQUESTS,
     API_REQUEST_SECONDS,
+    VAULT_REQUESTS,
     NODE_REQUESTS,
     QUEUE_DEPTH,
     FAILING,

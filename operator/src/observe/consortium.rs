@@ -58,9 +58,8 @@ pub(crate) async fn consortium(
         let idle_eviction = idle_eviction(&cache, valid, now);
         (keys, pods(&cache, &network, now), fleets, sets, idle_eviction)
     };
-    let wanted = |name: &NodeName| {
-        fleets.iter().any(|fleet| fleet.name.0 == name.fleet && name.index < fleet.replicas)
-    };
+    let wanted =
+        |name: &NodeName| fleets.iter().any(|fleet| fleet.name.0 == name.fleet && fleet.wants(name.index));
     let mut observed = ConsortiumObserved {
         admin,
         operator,
@@ -74,6 +73,7 @@ pub(crate) async fn consortium(
         allowed: None,
         peers: keys.nodes.into_iter().filter(|peer| wanted(&peer.name)).collect(),
         running: running(&pods, &fleets),
+        spares: sets.iter().filter(|name| name.is_spare()).count(),
         nodes: pods.iter().filter_map(|pod| pod.status.as_deref().cloned()).collect(),
         fleets,
         sources,
@@ -182,10 +182,10 @@ async fn peering(
     Ok(Some(ids))
 }
 
-/// A pod whose fleet is refused or gone counts: it may hold a seat.
+/// A pod whose fleet is refused or gone counts: it may hold a seat. Spares are counted by their sets.
 fn running(pods: &[NodePod], fleets: &[FleetSummary]) -> usize {
     let observes = |pod: &&NodePod| fleets.iter().any(|fleet| fleet.name.0 == pod.name.fleet && !fleet.seats);
-    pods.iter().filter(|pod| !observes(pod)).count()
+    pods.iter().filter(|pod| !observes(pod) && !pod.name.is_spare()).count()
 }
 
 /// The most advanced ready node's address, and the head that it has at least.
@@ -208,6 +208,8 @@ fn summary(
     Some(FleetSummary {
         name: FleetName(name.to_owned()),
         replicas: shape.replicas,
+        standbys: shape.standbys,
+        stands_by: shape.stands_by,
         seats: fleet.role == Role::Validator,
         deleting: shape.deleting,
         skip_unseat: shape.skip_unseat,

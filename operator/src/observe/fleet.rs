@@ -1,5 +1,6 @@
 //! Everything about one fleet.
 
+mod leases;
 mod mounts;
 
 use super::{
@@ -46,6 +47,7 @@ pub(crate) async fn fleet(
     observed.recorded_image = object.status.as_ref().and_then(|status| status.image.clone());
     mounts::place_failures(context, valid, &waiting, &mut observed).await;
     place_keys(context, valid, &mut observed).await?;
+    leases::place(context, valid, &mut observed).await?;
     Ok(observed)
 }
 
@@ -73,8 +75,7 @@ fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet, pods: Vec<Nod
         .filter_map(|(_, child)| Some((child.node_name()?, child.statefulset()?)))
         .collect();
     let running: BTreeSet<&NodeName> = sets.keys().collect();
-    let wanted =
-        |name: &NodeName| name.fleet == valid.name.0 && name.index < valid.replicas && !valid.deleting;
+    let wanted = |name: &NodeName| name.fleet == valid.name.0 && valid.wants(name.index) && !valid.deleting;
     let keys = public_keys(cache, network);
     let consortium = cache.consortium(&network.namespace, &network.name);
     let mut observed = FleetObserved {
@@ -87,7 +88,7 @@ fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet, pods: Vec<Nod
             .filter(|peer| wanted(&peer.name) || running.contains(&peer.name))
             .collect(),
         network: pods.iter().filter_map(|pod| pod.status.as_deref().cloned()).collect(),
-        nodes: (0..valid.replicas).map(|index| (index, NodeObserved::default())).collect(),
+        nodes: valid.indices().map(|index| (index, NodeObserved::default())).collect(),
         ..FleetObserved::default()
     };
     for (name, set) in sets.iter().filter(|(name, _)| name.fleet == valid.name.0) {
@@ -116,7 +117,9 @@ fn neighbours(
 ) -> Vec<Neighbour> {
     let votes = |name: &NodeName| {
         let fleet = cache.fleet(&network.namespace, &name.fleet);
-        fleet.is_none_or(|fleet| fleet.role == Role::Validator)
+        let stands_by =
+            |fleet: &operator_core::cache::Fleet| fleet.shape.as_ref().is_some_and(|shape| shape.stands_by);
+        fleet.is_none_or(|fleet| fleet.role == Role::Validator && !stands_by(fleet))
     };
     let others = sets.keys().filter(|name| name.fleet != valid.name.0);
     let neighbour = |name: &NodeName| Neighbour {
@@ -143,7 +146,7 @@ async fn place_keys(
 ) -> Result<(), Error> {
     for (index, node) in &mut observed.nodes {
         let name = valid.name.node(*index);
-        if valid.role == Role::Validator {
+        if valid.role == Role::Validator && !name.is_spare() {
             let found = secret(context, &valid.namespace, &name.identity()).await?;
             let place = valid.keys.vault().map(|vault| vault.place(*index));
             node.identity = found.at(place.as_ref(), &name.identity());

@@ -135,7 +135,8 @@ async fn perform(
     observed: &FleetObserved,
     plan: &mut FleetPlan,
 ) -> Result<(bool, Option<FleetResources<Applied>>), Error> {
-    let made_keys = make_keys(context, valid, plan).await? || !plan.journals.is_empty();
+    let made_keys = make_keys(context, valid, plan).await?
+        || !(plan.journals.is_empty() && plan.records.is_empty() && plan.leases.is_empty());
     let applied = carry_out(object, context, valid, plan).await?;
     if let Some(pool) = node_pool::pass(context, valid, observed, plan).await? {
         plan.with_pool(pool, observed, Timestamp::now());
@@ -172,7 +173,7 @@ async fn make_keys(context: &Context, valid: &ValidFleet, plan: &FleetPlan) -> R
     Ok(!plan.keys.is_empty() || !plan.adopt.is_empty())
 }
 
-/// Journal ids first: a node that restarts after this pass must find its own.
+/// Journal ids and records first: a node that restarts after this pass must find its own.
 async fn carry_out(
     object: &Validator,
     context: &Context,
@@ -182,6 +183,13 @@ async fn carry_out(
     for (secret, id) in &plan.journals {
         write::journal(context, &valid.namespace, secret, *id).await?;
         context.decided("journal");
+    }
+    for secret in &plan.records {
+        write::recorded(context, &valid.namespace, secret).await?;
+        context.decided("record");
+    }
+    for (node, identity) in &plan.leases {
+        apply::lease(context, &valid.namespace, &build::lease(valid, node, *identity)).await?;
     }
     // Before the pods: none of them ever runs without it.
     if let (Some(access), Some(inputs)) = (&context.access, &plan.objects) {
@@ -241,5 +249,8 @@ async fn report(
     let after = status::fleet(&at, valid, observed, plan, applied);
     pass::waits_told::<Validator>(context, &plan.waits, before.conditions != after.conditions);
     pass::store(object, context, &before, &after).await?;
+    for note in status::moved(&before, &after) {
+        events::decided(context, object, "identity", note.reason, &note.message).await;
+    }
     Ok(status::is_settled(&after.conditions, &[READY]))
 }

@@ -120,6 +120,10 @@ async fn a_bad_manifest_is_refused_at_admission_with_its_field_named() {
         ),
         (keys(json!({ "azureKeyVault": vault(&json!({ "vaultUrl": "https://v/keys" })) })), &["vaultUrl"]),
         (keys(json!({ "azureKeyVault": vault(&json!({ "vaultUrl": "https://" })) })), &["vaultUrl"]),
+        (
+            keys(json!({ "azureKeyVault": vault(&json!({ "vaultUrl": "https://evilvault.azure.net" })) })),
+            &["caBundle in spec.keys.azureKeyVault"],
+        ),
         (keys(json!({ "azureKeyVault": vault(&json!({ "tenantId": "bank-a" })) })), &["tenantId"]),
         (keys(json!({ "azureKeyVault": vault(&json!({ "clientId": "1" })) })), &["clientId"]),
         (keys(json!({ "azureKeyVault": vault(&json!({ "keyPrefix": "bank_a" })) })), &["keyPrefix"]),
@@ -191,6 +195,15 @@ async fn an_immutable_field_is_not_edited_added_or_removed_but_a_pin_may_be_set_
         let edited = fleets.patch("bank-a", &PatchParams::default(), &Patch::Merge(&patch)).await;
         let refusal = edited.expect_err("refused").to_string();
         assert!(refusal.contains("immutable"), "{patch}: {refusal}");
+    }
+    // In another cloud, in capitals, with a port; and one of nobody's hosts with its authorities.
+    for (name, more) in [
+        ("vault-china", json!({ "vaultUrl": "https://V.Vault.Azure.CN:443" })),
+        ("vault-own", json!({ "vaultUrl": "https://vault.example.com", "caBundle": "PEM" })),
+    ] {
+        let mut elsewhere = keys(json!({ "azureKeyVault": vault(&more) }));
+        elsewhere["metadata"]["name"] = json!(name);
+        world.apply(&elsewhere).await.expect("accepted");
     }
     let mut other = keys(json!({ "azureKeyVault": vault(&json!({})) }));
     other["metadata"]["name"] = json!("in-vault");

@@ -17,6 +17,7 @@ mod readiness;
 mod rights;
 mod rolling;
 mod seats;
+mod standbys;
 mod stuck;
 mod tls;
 mod traces;

@@ -11,7 +11,10 @@ use alloy_primitives::{Address, B256, B512, Bytes, U256, hex};
 use alloy_sol_types::{SolCall, SolError};
 use chain::{
     governance::{Governance, Label, MemberView, NodeId, Seat, Snapshot},
-    status::{Head, Identity, Journal, NodeStatus, Pool, STATUS_VERSION, SeatHeard, SeatProof},
+    status::{
+        Fence, FenceRole, Head, Identity, Journal, NodeStatus, Pool, STATUS_VERSION, SeatHeard, SeatProof,
+        Standby,
+    },
 };
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
@@ -23,6 +26,7 @@ use kube::{
     Api, ResourceExt,
     api::{ListParams, Patch, PatchParams, PostParams},
 };
+use operator_core::names::STANDBY;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -46,6 +50,8 @@ pub struct State {
     pub founder: Option<Founder>,
     /// The founder has admitted ours.
     pub admitted: bool,
+    /// What nodes say of identities that can move; of one that a spare holds, by its name, the spare says that it does.
+    pub fences: BTreeMap<Address, Fence>,
     pub(crate) genesis_hash: B256,
     pub(crate) admin: Address,
     pub(crate) operator: Address,
@@ -63,6 +69,55 @@ pub struct Founder {
     pub operator: Address,
     /// Its seats, which are heard.
     pub seats: Vec<Address>,
+}
+
+/// Whose document it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Who {
+    /// Its own identity, if it has one.
+    pub(crate) address: Option<Address>,
+    /// It is a spare: what it is called in records.
+    pub(crate) spare: Option<String>,
+}
+
+impl Who {
+    /// The node of a StatefulSet.
+    pub(crate) fn of(set: &StatefulSet, address: Option<Address>) -> Self {
+        let name = format!("{}/{}", set.namespace().unwrap_or_default(), set.name_any());
+        Self { address, spare: set.labels().contains_key(STANDBY).then_some(name) }
+    }
+
+    /// The identity that it shows, with its fence.
+    fn shows(&self, state: &State) -> Option<(Address, Option<Fence>)> {
+        if let Some(address) = self.address {
+            return Some((address, state.fences.get(&address).cloned()));
+        }
+        let mut held = state.fences.iter().filter(|(_, fence)| self.holds(fence));
+        held.next()
+            .map(|(address, fence)| (*address, Some(Fence { role: FenceRole::Holder, ..fence.clone() })))
+    }
+
+    fn holds(&self, fence: &Fence) -> bool {
+        self.spare.is_some() && fence.holder == self.spare
+    }
+
+    /// What a spare stands by for.
+    fn stands_by(&self, state: &State) -> Vec<Standby> {
+        let view = |fence: &Fence| {
+            let role = if self.holds(fence) { FenceRole::Holder } else { FenceRole::Standby };
+            Fence { role, ..fence.clone() }
+        };
+        let fences = state.fences.iter().filter(|_| self.spare.is_some());
+        fences
+            .map(|(address, fence)| Standby { address: *address, signer_ready: true, fence: view(fence) })
+            .collect()
+    }
+}
+
+/// Says that a node holds what is its own, by a record.
+#[must_use]
+pub fn own_fence() -> Fence {
+    Fence { role: FenceRole::Holder, holder: None, epoch: 1, recorded: true, reason: None, message: None }
 }
 
 impl State {
@@ -127,7 +182,7 @@ impl FakeNetwork {
             if let Some(address) = address.filter(|_| first_seats) {
                 self.state.lock().expect("lock").seats.push(address);
             }
-            self.serve(number, address).await;
+            self.serve(number, Who::of(set, address)).await;
             self.pod(&pods, set, number, None).await;
             self.started.insert(name, number);
         }
@@ -168,21 +223,21 @@ impl FakeNetwork {
         Ipv4Addr::new(127, 1, self.net, number)
     }
 
-    async fn serve(&self, number: u8, identity: Option<Address>) {
-        let shown = Shown { state: self.state.clone(), identity };
+    async fn serve(&self, number: u8, who: Who) {
+        let shown = Shown { state: self.state.clone(), who };
         ports::Ports::open(self.ip(number), Arc::new(shown)).await.expect("a free address").keep();
     }
 }
 
-/// A node with this identity, if it holds one, that shows the chain.
+/// A node that shows the chain.
 pub(crate) struct Shown {
     pub(crate) state: Arc<Mutex<State>>,
-    pub(crate) identity: Option<Address>,
+    pub(crate) who: Who,
 }
 
 impl ports::Nodes for Shown {
     fn status(&self, _: Ipv4Addr) -> Option<NodeStatus> {
-        Some(document(&self.state, self.identity))
+        Some(document(&self.state, &self.who))
     }
 
     async fn rpc(&self, _: Ipv4Addr, request: Value) -> Option<Value> {
@@ -190,7 +245,7 @@ impl ports::Nodes for Shown {
     }
 }
 
-fn document(state: &Mutex<State>, address: Option<Address>) -> NodeStatus {
+pub(crate) fn document(state: &Mutex<State>, who: &Who) -> NodeStatus {
     let state = state.lock().expect("lock");
     let (now_ms, number) = (now_ms(), state.height);
     let at = |seat: &Address| if state.silent.contains(seat) { 0 } else { now_ms };
@@ -214,7 +269,8 @@ fn document(state: &Mutex<State>, address: Option<Address>) -> NodeStatus {
         ready: true,
         not_ready_reason: None,
         peers: Vec::new(),
-        identity: address.map(|address| identity(&state, address, proof)),
+        identity: who.shows(&state).map(|(address, fence)| identity(&state, (address, fence), proof)),
+        standby_for: who.stands_by(&state),
         seats: state.all_seats().iter().map(heard).collect(),
         carriers: Vec::new(),
         consensus: None,
@@ -223,15 +279,16 @@ fn document(state: &Mutex<State>, address: Option<Address>) -> NodeStatus {
     }
 }
 
-fn identity(state: &State, address: Address, proof: SeatProof) -> Identity {
+fn identity(state: &State, (address, fence): (Address, Option<Fence>), proof: SeatProof) -> Identity {
     let seated = state.seats.contains(&address);
+    let holds = fence.as_ref().is_none_or(|fence| fence.role == FenceRole::Holder);
     Identity {
         address,
         seated,
-        voting: seated && !state.silent.contains(&address),
+        voting: seated && holds && !state.silent.contains(&address),
         signer: None,
         journal: Journal { id: B256::left_padding_from(address.as_slice()), sitting_out: None },
-        fence: None,
+        fence,
         seat_proof: (!seated && (state.founder.is_none() || state.admitted)).then_some(proof),
     }
 }

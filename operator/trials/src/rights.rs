@@ -12,12 +12,15 @@ use std::{
 };
 
 /// Rights that are used without a request of their own, each with its reason.
-pub const UNSEEN: [(&str, &str, &str, &str); 2] = [
+pub const UNSEEN: [(&str, &str, &str, &str); 3] = [
     ("quorate.dev", "consortia/finalizers", "update", OWNER_REFERENCES),
     ("quorate.dev", "validators/finalizers", "update", OWNER_REFERENCES),
+    ("coordination.k8s.io", "leases", "patch", GIVEN_ON),
 ];
 
 const OWNER_REFERENCES: &str = "asked by the admission plugin OwnerReferencesPermissionEnforcement when a child that blocks the deletion of its owner is made";
+const GIVEN_ON: &str =
+    "asked by the API server's check against escalation when the Role of a fleet's nodes is made";
 
 /// Why rights cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -38,6 +38,14 @@ static OPERATOR: Mutex<BTreeMap<PathBuf, (TempDir, PathBuf)>> = Mutex::new(BTree
 /// What the chart grants where it is asked to, and trials use.
 const FEATURES: [&str; 2] = ["--set", "nodePools.aso.enabled=true"];
 
+/// A port of an operator's own: below those that the kernel lends to outgoing connections, and nobody else's on this machine.
+fn port() -> u16 {
+    let first = u16::try_from(std::process::id() % 11_000).expect("small");
+    let next = || 20_000 + first + NEXT.fetch_add(1, Ordering::Relaxed) % 1_000;
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(next).take(1_000).find(is_free).expect("one free port of a thousand")
+}
+
 /// A namespace, and the operator that works in it alone, with the rights that the chart grants and no others.
 pub struct World {
     /// The API server.
@@ -144,10 +152,6 @@ impl World {
     /// The same on an API server of the caller's own, for trials of what is there or not for the whole cluster.
     pub async fn at(kubeconfig: PathBuf, test: &str, program: impl Into<PathBuf>) -> Self {
         let client = client_of(&kubeconfig).await;
-        // Below the ports that the kernel lends to outgoing connections.
-        let port = 20_000
-            + u16::try_from(std::process::id() % 12_000).expect("small")
-            + NEXT.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("{test}-{}", std::process::id());
         let world = Self {
             client,
@@ -155,7 +159,7 @@ impl World {
             http: reqwest::Client::builder().timeout(PATIENCE).build().expect("a client"),
             scratch: tempfile::tempdir().expect("a folder"),
             program: program.into(),
-            listen: format!("127.0.0.1:{port}"),
+            listen: format!("127.0.0.1:{}", port()),
             kubeconfig: credentials(&kubeconfig),
             admin: kubeconfig,
             operator: None,

@@ -6,10 +6,12 @@
 mod azure;
 mod fence;
 mod rpc;
+mod standby;
 
 pub use azure::{AzureConfig, VaultObject};
 pub use fence::{FenceConfig, FenceStore, LEASE_MS};
 pub use rpc::{RPC_NAMESPACES, RpcAccess, RpcConfig, RpcLimits, RpcPort, RpcTls, RpcTransport};
+pub use standby::{MAX_STANDBY_FOR, StandbyError};
 
 use crate::{
     client::{ClientProfile, ProfileOverrides},
@@ -37,9 +39,13 @@ pub struct NodeConfig {
     pub version: u32,
     /// Which chain.
     pub network: NetworkConfig,
-    /// The identity this node votes with; absent for observers.
+    /// The identity this node votes with; absent for observers and spares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityConfig>,
+    /// What a spare stands by for: it takes over one of these whose holder is gone, and holds one at a time. At most
+    /// [`MAX_STANDBY_FOR`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub standby_for: Vec<IdentityConfig>,
     /// Who this node is to Azure; absent where it needs nothing of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azure: Option<AzureConfig>,
@@ -96,7 +102,7 @@ impl NetworkConfig {
     }
 }
 
-/// The identity and where its key and journal are.
+/// An identity and where its key and journal are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IdentityConfig {

@@ -107,11 +107,13 @@ pub const KEY_VERSION_BEHIND: Metric = gauge(
     "1 when the vault has a newer version of the identity's key or secret than the one in use",
 );
 /// Whether this node holds an identity that can move.
-pub const FENCE_HOLDER: Metric =
-    gauge("quorate_fence_holder", "1 while this node holds an identity that can move between nodes");
+pub const FENCE_HOLDER: Metric = gauge(
+    "quorate_fence_holder",
+    "1 while this node holds the identity, which can move between nodes; by identity",
+);
 /// Take-overs of the identity.
 pub const FENCE_EPOCH: Metric =
-    gauge("quorate_fence_epoch", "Take-overs of the identity so far, by whichever node");
+    gauge("quorate_fence_epoch", "Take-overs of the identity so far, by whichever node; by identity");
 /// Writes to the fence's store.
 pub const FENCE_SWAPS: Metric =
     counter("quorate_fence_swaps", "Compare-and-swaps of the fence's record, by outcome: won, lost, unknown");

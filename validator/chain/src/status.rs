@@ -35,9 +35,12 @@ pub struct NodeStatus {
     pub not_ready_reason: Option<String>,
     /// Connected peers.
     pub peers: Vec<Peer>,
-    /// The identity, for nodes that have one.
+    /// The identity, for nodes that have one: a spare, while it holds one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// What a spare stands by for, the identity that it holds among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub standby_for: Vec<Standby>,
     /// The seats of the next block in ascending order, and when each was last heard.
     pub seats: Vec<SeatHeard>,
     /// Which node carries which seat, as far as the seats announced it.
@@ -145,6 +148,18 @@ pub enum SignerState {
     Refused,
 }
 
+/// An identity that a spare takes over when its holder is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Standby {
+    /// Its address.
+    pub address: Address,
+    /// Whether this node has a key that signs for it.
+    pub signer_ready: bool,
+    /// Which node votes.
+    pub fence: Fence,
+}
+
 /// How this node stands towards an identity that can move.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -156,6 +171,9 @@ pub struct Fence {
     pub holder: Option<String>,
     /// Take-overs so far.
     pub epoch: u64,
+    /// Whether this node has read a record of the identity: its making is over then.
+    #[serde(default)]
+    pub recorded: bool,
     /// What is wrong, in one word: `record_missing`, `record_unreadable`, `record_foreign`, `record_set_back`, `journal_ahead`,
     /// `store_away`, `twin`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,20 +1,25 @@
 //! What a vault costs four validators whose keys never leave it, and what its failures cost.
 //!
 //! `bench_vault --binary target/release/quorate-validator`: real processes on loopback. First with local keys, then with a vault
-//! double for each seat: latency and throttling (the measurement), overload, and one vault away. Prints a table and ends with
-//! `missed-percent=… added-p99-over-latency=… conflicts=…` and more; exits with 1 where a bar is missed. A JSON document with
-//! everything is kept.
+//! double for each seat: latency and throttling (the measurement), the same with late refusals, overload, and f vaults away, once
+//! refusing and once hanging. Prints a table and ends with `missed-percent=… added-p99-over-latency=… conflicts=…` and more; exits
+//! with 1 where a bar is missed. A JSON document with everything is kept.
 //!
 //! * **missed**: of all pairs of a block and a seat those where the seat neither sent a COMMIT nor had one signed when the next
-//!   block was due. A COMMIT that was signed in time and came after the quorum's is no miss: the seat was there, and nobody waited for it.
-//!   `late-percent` counts these.
+//!   block was due, one period after this block's own timestamp, however late the block came. A COMMIT that was signed in time and came
+//!   after the quorum's is no miss: the seat was there, and nobody waited for it. `late-percent` counts these.
 //! * **vote latency**: from a proposal's being found valid (of one's own: sent) to the COMMIT's being sent, or signed if it was not
 //!   needed any more; the period for a miss. `added-p99-over-latency` is its 99th percentile above that of local keys, in
-//!   latencies of the vault (way and work). A throttled request is told so before any work, so with `LATENCY` alone it costs no latency;
-//!   with `NETWORK` it does. With local keys a COMMIT that was not sent was signed all the same: it is late, never missed.
+//!   latencies of the vault (way and work). With local keys a COMMIT that was not sent was signed all the same: it is late, never missed.
+//! * **latency** is what a signature takes. Key Vault throttles before it works, so a 429 comes at once, or after the way to the vault
+//!   where it has one (`NETWORK`). `added-p99-with-late-refusals` is the same figure of blocks where a 429 takes as long as a
+//!   signature; the bar there is that no more votes are missed. One vote of some twenty-five then has two refusals in its way, one
+//!   after the other, so the percentile is two latencies higher; only asking twice for every signature would take them away,
+//!   which is refused (ADR 36).
 //! * **conflicts**: two different votes of one seat for one (height, round, phase), as the vaults' logs of everything signed and the nodes'
 //!   vote journals tell; seals and messages are phases of their own. `unexplained` digests belong to no vote in any journal.
-//! * **full strength**: from a vault's return until its seat has signed a COMMIT again.
+//! * **full strength**: from the vaults' return, as slow and as throttled as before, until each of their seats has had a COMMIT signed
+//!   again; the worse of both ways to be away.
 
 mod conflicts;
 #[path = "../shared/exposition.rs"]
@@ -56,7 +61,7 @@ pub(crate) struct Options {
     /// Seconds between blocks.
     #[arg(long, env = "PERIOD", default_value_t = 1)]
     period: u64,
-    /// Seconds that one seat's vault is away; 0 leaves the phase out.
+    /// Seconds that f vaults are away, twice; 0 leaves these phases out.
     #[arg(long, env = "AWAY", default_value_t = 60)]
     away: u64,
     /// Seconds of overload; 0 leaves the phase out.

@@ -137,6 +137,11 @@ impl Network {
         Ok(())
     }
 
+    /// Seats that may fail: f.
+    pub(crate) fn faulty(&self) -> usize {
+        self.seats.len().saturating_sub(1) / 3
+    }
+
     /// What is wrong with every vault from now on.
     pub(crate) fn set_faults(&self, faults: &Faults) {
         for vault in self.seats.iter().filter_map(|seat| seat.vault.as_ref()) {

@@ -1,6 +1,6 @@
 //! The table, the JSON document and the last line.
 
-use crate::run::Result;
+use crate::run::{LATE_REFUSALS, Result, VAULTS};
 use std::path::Path;
 
 const MISSED_PERCENT: f64 = 1.0;
@@ -37,6 +37,9 @@ pub(crate) fn missed_bars(result: &Result) -> Vec<String> {
             result.full_strength_seconds.unwrap_or(f64::NAN),
             FULL_STRENGTH_SECONDS,
         );
+    }
+    for phase in result.phases.iter().filter(|phase| phase.name == LATE_REFUSALS) {
+        hold("missed-percent with late refusals", phase.missed_percent, MISSED_PERCENT);
     }
     for phase in &result.phases {
         let gap = if phase.blocks == 0 { f64::NAN } else { phase.longest_gap_seconds };
@@ -86,16 +89,21 @@ pub(crate) fn print(result: &Result) {
     let full =
         result.full_strength_seconds.map_or_else(|| "none".to_owned(), |seconds| format!("{seconds:.2}"));
     println!(
-        "missed-percent={:.2} added-p99-over-latency={:.2} conflicts={} late-percent={:.2} unexplained={} forks={} round-changes={} signatures={} overload-blocks={} away-blocks={} full-strength-seconds={full}",
+        "missed-percent={:.2} added-p99-over-latency={:.2} conflicts={} late-percent={:.2} added-p99-with-late-refusals={:.2} unexplained={} forks={} round-changes={} signatures={} overload-blocks={} away-blocks={} full-strength-seconds={full}",
         result.missed_percent,
         result.added_p99_over_latency,
         conflicts(result),
-        phase("vaults").map_or(0.0, |phase| phase.late_percent),
+        phase(VAULTS).map_or(0.0, |phase| phase.late_percent),
+        result.added_p99_with_late_refusals,
         result.audit.unexplained,
         result.forks,
         result.round_changes,
         result.audit.signatures,
         phase("overload").map_or(0, |phase| phase.blocks),
-        phase("one vault away").map_or(0, |phase| phase.blocks),
+        ["vault refuses", "vault hangs"]
+            .iter()
+            .filter_map(|name| phase(name))
+            .map(|phase| phase.blocks)
+            .sum::<u64>(),
     );
 }

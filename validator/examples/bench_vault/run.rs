@@ -18,6 +18,10 @@ use vault_double::{Away, Count, Faults, Signed};
 
 /// Blocks with local keys, at most: what they cost does not take long to see.
 const LOCAL_BLOCKS: u64 = 200;
+/// Of the measured blocks one in so many, for refusals that come late.
+const LATE_SHARE: u64 = 5;
+pub(crate) const VAULTS: &str = "vaults";
+pub(crate) const LATE_REFUSALS: &str = "late refusals";
 /// Blocks between phases, for what is wrong to pass.
 const CALM: u64 = 5;
 /// Without a block for so long a phase is given up.
@@ -54,11 +58,13 @@ pub(crate) struct Result {
     pub(crate) phases: Vec<Phase>,
     pub(crate) missed_percent: f64,
     pub(crate) added_p99_over_latency: f64,
+    /// The same where a refusal comes as late as a signature.
+    pub(crate) added_p99_with_late_refusals: f64,
     pub(crate) audit: Audit,
     pub(crate) journal_conflicts: u64,
     pub(crate) forks: u64,
     pub(crate) round_changes: u64,
-    /// Absent when the phase was left out, or the seat did not come back.
+    /// The worst; absent when vaults were never away, or some seat did not come back.
     pub(crate) full_strength_seconds: Option<f64>,
     pub(crate) with_outage: bool,
 }
@@ -82,11 +88,14 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Result> {
     drop(local);
     let mut bench = Bench::start(options, dir.join("vaults"), Home::Vaults).await?;
     let mut result = bench.vaults().await?;
-    let measured = result.phases.first().map_or(0.0, |phase| phase.vote_p99_ms);
     let latency = (options.latency + options.network) as f64;
-    if latency > 0.0 {
-        result.added_p99_over_latency = (measured - local_phase.vote_p99_ms) / latency;
-    }
+    let added = |name: &str| {
+        let phase = result.phases.iter().find(|phase| phase.name == name);
+        let measured = phase.map_or(f64::NAN, |phase| phase.vote_p99_ms);
+        if latency > 0.0 { (measured - local_phase.vote_p99_ms) / latency } else { 0.0 }
+    };
+    let (added, added_late) = (added(VAULTS), added(LATE_REFUSALS));
+    (result.added_p99_over_latency, result.added_p99_with_late_refusals) = (added, added_late);
     result.phases.insert(0, local_phase);
     Ok(result)
 }
@@ -124,19 +133,31 @@ impl<'a> Bench<'a> {
             "{} blocks with vaults: {} ms, {} % throttled",
             options.blocks, options.latency, options.throttled
         );
-        let phase = self.measured("vaults", options.blocks).await?;
+        let phase = self.measured(VAULTS, options.blocks).await?;
         result.missed_percent = phase.missed_percent;
         result.phases.push(phase);
+        let blocks = (options.blocks / LATE_SHARE).max(1);
+        println!("{blocks} blocks with refusals that come as late as signatures");
+        result.phases.push(self.late_refusals(blocks).await?);
         if options.overload > 0 {
             println!("{} s of overload: 500 ms, 50 % throttled", options.overload);
             result.phases.push(self.overload().await?);
         }
-        if options.away > 0 && options.validators > 3 {
-            println!("one vault away for {} s", options.away);
-            let (phase, seconds) = self.outage().await?;
-            result.phases.push(phase);
-            result.full_strength_seconds = seconds;
+        if options.away > 0 && self.network.faulty() > 0 {
             result.with_outage = true;
+            let mut seconds = Some(0.0);
+            for (name, away) in [("vault refuses", Away::Refusing), ("vault hangs", Away::Hanging)] {
+                println!(
+                    "{name} for {} s, {} of {}",
+                    options.away,
+                    self.network.faulty(),
+                    options.validators
+                );
+                let (phase, returned) = self.outage(name, away).await?;
+                result.phases.push(phase);
+                seconds = seconds.zip(returned).map(|(one, other): (f64, f64)| one.max(other));
+            }
+            result.full_strength_seconds = seconds;
         }
         self.look()?;
         self.network.check()?;
@@ -172,49 +193,57 @@ impl<'a> Bench<'a> {
         phase
     }
 
-    /// The last seat's vault is away, and comes back.
-    async fn outage(&mut self) -> anyhow::Result<(Phase, Option<f64>)> {
-        let seat = self.network.seats.last().ok_or_else(|| anyhow::anyhow!("no seats"))?;
-        let identity = seat.identity;
-        let set = |network: &Network, away| {
-            let faults = Faults { away, ..Faults::default() };
-            let vault = network.seats.last().and_then(|seat| seat.vault.as_ref());
-            vault.map(|vault| vault.set_faults(faults)).ok_or_else(|| anyhow::anyhow!("no vault"))
-        };
-        self.network.set_faults(&Faults { throttled: 0.0, ..self.usual() });
+    /// The same where who is throttled hears of it no sooner than of a signature.
+    async fn late_refusals(&mut self, blocks: u64) -> anyhow::Result<Phase> {
+        let usual = self.usual();
+        let network_ms = usual.network_ms + usual.latency_ms;
+        self.network.set_faults(&Faults { network_ms, latency_ms: 0, ..usual });
+        let phase = self.measured(LATE_REFUSALS, blocks).await;
+        self.network.set_faults(&self.usual());
+        phase
+    }
+
+    /// As many vaults as seats may fail are away, and come back. All others are as slow and as throttled as ever, and so are these then.
+    async fn outage(&mut self, name: &'static str, away: Away) -> anyhow::Result<(Phase, Option<f64>)> {
+        let affected: Vec<Address> =
+            self.network.seats.iter().rev().take(self.network.faulty()).map(|seat| seat.identity).collect();
         self.count();
         let first = self.network.heads.height() + 1;
-        set(&self.network, Some(Away::Refusing))?;
-        let half = Duration::from_secs(self.options.away) / 2;
-        self.wait(half).await?;
-        // Half of the time nobody listens, half of it nobody answers.
-        set(&self.network, Some(Away::Hanging))?;
-        self.wait(half).await?;
+        let faults = Faults { away: Some(away), ..self.usual() };
+        for seat in self.network.seats.iter().filter(|seat| affected.contains(&seat.identity)) {
+            let vault = seat.vault.as_ref().ok_or_else(|| anyhow::anyhow!("no vault"))?;
+            vault.set_faults(faults.clone());
+        }
+        self.wait(Duration::from_secs(self.options.away)).await?;
         let last = self.network.heads.height();
-        let phase = self.phase("one vault away", first, last)?;
-        self.network.set_faults(&Faults { throttled: 0.0, ..self.usual() });
+        let phase = self.phase(name, first, last)?;
+        self.network.set_faults(&self.usual());
         let back_ms = unix_ms();
-        let seconds = self.full_strength(identity, back_ms).await?;
+        let seconds = self.full_strength(&affected, back_ms).await?;
+        self.pass(CALM).await?;
         Ok((phase, seconds))
     }
 
-    /// Seconds until the seat has a COMMIT signed again.
-    async fn full_strength(&mut self, identity: Address, back_ms: u64) -> anyhow::Result<Option<f64>> {
+    /// Seconds until each of these seats has had a COMMIT signed again.
+    async fn full_strength(&mut self, seats: &[Address], back_ms: u64) -> anyhow::Result<Option<f64>> {
         while Duration::from_millis(unix_ms().saturating_sub(back_ms)) < RETURN {
             sleep(Duration::from_millis(200)).await;
             self.look()?;
-            let signed = self.signed.get(&identity).map(Vec::as_slice).unwrap_or_default();
-            let after: Vec<_> = signed
-                .iter()
-                .filter(|one| one.answered_ms.is_some_and(|at| at >= back_ms))
-                .cloned()
-                .collect();
-            let voted = commits(&after, self.votes.meanings());
-            if let Some(at_ms) = voted.values().min() {
+            let returned: Option<Vec<u64>> = seats.iter().map(|seat| self.returned(seat, back_ms)).collect();
+            let worst = returned.and_then(|returned| returned.into_iter().max());
+            if let Some(at_ms) = worst {
                 return Ok(Some(at_ms.saturating_sub(back_ms) as f64 / 1000.0));
             }
         }
         Ok(None)
+    }
+
+    /// When this seat's vault first answered with a COMMIT's signature since then.
+    fn returned(&self, seat: &Address, back_ms: u64) -> Option<u64> {
+        let signed = self.signed.get(seat).map(Vec::as_slice).unwrap_or_default();
+        let since = |one: &&Signed| one.answered_ms.is_some_and(|at_ms| at_ms >= back_ms);
+        let after: Vec<_> = signed.iter().filter(since).cloned().collect();
+        commits(&after, self.votes.meanings()).into_values().min()
     }
 
     /// Lets so many blocks pass.
@@ -315,7 +344,8 @@ fn weigh(
             let at = logged.get(number).copied().unwrap_or_default();
             let due_ms = block.timestamp as f64 * 1000.0 + period_ms;
             let ready_ms = at.commit_ms.or_else(|| commits.get(number).map(|at_ms| *at_ms as f64));
-            let in_time = ready_ms.filter(|ready_ms| *ready_ms <= due_ms.max(block.at_ms as f64));
+            // However late the block itself was.
+            let in_time = ready_ms.filter(|ready_ms| *ready_ms <= due_ms);
             of_seat += 1;
             // Keys in memory have signed what was not sent.
             let is_late = at.commit_ms.is_none() && (local || in_time.is_some());

@@ -17,7 +17,13 @@ impl Fence {
             return;
         }
         self.flight = None;
+        self.poll_at_ms = now_ms.saturating_add(self.config.lease.poll_ms);
         match answer {
+            // Whoever only waits for a lease to end need not wait for the store's readers, too: a swap on what is known tells.
+            ReadAnswer::Away if self.only_waits() => {
+                self.poll_at_ms = now_ms;
+                self.wait(now_ms);
+            }
             ReadAnswer::Away => {
                 self.must_read = true;
                 self.fail(now_ms);
@@ -50,6 +56,7 @@ impl Fence {
                 return;
             }
         };
+        self.poll_at_ms = now_ms.saturating_add(self.config.lease.poll_ms);
         match answer {
             SwapAnswer::Won { version } => {
                 let record = (*attempt.record).clone();
@@ -62,6 +69,11 @@ impl Fence {
                 self.fail(now_ms);
             }
         }
+    }
+
+    /// A standby that knows a record and has nothing in doubt.
+    fn only_waits(&self) -> bool {
+        self.role == Role::Standby && self.known.is_some() && self.unsettled.is_none()
     }
 
     /// An identity that has had a record is not given another.
@@ -166,7 +178,7 @@ impl Fence {
         self.unsettled = self.unsettled.take().filter(|_| is_unchanged);
         let seen_ms = before
             .filter(|known| known.record.is_same_beat(&record) && known.record.released == record.released)
-            .map_or(now_ms, |known| known.seen_ms);
+            .map_or(self.asked_ms, |known| known.seen_ms);
         self.known = Some(Known { version, record, seen_ms });
         self.is_new = false;
         if is_unchanged && self.failures > 1 {

@@ -48,7 +48,7 @@ pub struct Config {
     pub journal: B256,
     /// The newest vote in that journal when the process started.
     pub journaled: Option<Journaled>,
-    /// Whether the identity is known never to have had a record, so that one may be made.
+    /// Whether the identity is known never to have had a record, by its journal too, so that one may be made.
     pub initialise: bool,
     /// Longest record that the store takes, bytes.
     pub limit: usize,

@@ -8,7 +8,8 @@
 //!
 //! [`Fence::step`] takes what happened and the time of a monotonic clock, and says what to do ([`Output`]). At most one
 //! request to the store is under way at a time. What a place, a digest or evidence means is the caller's business: it
-//! brings slots in the order in which it casts them.
+//! brings slots in the order in which it casts them. A process that stands by for several identities has a fence for each, in
+//! [`Holdings`].
 //!
 //! ```text
 //!   standby ──released to us, or silent for a lease──► swap: epoch + 1 ──won──► holder ──wish──► swap: vote ──won──► granted
@@ -37,6 +38,7 @@ extern crate alloc;
 mod answer;
 mod config;
 mod event;
+mod holdings;
 mod machine;
 mod reason;
 mod record;
@@ -45,6 +47,7 @@ mod wire;
 
 pub use config::{Config, Journaled, Lease};
 pub use event::{Input, Output, ReadAnswer, SwapAnswer, Ticket, Version, Vote};
+pub use holdings::Holdings;
 pub use machine::{Fence, Role};
 pub use reason::{Loss, Refusal, Stop};
 pub use record::{Block, Evidence, Holder, HolderId, Name, NameError, Place, Record, Successor};

@@ -2,7 +2,7 @@
 //! wishes in `votes.rs`.
 
 use crate::{
-    config::Config,
+    config::{Config, Lease},
     event::{Input, Output, Ticket, Version, Vote},
     reason::Stop,
     record::{Evidence, Holder, Place, Record, Successor},
@@ -38,7 +38,7 @@ impl Role {
 pub(crate) struct Known {
     pub(crate) version: Version,
     pub(crate) record: Record,
-    /// When this beat of its holder was first seen here.
+    /// When the read was asked for that first showed this beat of its holder here.
     pub(crate) seen_ms: u64,
 }
 
@@ -87,6 +87,10 @@ pub struct Fence {
     /// There is no record, and one may be made.
     pub(crate) is_new: bool,
     pub(crate) must_read: bool,
+    /// A standby that has nothing to do reads again then.
+    pub(crate) poll_at_ms: u64,
+    /// When the newest read was asked for.
+    pub(crate) asked_ms: u64,
     /// Nothing is asked of the store before.
     pub(crate) not_before_ms: u64,
     /// Requests in a row that brought nothing.
@@ -114,6 +118,8 @@ impl Fence {
             waiting: VecDeque::new(),
             is_new: false,
             must_read: true,
+            poll_at_ms: 0,
+            asked_ms: 0,
             not_before_ms: 0,
             failures: 0,
             stale_since: None,
@@ -121,6 +127,12 @@ impl Fence {
             stop: None,
             next_ticket: 0,
         }
+    }
+
+    /// How long it waits for what.
+    #[must_use]
+    pub const fn lease(&self) -> &Lease {
+        &self.config.lease
     }
 
     /// What this process is now.
@@ -195,7 +207,7 @@ impl Fence {
             return;
         }
         if self.must_read {
-            return self.read(out);
+            return self.read(now_ms, out);
         }
         let next = match self.role {
             Role::Holder => self.next_as_holder(now_ms),
@@ -203,7 +215,7 @@ impl Fence {
             Role::Stopped => Next::Read,
         };
         match next {
-            Next::Read => self.read(out),
+            Next::Read => self.read(now_ms, out),
             Next::Swap(attempt) => self.swap(attempt, out),
             Next::Wait(at_ms) => out.push(Output::WaitUntil { at_ms }),
         }
@@ -218,7 +230,7 @@ impl Fence {
         if is_idle && now_ms < renew_ms { Next::Wait(renew_ms) } else { self.hold() }
     }
 
-    fn next_as_standby(&mut self, now_ms: u64) -> Next {
+    fn next_as_standby(&self, now_ms: u64) -> Next {
         let Some(known) = &self.known else {
             return if self.is_new && self.is_ready { self.create() } else { self.poll(now_ms) };
         };
@@ -231,11 +243,22 @@ impl Fence {
         self.poll(now_ms)
     }
 
-    /// The next read is a poll away, counted from here.
-    fn poll(&mut self, now_ms: u64) -> Next {
-        self.not_before_ms = now_ms.saturating_add(self.config.lease.poll_ms);
-        self.must_read = true;
-        Next::Wait(self.not_before_ms)
+    /// The next read is a poll away from the last answer. Before that the holder's lease may end: its newest version is known
+    /// then, and no read could tell more than the swap does.
+    fn poll(&self, now_ms: u64) -> Next {
+        if now_ms >= self.poll_at_ms {
+            return Next::Read;
+        }
+        let ends = self.known.as_ref().filter(|_| self.is_ready).map(|known| self.lease_ends(known));
+        Next::Wait(ends.map_or(self.poll_at_ms, |ends| ends.min(self.poll_at_ms)))
+    }
+
+    /// When the holder was silent for long enough.
+    fn lease_ends(&self, known: &Known) -> u64 {
+        let (record, lease) = (&known.record, &self.config.lease);
+        let was_here = record.journal == self.config.journal && record.holder.name == self.config.me.name;
+        let patience = if was_here { lease.restart_ms.min(lease.lease_ms) } else { lease.lease_ms };
+        known.seen_ms.saturating_add(patience)
     }
 
     /// Released to us, or silent for long enough. A mistake costs a swap that fails, or a holder its epoch; nothing else.
@@ -246,10 +269,7 @@ impl Fence {
             Some(Successor::Named(name)) => *name == self.config.me.name,
             None => false,
         };
-        let lease = &self.config.lease;
-        let was_here = record.journal == self.config.journal && record.holder.name == self.config.me.name;
-        let patience = if was_here { lease.restart_ms.min(lease.lease_ms) } else { lease.lease_ms };
-        self.is_ready && (is_ours || now_ms.saturating_sub(known.seen_ms) >= patience)
+        self.is_ready && (is_ours || now_ms >= self.lease_ends(known))
     }
 
     fn wants_request(&self, record: &Record) -> bool {
@@ -325,9 +345,10 @@ impl Fence {
         Next::swap(Purpose::Hold, record, votes)
     }
 
-    fn read(&mut self, out: &mut Vec<Output>) {
+    fn read(&mut self, now_ms: u64, out: &mut Vec<Output>) {
         let ticket = self.ticket();
         self.must_read = false;
+        self.asked_ms = now_ms;
         self.flight = Some(Flight::Read(ticket));
         out.push(Output::Read { ticket });
     }

@@ -61,6 +61,7 @@ pub use simulate::{MAX_SIMULATED_BLOCKS, SimulatedBlock, Simulation, SimulationB
 pub use spent::Spent;
 pub use trace::{Touched, TraceBounds, TraceSink};
 pub use transition::Transition;
+pub use validate::is_whole;
 
 /// Why the EVM refuses a transaction.
 pub use revm::context::result::InvalidTransaction;

@@ -84,6 +84,14 @@ pub(crate) fn check_qbft_body(block: &Block) -> Result<(), InvalidBlock> {
     }
 }
 
+/// Whether the body of a QBFT block is the one that its header names. Who trusts a header, for the votes cast for it, may trust
+/// the block then.
+#[must_use]
+pub fn is_whole(block: &Block) -> bool {
+    let root = alloy_consensus::proofs::calculate_transaction_root(&block.body.transactions);
+    check_qbft_body(block).is_ok() && root == block.header.transactions_root
+}
+
 /// Header rules that need no execution.
 pub(crate) fn check_rules(chain: &Chain, parent: &Head, header: &Header) -> Result<(), InvalidBlock> {
     match chain.genesis.engine {

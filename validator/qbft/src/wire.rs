@@ -16,7 +16,7 @@ use chain::Seal;
 
 mod records;
 
-pub use records::{RecordError, decode_record, encode_record};
+pub use records::{Certified, RecordError, certified, decode_record, encode_record};
 
 /// Most ROUND-CHANGEs or PREPAREs taken in one message: well above any validator set, well below what would keep a
 /// core busy with signatures.

@@ -34,6 +34,11 @@ impl Known {
         self.0.get(&said.identity).is_none_or(|known| known.sequence < said.sequence)
     }
 
+    /// When the identity spoke last.
+    pub fn sequence(&self, identity: &Address) -> Option<u64> {
+        self.0.get(identity).map(|said| said.sequence)
+    }
+
     /// Keeps an announcement that was checked.
     pub fn keep(&mut self, said: Announcement) {
         self.0.insert(said.identity, said);

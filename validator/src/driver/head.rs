@@ -39,9 +39,11 @@ impl Driver {
             // Messages for the height now being decided were dropped: as too far ahead, or of a seat we did not know.
             self.parts.network.forget_consensus();
         }
-        if let Some(voter) = &self.parts.voter {
+        for voter in &self.parts.voters {
             voter.journal.prune(self.head.number);
         }
+        self.tenure.decided(self.head.number);
+        self.proposals.forget_below(self.head.number.saturating_add(1));
         self.heard.keep(&self.head.validators);
         let _ = self.step(Input::NewBlock(self.head.clone()));
         self.end_sitting_out().await;
@@ -76,7 +78,7 @@ impl Driver {
     /// A block proposed after our start was decided without us, and so was everything before it.
     async fn end_sitting_out(&mut self) {
         let proof = self.started_s.saturating_add(SIT_OUT_MARGIN_S);
-        let Some(voter) = &self.parts.voter else { return };
+        let Some(voter) = self.voter() else { return };
         if !self.sitting_out || voter.lease.is_some() || self.head.timestamp <= proof {
             return;
         }

@@ -10,6 +10,7 @@ impl Driver {
         let Checked { from, code, payload, message } = checked;
         tracing::debug!(height = message.height(), code, bytes = payload.len(), "consensus message checked");
         self.heard.note(message.author(), message.height(), unix_ms());
+        self.look_for_lock(&message);
         let is_current = message.height() == self.instance.height();
         match self.step(Input::Message(message)) {
             // Validators need not be connected to each other: what we accept we pass on, as received.

@@ -6,22 +6,24 @@ use crate::{
     faults::Faults,
     import::Importer,
     journal::{JournalHandle, Record},
-    lease::{Change, LeaseHandle},
+    lease::{Changed, LeaseHandle},
     metrics::Metrics,
     pool::Pool,
     signer::Signer,
     sync::SyncHandle,
     votes::PendingVotes,
 };
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use chain::client::WireRules;
 use devp2p::Network;
 use ledger::Ledger;
 use std::sync::{Arc, atomic::AtomicU64};
 use tokio::sync::{mpsc, watch};
 
-/// The identity, its journal and what the journal said.
+/// An identity, its journal and what the journal said.
 pub struct Voter {
+    /// Whether it is this node's own; a spare has none of its own, and votes with one of those that it stands by for.
+    pub is_own: bool,
     /// Signs.
     pub signer: Arc<dyn Signer>,
     /// Makes votes durable.
@@ -32,12 +34,12 @@ pub struct Voter {
     pub replaces: Option<B256>,
     /// Whether it accepts votes; if not, the node sits out.
     pub active: bool,
+    /// Whether it knows that the identity has a record in its fence's store.
+    pub recorded: bool,
     /// The votes of the newest undecided height in it.
     pub records: Vec<Record>,
     /// Grants votes, where the identity can move.
     pub lease: Option<LeaseHandle>,
-    /// When this node holds such an identity, and when it does so no more.
-    pub changes: Option<mpsc::Receiver<Change>>,
 }
 
 /// What the driver works with.
@@ -58,8 +60,12 @@ pub struct Parts {
     pub faults: Faults,
     /// Validators that the operator wants in or out.
     pub votes: PendingVotes,
-    /// The identity; none for observers.
-    pub voter: Option<Voter>,
+    /// What this node may vote with, by number: none for observers, one, or for a spare several of which it holds one at a time.
+    pub voters: Vec<Voter>,
+    /// When this node holds an identity that can move, and when it does so no more.
+    pub changes: Option<mpsc::Receiver<Changed>>,
+    /// Told which identity is this node's.
+    pub identity: watch::Sender<Option<Address>>,
     /// How the network's nodes speak.
     pub rules: WireRules,
     /// What time it is.

@@ -3,7 +3,7 @@
 use super::{
     Driver, ProposedBlock,
     build::{Materials, Order, build},
-    sign::{purpose, round, sign},
+    sign::{Signing, round},
 };
 use crate::{
     clock::unix_ms,
@@ -54,7 +54,8 @@ impl Driver {
     }
 
     fn persist(&mut self, ticket: Ticket, record: &Arc<Record<ProposedBlock>>) {
-        let Some(voter) = self.parts.voter.as_ref().filter(|_| self.may_vote()) else { return };
+        let Some(voter) = self.voter().filter(|_| self.may_vote()) else { return };
+        let (lease, journal) = (voter.lease.clone(), voter.journal.clone());
         let vote = Vote {
             height: record.height(),
             round: record.round(),
@@ -63,7 +64,7 @@ impl Driver {
             payload: encode_record(record).into(),
         };
         // Granted first, durable then: the journal holds nothing that was not granted.
-        let granted = match &voter.lease {
+        let granted = match lease {
             Some(lease) => match self.tenure.wish(record, &vote, lease.limit) {
                 Some(wish) => Some(lease.wish(wish)),
                 None => return,
@@ -71,8 +72,7 @@ impl Driver {
             None => None,
         };
         let metrics = Arc::clone(&self.parts.metrics);
-        let (journal, effects, faults) =
-            (voter.journal.clone(), self.effects.clone(), self.parts.faults.clone());
+        let (effects, faults) = (self.effects.clone(), self.parts.faults.clone());
         let broken = Arc::clone(&self.journal_broken);
         let (began, phase, bytes) = (Instant::now(), vote.phase, vote.payload.len());
         self.tasks.spawn(async move {
@@ -106,7 +106,7 @@ impl Driver {
     }
 
     fn sign(&mut self, ticket: Ticket, unsigned: Unsigned<ProposedBlock>) {
-        let Some(voter) = self.parts.voter.as_ref().filter(|_| self.may_vote()) else { return };
+        let Some(voter) = self.voter().filter(|_| self.may_vote()) else { return };
         let (signer, encoding) = (Arc::clone(&voter.signer), self.encoding);
         let budget = budget::vote(self.head.request_timeout_ms, round(&unsigned));
         // A key in memory has nothing to wait for: then nothing is asked for ahead.
@@ -123,30 +123,9 @@ impl Driver {
                 });
             }
         }
-        let (effects, metrics) = (self.effects.clone(), Arc::clone(&self.parts.metrics));
-        self.tasks.spawn(async move {
-            let kind = purpose(&unsigned).label();
-            let signed = tokio::select! {
-                signed = sign(signer.as_ref(), &unsigned, encoding, budget, ahead) => signed,
-                // The driver has ended: nobody waits for the vote.
-                () = effects.closed() => return,
-            };
-            let answer = match signed {
-                Ok(signatures) => {
-                    metrics.votes_signed.get_or_create(&[("kind", kind)]).inc();
-                    Input::Signed { ticket, signatures }
-                }
-                Err(error) => {
-                    if error.is_told() {
-                        tracing::debug!(%error, kind, "not signed");
-                    } else {
-                        tracing::warn!(%error, kind, "not signed");
-                    }
-                    Input::SignFailed { ticket }
-                }
-            };
-            let _ = effects.send(answer).await;
-        });
+        let signing = Signing { ticket, unsigned, encoding, budget, ahead };
+        let metrics = Arc::clone(&self.parts.metrics);
+        self.tasks.spawn(signing.run(signer, metrics, self.effects.clone()));
     }
 
     /// What will be sent at the tick is encoded before it.
@@ -163,6 +142,7 @@ impl Driver {
         let payload = held.map_or_else(|| encode(message, self.encoding).into(), |held| held.payload);
         tracing::debug!(height = message.height(), code, bytes = payload.len(), "consensus message sent");
         self.own.note(message.height(), message.round(), code, &payload);
+        self.keep_proposal(message);
         let network = &self.parts.network;
         if !resend {
             return network.broadcast_consensus(code, payload, None);
@@ -216,7 +196,7 @@ impl Driver {
     }
 
     fn validate(&mut self, height: u64, round: u32, digest: B256, block: ProposedBlock) {
-        if self.parts.voter.as_ref().is_some_and(|voter| voter.signer.is_remote()) {
+        if self.voter().is_some_and(|voter| voter.signer.is_remote()) {
             self.foresight.saw(height, round, digest, block.clone());
         }
         let (ledger, effects) = (self.parts.ledger.clone(), self.effects.clone());

@@ -1,11 +1,63 @@
 //! Signatures from a signer that may be a network away.
 
 use super::{ProposedBlock, foresight::Awaited};
-use crate::signer::{Purpose, Request, Signer, SignerError};
+use crate::{
+    metrics::Metrics,
+    signer::{Purpose, Request, Signer, SignerError},
+};
 use alloy_primitives::B256;
 use chain::Seal;
-use qbft::{Encoding, Signatures, Unsigned};
-use std::time::Duration;
+use qbft::{Encoding, Input, Signatures, Ticket, Unsigned};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+
+/// A vote that is being signed, from the core's request to the answer that the core is given. One task each: the driver waits for
+/// none of them.
+pub struct Signing {
+    /// The core's name for it.
+    pub ticket: Ticket,
+    /// What is signed.
+    pub unsigned: Unsigned<ProposedBlock>,
+    /// How the network writes messages.
+    pub encoding: Encoding,
+    /// How long anybody needs it.
+    pub budget: Duration,
+    /// A seal that was asked for ahead, and over which hash.
+    pub ahead: Option<(B256, Awaited)>,
+}
+
+impl Signing {
+    /// Asks the signer and answers the core.
+    pub async fn run(
+        self,
+        signer: Arc<dyn Signer>,
+        metrics: Arc<Metrics>,
+        core: mpsc::Sender<Input<ProposedBlock>>,
+    ) {
+        let Self { ticket, unsigned, encoding, budget, ahead } = self;
+        let kind = purpose(&unsigned).label();
+        let signed = tokio::select! {
+            signed = sign(signer.as_ref(), &unsigned, encoding, budget, ahead) => signed,
+            // The driver has ended: nobody waits for the vote.
+            () = core.closed() => return,
+        };
+        let answer = match signed {
+            Ok(signatures) => {
+                metrics.votes_signed.get_or_create(&[("kind", kind)]).inc();
+                Input::Signed { ticket, signatures }
+            }
+            Err(error) => {
+                if error.is_told() {
+                    tracing::debug!(%error, kind, "not signed");
+                } else {
+                    tracing::warn!(%error, kind, "not signed");
+                }
+                Input::SignFailed { ticket }
+            }
+        };
+        let _ = core.send(answer).await;
+    }
+}
 
 /// What is signed.
 pub(super) const fn purpose(unsigned: &Unsigned<ProposedBlock>) -> Purpose {
@@ -30,7 +82,7 @@ pub(super) const fn round(unsigned: &Unsigned<ProposedBlock>) -> u32 {
 /// Signs what the request takes, each signature within the budget. Which hash comes next may depend on the signature before it
 /// (a COMMIT contains its seal), so the request is gone through until no signature is missing: at most three times. A seal that
 /// was asked for ahead is taken, if it came.
-pub(super) async fn sign(
+async fn sign(
     signer: &dyn Signer,
     unsigned: &Unsigned<ProposedBlock>,
     encoding: Encoding,

@@ -3,25 +3,27 @@
 //! The evidence of a vote is what a restart would need of the journal: the record that holds the newest lock, and the votes of
 //! the newest round. So a node that takes the identity over goes on as the one before would have after a crash.
 
-use super::{Driver, EFFECTS, ProposedBlock, recover, timers::Timers};
-use crate::{journal::Record as Kept, lease::Change};
-use alloy_primitives::{B256, Bytes};
-use chain::hash::ProposalRound;
-use fence::{Block, Evidence, Journaled, Place, Vote};
-use qbft::{Instance, Phase, Record, Recovered, wire::decode_record};
-use tokio::sync::mpsc;
+mod promise;
 
-/// First byte of the promises: how the rest is written.
-const FORMAT: u8 = 1;
-/// What a record of the fence takes beside the promises, bytes.
-const REST: usize = 2 * 1024;
+use super::{Driver, EFFECTS, Foresight, Own, ProposedBlock, proposals, recover, timers::Timers};
+use crate::{
+    journal::Record as Kept,
+    lease::{Change, Changed},
+};
+use chain::hash::ProposalRound;
+use fence::{Journaled, Place, Vote};
+use promise::{Lacking, Promised, evidence};
+use qbft::{Instance, Message, Phase, Record, Recovered, wire::decode_record};
+use tokio::sync::mpsc;
 
 /// The tenure under way, and what was promised in its newest height.
 #[derive(Debug, Default)]
 pub(super) struct Tenure {
-    /// None: this node does not hold the identity, or its identity cannot move.
+    /// None: this node does not hold an identity, or its identity cannot move.
     epoch: Option<u64>,
     kept: Vec<(Kept, bool)>,
+    /// The lock of a height, whose block has to be found before anything is voted for there.
+    lacking: Option<(u64, Lacking)>,
 }
 
 impl Tenure {
@@ -29,7 +31,7 @@ impl Tenure {
     pub(super) fn wish(&mut self, record: &Record<ProposedBlock>, vote: &Kept, limit: usize) -> Option<Vote> {
         let epoch = self.epoch?;
         self.keep(vote.clone(), is_lock(record));
-        let evidence = self.evidence(limit);
+        let evidence = evidence(&self.kept, limit);
         Some(Vote { epoch, place: place(vote), digest: vote.digest, evidence })
     }
 
@@ -48,16 +50,9 @@ impl Tenure {
         }
     }
 
-    /// All of it if it fits; else all but the lock, and which block that is about.
-    fn evidence(&self, limit: usize) -> Evidence {
-        let promise = written(self.kept.iter().map(|(vote, _)| vote));
-        if promise.len().saturating_add(REST) <= limit {
-            return Evidence { promise, block: Block::None };
-        }
-        let digest =
-            self.kept.iter().find(|(_, is_lock)| *is_lock).map_or(B256::ZERO, |(lock, _)| lock.digest);
-        let rest = self.kept.iter().filter(|(_, is_lock)| !is_lock).map(|(vote, _)| vote);
-        Evidence { promise: written(rest), block: Block::Elsewhere(digest) }
+    /// A decided height needs no lock.
+    pub(super) fn decided(&mut self, number: u64) {
+        self.lacking.take_if(|(height, _)| *height <= number);
     }
 }
 
@@ -73,7 +68,7 @@ pub fn journaled(records: &[Kept], rule: ProposalRound, limit: usize) -> Option<
             .map_or(true, |record| is_lock(&record.with_blocks(|block| block.under(rule))));
         tenure.keep((*vote).clone(), is_lock);
     }
-    Some(Journaled { place: place(newest), digest: newest.digest, evidence: tenure.evidence(limit) })
+    Some(Journaled { place: place(newest), digest: newest.digest, evidence: evidence(&tenure.kept, limit) })
 }
 
 /// Whether the record carries the newest lock.
@@ -91,101 +86,96 @@ fn place(vote: &Kept) -> Place {
     Place { height: vote.height, round: vote.round, phase: step }
 }
 
-/// `format ‖ (phase u8 ‖ height u64 ‖ round u32 ‖ digest ‖ length u32 ‖ payload)*`.
-fn written<'a>(votes: impl Iterator<Item = &'a Kept>) -> Bytes {
-    let mut out = vec![FORMAT];
-    for vote in votes {
-        out.push(vote.phase);
-        out.extend_from_slice(&vote.height.to_be_bytes());
-        out.extend_from_slice(&vote.round.to_be_bytes());
-        out.extend_from_slice(vote.digest.as_slice());
-        // A record of the fence has at most 8 MiB.
-        out.extend_from_slice(&u32::try_from(vote.payload.len()).unwrap_or(u32::MAX).to_be_bytes());
-        out.extend_from_slice(&vote.payload);
-    }
-    out.into()
-}
-
-/// Reads what [`written`] wrote; an identity that never voted has promised nothing.
-fn read(promise: &[u8]) -> Option<Vec<Kept>> {
-    let Some((format, mut rest)) = promise.split_first() else { return Some(Vec::new()) };
-    let mut votes = Vec::new();
-    if *format != FORMAT {
-        return None;
-    }
-    while !rest.is_empty() {
-        let (phase, after) = rest.split_first()?;
-        let (height, after) = after.split_first_chunk::<8>()?;
-        let (round, after) = after.split_first_chunk::<4>()?;
-        let (digest, after) = after.split_first_chunk::<32>()?;
-        let (length, after) = after.split_first_chunk::<4>()?;
-        let (payload, after) = after.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
-        votes.push(Kept {
-            height: u64::from_be_bytes(*height),
-            round: u32::from_be_bytes(*round),
-            phase: *phase,
-            digest: B256::from(*digest),
-            payload: Bytes::copy_from_slice(payload),
-        });
-        rest = after;
-    }
-    Some(votes)
-}
-
 impl Driver {
     /// A tenure begins or is over: the core begins anew, and what was under way for the one before comes back to nobody.
-    pub(super) async fn on_change(&mut self, change: Change) {
+    pub(super) async fn on_change(&mut self, Changed { of, change }: Changed) {
         match change {
+            // It had not begun here.
+            Change::Over if self.voter != Some(of) => {}
             Change::Over => {
                 self.tenure = Tenure::default();
+                self.voter = self.own_voter();
                 self.begin_anew(u64::MAX, Recovered::default());
             }
             Change::Held(record) => {
-                let height = record.place.height;
-                if let Err(error) = self.activate_journal(height).await {
-                    return self.parts.faults.report(error);
+                let (height, epoch) = (record.place.height, record.epoch);
+                if let Err(error) = self.begin_journal(of, height).await {
+                    // Not ready any more, so that the identity is given up.
+                    return self.parts.faults.stopped(format!("vote journal: {error}"));
                 }
-                let (votes, votes_from) = self.promised(height, &record.evidence);
-                let (recovered, decoded_from) =
-                    recover::recovered(&votes, self.parts.rules.proposal_round, &self.parts.faults);
-                let mut tenure = Tenure { epoch: Some(record.epoch), kept: Vec::new() };
-                for vote in votes {
-                    let is_lock = decode_record::<ProposedBlock>(vote.phase, &vote.payload)
-                        .is_ok_and(|record| is_lock(&record));
-                    tenure.keep(vote, is_lock);
+                self.voter = Some(of);
+                self.tenure = Tenure { epoch: Some(epoch), ..Tenure::default() };
+                tracing::info!(epoch, identity = ?self.identity(), place = %record.place, "a tenure begins");
+                match promise::read(&record.evidence) {
+                    Promised::Whole(votes) => self.go_on_with(height, votes),
+                    Promised::Lacking(lacking) => self.go_on_without(height, lacking),
+                    Promised::Unread => {
+                        self.parts.faults.report(format!(
+                            "fence: the promises of height {height} are in a format that this version does not read; not voting at that height"
+                        ));
+                        self.begin_anew(height.saturating_add(1), Recovered::default());
+                    }
                 }
-                self.tenure = tenure;
-                let votes_from = votes_from.max(decoded_from);
-                tracing::info!(epoch = record.epoch, votes_from, place = %record.place, "voting begins");
-                self.begin_anew(votes_from, recovered);
             }
         }
     }
 
-    /// The votes that the record names, and the height from which on to vote: without the lock of a height, or not sure of it,
-    /// nothing is claimed there.
-    fn promised(&self, height: u64, evidence: &Evidence) -> (Vec<Kept>, u64) {
-        let next = height.saturating_add(1);
-        match (&evidence.block, read(&evidence.promise)) {
-            (Block::None, Some(votes)) => (votes, height),
-            (Block::Elsewhere(digest), _) => {
-                tracing::warn!(height, %digest, "the block of the lock is not in the fence's record: this height is left to the others");
-                (Vec::new(), next)
-            }
-            (Block::None | Block::Here(_), _) => {
-                let fault = format!(
-                    "fence: the promises of height {height} are in a format that this version does not read; not voting at that height"
-                );
-                self.parts.faults.report(fault);
-                (Vec::new(), next)
-            }
+    /// Votes from `height` on, as whoever cast these votes would.
+    fn go_on_with(&mut self, height: u64, votes: Vec<Kept>) {
+        let (recovered, decoded_from) =
+            recover::recovered(&votes, self.parts.rules.proposal_round, &self.parts.faults);
+        self.tenure.lacking = None;
+        for vote in votes {
+            let is_lock = decode_record::<ProposedBlock>(vote.phase, &vote.payload)
+                .is_ok_and(|record| is_lock(&record));
+            self.tenure.keep(vote, is_lock);
+        }
+        self.begin_anew(height.max(decoded_from), recovered);
+    }
+
+    /// Votes at the height of the lock once its block is found: it may have been heard, stand in this node's own journal, or come
+    /// yet. Until then nothing is claimed there.
+    fn go_on_without(&mut self, height: u64, lacking: Lacking) {
+        let rule = self.parts.rules.proposal_round;
+        let journaled = self.voter().map_or(&[][..], |voter| &voter.records);
+        let journaled = journaled.iter().filter_map(promise::block).map(|block| block.under(rule));
+        let heard = self.proposals.all().cloned();
+        let whole = heard.chain(journaled).find_map(|block| lacking.with(&block, rule));
+        if let Some(votes) = whole {
+            tracing::info!(height, "the block of the lock is here");
+            return self.go_on_with(height, votes);
+        }
+        let digest = lacking.prepared().digest;
+        tracing::warn!(height, %digest, "the block of the lock is too long for the fence's record and was not heard: no vote at this height until somebody sends it");
+        self.tenure.lacking = Some((height, lacking));
+        self.begin_anew(height.saturating_add(1), Recovered::default());
+    }
+
+    /// Keeps the block of a message, if it carries one: some tenure may need it.
+    pub(super) fn keep_proposal(&mut self, message: &Message<ProposedBlock>) {
+        if self.changes.is_some() {
+            self.proposals.note(message, self.instance.height());
         }
     }
 
-    /// A journal in place of a lost one: what was voted for is in the fence's record, so there is nothing to sit out.
-    async fn activate_journal(&mut self, height: u64) -> Result<(), String> {
-        let Some(voter) = self.parts.voter.as_mut().filter(|voter| !voter.active) else { return Ok(()) };
-        voter.journal.activate(height.saturating_sub(1)).await.map_err(|refusal| refusal.to_string())?;
+    /// A message may carry the block that is looked for, or one that will be.
+    pub(super) fn look_for_lock(&mut self, message: &Message<ProposedBlock>) {
+        self.keep_proposal(message);
+        let looked_for = self.tenure.lacking.as_ref().filter(|(height, _)| *height == message.height());
+        let Some(((height, lacking), block)) = looked_for.zip(proposals::carried(message)) else { return };
+        if let Some(votes) = lacking.with(block, self.parts.rules.proposal_round) {
+            let height = *height;
+            tracing::info!(height, "the block of the lock has come");
+            self.go_on_with(height, votes);
+        }
+    }
+
+    /// A journal that knows that the identity can move. One in place of a lost one: what was voted for is in the fence's record,
+    /// so there is nothing to sit out.
+    async fn begin_journal(&mut self, of: usize, height: u64) -> Result<(), String> {
+        let Some(voter) = self.parts.voters.get_mut(of) else { return Err("there is none".to_owned()) };
+        let before = height.saturating_sub(1);
+        voter.journal.begin_tenure(before).await.map_err(|refusal| refusal.to_string())?;
         voter.active = true;
         Ok(())
     }
@@ -194,6 +184,11 @@ impl Driver {
         // Answers to the core before name its tickets: they go with its channel.
         (self.effects, self.results) = mpsc::channel(EFFECTS);
         (self.timers, self.held) = (Timers::default(), None);
+        // Of another key, it may be.
+        (self.foresight, self.own) = (Foresight::default(), Own::default());
+        let identity = self.identity();
+        self.config.identity = identity;
+        self.parts.identity.send_if_modified(|shown| std::mem::replace(shown, identity) != identity);
         let config = qbft::Config { votes_from, ..self.config.clone() };
         let now_ms = self.parts.clock.unix_ms();
         let (instance, outputs) = Instance::new(config, self.head.clone(), recovered, now_ms);
@@ -205,7 +200,7 @@ impl Driver {
 }
 
 /// The next change; never, for an identity that cannot move.
-pub(super) async fn changed(changes: &mut Option<mpsc::Receiver<Change>>) -> Option<Change> {
+pub(super) async fn changed(changes: &mut Option<mpsc::Receiver<Changed>>) -> Option<Changed> {
     match changes {
         Some(changes) => changes.recv().await,
         None => std::future::pending().await,
@@ -221,7 +216,7 @@ mod tests {
             height: 7,
             round,
             phase: phase.code(),
-            digest: B256::repeat_byte(phase.code()),
+            digest: alloy_primitives::B256::repeat_byte(phase.code()),
             payload: vec![phase.code(); length].into(),
         }
     }
@@ -256,30 +251,6 @@ mod tests {
         let cast = places.clone();
         places.sort_unstable();
         assert_eq!(places, cast);
-    }
-
-    #[test]
-    fn promises_are_read_as_they_were_written() {
-        let votes = vec![vote(0, Phase::Commit, 300), vote(1, Phase::Prepare, 0)];
-        let text = written(votes.iter());
-        assert_eq!(read(&text), Some(votes));
-        assert_eq!(read(&[]), Some(Vec::new()));
-        assert_eq!(read(&[9]), None);
-        for length in 1..text.len() {
-            let cut = read(&text[..length]);
-            assert!(cut.is_none_or(|votes| votes.len() < 2), "{length}");
-        }
-    }
-
-    #[test]
-    fn a_lock_too_long_for_the_store_is_named_by_its_block() {
-        let mut tenure = Tenure::default();
-        tenure.keep(vote(0, Phase::Prepare, 10), false);
-        tenure.keep(vote(0, Phase::Commit, 5_000), true);
-        assert_eq!(tenure.evidence(10_000).block, Block::None);
-        let evidence = tenure.evidence(4_000);
-        assert_eq!(evidence.block, Block::Elsewhere(B256::repeat_byte(Phase::Commit.code())));
-        assert_eq!(read(&evidence.promise).map(|votes| votes.len()), Some(1));
     }
 
     #[test]

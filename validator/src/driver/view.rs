@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub struct DriverView {
     /// Height, round and whose turn it is; absent without a validator set.
     pub consensus: Option<Consensus>,
-    /// The identity.
+    /// The identity: for a spare, the one that it holds.
     pub identity: Option<Address>,
     /// Whether it is in the set of the next block.
     pub seated: bool,
@@ -52,10 +52,9 @@ impl Driver {
             }),
             identity,
             seated,
-            holds: self.parts.voter.as_ref().is_some_and(|voter| voter.lease.is_none())
-                || self.tenure.is_held(),
+            holds: self.voter().is_some_and(|voter| voter.lease.is_none()) || self.tenure.is_held(),
             voting: self.instance.voter().is_some() && self.may_vote(),
-            journal: self.parts.voter.as_ref().map(|voter| JournalView {
+            journal: self.voter().map(|voter| JournalView {
                 id: voter.journal_id,
                 sitting_out: voter.replaces.filter(|_| self.sitting_out),
             }),

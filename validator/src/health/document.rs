@@ -1,13 +1,19 @@
 //! The status document, put together on request.
 
-use super::{Health, Standing, is_silent, judged_head, live_seats, readiness};
-use crate::{clock::unix_ms, metrics::gauge, signer::Snapshot, sync::claim};
+use super::{Health, Standing, Votable, is_silent, judged_head, live_seats, readiness};
+use crate::{
+    clock::unix_ms,
+    lease::LeaseHandle,
+    metrics::gauge,
+    signer::{Signer, Snapshot},
+    sync::claim,
+};
 use chain::status::{
-    Fence, FenceRole, Head, Identity, Journal, NodeStatus, Peer, Pool, STATUS_VERSION, SignerState,
+    Fence, FenceRole, Head, Identity, Journal, NodeStatus, Peer, Pool, STATUS_VERSION, SignerState, Standby,
 };
 use devp2p::PeerInfo;
 use fence::Role;
-use std::sync::atomic::Ordering;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 const CLIENT_CHARS: usize = 64;
 
@@ -33,27 +39,9 @@ impl Health {
         }
     }
 
-    /// Whether this node could vote if the identity were its own: caught up, and with a key.
-    pub fn could_vote(&self) -> bool {
-        let has_key = self.signer.as_ref().is_some_and(|signer| signer.snapshot().has_key());
-        has_key && readiness(&Standing { silent: false, ..self.standing() }).is_ok()
-    }
-
-    fn fence(&self) -> Option<Fence> {
-        let view = self.lease.as_ref()?.view.borrow().clone();
-        let role = match view.role {
-            Role::Standby => FenceRole::Standby,
-            Role::Holder => FenceRole::Holder,
-            Role::Stopped => FenceRole::Stopped,
-        };
-        let (reason, message) = view.trouble.unzip();
-        Some(Fence {
-            role,
-            holder: view.holder,
-            epoch: view.epoch,
-            reason: reason.map(str::to_owned),
-            message,
-        })
+    /// Whether this node could vote if this identity were its own: caught up, and with a key.
+    pub fn could_vote(&self, signer: &dyn Signer) -> bool {
+        signer.snapshot().has_key() && readiness(&Standing { silent: false, ..self.standing() }).is_ok()
     }
 
     /// What stopped this node from taking part. The pool's journal fails on its own thread, so its fault is told here.
@@ -102,16 +90,26 @@ impl Health {
         self.metrics.pool_queued.set(gauge(stats.queued));
     }
 
+    /// Of a spare all signers together: each may be needed next.
     fn refresh_signer(&self) {
-        let Some(snapshot) = self.signer.as_ref().map(|signer| signer.snapshot()) else { return };
-        for (outcome, count) in &snapshot.requests {
-            let counter = self.metrics.vault_requests.get_or_create_owned(&[("outcome", *outcome)]);
-            counter.inner().store(*count, Ordering::Relaxed);
+        let all: Vec<Snapshot> = self.identities.iter().map(|one| one.signer.snapshot()).collect();
+        if all.is_empty() {
+            return;
         }
-        let is_ready = snapshot.signer.state == SignerState::Ready;
+        let mut requests = BTreeMap::new();
+        for (outcome, count) in all.iter().flat_map(|snapshot| &snapshot.requests) {
+            *requests.entry(*outcome).or_insert(0_u64) += *count;
+        }
+        for (outcome, count) in requests {
+            let counter = self.metrics.vault_requests.get_or_create_owned(&[("outcome", outcome)]);
+            counter.inner().store(count, Ordering::Relaxed);
+        }
+        let is_ready = all.iter().all(|snapshot| snapshot.signer.state == SignerState::Ready);
+        let is_behind = all.iter().any(|snapshot| snapshot.signer.newer_version.is_some());
+        let circuit = all.iter().map(|snapshot| snapshot.circuit.number()).max();
         self.metrics.signer_ready.set(i64::from(is_ready));
-        self.metrics.vault_circuit.set(snapshot.circuit.number());
-        self.metrics.key_version_behind.set(i64::from(snapshot.signer.newer_version.is_some()));
+        self.metrics.vault_circuit.set(circuit.unwrap_or_default());
+        self.metrics.key_version_behind.set(i64::from(is_behind));
     }
 
     /// Everything, at one moment.
@@ -137,6 +135,7 @@ impl Health {
             identity: self.identity(),
             carriers: self.carriers.borrow().iter().map(Into::into).collect(),
             consensus: view.consensus.filter(|_| view.voting),
+            standby_for: self.identities.iter().filter(|one| !one.is_own).filter_map(standby).collect(),
             seats: view.seats.clone(),
             pool: Pool { pending: stats.pending, queued: stats.queued },
             faults: self.disk_fault().into_iter().chain(self.faults.list()).collect(),
@@ -149,16 +148,41 @@ impl Health {
         let sitting_out = journal.sitting_out.map(|lost| {
             format!("vote journal {lost} is not on this disk; waiting for a block that was made after this node started")
         });
-        let signer = self.signer.as_ref().map(|signer| signer.snapshot());
+        let one = self.identities.iter().find(|one| one.signer.address() == address)?;
+        let signer = one.signer.snapshot();
         Some(Identity {
             address,
             seated: view.seated,
-            voting: view.voting && signer.as_ref().is_none_or(Snapshot::has_key),
-            signer: signer.map(|snapshot| snapshot.signer),
+            voting: view.voting && signer.has_key(),
+            signer: Some(signer.signer),
             journal: Journal { id: journal.id, sitting_out },
-            fence: self.fence(),
+            fence: one.lease.as_ref().map(fence),
             seat_proof: self.seat_proof.borrow().clone().filter(|_| !view.seated),
         })
+    }
+}
+
+fn standby(one: &Votable) -> Option<Standby> {
+    let fence = fence(one.lease.as_ref()?);
+    let signer_ready = one.signer.snapshot().signer.state == SignerState::Ready;
+    Some(Standby { address: one.signer.address(), signer_ready, fence })
+}
+
+fn fence(lease: &LeaseHandle) -> Fence {
+    let view = lease.view.borrow().clone();
+    let role = match view.role {
+        Role::Standby => FenceRole::Standby,
+        Role::Holder => FenceRole::Holder,
+        Role::Stopped => FenceRole::Stopped,
+    };
+    let (reason, message) = view.trouble.unzip();
+    Fence {
+        role,
+        holder: view.holder,
+        epoch: view.epoch,
+        recorded: view.recorded,
+        reason: reason.map(str::to_owned),
+        message,
     }
 }
 

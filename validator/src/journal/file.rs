@@ -14,8 +14,12 @@ const NAME: &str = "votes.journal";
 const NEXT: &str = "votes.journal.next";
 const LOCK: &str = "votes.lock";
 const MAGIC: &[u8; 8] = b"QRTVOTE2";
-/// `magic ‖ id ‖ replaces ‖ active(u8) ‖ watermark(u64) ‖ crc32(u32)`.
+/// `magic ‖ id ‖ replaces ‖ state(u8) ‖ watermark(u64) ‖ crc32(u32)`.
 const HEADER: usize = 8 + 32 + 32 + 1 + 8 + 4;
+/// Of the state: votes are accepted.
+const ACTIVE: u8 = 1;
+/// Of the state: the identity can move, and has a record in its fence's store.
+const RECORDED: u8 = 2;
 /// With records up to here the file is rewritten without its decided heights. Until then they go where zeros were written
 /// before, so that making one durable moves nothing but its bytes: no new blocks, no journal of the file system.
 const ROTATE_AT: u64 = 4 * 1024 * 1024;
@@ -74,6 +78,7 @@ struct Header {
     id: B256,
     replaces: B256,
     active: bool,
+    recorded: bool,
     watermark: u64,
 }
 
@@ -144,7 +149,7 @@ impl Opened {
             Start::Active { replaces } => (true, replaces.unwrap_or_default()),
             Start::Inactive { replaces } => (false, replaces),
         };
-        let header = Header { id: random_id()?, replaces, active, watermark: 0 };
+        let header = Header { id: random_id()?, replaces, active, recorded: false, watermark: 0 };
         let (file, length) = write_whole(&dir, header, &BTreeMap::new()).map_err(io_error(&dir))?;
         Ok(Journal { dir, file, length, header, slots: BTreeMap::new(), broken: None, lock })
     }
@@ -172,6 +177,11 @@ impl Journal {
     /// Whether votes are accepted.
     pub fn is_active(&self) -> bool {
         self.header.active
+    }
+
+    /// Whether the identity can move and has a record in its fence's store, as far as this journal was told.
+    pub fn is_recorded(&self) -> bool {
+        self.header.recorded
     }
 
     /// The records of the newest height above the watermark, in slot order.
@@ -223,6 +233,20 @@ impl Journal {
         self.may_write()?;
         self.header.active = true;
         self.header.watermark = self.header.watermark.max(decided);
+        self.rewrite()
+    }
+
+    /// This node holds the identity by a record in its fence's store: that there is one is durable when it returns. What was
+    /// voted for up to `decided` is known by it, so that a journal in place of a lost one accepts votes above.
+    pub fn begin_tenure(&mut self, decided: u64) -> Result<(), Refusal> {
+        self.may_write()?;
+        if self.header.active && self.header.recorded {
+            return Ok(());
+        }
+        if !self.header.active {
+            self.header.watermark = self.header.watermark.max(decided);
+        }
+        (self.header.active, self.header.recorded) = (true, true);
         self.rewrite()
     }
 
@@ -299,7 +323,7 @@ impl Header {
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(self.id.as_slice());
         bytes.extend_from_slice(self.replaces.as_slice());
-        bytes.push(u8::from(self.active));
+        bytes.push(if self.active { ACTIVE } else { 0 } | if self.recorded { RECORDED } else { 0 });
         bytes.extend_from_slice(&self.watermark.to_be_bytes());
         let crc = crc32fast::hash(&bytes);
         bytes.extend_from_slice(&crc.to_be_bytes());
@@ -315,11 +339,12 @@ impl Header {
         let rest = body.strip_prefix(MAGIC)?;
         let (id, rest) = rest.split_first_chunk::<32>()?;
         let (replaces, rest) = rest.split_first_chunk::<32>()?;
-        let (active, watermark) = rest.split_first()?;
+        let (state, watermark) = rest.split_first()?;
         Some(Self {
             id: B256::from(*id),
             replaces: B256::from(*replaces),
-            active: *active == 1,
+            active: state & ACTIVE != 0,
+            recorded: state & RECORDED != 0,
             watermark: u64::from_be_bytes(watermark.try_into().ok()?),
         })
     }

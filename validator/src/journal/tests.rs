@@ -389,3 +389,33 @@ fn records_go_into_room_that_was_made_before_and_beyond_it_when_it_is_used_up() 
     drop(journal);
     assert_eq!(reopen(dir.path()).newest(), [long, vote(2, 1, 3)]);
 }
+
+#[test]
+fn that_an_identity_has_had_a_record_is_remembered_and_costs_one_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = fresh(dir.path());
+    journal.insert(vote(5, 0, 1)).unwrap();
+    assert!(!journal.is_recorded());
+    journal.begin_tenure(9).unwrap();
+    assert_eq!(journal.newest(), [vote(5, 0, 1)], "an active journal goes by its own votes");
+    let before = fs::read(file(dir.path())).unwrap();
+    journal.begin_tenure(20).unwrap();
+    assert_eq!(fs::read(file(dir.path())).unwrap(), before, "nothing is written again");
+    drop(journal);
+    let journal = reopen(dir.path());
+    assert!(journal.is_recorded() && journal.is_active());
+    assert_eq!(journal.newest(), [vote(5, 0, 1)]);
+}
+
+#[test]
+fn a_journal_in_place_of_a_lost_one_votes_above_what_the_fence_knows() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = Start::Inactive { replaces: B256::repeat_byte(9) };
+    let mut journal = Opened::open(dir.path()).unwrap().create(start).unwrap();
+    assert_eq!(journal.insert(vote(8, 0, 1)), Err(Refusal::Inactive));
+    journal.begin_tenure(7).unwrap();
+    assert!(matches!(journal.insert(vote(7, 0, 1)), Err(Refusal::Decided { .. })));
+    assert_eq!(journal.insert(vote(8, 0, 1)), Ok(Inserted::New));
+    drop(journal);
+    assert!(reopen(dir.path()).is_recorded());
+}

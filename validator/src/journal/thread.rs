@@ -11,6 +11,7 @@ enum Request {
     Insert(Record, oneshot::Sender<Result<Inserted, Refusal>>),
     Prune(u64),
     Activate(u64, oneshot::Sender<Result<(), Refusal>>),
+    BeginTenure(u64, oneshot::Sender<Result<(), Refusal>>),
 }
 
 /// Sends requests to the thread; the thread ends, and unlocks the journal, when the last handle is gone.
@@ -48,6 +49,8 @@ pub fn spawn(
                     let ready = durable(decided).map_err(Refusal::BlockNotDurable);
                     drop(answer.send(ready.and_then(|()| journal.activate(decided))));
                 }
+                // The record may be ahead of this node's chain; votes wait for the blocks below them all the same.
+                Request::BeginTenure(decided, answer) => drop(answer.send(journal.begin_tenure(decided))),
             }
         }
     })?;
@@ -71,6 +74,13 @@ impl JournalHandle {
     pub async fn activate(&self, decided: u64) -> Result<(), Refusal> {
         let (answer, outcome) = oneshot::channel();
         self.requests.send(Request::Activate(decided, answer)).await.map_err(gone)?;
+        outcome.await.map_err(gone)?
+    }
+
+    /// [`Journal::begin_tenure`].
+    pub async fn begin_tenure(&self, decided: u64) -> Result<(), Refusal> {
+        let (answer, outcome) = oneshot::channel();
+        self.requests.send(Request::BeginTenure(decided, answer)).await.map_err(gone)?;
         outcome.await.map_err(gone)?
     }
 }

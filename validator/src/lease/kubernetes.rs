@@ -18,7 +18,7 @@ use std::{
 const ANNOTATION: &str = "quorate.dev/fence-record";
 /// An object's annotations have 256 KiB together, base64 takes a third more, and others need room too.
 const LIMIT: usize = 176 * 1024;
-const RIGHT: &str = "the node's service account needs get, create and patch on leases of coordination.k8s.io";
+const RIGHT: &str = "the node's service account needs get and patch on this lease of coordination.k8s.io, which the operator makes; where nobody does, create too";
 
 /// Which object.
 #[derive(Clone, Debug, PartialEq, Eq)]

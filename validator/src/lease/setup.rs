@@ -14,6 +14,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 /// What a store may take. A vote whose swap takes longer is of no use to its height.
 const LIMITS: Limits =
     Limits { connections: 4, answer_bytes: 4 << 20, deadline: Duration::from_millis(1_500) };
+/// Reads a second that a spare of many identities may cost its stores together.
+const READS: u64 = 32;
 /// A lease shorter than this would change hands with every slow answer.
 const LEAST_LEASE_MS: u64 = 1_000;
 
@@ -63,10 +65,14 @@ pub enum FenceSetupError {
 
 /// A fence and where its record is.
 pub struct Opened {
+    /// The identity.
+    pub identity: Address,
     /// Decides.
     pub fence: Fence,
     /// Keeps.
     pub store: Arc<dyn Store>,
+    /// Longest time for a read.
+    pub read_within: Duration,
 }
 
 /// Which chain, which identity, with which journal.
@@ -78,6 +84,10 @@ pub struct Opening {
     pub identity: Address,
     /// Id of this node's journal.
     pub journal: B256,
+    /// Whether that journal knows that the identity has had a record.
+    pub recorded: bool,
+    /// How many identities this node has or stands by for.
+    pub of: usize,
 }
 
 /// Reads files; asks no store yet. `journaled` tells the journal's newest vote for a store that takes records of so many bytes.
@@ -100,17 +110,19 @@ pub fn open(
         is_preferred: config.preferred,
         journal: opening.journal,
         journaled: journaled(store.limit()),
-        initialise: config.initialise,
+        // The operator may not have heard yet that there is a record; the disk has.
+        initialise: config.initialise && !opening.recorded,
         limit: store.limit(),
         lease: Lease {
             lease_ms,
             restart_ms: lease_ms / 2,
             renew_ms: lease_ms / 4,
-            poll_ms: (lease_ms / 12).clamp(100, 500),
+            poll_ms: (lease_ms / 12).clamp(100, 500).max(opening.of as u64 * 1_000 / READS),
             retry_ms: 250,
         },
     });
-    Ok(Opened { fence, store })
+    let read_within = Duration::from_millis(lease_ms / 4).min(LIMITS.deadline);
+    Ok(Opened { identity: opening.identity, fence, store, read_within })
 }
 
 /// One record is of one identity on one chain.
@@ -187,13 +199,36 @@ mod tests {
         }
     }
 
-    fn opened(config: &FenceConfig, azure: Option<&AzureConfig>) -> Result<Opened, FenceSetupError> {
-        let opening = Opening {
+    fn opening() -> Opening {
+        Opening {
             genesis_hash: B256::repeat_byte(1),
             identity: Address::repeat_byte(2),
             journal: B256::repeat_byte(3),
-        };
-        open(config, azure, opening, |_| None)
+            recorded: false,
+            of: 1,
+        }
+    }
+
+    fn opened(config: &FenceConfig, azure: Option<&AzureConfig>) -> Result<Opened, FenceSetupError> {
+        open(config, azure, opening(), |_| None)
+    }
+
+    #[test]
+    fn an_identity_whose_journal_knows_of_a_record_is_not_given_a_first_one() {
+        let config = blob("https://bank.blob.core.windows.net/fence");
+        for recorded in [false, true] {
+            let opening = Opening { recorded, ..opening() };
+            let Ok(Opened { mut fence, .. }) = open(&config, Some(&azure(None)), opening, |_| None) else {
+                panic!("refused")
+            };
+            let asked = fence.step(fence::Input::Ready(true), 0);
+            let [fence::Output::Read { ticket }] = asked[..] else { panic!("{asked:?}") };
+            let answer = fence::ReadAnswer::Missing;
+            let next = fence.step(fence::Input::Read { ticket, answer }, 0);
+            let is_made = matches!(next[..], [fence::Output::Swap { expected: None, .. }]);
+            assert_eq!(is_made, !recorded, "{next:?}");
+            assert_eq!(fence.stop().map(fence::Stop::label), recorded.then_some("record_missing"));
+        }
     }
 
     #[test]
@@ -203,6 +238,20 @@ mod tests {
         };
         assert_eq!(opened.fence.role(), fence::Role::Standby);
         assert_eq!(opened.store.limit(), 3 * 1024 * 1024);
+    }
+
+    #[test]
+    fn a_spare_of_many_reads_no_more_often_together_and_short_leases_no_later() {
+        let azure = azure(None);
+        let poll = |of: usize, lease_ms: u64| {
+            let config = FenceConfig { lease_ms, ..blob("https://bank.blob.core.windows.net/fence") };
+            let opening = Opening { of, ..opening() };
+            let Ok(opened) = open(&config, Some(&azure), opening, |_| None) else { panic!("refused") };
+            (opened.fence.lease().poll_ms, opened.read_within)
+        };
+        assert_eq!(poll(1, 6_000), (500, Duration::from_millis(1_500)));
+        assert_eq!(poll(1, 2_000), (166, Duration::from_millis(500)));
+        assert_eq!(poll(64, 2_000).0, 2_000);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use fence::{Record, Version};
 use futures::future::BoxFuture;
+use std::time::Duration;
 
 /// Longest word of others that is repeated.
 const MOST_CHARACTERS: usize = 300;
@@ -52,6 +53,10 @@ pub enum StoreError {
 impl StoreError {
     pub(super) fn away(store: impl Into<String>, why: &dyn std::fmt::Display) -> Self {
         Self::Away { store: store.into(), why: short(&why.to_string()) }
+    }
+
+    pub(super) fn late(within: Duration) -> Self {
+        Self::away("the fence's store", &format_args!("no answer within {} ms", within.as_millis()))
     }
 }
 

@@ -1,22 +1,28 @@
-//! The task: one fence, one request to its store at a time, and those who wait for votes.
+//! The task: the fences of this node's identities, one request to each store at a time, and those who wait for votes.
 
 use super::{
     setup::Opened,
     store::{Store, StoreError, Swapped},
 };
 use crate::{faults::Faults, metrics::Metrics};
-use alloy_primitives::B256;
-use fence::{Fence, Input, Output, Place, ReadAnswer, Record, Refusal, Role, Successor, SwapAnswer, Vote};
-use futures::future::{BoxFuture, FutureExt as _, OptionFuture};
+use alloy_primitives::{Address, B256};
+use fence::{
+    Fence, Holdings, Input, Output, Place, ReadAnswer, Record, Refusal, Role, Successor, SwapAnswer, Ticket,
+    Version, Vote,
+};
+use futures::{
+    future::{BoxFuture, FutureExt as _, OptionFuture},
+    stream::{FuturesUnordered, StreamExt as _},
+};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-/// Requests that may wait; the driver has few votes in flight.
-const QUEUE: usize = 64;
+/// Requests that may wait; the driver has few votes in flight, and readiness is told for each identity.
+const QUEUE: usize = 256;
 /// Changes that may wait for the driver.
 const CHANGES: usize = 16;
 /// A node that ends tries so long to give the identity up.
@@ -31,6 +37,15 @@ pub enum Change {
     Over,
 }
 
+/// The same, of which identity. Between [`Change::Held`] of one and of another comes [`Change::Over`] of the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Its number.
+    pub of: usize,
+    /// What.
+    pub change: Change,
+}
+
 /// How the fence stands, for status and metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseView {
@@ -40,6 +55,8 @@ pub struct LeaseView {
     pub holder: Option<String>,
     /// Take-overs so far.
     pub epoch: u64,
+    /// Whether there is a record.
+    pub recorded: bool,
     /// What a person should know: one word, and a sentence.
     pub trouble: Option<(&'static str, String)>,
 }
@@ -52,10 +69,11 @@ enum Ask {
     Release,
 }
 
-/// Asks the task.
+/// Asks the task about one identity.
 #[derive(Clone, Debug)]
 pub struct LeaseHandle {
-    asks: mpsc::Sender<Ask>,
+    of: usize,
+    asks: mpsc::Sender<(usize, Ask)>,
     /// How it stands.
     pub view: watch::Receiver<LeaseView>,
     /// Longest record that the store takes.
@@ -67,234 +85,272 @@ impl LeaseHandle {
     pub fn wish(&self, vote: Vote) -> oneshot::Receiver<Result<(), Refusal>> {
         let (answer, granted) = oneshot::channel();
         // With so many waiting the store is away, and this vote would be late too.
-        let _ = self.asks.try_send(Ask::Wish(vote, answer));
+        let _ = self.asks.try_send((self.of, Ask::Wish(vote, answer)));
         granted
     }
 
     /// Whether this node could vote now.
     pub async fn ready(&self, is_ready: bool) {
-        let _ = self.asks.send(Ask::Ready(is_ready)).await;
+        let _ = self.asks.send((self.of, Ask::Ready(is_ready))).await;
     }
 
     /// Gives the identity up to anybody.
     pub async fn release(&self) {
-        let _ = self.asks.send(Ask::Release).await;
+        let _ = self.asks.send((self.of, Ask::Release)).await;
     }
+}
+
+/// What belongs to one identity.
+struct Part {
+    identity: Address,
+    store: Arc<dyn Store>,
+    /// A read without an answer is asked again then.
+    read_within: Duration,
+    view: watch::Sender<LeaseView>,
+    /// Who waits for which vote; as many as the fence keeps.
+    waiting: BTreeMap<(Place, B256), Vec<Answer>>,
+    wake: Option<Instant>,
+    away: Arc<parking_lot::Mutex<Option<StoreError>>>,
+    /// Why the identity was lost, until it is held again.
+    lost: Option<String>,
 }
 
 /// The task.
 pub struct Lease {
-    fence: Fence,
-    store: Arc<dyn Store>,
-    asks: mpsc::Receiver<Ask>,
-    changes: mpsc::Sender<Change>,
-    view: watch::Sender<LeaseView>,
-    /// Who waits for which vote; as many as the fence keeps.
-    waiting: BTreeMap<(Place, B256), Vec<Answer>>,
-    /// The one request under way.
-    request: Option<BoxFuture<'static, Input>>,
-    wake: Option<Instant>,
-    /// What the fence's clock counts from.
+    holdings: Holdings,
+    parts: Vec<Part>,
+    asks: mpsc::Receiver<(usize, Ask)>,
+    changes: mpsc::Sender<Changed>,
+    /// Those under way: at most one for each identity.
+    requests: FuturesUnordered<BoxFuture<'static, (usize, Input)>>,
+    /// What the fences' clock counts from.
     started: Instant,
-    away: Arc<parking_lot::Mutex<Option<StoreError>>>,
-    /// Why the identity was lost, until it is held again.
-    lost: Option<String>,
     metrics: Arc<Metrics>,
     faults: Faults,
 }
 
 impl Lease {
-    /// The task, what asks it, and what it tells.
+    /// The task, what asks it about each identity, and what it tells.
     #[must_use]
     pub fn new(
-        opened: Opened,
+        opened: Vec<Opened>,
         metrics: Arc<Metrics>,
         faults: Faults,
-    ) -> (Self, LeaseHandle, mpsc::Receiver<Change>) {
-        let Opened { fence, store } = opened;
+    ) -> (Self, Vec<LeaseHandle>, mpsc::Receiver<Changed>) {
         let (asks, asked) = mpsc::channel(QUEUE);
         let (changes, changed) = mpsc::channel(CHANGES);
-        let first = LeaseView { role: fence.role(), holder: None, epoch: 0, trouble: None };
-        let (view, seen) = watch::channel(first);
-        let limit = store.limit();
+        let (mut fences, mut parts, mut handles) = (Vec::new(), Vec::new(), Vec::new());
+        for (of, Opened { identity, fence, store, read_within }) in opened.into_iter().enumerate() {
+            let first =
+                LeaseView { role: fence.role(), holder: None, epoch: 0, recorded: false, trouble: None };
+            let (view, seen) = watch::channel(first);
+            handles.push(LeaseHandle { of, asks: asks.clone(), view: seen, limit: store.limit() });
+            let (waiting, away) = (BTreeMap::new(), Arc::default());
+            parts.push(Part { identity, store, read_within, view, waiting, wake: None, away, lost: None });
+            fences.push(fence);
+        }
         let lease = Self {
-            fence,
-            store,
+            holdings: Holdings::new(fences),
+            parts,
             asks: asked,
             changes,
-            view,
-            waiting: BTreeMap::new(),
-            request: None,
-            wake: None,
+            requests: FuturesUnordered::new(),
             started: Instant::now(),
-            away: Arc::default(),
-            lost: None,
             metrics,
             faults,
         };
-        (lease, LeaseHandle { asks, view: seen, limit }, changed)
+        (lease, handles, changed)
     }
 
-    /// Runs until told to stop, and then until the identity is given up.
+    /// Runs until told to stop, and then until what it holds is given up.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut leaving = None;
-        self.step(Input::Tick).await;
+        for of in 0..self.parts.len() {
+            self.step(of, Input::Tick).await;
+        }
         loop {
-            let request: OptionFuture<_> = self.request.as_mut().into();
-            let wake: OptionFuture<_> = self.wake.map(sleep_until).into();
+            let wake: OptionFuture<_> =
+                self.parts.iter().filter_map(|part| part.wake).min().map(sleep_until).into();
             let farewell: OptionFuture<_> = leaving.map(sleep_until).into();
             tokio::select! {
                 biased;
                 Some(()) = farewell => return,
                 () = stop.cancelled(), if leaving.is_none() => {
                     leaving = Some(Instant::now() + FAREWELL);
-                    self.step(Input::Release(Successor::Anybody)).await;
+                    for of in 0..self.parts.len() {
+                        self.step(of, Input::Release(Successor::Anybody)).await;
+                    }
                 }
-                Some(input) = request => {
-                    self.request = None;
-                    self.step(input).await;
-                }
-                Some(ask) = self.asks.recv() => self.asked(ask, leaving.is_some()).await,
-                Some(()) = wake => self.step(Input::Tick).await,
+                Some((of, input)) = self.requests.next() => self.step(of, input).await,
+                Some((of, ask)) = self.asks.recv() => self.asked(of, ask, leaving.is_some()).await,
+                Some(()) = wake => self.tick().await,
             }
-            if leaving.is_some() && self.fence.role() != Role::Holder {
+            if leaving.is_some() && !self.holds() {
                 return;
             }
         }
     }
 
-    async fn asked(&mut self, ask: Ask, is_leaving: bool) {
+    fn holds(&self) -> bool {
+        let mut fences = (0..self.parts.len()).filter_map(|of| self.holdings.fence(of));
+        fences.any(|fence| fence.role() == Role::Holder)
+    }
+
+    async fn tick(&mut self) {
+        let now = Instant::now();
+        for of in 0..self.parts.len() {
+            if self.parts[of].wake.is_some_and(|wake| wake <= now) {
+                self.step(of, Input::Tick).await;
+            }
+        }
+    }
+
+    async fn asked(&mut self, of: usize, ask: Ask, is_leaving: bool) {
         match ask {
             Ask::Wish(vote, answer) => {
-                self.waiting.entry((vote.place, vote.digest)).or_default().push(answer);
-                self.step(Input::Wish(vote)).await;
+                self.parts[of].waiting.entry((vote.place, vote.digest)).or_default().push(answer);
+                self.step(of, Input::Wish(vote)).await;
             }
-            Ask::Ready(is_ready) => self.step(Input::Ready(is_ready && !is_leaving)).await,
-            Ask::Release => self.step(Input::Release(Successor::Anybody)).await,
+            Ask::Ready(is_ready) => self.step(of, Input::Ready(is_ready && !is_leaving)).await,
+            Ask::Release => self.step(of, Input::Release(Successor::Anybody)).await,
         }
     }
 
-    async fn step(&mut self, input: Input) {
+    /// A step for one identity may have others do something, too.
+    async fn step(&mut self, of: usize, input: Input) {
         let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.wake = None;
-        for output in self.fence.step(input, now_ms) {
-            self.perform(output).await;
+        self.parts[of].wake = None;
+        for (of, output) in self.holdings.step(of, input, now_ms) {
+            self.perform(of, output).await;
+            self.show(of);
         }
-        self.show();
+        self.show(of);
     }
 
-    async fn perform(&mut self, output: Output) {
+    async fn perform(&mut self, of: usize, output: Output) {
+        let identity = self.parts[of].identity;
         match output {
-            Output::Read { ticket } => {
-                let (store, away) = (Arc::clone(&self.store), Arc::clone(&self.away));
-                self.request = Some(
-                    async move {
-                        let answer = match store.read().await {
-                            Ok(Some(found)) => {
-                                ReadAnswer::Found { version: found.version, bytes: found.bytes }
-                            }
-                            Ok(None) => ReadAnswer::Missing,
-                            Err(error) => {
-                                return failed(
-                                    &away,
-                                    error,
-                                    Input::Read { ticket, answer: ReadAnswer::Away },
-                                );
-                            }
-                        };
-                        *away.lock() = None;
-                        Input::Read { ticket, answer }
-                    }
-                    .boxed(),
-                );
-            }
-            Output::Swap { ticket, expected, record } => {
-                let (store, away) = (Arc::clone(&self.store), Arc::clone(&self.away));
-                let metrics = Arc::clone(&self.metrics);
-                self.request = Some(
-                    async move {
-                        let began = Instant::now();
-                        let swapped = store.swap(expected.as_ref(), &record).await;
-                        let outcome = match &swapped {
-                            Ok(Swapped::Won(_)) => "won",
-                            Ok(Swapped::Lost) => "lost",
-                            Err(_) => "unknown",
-                        };
-                        metrics.fence_swaps.get_or_create(&[("outcome", outcome)]).inc();
-                        metrics.fence_swap_time.observe(began.elapsed().as_secs_f64());
-                        let answer = match swapped {
-                            Ok(Swapped::Won(version)) => SwapAnswer::Won { version },
-                            Ok(Swapped::Lost) => SwapAnswer::Lost,
-                            Err(error) => {
-                                let answer = SwapAnswer::Unknown;
-                                return failed(&away, error, Input::Swapped { ticket, answer });
-                            }
-                        };
-                        *away.lock() = None;
-                        Input::Swapped { ticket, answer }
-                    }
-                    .boxed(),
-                );
-            }
-            Output::Granted { place, digest } => self.answer((place, digest), &Ok(())),
-            Output::Refused { place, digest, why } => self.answer((place, digest), &Err(why)),
+            Output::Read { ticket } => self.read(of, ticket),
+            Output::Swap { ticket, expected, record } => self.swap(of, ticket, expected, record),
+            Output::Granted { place, digest } => self.answer(of, (place, digest), &Ok(())),
+            Output::Refused { place, digest, why } => self.answer(of, (place, digest), &Err(why)),
             Output::Held { record } => {
-                tracing::info!(epoch = record.epoch, place = %record.place, "this node holds the identity");
-                self.lost = None;
-                let _ = self.changes.send(Change::Held(record)).await;
+                tracing::info!(%identity, epoch = record.epoch, place = %record.place, "this node holds the identity");
+                self.parts[of].lost = None;
+                self.tell(of, Change::Held(record)).await;
             }
             Output::Lost(loss) => {
-                tracing::warn!(%loss, "the identity was taken over");
-                self.lost = matches!(loss, fence::Loss::Twin { .. } | fence::Loss::Copied { .. })
-                    .then(|| loss.to_string());
-                let _ = self.changes.send(Change::Over).await;
+                tracing::warn!(%identity, %loss, "the identity was taken over");
+                let is_twin = matches!(loss, fence::Loss::Twin { .. } | fence::Loss::Copied { .. });
+                self.parts[of].lost = is_twin.then(|| loss.to_string());
+                self.tell(of, Change::Over).await;
             }
             Output::Released(_) => {
-                tracing::info!("the identity is given up");
-                let _ = self.changes.send(Change::Over).await;
+                tracing::info!(%identity, "the identity is given up");
+                self.tell(of, Change::Over).await;
             }
             Output::Stopped(stop) => {
-                self.faults.report(format!("fence: {stop}"));
-                let _ = self.changes.send(Change::Over).await;
+                self.faults.report(format!("fence of {identity}: {stop}"));
+                self.tell(of, Change::Over).await;
             }
-            Output::Resumed => tracing::info!("the fence's record is good again"),
-            Output::WaitUntil { at_ms } => self.wake = Some(self.started + Duration::from_millis(at_ms)),
+            Output::Resumed => tracing::info!(%identity, "the fence's record is good again"),
+            Output::WaitUntil { at_ms } => {
+                self.parts[of].wake = Some(self.started + Duration::from_millis(at_ms));
+            }
         }
     }
 
-    fn answer(&mut self, slot: (Place, B256), outcome: &Result<(), Refusal>) {
-        for answer in self.waiting.remove(&slot).unwrap_or_default() {
+    async fn tell(&mut self, of: usize, change: Change) {
+        let _ = self.changes.send(Changed { of, change }).await;
+    }
+
+    fn read(&mut self, of: usize, ticket: Ticket) {
+        let Part { store, away, read_within, .. } = &self.parts[of];
+        let (store, away, within) = (Arc::clone(store), Arc::clone(away), *read_within);
+        let read = async move {
+            // Asking again costs nothing: a read changes nothing.
+            let late = |_| Err(StoreError::late(within));
+            let answer = match timeout(within, store.read()).await.unwrap_or_else(late) {
+                Ok(Some(found)) => ReadAnswer::Found { version: found.version, bytes: found.bytes },
+                Ok(None) => ReadAnswer::Missing,
+                Err(error) => {
+                    return (of, failed(&away, error, Input::Read { ticket, answer: ReadAnswer::Away }));
+                }
+            };
+            *away.lock() = None;
+            (of, Input::Read { ticket, answer })
+        };
+        self.requests.push(read.boxed());
+    }
+
+    fn swap(&mut self, of: usize, ticket: Ticket, expected: Option<Version>, record: Box<Record>) {
+        let Part { store, away, .. } = &self.parts[of];
+        let (store, away, metrics) = (Arc::clone(store), Arc::clone(away), Arc::clone(&self.metrics));
+        let swap = async move {
+            let began = Instant::now();
+            let swapped = store.swap(expected.as_ref(), &record).await;
+            let outcome = match &swapped {
+                Ok(Swapped::Won(_)) => "won",
+                Ok(Swapped::Lost) => "lost",
+                Err(_) => "unknown",
+            };
+            metrics.fence_swaps.get_or_create(&[("outcome", outcome)]).inc();
+            metrics.fence_swap_time.observe(began.elapsed().as_secs_f64());
+            let answer = match swapped {
+                Ok(Swapped::Won(version)) => SwapAnswer::Won { version },
+                Ok(Swapped::Lost) => SwapAnswer::Lost,
+                Err(error) => {
+                    let answer = SwapAnswer::Unknown;
+                    return (of, failed(&away, error, Input::Swapped { ticket, answer }));
+                }
+            };
+            *away.lock() = None;
+            (of, Input::Swapped { ticket, answer })
+        };
+        self.requests.push(swap.boxed());
+    }
+
+    fn answer(&mut self, of: usize, slot: (Place, B256), outcome: &Result<(), Refusal>) {
+        for answer in self.parts[of].waiting.remove(&slot).unwrap_or_default() {
             let _ = answer.send(outcome.clone());
         }
     }
 
-    fn show(&self) {
-        let record = self.fence.record();
+    fn show(&self, of: usize) {
+        let (part, Some(fence)) = (&self.parts[of], self.holdings.fence(of)) else { return };
+        let record = fence.record();
         let view = LeaseView {
-            role: self.fence.role(),
+            role: fence.role(),
             holder: record
                 .filter(|record| record.released.is_none())
                 .map(|record| record.holder.name.to_string()),
             epoch: record.map_or(0, |record| record.epoch),
-            trouble: self.trouble(),
+            recorded: record.is_some(),
+            trouble: part.trouble(fence),
         };
-        self.metrics.fence_holder.set(i64::from(view.role == Role::Holder));
-        self.metrics.fence_epoch.set(i64::try_from(view.epoch).unwrap_or(i64::MAX));
-        self.view.send_if_modified(|seen| {
+        part.view.send_if_modified(|seen| {
             let is_new = *seen != view;
-            *seen = view;
+            if is_new {
+                let label = [("identity", part.identity.to_string())];
+                self.metrics.fence_holder.get_or_create(&label).set(i64::from(view.role == Role::Holder));
+                let epoch = i64::try_from(view.epoch).unwrap_or(i64::MAX);
+                self.metrics.fence_epoch.get_or_create(&label).set(epoch);
+                *seen = view;
+            }
             is_new
         });
     }
+}
 
-    fn trouble(&self) -> Option<(&'static str, String)> {
-        if let Some(stop) = self.fence.stop() {
+impl Part {
+    fn trouble(&self, fence: &Fence) -> Option<(&'static str, String)> {
+        if let Some(stop) = fence.stop() {
             return Some((stop.label(), stop.to_string()));
         }
         if let Some(error) = &*self.away.lock() {
             return Some(("store_away", error.to_string()));
         }
-        let twin = self.fence.twin().map(|twin| {
+        let twin = fence.twin().map(|twin| {
             format!("another process under our own name, {twin}, holds the identity: the same manifest or a copy of this disk runs in a second place; or it was this node's own last process, whose lease ends soon")
         });
         self.lost.clone().or(twin).map(|why| ("twin", why))

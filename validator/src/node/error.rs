@@ -9,6 +9,7 @@ use crate::{
     reseat::KeptError,
     rpc::RpcError,
 };
+use alloy_primitives::Address;
 use ledger::{LedgerError, OpenError};
 use std::{io, path::PathBuf};
 
@@ -47,6 +48,19 @@ pub enum NodeError {
     /// The fence of an identity that can move.
     #[error(transparent)]
     Fence(#[from] FenceSetupError),
+    /// That of one that a spare stands by for.
+    #[error("standbyFor[{index}], of which the following calls it identity: {source}")]
+    FenceOf {
+        /// Which entry.
+        index: usize,
+        /// What is wrong with it.
+        source: FenceSetupError,
+    },
+    /// Other nodes may have the key, and wake.
+    #[error(
+        "identity.fence is missing, and the vote journal of {0} says that the identity can move: whoever else has its key is kept from voting by the fence alone; name the fence again"
+    )]
+    Unfenced(Address),
     /// The network.
     #[error(transparent)]
     Network(#[from] devp2p::StartError),
@@ -74,6 +88,8 @@ impl NodeError {
             Self::DataDir { .. }
             | Self::Recovery(_)
             | Self::Fence(_)
+            | Self::FenceOf { .. }
+            | Self::Unfenced(_)
             | Self::Network(_)
             | Self::Health(_)
             | Self::Pool(_)

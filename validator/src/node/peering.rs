@@ -35,11 +35,12 @@ impl Peering<'_> {
         let config = &self.setup.config;
         let (announced, offers) = mpsc::channel(announce::QUEUE);
         let (told, carriers) = watch::channel(Carriers::from([]));
+        let signers = self.setup.candidates.iter().map(|candidate| Arc::clone(&candidate.signer));
         let governed = self.setup.genesis.qbft.validatorcontractaddress == Some(GOVERNANCE);
         let announcer = Announcer {
             chain_id: config.network.chain_id,
             driver: driver.clone(),
-            signer: self.setup.signer.clone().filter(|_| governed),
+            signers: if governed { signers.collect() } else { Vec::new() },
             live: self.live.clone(),
             network: self.network.clone(),
             data_dir: PathBuf::from(&config.data_dir),

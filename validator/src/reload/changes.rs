@@ -10,8 +10,8 @@ use serde_json::Value;
 
 /// Keys that take effect under a running node. All others do when it is started again.
 pub const LIVE: [&str; 4] = ["p2p.peers", "p2p.advertise", "p2p.admission", "p2p.readOnlySlots"];
-/// Looked at only by a process that starts; the operator writes it anew while the node runs, and nobody has to do anything.
-const OF_A_START: &str = "identity.journal";
+/// Looked at only by a process that starts; the operator writes them anew while the node runs, and nobody has to do anything.
+const OF_A_START: [&str; 2] = ["identity.journal", "identity.fence.initialise"];
 
 /// Why a text is not taken over.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +67,7 @@ impl Changes {
         let value = |config| serde_json::to_value(config).map_err(|error| wrong(error.to_string()));
         let mut keys = Vec::new();
         differing(String::new(), &value(running)?, &value(&read)?, &mut keys);
-        keys.retain(|key| !key.starts_with(OF_A_START));
+        keys.retain(|key| !OF_A_START.iter().any(|of| key.starts_with(of)));
         keys.sort_unstable();
         let (live, waiting) = keys.into_iter().partition(|key| LIVE.contains(&key.as_str()));
         Ok(Self { p2p: read.p2p, live, waiting })
@@ -124,6 +124,19 @@ mod tests {
         let none = Vec::<String>::new;
         assert_eq!(changes(|_| ()), Ok((none(), none())));
         let enode = format!("enode://{}@10.0.0.1:30303", "44".repeat(64));
+        let fence = json!({
+            "store": { "azureBlob": { "containerUrl": "https://a.blob.core.windows.net/fence", "blob": "b" } },
+            "holder": "node-0",
+        });
+        let fenced = |initialise: bool| {
+            let mut fence = fence.clone();
+            fence["initialise"] = initialise.into();
+            let mut config = config();
+            config.identity.as_mut().unwrap().fence = serde_json::from_value(fence).unwrap();
+            config
+        };
+        let recorded = Changes::find(&fenced(true), &fenced(false).to_json().unwrap()).unwrap();
+        assert_eq!((recorded.live, recorded.waiting), (none(), none()), "the first record has been made");
         let everything_live = changes(|config| {
             config.p2p.peers.push(enode.parse().unwrap());
             config.p2p.advertise = Some("node.example:30303".to_string());

@@ -72,8 +72,8 @@ pub struct RemoteSigner {
     places: Semaphore,
     told: Told,
     used: Mutex<Instant>,
-    /// Whether what failed last is that nobody was there.
-    is_away: Mutex<bool>,
+    /// Whether a read that goes well tells that what failed is over: nobody was there, or reads are all that failed.
+    read_tells: Mutex<bool>,
     /// From 0 to 1.
     chance: fn() -> f64,
 }
@@ -89,7 +89,7 @@ impl RemoteSigner {
             places: Semaphore::new(AT_ONCE),
             told: Told::waiting(SignerHome::AzureKeyVaultKey),
             used: Mutex::new(Instant::now()),
-            is_away: Mutex::default(),
+            read_tells: Mutex::default(),
             chance,
         }
     }
@@ -105,7 +105,7 @@ impl RemoteSigner {
         loop {
             if let Err(refused) = self.admitted(left()).await {
                 // What the vault said says more than that it is left alone now.
-                let error = last.inspect(|error| self.failing(error)).map(SignerError::Vault);
+                let error = last.inspect(|error| self.failing(error, false)).map(SignerError::Vault);
                 return Err(error.unwrap_or(refused));
             }
             attempts += 1;
@@ -125,7 +125,7 @@ impl RemoteSigner {
                     sleep(pause).await;
                 }
                 Next::GiveUp => {
-                    self.failing(&error);
+                    self.failing(&error, false);
                     return Err(error.into());
                 }
             }
@@ -171,16 +171,20 @@ impl RemoteSigner {
     }
 
     fn recovered(&self) {
-        *self.is_away.lock() = false;
+        *self.read_tells.lock() = false;
         if self.told.says(SignerState::Ready, None) {
             tracing::info!(identity = %self.identity, "the vault signs");
         }
     }
 
-    fn failing(&self, error: &VaultError) {
+    fn failing(&self, error: &VaultError, is_read: bool) {
         use VaultError::{Deadline, Network, Unavailable};
-        *self.is_away.lock() = matches!(error, Deadline | Network(_) | Unavailable { .. });
-        if self.told.says(SignerState::Failing, Some(error.to_string())) {
+        let is_away = matches!(error, Deadline | Network(_) | Unavailable { .. });
+        let is_news = self.told.says(SignerState::Failing, Some(error.to_string()));
+        let mut read_tells = self.read_tells.lock();
+        *read_tells = is_away || (is_read && (is_news || *read_tells));
+        drop(read_tells);
+        if is_news {
             tracing::warn!(identity = %self.identity, %error, "the vault does not sign");
         }
     }
@@ -251,10 +255,12 @@ impl RemoteSigner {
         }
         let both = async { futures::try_join!(self.vault.key(), self.vault.key()) };
         match self.asked(both, TRIED).await {
-            // What a vault that is away withheld, it gives again; what it refused, it may refuse again.
-            Ok(_) if *self.is_away.lock() => self.recovered(),
-            Ok(_) => {}
-            Err(error) => self.failing(&error),
+            // What a vault that is away withheld, it gives again; a signature that it refused, it may refuse again. A spare signs
+            // nothing for days: of what only its reads were refused, they tell that it is over.
+            Ok(_) if *self.read_tells.lock() => self.recovered(),
+            // That it is asked too often shows that it is there.
+            Ok(_) | Err(VaultError::Throttled { .. }) => {}
+            Err(error) => self.failing(&error, true),
         }
     }
 

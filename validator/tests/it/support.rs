@@ -1,8 +1,11 @@
 //! A local network of real processes, and the little HTTP that it takes to watch it.
 
+pub(crate) mod blobs;
 pub(crate) mod chain;
 mod http;
+pub(crate) mod leases;
 pub(crate) mod network;
+mod tls;
 pub(crate) mod transaction;
 
 use std::time::{Duration, Instant};

@@ -7,11 +7,14 @@ use chain::{
     status::{NodeStatus, Signer, SignerHome, SignerState},
 };
 use std::{
-    path::Path,
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::runtime::Runtime;
-use vault_double::{AUDIENCE, Away, Client, Double, Faults, Grant, Options, Role, Scope, projected_token};
+use vault_double::{
+    AUDIENCE, Away, Client, Double, Faults, Grant, Options, Role, Scope, TokenClock, projected_token,
+};
 
 const CLIENT: &str = "22222222-2222-2222-2222-222222222222";
 const SUBJECT: &str = "system:serviceaccount:bank-a:bank-a";
@@ -27,20 +30,14 @@ impl Vault {
     fn start() -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let grant = |role| Grant { role, scope: Scope::Vault };
-        let client = Client {
-            client_id: CLIENT.to_owned(),
-            subjects: vec![SUBJECT.to_owned()],
-            grants: vec![grant(Role::Signer), grant(Role::SecretReader)],
-        };
-        let options = Options { clients: vec![client], ..Options::default() };
+        let options = Options { clients: vec![client()], ..Options::default() };
         let double = runtime.block_on(Double::start(options)).unwrap();
         Self { double, _runtime: runtime }
     }
 
     fn azure(&self, dir: &Path) -> AzureConfig {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let token = projected_token(SUBJECT, AUDIENCE, "https://cluster", now - 60, now + 3600);
+        let token = projected_token(SUBJECT, AUDIENCE, "https://cluster", now - 60, now + 24 * 3600);
         let token_file = dir.join("token");
         std::fs::write(&token_file, token).unwrap();
         AzureConfig {
@@ -85,6 +82,21 @@ impl Vault {
     fn away(&self, away: Option<Away>) {
         self.double.set_faults(Faults { away, ..Faults::default() });
     }
+}
+
+fn client() -> Client {
+    let grant = |role| Grant { role, scope: Scope::Vault };
+    Client {
+        client_id: CLIENT.to_owned(),
+        subjects: vec![SUBJECT.to_owned()],
+        grants: vec![grant(Role::Signer), grant(Role::SecretReader)],
+    }
+}
+
+/// Everything in a folder and below it.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 fn take_key(network: &TestNetwork, node: usize) -> [u8; 32] {
@@ -153,6 +165,67 @@ fn keys_in_a_vault_and_in_memory_from_a_vault_vote_like_those_in_files_and_leave
         assert!(!text.contains(&token.to_lowercase()), "the token is told");
     }
     assert!(said[0].contains("TRACE"), "the log says all there is to say");
+}
+
+/// With the key in the vault, what opens the vault is the secret: the service account's token and Entra's. Refusals are told with
+/// what came back, requests are logged, and a crash comes when it comes.
+#[test]
+fn what_opens_the_vault_is_in_nothing_that_a_node_says_or_leaves_behind() {
+    let (mut network, vault) = (TestNetwork::create(4, 4), Vault::start());
+    vault.keep_key(&network, 0);
+    network.nodes.iter_mut().for_each(|node| node.start_saying("trace"));
+    wait_heard(&network, 0);
+    let told = |word: &str| {
+        network.nodes[0]
+            .wait_status(word, |status| signer(&status).reason.filter(|text| text.contains(word)));
+    };
+    vault.double.enable_key("bank-a-0", false).unwrap();
+    told("disabled");
+    vault.double.enable_key("bank-a-0", true).unwrap();
+    vault.double.set_faults(Faults { revoked: [CLIENT.to_owned()].into(), ..Faults::default() });
+    told("no role");
+    // An hour later the node's token has ended, and those that it is given then have ended too.
+    vault.double.set_faults(Faults { tokens: TokenClock::Behind, ..Faults::default() });
+    vault.double.set_clock_off(2 * 3600);
+    let given = vault.double.count("token", "served");
+    wait_for("tokens that the vault does not take", || {
+        (vault.double.count("token", "served") > given + 1).then_some(())
+    });
+    vault.double.set_clients(Vec::new()).unwrap();
+    wait_for("Entra's refusal", || (vault.double.count("token", "refused") > 0).then_some(()));
+    told("AADSTS");
+    vault.double.set_clients(vec![client()]).unwrap();
+    vault.away(None);
+    wait_heard(&network, 0);
+    vault.away(Some(Away::Hanging));
+    told("in time");
+    vault.away(None);
+    wait_heard(&network, 0);
+
+    let node = &mut network.nodes[0];
+    let mut said: Vec<(String, Vec<u8>)> = ["/status", "/metrics", "/livez", "/readyz"]
+        .map(|path| (path.to_owned(), node.get(path).unwrap().1.into_bytes()))
+        .into();
+    said.extend(["cmdline", "environ"].map(|file| (file.to_owned(), node.kept_by_kernel(file))));
+    let ended = node.end_by("-ABRT");
+    assert!(ended.signal().is_some() && !ended.core_dumped(), "{ended:?}");
+    let left = files(node.config.parent().unwrap());
+    assert!(left.iter().all(|path| !path.file_name().unwrap().to_string_lossy().starts_with("core")));
+    said.extend(left.iter().map(|path| (path.display().to_string(), std::fs::read(path).unwrap())));
+    let log = std::fs::read_to_string(&node.log).unwrap();
+    assert!(log.contains("TRACE") && log.contains("/keys/bank-a-0/"), "requests are logged at this level");
+
+    let federated = std::fs::read_to_string(network.dir.path().join("token")).unwrap();
+    let secrets = vault.double.tokens();
+    assert!(secrets.len() > 2);
+    // Of a token, the part that says who and until when is in no other place either.
+    let parts = secrets.iter().chain([&federated]).flat_map(|token| token.split('.').skip(1));
+    let parts: Vec<&str> = parts.filter(|part| part.len() > 16).collect();
+    assert!(parts.len() > secrets.len());
+    for (place, bytes) in &said {
+        let text = String::from_utf8_lossy(bytes);
+        assert!(!parts.iter().any(|part| text.contains(part)), "{place} tells a token");
+    }
 }
 
 #[test]

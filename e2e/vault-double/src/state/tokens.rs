@@ -72,6 +72,9 @@ impl State {
     fn token(&mut self, asked: &Asked, tenant: &str, now: u64) -> Answer {
         let issued = self.issued(asked, tenant, now);
         self.log.count("token", if issued.is_ok() { "served" } else { "refused" });
+        if let Ok(token) = &issued {
+            self.log.issued(token.clone());
+        }
         match issued {
             Ok(token) => Answer::ok(json!({
                 "token_type": "Bearer", "expires_in": LIFETIME_S, "ext_expires_in": LIFETIME_S,

@@ -84,6 +84,43 @@ async fn all_versions_are_listed_over_several_pages() {
     assert_eq!(world.double.count("list-key-versions", "served"), 2);
 }
 
+/// The double lists them by id, as vaults do: of 60 the newest three are on whichever page.
+#[tokio::test]
+async fn the_newest_version_is_found_on_whichever_page_it_is() {
+    let world = world().await;
+    let (operator, node) = (world.operator(), world.node());
+    let (keys, secrets) = (world.keys(&operator), world.secrets(&operator));
+    for ordinal in 0..60_i64 {
+        let tags = || BTreeMap::from([("ordinal".to_owned(), ordinal.to_string())]);
+        // Versions are told apart by the second in which they were made.
+        world.double.set_clock_off(ordinal * 10);
+        keys.create("a", Protection::Hsm, tags()).await.expect("made");
+        secrets.set("a", &Zeroizing::new("value".to_owned()), tags()).await.expect("set");
+    }
+    let (keys, secrets) = (world.keys(&node), world.secrets(&node));
+    for listed in [keys.versions("a").await, secrets.versions("a").await] {
+        let listed = listed.expect("listed");
+        assert_eq!(listed.len(), 60);
+        assert_eq!(newest(&listed).expect("one").tags["ordinal"], "59");
+    }
+    let shown = keys.get("a", None).await.expect("read");
+    let listed = keys.versions("a").await.expect("listed");
+    assert_eq!(newest(&listed), Some(&shown.version));
+}
+
+#[tokio::test]
+async fn a_name_with_more_versions_than_are_looked_at_is_refused_and_not_cut_short() {
+    let world = world().await;
+    for _ in 0..500 {
+        world.double.create_key("a").expect("made");
+    }
+    let keys = world.keys(&world.node());
+    assert_eq!(keys.versions("a").await.expect("listed").len(), 500);
+    world.double.create_key("a").expect("made");
+    let refused = keys.versions("a").await.expect_err("cut short");
+    assert_eq!(refused, VaultError::Versions { name: "a".to_owned(), most: 500 });
+}
+
 #[tokio::test]
 async fn a_person_disables_a_version_and_it_signs_no_more() {
     let world = world().await;

@@ -63,6 +63,26 @@ pub mod reasons {
     pub const LEAVING: &str = "Leaving";
     /// A pod runs an older template and waits for its turn to restart.
     pub const RESTARTING: &str = "Restarting";
+    /// A node is ready again, and another one holds its identity still.
+    pub const HANDING_BACK: &str = "HandingBack";
+    /// An identity has a record in a fence that the spec does not name any more.
+    pub const FENCE_GONE: &str = "FenceGone";
+    /// The record of an identity is gone.
+    pub const FENCE_RECORD_MISSING: &str = "FenceRecordMissing";
+    /// The record of an identity is damaged, or of a later format.
+    pub const FENCE_RECORD_UNREADABLE: &str = "FenceRecordUnreadable";
+    /// The record is another identity's.
+    pub const FENCE_RECORD_FOREIGN: &str = "FenceRecordForeign";
+    /// The store shows an older record than it did.
+    pub const FENCE_RECORD_SET_BACK: &str = "FenceRecordSetBack";
+    /// The node's own journal has later votes than the record.
+    pub const FENCE_JOURNAL_AHEAD: &str = "FenceJournalAhead";
+    /// The store of the records does not answer, or refuses the node.
+    pub const FENCE_STORE_AWAY: &str = "FenceStoreAway";
+    /// A second process runs under the node's name.
+    pub const FENCE_TWIN: &str = "FenceTwin";
+    /// The fence says something that this operator does not know.
+    pub const FENCE_TROUBLED: &str = "FenceTroubled";
     /// A node that worked does not.
     pub const NODE_FAILED: &str = "NodeFailed";
     /// No annotation overrides anything.

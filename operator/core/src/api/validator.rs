@@ -2,6 +2,7 @@
 #![expect(clippy::duplicated_attributes, reason = "every printer column has a type of its own")]
 #![expect(unreachable_pub, reason = "the KubeSchema derive repeats the type inside a function")]
 
+mod fence;
 mod keys;
 mod node_pool;
 mod peering;
@@ -11,6 +12,7 @@ mod rpc;
 mod status;
 mod storage;
 
+pub use fence::*;
 pub use keys::*;
 pub use node_pool::*;
 pub use peering::*;
@@ -79,6 +81,18 @@ use serde::{Deserialize, Serialize};
         .message("spec.storage.accessMode is immutable: make a second Validator with the other mode, and delete this one once that one is seated (docs/operator.md, Disks)"),
     validation = Rule::new("has(self.keys) && has(self.keys.azureKeyVault) ? has(oldSelf.keys) && has(oldSelf.keys.azureKeyVault) && self.keys.azureKeyVault.vaultUrl == oldSelf.keys.azureKeyVault.vaultUrl && (has(self.keys.azureKeyVault.mode) ? self.keys.azureKeyVault.mode : 'Remote') == (has(oldSelf.keys.azureKeyVault.mode) ? oldSelf.keys.azureKeyVault.mode : 'Remote') && (has(self.keys.azureKeyVault.keyPrefix) ? self.keys.azureKeyVault.keyPrefix : '') == (has(oldSelf.keys.azureKeyVault.keyPrefix) ? oldSelf.keys.azureKeyVault.keyPrefix : '') : !(has(oldSelf.keys) && has(oldSelf.keys.azureKeyVault))")
         .message("where spec.keys are is immutable (secret or azureKeyVault with its vaultUrl, mode and keyPrefix): make a second Validator with the other keys and the annotation quorate.dev/replaces, and delete this one once that one is seated (docs/keys.md, Rotate)"),
+    validation = Rule::new("(has(oldSelf.fence) || (has(oldSelf.standbys) && oldSelf.standbys > 0)) ? (has(self.fence) || (has(self.standbys) && self.standbys > 0)) : true")
+        .message("that there is a fence is immutable once spec.fence is set or spec.standbys was above 0: a paused node that wakes where none is asked would be a second signer; with spec.standbys 0 write spec.fence: {} (docs/standbys.md)"),
+    validation = Rule::new("(has(oldSelf.fence) || (has(oldSelf.standbys) && oldSelf.standbys > 0)) ? (has(self.fence) && has(self.fence.azureBlob) ? self.fence.azureBlob.containerUrl : '') == (has(oldSelf.fence) && has(oldSelf.fence.azureBlob) ? oldSelf.fence.azureBlob.containerUrl : '') : true")
+        .message("where the records of spec.fence are is immutable (kubernetesLease, or azureBlob with its containerUrl): what was signed stands there; make a second Validator with the other fence and the annotation quorate.dev/replaces (docs/standbys.md)"),
+    validation = Rule::new("!has(self.role) || self.role != 'Observer' || (!has(self.fence) && (!has(self.standbys) || self.standbys == 0))")
+        .message("spec.standbys and spec.fence need role Validator: observers have no identity that could move"),
+    validation = Rule::new("!has(self.fence) || !has(self.fence.azureBlob) || (has(self.keys) && has(self.keys.azureKeyVault)) != has(self.fence.azureBlob.clientId)")
+        .message("the nodes of a fleet have one workload identity: spec.fence.azureBlob.tenantId and clientId are needed without spec.keys.azureKeyVault, and must be left out with it"),
+    validation = Rule::new("!has(self.fence) || !has(self.fence.azureBlob) || !has(self.keys) || !has(self.keys.azureKeyVault) || (!has(self.fence.azureBlob.authorityHost) && !has(self.fence.azureBlob.caBundle))")
+        .message("spec.fence.azureBlob.authorityHost and caBundle must be left out with spec.keys.azureKeyVault, whose own are used"),
+    validation = Rule::new("!has(self.fence) || !has(self.fence.preferred) || self.fence.preferred || (has(self.keys) && ((has(self.keys.secret) && has(self.keys.secret.create) && !self.keys.secret.create) || (has(self.keys.azureKeyVault) && has(self.keys.azureKeyVault.create) && !self.keys.azureKeyVault.create)))")
+        .message("spec.fence.preferred false needs spec.keys.azureKeyVault.create false (or secret.create false): the keys are another cluster's"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ValidatorSpec {
@@ -91,6 +105,16 @@ pub struct ValidatorSpec {
     /// What the nodes do.
     #[serde(default)]
     pub role: Role,
+    /// Synced spares, each of which takes over an identity of the fleet whose node is gone.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 16))]
+    pub standbys: i32,
+    /// Where it is on record which node holds an identity; in Leases of this namespace when absent and there are spares. It stays
+    /// once there was one.
+    // Atomic, as `keys`: `fence: {}` means something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
+    pub fence: Option<Fence>,
     /// Where the identities' keys are; in generated Secrets when absent.
     // Atomic: under server-side apply `secret: {}` that loses its last field would be stored as null, which is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]

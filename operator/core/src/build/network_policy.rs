@@ -4,7 +4,7 @@ use super::{owned, owned_by_consortium, service::p2p_port};
 use crate::{
     api::validator::Role,
     names::{FLEET, NETWORK, NODES, PUBLISHER, labels},
-    validate::{MAX_NODES, RpcService, ValidConsortium, ValidFleet},
+    validate::{FenceStore, FleetFence, MAX_NODES, MAX_STANDBYS, RpcService, ValidConsortium, ValidFleet},
 };
 use chain::{
     config::{METRICS_PORT, P2P_PORT, RPC_PORT},
@@ -36,6 +36,17 @@ pub struct NetworkAccess {
     pub operator_namespace: String,
     /// Namespaces whose pods read `/metrics`.
     pub monitoring_namespaces: Vec<String>,
+    /// Where the API server is, which nodes reach that keep records there: it is seldom a pod.
+    pub api_server: ApiServer,
+}
+
+/// The API server's addresses, as a policy sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiServer {
+    /// Its address ranges; any address without.
+    pub cidrs: Vec<String>,
+    /// Ports of its Service, and of what is behind that: a policy sees the one or the other.
+    pub ports: Vec<u16>,
 }
 
 /// The policy of a fleet's pods, both directions; what is not named here is refused.
@@ -48,7 +59,7 @@ pub fn network_policy(fleet: &ValidFleet, access: &NetworkAccess, bootnodes: &[E
             pod_selector: Some(selector([(FLEET, fleet.name.0.as_str())])),
             policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
             ingress: Some(ingress(fleet, access)),
-            egress: Some(egress(fleet, bootnodes)),
+            egress: Some(egress(fleet, &access.api_server, bootnodes)),
         }),
     }
 }
@@ -76,10 +87,10 @@ fn pods() -> NetworkPolicyPeer {
     NetworkPolicyPeer { namespace_selector: Some(LabelSelector::default()), ..NetworkPolicyPeer::default() }
 }
 
-/// Names are looked up wherever the cluster's DNS is: a pod, or a cache on the node. Nothing else is reached but peers: no API
-/// server, no metadata service of the cloud. Seats announce where their nodes are dialled, and may move: once members are in other
+/// Names are looked up wherever the cluster's DNS is: a pod, or a cache on the node. Nothing else is reached but peers, and the API
+/// server by nodes that keep records there: no metadata service of the cloud. Seats announce where their nodes are dialled, and may move: once members are in other
 /// clusters, the ports of their load balancers are open to every address.
-fn egress(fleet: &ValidFleet, bootnodes: &[Enode]) -> Vec<NetworkPolicyEgressRule> {
+fn egress(fleet: &ValidFleet, api_server: &ApiServer, bootnodes: &[Enode]) -> Vec<NetworkPolicyEgressRule> {
     let dns = vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)];
     let mut rules = vec![
         NetworkPolicyEgressRule { ports: Some(dns), to: None },
@@ -90,17 +101,52 @@ fn egress(fleet: &ValidFleet, bootnodes: &[Enode]) -> Vec<NetworkPolicyEgressRul
         rules.push(NetworkPolicyEgressRule { ports: Some(vec![announced()]), to: None });
     }
     // Vault and token service have no ranges of their own, and a policy knows no names.
-    if let Some(vault) = fleet.keys.vault().filter(|_| fleet.role == Role::Validator) {
-        let ports = [Some(&vault.url), vault.authority_host.as_ref()]
-            .map(|url| url.map_or(HTTPS_PORT, |url| https_port(url)));
-        let ports = BTreeSet::from(ports).into_iter().map(|number| port("TCP", number)).collect();
+    let ports: BTreeSet<u16> = azure_ports(fleet).into_iter().flatten().collect();
+    if !ports.is_empty() {
+        let ports = ports.into_iter().map(|number| port("TCP", number)).collect();
         rules.push(NetworkPolicyEgressRule { ports: Some(ports), to: None });
+    }
+    if fleet.fence.as_ref().is_some_and(|fence| fence.store == FenceStore::Leases) {
+        rules.push(to_api_server(api_server));
     }
     rules.extend(outside.into_iter().map(|(address, number)| NetworkPolicyEgressRule {
         ports: Some(vec![port("TCP", number)]),
         to: address.map(|address| vec![range(address)]),
     }));
     rules
+}
+
+fn to_api_server(api_server: &ApiServer) -> NetworkPolicyEgressRule {
+    let block = |cidr: &String| NetworkPolicyPeer {
+        ip_block: Some(IPBlock { cidr: cidr.clone(), except: None }),
+        ..NetworkPolicyPeer::default()
+    };
+    let blocks: Vec<_> = api_server.cidrs.iter().map(block).collect();
+    NetworkPolicyEgressRule {
+        ports: Some(api_server.ports.iter().map(|number| port("TCP", *number)).collect()),
+        // An empty list would let nobody be reached, an absent one everybody.
+        to: (!blocks.is_empty()).then_some(blocks),
+    }
+}
+
+/// Ports of vault, storage and token service, as far as the nodes need them.
+fn azure_ports(fleet: &ValidFleet) -> [Option<u16>; 4] {
+    let vault = fleet.keys.vault().filter(|_| fleet.role == Role::Validator);
+    let container = fleet.fence.as_ref().and_then(FleetFence::container);
+    let access = container.and_then(|container| container.access.as_ref());
+    let token = |host: &Option<String>| host.as_ref().map_or(HTTPS_PORT, |url| https_port(url));
+    [
+        vault.map(|vault| https_port(&vault.url)),
+        vault.map(|vault| token(&vault.authority_host)),
+        container.map(|container| https_port(host_of(&container.url))),
+        access.map(|access| token(&access.authority_host)),
+    ]
+}
+
+/// An https address without its path.
+fn host_of(url: &str) -> &str {
+    let host = url.strip_prefix("https://").and_then(|rest| rest.split('/').next());
+    host.unwrap_or_default()
 }
 
 /// The port in an https address that is a host and perhaps a port.
@@ -111,7 +157,7 @@ fn https_port(url: &str) -> u16 {
 
 /// Ports at which fleets' load balancers lead to their nodes.
 fn announced() -> NetworkPolicyPort {
-    let last = p2p_port(MAX_NODES.saturating_sub(1));
+    let last = p2p_port(MAX_NODES.saturating_add(MAX_STANDBYS).saturating_sub(1));
     NetworkPolicyPort { end_port: Some(i32::from(last)), ..port("TCP", P2P_PORT) }
 }
 

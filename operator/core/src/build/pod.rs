@@ -4,18 +4,19 @@ use super::{config::path, placement, service::p2p_port_name, statefulset::Statef
 use crate::{
     api::validator::{Amounts, Role},
     names::{
-        AZURE_DIR, AZURE_TOKEN, CONFIG_DIR, CONTAINER, DATA_DIR, GENESIS_DIR, GENESIS_FILE, IDENTITY_DIR,
-        P2P_DIR, SECRET_KEY,
+        API_CA, API_DIR, API_TOKEN, AZURE_DIR, AZURE_TOKEN, CONFIG_DIR, CONTAINER, DATA_DIR, GENESIS_DIR,
+        GENESIS_FILE, IDENTITIES_DIR, IDENTITY_DIR, NodeName, P2P_DIR, ROOT_CA, SECRET_KEY,
     },
-    validate::{IdentityKeys, ValidFleet},
+    validate::{FenceStore, IdentityKeys, ValidFleet},
 };
 use chain::config::{METRICS_PORT, P2P_PORT, RPC_PORT};
 use k8s_openapi::{
     api::core::v1::{
-        Capabilities, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, KeyToPath,
-        LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, Probe,
-        ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext,
-        ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
+        Capabilities, ConfigMapProjection, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction,
+        KeyToPath, LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec,
+        Probe, ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretProjection,
+        SecretVolumeSource, SecurityContext, ServiceAccountTokenProjection, Volume, VolumeMount,
+        VolumeProjection,
     },
     apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
 };
@@ -70,7 +71,7 @@ fn container(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Container {
         security_context: Some(unprivileged()),
         // The end of the log says why a node does not start; it reaches the fleet's conditions this way.
         termination_message_policy: (inputs.template >= 2).then(|| "FallbackToLogsOnError".to_owned()),
-        volume_mounts: Some(mounts(fleet)),
+        volume_mounts: Some(mounts(fleet, &inputs.name)),
         ..Container::default()
     }
 }
@@ -131,7 +132,7 @@ fn amounts(amounts: &Amounts) -> BTreeMap<String, Quantity> {
     pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Quantity(value?.clone())))).collect()
 }
 
-fn mounts(fleet: &ValidFleet) -> Vec<VolumeMount> {
+fn mounts(fleet: &ValidFleet, node: &NodeName) -> Vec<VolumeMount> {
     let mut mounts = vec![
         mount("config", CONFIG_DIR, true),
         mount("genesis", GENESIS_DIR, true),
@@ -139,12 +140,31 @@ fn mounts(fleet: &ValidFleet) -> Vec<VolumeMount> {
         mount("data", DATA_DIR, false),
     ];
     if fleet.role == Role::Validator {
-        mounts.push(match fleet.keys {
-            IdentityKeys::Secrets { .. } => mount("identity", IDENTITY_DIR, true),
-            IdentityKeys::Vault(_) => mount("azure", AZURE_DIR, true),
-        });
+        match fleet.keys {
+            IdentityKeys::Secrets { .. } if node.is_spare() => {
+                mounts.push(mount("identities", IDENTITIES_DIR, true));
+            }
+            IdentityKeys::Secrets { .. } => mounts.push(mount("identity", IDENTITY_DIR, true)),
+            IdentityKeys::Vault(_) => {}
+        }
+    }
+    if is_at_azure(fleet) {
+        mounts.push(mount("azure", AZURE_DIR, true));
+    }
+    if keeps_leases(fleet) {
+        mounts.push(mount("api", API_DIR, true));
     }
     mounts
+}
+
+/// Its nodes have a workload identity: for their keys, or for the records of their identities.
+fn is_at_azure(fleet: &ValidFleet) -> bool {
+    let records = fleet.fence.as_ref().is_some_and(|fence| fence.container().is_some());
+    fleet.role == Role::Validator && (fleet.keys.vault().is_some() || records)
+}
+
+fn keeps_leases(fleet: &ValidFleet) -> bool {
+    fleet.fence.as_ref().is_some_and(|fence| fence.store == FenceStore::Leases)
 }
 
 fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
@@ -185,33 +205,76 @@ fn volumes(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> Vec<Volume> {
         },
     ];
     if fleet.role == Role::Validator {
-        volumes.push(match fleet.keys {
-            IdentityKeys::Secrets { .. } => key_volume("identity", inputs.name.identity()),
-            IdentityKeys::Vault(_) => token_volume(),
-        });
+        match fleet.keys {
+            IdentityKeys::Secrets { .. } if inputs.name.is_spare() => {
+                volumes.push(keys_volume(&inputs.standby_for));
+            }
+            IdentityKeys::Secrets { .. } => volumes.push(key_volume("identity", inputs.name.identity())),
+            IdentityKeys::Vault(_) => {}
+        }
+    }
+    if is_at_azure(fleet) {
+        volumes.push(projected("azure", None, vec![token(Some(TOKEN_AUDIENCE), AZURE_TOKEN)]));
+    }
+    if keeps_leases(fleet) {
+        volumes.push(projected("api", None, vec![token(None, API_TOKEN), root_ca()]));
     }
     volumes
 }
 
-/// A token of the pod's service account that only Microsoft Entra takes; the kubelet replaces it before it ends. No webhook is needed.
-fn token_volume() -> Volume {
-    let token = ServiceAccountTokenProjection {
-        audience: Some(TOKEN_AUDIENCE.to_owned()),
-        expiration_seconds: Some(TOKEN_SECONDS),
-        path: AZURE_TOKEN.to_owned(),
-        ..ServiceAccountTokenProjection::default()
-    };
+fn projected(name: &str, default_mode: Option<i32>, sources: Vec<VolumeProjection>) -> Volume {
     Volume {
-        name: "azure".to_owned(),
+        name: name.to_owned(),
         projected: Some(ProjectedVolumeSource {
-            sources: Some(vec![VolumeProjection {
-                service_account_token: Some(token),
-                ..VolumeProjection::default()
-            }]),
+            sources: Some(sources),
+            default_mode,
             ..ProjectedVolumeSource::default()
         }),
         ..Volume::default()
     }
+}
+
+/// A token of the pod's service account that only `audience` takes, Microsoft Entra, or where it is absent the API server; the
+/// kubelet replaces it before it ends. No webhook is needed.
+fn token(audience: Option<&str>, path: &str) -> VolumeProjection {
+    VolumeProjection {
+        service_account_token: Some(ServiceAccountTokenProjection {
+            audience: audience.map(str::to_owned),
+            expiration_seconds: Some(TOKEN_SECONDS),
+            path: path.to_owned(),
+            ..ServiceAccountTokenProjection::default()
+        }),
+        ..VolumeProjection::default()
+    }
+}
+
+/// By whom the nodes know the API server.
+fn root_ca() -> VolumeProjection {
+    VolumeProjection {
+        config_map: Some(ConfigMapProjection {
+            name: ROOT_CA.to_owned(),
+            items: Some(vec![file(API_CA, API_CA.to_owned())]),
+            optional: None,
+        }),
+        ..VolumeProjection::default()
+    }
+}
+
+/// The keys that a spare stands by with, each in a folder of its own, readable by the node's group alone.
+fn keys_volume(nodes: &[NodeName]) -> Volume {
+    let key = |node: &NodeName| VolumeProjection {
+        secret: Some(SecretProjection {
+            name: node.identity(),
+            items: Some(vec![file(SECRET_KEY, format!("{node}/{SECRET_KEY}"))]),
+            optional: None,
+        }),
+        ..VolumeProjection::default()
+    };
+    projected("identities", Some(0o440), nodes.iter().map(key).collect())
+}
+
+fn file(key: &str, path: String) -> KeyToPath {
+    KeyToPath { key: key.to_owned(), path, ..KeyToPath::default() }
 }
 
 /// Only the key itself, readable by the node's group alone.

@@ -63,7 +63,7 @@ pub(super) fn peers(fleet: &ValidFleet, running: impl Iterator<Item = u32>) -> O
     }
     let mut metadata = owned(fleet, fleet.name.peers_service(), fleet_labels(fleet));
     metadata.annotations = (!annotations.is_empty()).then_some(annotations);
-    let indices: BTreeSet<u32> = (0..fleet.replicas).chain(running).collect();
+    let indices: BTreeSet<u32> = fleet.indices().chain(running).collect();
     Some(Service {
         metadata,
         spec: Some(ServiceSpec {
@@ -90,7 +90,7 @@ pub(super) fn p2p_port_name(index: u32) -> String {
     format!("p2p-{index}")
 }
 
-/// Port of the load balancer that leads to a node. Fleets have at most [`MAX_NODES`](crate::validate::MAX_NODES) nodes.
+/// Port of the load balancer that leads to a node. Spares follow on [`MAX_NODES`](crate::validate::MAX_NODES) others.
 pub(super) fn p2p_port(index: u32) -> u16 {
     P2P_PORT.saturating_add(u16::try_from(index).unwrap_or(u16::MAX))
 }

@@ -1,4 +1,5 @@
-//! One ServiceAccount per fleet, without a token: nodes do not talk to Kubernetes.
+//! One ServiceAccount per fleet, without a token: nodes do not talk to Kubernetes, unless Leases keep their identities' records; then
+//! pods mount one of their own making.
 
 use super::owned;
 use crate::{

@@ -5,8 +5,8 @@ use super::{owned, pod::pod_spec, service::PEERS};
 use crate::{
     api::validator::Role,
     names::{
-        CONFIG, FLEET, NETWORK, NODE, NODES, NodeName, OBSERVER_ROLE, ROLE, SPEC, TEMPLATE, VALIDATOR_ROLE,
-        labels,
+        CONFIG, FLEET, NETWORK, NODE, NODES, NodeName, OBSERVER_ROLE, ROLE, SPEC, STANDBY, TEMPLATE,
+        VALIDATOR_ROLE, labels,
     },
     validate::ValidFleet,
 };
@@ -30,11 +30,16 @@ pub struct StatefulSetInputs {
     pub start_hash: String,
     /// Revision of the pod template.
     pub template: u32,
+    /// Nodes whose identities a spare stands by for.
+    pub standby_for: Vec<NodeName>,
 }
 
 pub(super) fn statefulset(fleet: &ValidFleet, inputs: &StatefulSetInputs) -> StatefulSet {
     let name = inputs.name.to_string();
-    let own = own_labels(fleet, &name);
+    let mut own = own_labels(fleet, &name);
+    if inputs.name.is_spare() {
+        own.insert(STANDBY.to_owned(), "true".to_owned());
+    }
     let mut annotations = fleet.pod.annotations.clone();
     annotations.insert(CONFIG.to_owned(), inputs.start_hash.clone());
     let mut pod_labels = fleet.pod.labels.clone();

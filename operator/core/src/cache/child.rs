@@ -39,6 +39,10 @@ pub enum Kind {
     Pod,
     /// The web server of a network info.
     Deployment,
+    /// By which a fleet's nodes write the records of their identities.
+    Role,
+    /// Whose it is.
+    RoleBinding,
 }
 
 impl Kind {
@@ -56,11 +60,13 @@ impl Kind {
             Self::StatefulSet => "statefulsets",
             Self::Pod => "pods",
             Self::Deployment => "deployments",
+            Self::Role => "roles",
+            Self::RoleBinding => "rolebindings",
         }
     }
 
     /// All of them, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Secret,
         Self::ConfigMap,
         Self::Service,
@@ -71,6 +77,8 @@ impl Kind {
         Self::StatefulSet,
         Self::Pod,
         Self::Deployment,
+        Self::Role,
+        Self::RoleBinding,
     ];
 }
 

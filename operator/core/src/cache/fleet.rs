@@ -39,6 +39,10 @@ pub enum KeptError {
 pub struct Shape {
     /// Nodes wanted.
     pub replicas: u32,
+    /// Spares wanted.
+    pub standbys: u32,
+    /// It stands by for the identities of another cluster.
+    pub stands_by: bool,
     /// It is being deleted.
     pub deleting: bool,
     /// It is let go with its seats.
@@ -71,6 +75,8 @@ impl Fleet {
     fn keep(object: &Validator, shared: &mut Shared) -> Self {
         let shape = validate::fleet(object).ok().map(|valid| Shape {
             replicas: valid.replicas,
+            standbys: valid.standbys,
+            stands_by: valid.stands_by(),
             deleting: valid.deleting,
             skip_unseat: valid.skip_unseat,
             replaces: valid.replaces.as_ref().map(|name| shared.name(&name.0)),

@@ -5,7 +5,7 @@ use crate::{
     votes::History,
 };
 use alloy_primitives::{Address, B256};
-use chain::status::{Identity, NodeStatus};
+use chain::status::{Fence, Identity, NodeStatus};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// A node's answer, and where it came from.
@@ -73,9 +73,16 @@ fn same_state(before: &Answer, after: &Answer) -> bool {
     };
     let place = |status: &NodeStatus| {
         let signs = |id: &Identity| id.signer.as_ref().map(|signer| signer.state);
-        let identity =
-            status.identity.clone().map(|id| (id.address, id.seated, id.voting, signs(&id), id.journal));
-        (status.genesis_hash, status.ready, status.not_ready_reason.clone(), identity, status.faults.clone())
+        let fence = |fence: &Fence| {
+            (fence.role, fence.holder.clone(), fence.epoch, fence.recorded, fence.reason.clone())
+        };
+        let identity = status.identity.clone().map(|id| {
+            (id.address, id.seated, id.voting, signs(&id), id.journal, id.fence.as_ref().map(fence))
+        });
+        let others = status.standby_for.iter().map(|of| (of.address, of.signer_ready, fence(&of.fence)));
+        let others: Vec<_> = others.collect();
+        let readiness = (status.ready, status.not_ready_reason.clone());
+        (status.genesis_hash, readiness, identity, others, status.faults.clone())
     };
     Arc::ptr_eq(before, after) || place(before) == place(after)
 }

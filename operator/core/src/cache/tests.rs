@@ -319,7 +319,8 @@ fn an_eviction_that_a_budget_counts_is_news_for_its_consortium_and_what_it_allow
     let mut told = |version, status: &Value| {
         let labels = json!({ "labels": { NETWORK: "trade-finance" } });
         let metadata = metadata("trade-finance-validators", version, &labels);
-        let budget = serde_json::from_value(json!({ "metadata": metadata, "status": status })).expect("a budget");
+        let budget =
+            serde_json::from_value(json!({ "metadata": metadata, "status": status })).expect("a budget");
         let mut wakes = Wakes::default();
         let kind = Kind::PodDisruptionBudget;
         cache.put_child(kind, &metadata, Body::budget(&budget), Source::Watched, &mut wakes);

@@ -11,8 +11,11 @@ use crate::{
 /// Pods that are bound to the pool: those wanted, and those above that have not left yet.
 #[must_use]
 pub fn pods(fleet: &ValidFleet, observed: &FleetObserved) -> u32 {
-    let leaving = observed.nodes.iter().filter(|(index, node)| **index >= fleet.replicas && exists(node));
-    fleet.replicas.saturating_add(u32::try_from(leaving.count()).unwrap_or(u32::MAX))
+    let leaving = observed.nodes.iter().filter(|(index, node)| !fleet.wants(**index) && exists(node));
+    fleet
+        .replicas
+        .saturating_add(fleet.standbys)
+        .saturating_add(u32::try_from(leaving.count()).unwrap_or(u32::MAX))
 }
 
 fn exists(node: &NodeObserved) -> bool {
@@ -22,9 +25,9 @@ fn exists(node: &NodeObserved) -> bool {
 /// Every wanted node does what it is for.
 #[must_use]
 pub fn running(fleet: &ValidFleet, plan: &FleetPlan) -> bool {
-    let done = |phase| matches!(phase, Phase::Validating | Phase::Observing);
+    let done = |phase| matches!(phase, Phase::Validating | Phase::Observing | Phase::Standby);
     let count = plan.nodes.iter().filter(|node| done(node.phase)).count();
-    u32::try_from(count).is_ok_and(|count| count >= fleet.replicas)
+    u32::try_from(count).is_ok_and(|count| count >= fleet.replicas.saturating_add(fleet.standbys))
 }
 
 /// AKS may choose a node with a validator on it: that one is then down until it runs elsewhere, as if restarted by choice.

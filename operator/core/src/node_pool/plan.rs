@@ -50,7 +50,9 @@ pub fn neighbour(fleet: &ValidFleet, pool: &NodePool, other: &Validator) -> Opti
     let theirs = other.spec.node_pool.as_ref().filter(|theirs| theirs.name == pool.name)?;
     let going = other.metadata.deletion_timestamp.is_some();
     let there = other.status.as_ref().map_or(0, |status| status.replicas);
-    let wanted = if going { 0 } else { other.spec.replicas };
+    let spares = other.spec.standbys.max(0);
+    let there = if there == 0 { 0 } else { there.saturating_add(spares) };
+    let wanted = if going { 0 } else { other.spec.replicas.saturating_add(spares) };
     (name != fleet.name.0).then(|| Neighbour {
         name,
         makes: theirs.made().is_some() && !going,

@@ -283,7 +283,7 @@ fn seats(
         plan.waits.push(Wait::passing(reasons::NO_NODE_ANSWERS, "no node of the network answers yet"));
         return;
     };
-    let own = observed.fleets.iter().flat_map(|fleet| fleet.identities.values().copied()).collect();
+    let own = own(observed);
     let settling = settling(&own, &heard, &observed.nodes);
     plan.unheard = unheard(&own, &heard, &observed.nodes);
     let silent = silent(&own, &heard, &observed.nodes);
@@ -329,6 +329,17 @@ fn forgotten(observed: &ConsortiumObserved) -> Verdict {
     }
 }
 
+/// Identities whose votes come from here: those of a fleet that stands by only while one of its nodes votes.
+fn own(observed: &ConsortiumObserved) -> BTreeSet<Address> {
+    let speakers = observed.nodes.iter().filter_map(|node| node.identity.as_ref());
+    let voting: BTreeSet<_> = speakers.filter(|id| id.voting).map(|id| id.address).collect();
+    let of = |fleet: &FleetSummary| {
+        let all = fleet.identities.values().copied();
+        all.filter(|identity| !fleet.stands_by || voting.contains(identity)).collect::<Vec<_>>()
+    };
+    observed.fleets.iter().flat_map(of).collect()
+}
+
 /// The contract's list of nodes that may peer, one change at a time. Only ids whose keys are in this namespace are taken out: a second
 /// cluster of this member has its nodes on the same list.
 fn peering(
@@ -352,6 +363,8 @@ fn min_available(observed: &ConsortiumObserved, seated: usize, open: bool) -> i3
     let fleets = observed.fleets.iter().filter(|fleet| fleet.seats && !fleet.deleting);
     let wanted: u32 = fleets.map(|fleet| fleet.replicas).sum();
     let most = usize::try_from(wanted).unwrap_or(usize::MAX).max(seated).max(observed.running);
+    // A spare may vote for somebody. Those that are not made yet are not waited for: it is restarts that bring them.
+    let most = most.saturating_add(observed.spares);
     i32::try_from(most.saturating_sub(usize::from(open))).unwrap_or(i32::MAX)
 }
 

@@ -5,6 +5,7 @@ mod objects;
 mod phase;
 mod pool;
 mod restart;
+mod standby;
 mod stop;
 mod volumes;
 
@@ -25,7 +26,7 @@ use crate::{
 use alloy_primitives::{Address, B256};
 use chain::status::NodeStatus;
 use k8s_openapi::api::core::v1::Secret;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What to do for a fleet.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +43,10 @@ pub struct FleetPlan {
     pub objects: Option<FleetInputs>,
     /// Journal ids to record: name of the identity's Secret, id.
     pub journals: Vec<(String, B256)>,
+    /// Identities whose first record is to be remembered: names of their Secrets.
+    pub records: Vec<String>,
+    /// Leases to make: whose identity's, and the identity.
+    pub leases: Vec<(NodeName, Address)>,
     /// Nodes to stop: their StatefulSet and ConfigMap go, key and disk stay.
     pub stop: Vec<NodeName>,
     /// Stopped nodes whose ConfigMap is there again: it goes.
@@ -102,8 +107,10 @@ pub fn fleet(valid: &ValidFleet, observed: &FleetObserved, default_image: &str) 
         planner.plan.release = planner.release();
     } else {
         planner.keys();
+        planner.unfenced();
         planner.objects(default_image);
         planner.journals();
+        planner.records();
         planner.volumes();
         planner.stop();
         planner.unconfigure();
@@ -122,6 +129,8 @@ struct Planner<'a> {
     silent: BTreeSet<Address>,
     /// Those of them whose nodes are well for minutes.
     unheard: BTreeSet<Address>,
+    /// Which node holds which identity, where identities can move.
+    holders: BTreeMap<Address, String>,
 }
 
 impl<'a> Planner<'a> {
@@ -129,12 +138,19 @@ impl<'a> Planner<'a> {
         let period = observed.genesis.as_ref().map(|genesis| genesis.block_period_s);
         let hearing = period.and_then(|period| Hearing::from_nodes(&observed.network, period));
         let neighbours = observed.neighbours.iter().filter_map(|neighbour| neighbour.address);
-        let own = observed.nodes.values().filter_map(NodeObserved::address).chain(neighbours).collect();
+        let holders = standby::holders(valid, observed);
+        // What another cluster's nodes vote for is silent here, and heard.
+        let ours = |identity: &Address| {
+            let holder = || holders.get(identity).and_then(|holder| NodeName::parse(&valid.name.0, holder));
+            !valid.stands_by() || holder().is_some()
+        };
+        let own = observed.nodes.values().filter_map(NodeObserved::address).filter(ours);
+        let own = own.chain(neighbours).collect();
         let of = |seats: fn(&BTreeSet<Address>, &Hearing, &[NodeStatus]) -> BTreeSet<Address>| {
             hearing.as_ref().map_or_else(BTreeSet::new, |hearing| seats(&own, hearing, &observed.network))
         };
         let (silent, unheard) = (of(silent), of(unheard));
-        Self { valid, observed, plan: FleetPlan::default(), hearing, silent, unheard }
+        Self { valid, observed, plan: FleetPlan::default(), hearing, silent, unheard, holders }
     }
 
     /// Who votes now: what is heard, less the seats of ours that are known to be silent.
@@ -146,8 +162,8 @@ impl<'a> Planner<'a> {
         self.valid.name.node(index)
     }
 
-    const fn wanted(&self, index: u32) -> bool {
-        index < self.valid.replicas && !self.valid.deleting
+    fn wanted(&self, index: u32) -> bool {
+        self.valid.wants(index) && !self.valid.deleting
     }
 
     fn seated(&self, address: Option<Address>) -> Option<bool> {

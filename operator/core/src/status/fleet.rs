@@ -5,13 +5,13 @@ use crate::{
     api::{
         ValidatorStatus,
         conditions::{ConditionStatus, DEGRADED, NODE_POOL_READY, OVERRIDDEN, PEERING_READY, reasons},
-        validator::{Phase, Role, RpcAddress},
+        validator::{NodeState, Phase, Role, RpcAddress},
     },
     build::{Applied, FleetResources},
-    names::{ACCEPT_JOURNAL_LOSS, FLEET, IGNORE_QUORUM, SKIP_UNSEAT},
+    names::{ACCEPT_JOURNAL_LOSS, FIRST_SPARE, FLEET, IGNORE_QUORUM, NodeName, SKIP_UNSEAT, STANDBY},
     node_pool::PoolState,
     observed::FleetObserved,
-    plan::{FleetPlan, Wait},
+    plan::{FleetPlan, Note, Wait},
     validate::ValidFleet,
 };
 use chain::config::RPC_PORT;
@@ -39,7 +39,7 @@ pub fn fleet(
 ) -> ValidatorStatus {
     let mut waits = plan.waits.clone();
     waits.extend(plan.node_pool.as_ref().and_then(PoolState::wait));
-    waits.extend(node_waits(plan, observed.member != Some(false)));
+    waits.extend(node_waits(plan, observed.member != Some(false), valid.stands_by()));
     let mut conditions = Conditions::new(&context.before.conditions, context.generation, context.now);
     conditions.progress(&waits, "all nodes are where the spec wants them");
     let (status, reason, message) = degraded(plan);
@@ -54,15 +54,16 @@ pub fn fleet(
         conditions.set(PEERING_READY, status, reason, &message);
     }
     conditions.key_access(&plan.key_states, &signers(valid));
-    let running = observed.nodes.values().filter(|node| node.statefulset.is_some()).count();
-    let ready = observed.nodes.values().filter(|node| node.pod.as_ref().is_some_and(|pod| pod.ready)).count();
+    let originals = || observed.nodes.range(..FIRST_SPARE).map(|(_, node)| node);
+    let running = originals().filter(|node| node.statefulset.is_some()).count();
+    let ready = originals().filter(|node| node.pod.as_ref().is_some_and(|pod| pod.ready)).count();
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     ValidatorStatus {
         observed_generation: context.generation,
         conditions: with_others(&context.before.conditions, conditions.made),
         replicas: count(running),
         ready_replicas: count(ready),
-        selector: Some(format!("{FLEET}={}", valid.name.0)),
+        selector: Some(selector(valid)),
         summary: Some(summary(valid, plan)),
         image: plan
             .objects
@@ -73,22 +74,64 @@ pub fn fleet(
             Some(applied) => applied.rpc_service.as_ref().and_then(|service| rpc_address(valid, service)),
             None => context.before.rpc.clone(),
         },
-        nodes: plan.nodes.clone(),
+        nodes: nodes(context.before, plan),
     }
+}
+
+/// What scales the fleet counts its pods: spares are none of them.
+fn selector(valid: &ValidFleet) -> String {
+    let spares = if valid.standbys > 0 { format!(",!{STANDBY}") } else { String::new() };
+    format!("{FLEET}={}{spares}", valid.name.0)
+}
+
+/// While nobody can say who holds the identity of a node that does not vote, it is who held it last.
+fn nodes(before: &ValidatorStatus, plan: &FleetPlan) -> Vec<NodeState> {
+    let mut nodes = plan.nodes.clone();
+    for node in &mut nodes {
+        let last = before.nodes.iter().find(|last| last.name == node.name);
+        let silent = matches!(node.phase, Phase::Provisioning | Phase::Syncing | Phase::Failed);
+        if silent && node.held_by.is_none() {
+            node.held_by = last.and_then(|last| last.held_by.clone());
+        }
+    }
+    nodes
+}
+
+/// Identities that moved between two statuses, for events.
+#[must_use]
+pub fn moved(before: &ValidatorStatus, after: &ValidatorStatus) -> Vec<Note> {
+    let last = |node: &NodeState| {
+        before.nodes.iter().find(|last| last.name == node.name).and_then(|last| last.held_by.clone())
+    };
+    let moved = after.nodes.iter().filter(|node| node.held_by != last(node));
+    let told = |node: &NodeState| match (&node.held_by, last(node)) {
+        (Some(holder), _) => {
+            Note { reason: "IdentityMoved", message: format!("{holder} holds the identity of {}", node.name) }
+        }
+        (None, holder) => {
+            let from = holder.map(|holder| format!(", which {holder} held")).unwrap_or_default();
+            Note {
+                reason: "IdentityReturned",
+                message: format!("{} holds its identity again{from}", node.name),
+            }
+        }
+    };
+    moved.map(told).collect()
 }
 
 /// Nodes that are not where they should be, worst first. Of a member that the others have not admitted, or no more, none waits for
 /// a seat: all is done that its operator can do.
-fn node_waits(plan: &FleetPlan, admitted: bool) -> Vec<Wait> {
+fn node_waits(plan: &FleetPlan, admitted: bool, stands_by: bool) -> Vec<Wait> {
     let failed = plan.failures.iter().map(|failure| {
         Wait::passing(failure.reason, format!("{} is Failed: {}", failure.node, failure.message))
     });
-    let reason = |phase| match phase {
+    let reason = |node: &NodeState| match node.phase {
         Phase::Provisioning | Phase::Syncing => Some(reasons::NODES_STARTING),
         Phase::AwaitingSeat => admitted.then_some(reasons::AWAITING_SEAT),
+        Phase::Standby => (node.held_by.is_some() && !stands_by).then_some(reasons::HANDING_BACK),
         Phase::Validating | Phase::Leaving | Phase::Observing | Phase::Failed => None,
     };
-    let mut nodes: Vec<_> = plan.nodes.iter().filter_map(|node| Some((reason(node.phase)?, node))).collect();
+    let mut nodes: Vec<_> = plan.nodes.iter().filter_map(|node| Some((reason(node)?, node))).collect();
     nodes.sort_by_key(|(_, node)| std::cmp::Reverse(node.phase));
     let why =
         |reason: &Option<String>| reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -144,8 +187,21 @@ fn summary(valid: &ValidFleet, plan: &FleetPlan) -> String {
         Role::Validator => (Phase::Validating, "validating"),
         Role::Observer => (Phase::Observing, "observing"),
     };
-    let count = plan.nodes.iter().filter(|node| node.phase == good).count();
-    format!("{count}/{} {word}", valid.replicas)
+    let is_spare =
+        |node: &NodeState| NodeName::parse(&valid.name.0, &node.name).is_some_and(|name| name.is_spare());
+    let stands_by = |node: &&NodeState| node.phase == Phase::Standby;
+    let count = |n: usize| n.min(valid.replicas as usize);
+    if valid.stands_by() {
+        let count = count(plan.nodes.iter().filter(|node| !is_spare(node)).filter(stands_by).count());
+        return format!("{count}/{} standing by", valid.replicas);
+    }
+    // A seat votes, whoever votes for it.
+    let votes = count(plan.nodes.iter().filter(|node| node.phase == good).count());
+    let spares = plan.nodes.iter().filter(|node| is_spare(node)).filter(stands_by).count();
+    match valid.standbys {
+        0 => format!("{votes}/{} {word}", valid.replicas),
+        standbys => format!("{votes}/{} {word}, {spares}/{standbys} standing by", valid.replicas),
+    }
 }
 
 /// Whether members in other clusters can dial the nodes. `Ready` does not wait for it: the address is the cloud's to give.
@@ -196,12 +252,97 @@ fn rpc_address(valid: &ValidFleet, service: &Service) -> Option<RpcAddress> {
 
 #[cfg(test)]
 mod tests {
-    use super::peering;
+    use super::{moved, node_waits, nodes, peering, selector, summary};
     use crate::{
-        api::conditions::{ConditionStatus, reasons},
-        validate,
+        api::{
+            ValidatorStatus,
+            conditions::{ConditionStatus, reasons},
+            validator::{NodeState, Phase},
+        },
+        plan::FleetPlan,
+        validate::{self, ValidFleet},
     };
     use serde_json::json;
+
+    fn spared(standbys: i32) -> ValidFleet {
+        let spec = json!({ "consortiumRef": { "name": "n" }, "replicas": 2, "standbys": standbys });
+        let object = json!({
+            "apiVersion": "quorate.dev/v1alpha1", "kind": "Validator", "metadata": { "name": "bank-a", "namespace": "a" },
+            "spec": spec,
+        });
+        validate::fleet(&serde_json::from_value(object).expect("a manifest")).expect("valid")
+    }
+
+    fn state(name: &str, phase: Phase, held_by: Option<&str>) -> NodeState {
+        NodeState {
+            name: name.to_owned(),
+            address: None,
+            phase,
+            holds: None,
+            held_by: held_by.map(str::to_owned),
+            endpoint: None,
+            reason: None,
+        }
+    }
+
+    fn status(nodes: Vec<NodeState>) -> ValidatorStatus {
+        ValidatorStatus { nodes, ..ValidatorStatus::default() }
+    }
+
+    #[test]
+    fn seats_that_vote_are_counted_whoever_votes_for_them_and_spares_that_are_ready_beside_them() {
+        use Phase::{Provisioning, Standby, Syncing, Validating};
+        let said = |standbys, phases: [Phase; 3]| {
+            let names = ["bank-a-0", "bank-a-1", "bank-a-standby-0"];
+            let nodes = names.into_iter().zip(phases).map(|(name, phase)| state(name, phase, None));
+            summary(&spared(standbys), &FleetPlan { nodes: nodes.collect(), ..FleetPlan::default() })
+        };
+        assert_eq!(said(1, [Validating, Validating, Standby]), "2/2 validating, 1/1 standing by");
+        assert_eq!(said(1, [Provisioning, Validating, Validating]), "2/2 validating, 0/1 standing by");
+        assert_eq!(said(1, [Provisioning, Validating, Syncing]), "1/2 validating, 0/1 standing by");
+        let mut elsewhere = spared(1);
+        elsewhere.fence.as_mut().expect("a fence").preferred = false;
+        let nodes = vec![state("bank-a-0", Standby, Some("east/bank-a-0")), state("bank-a-1", Syncing, None)];
+        let plan = FleetPlan { nodes, ..FleetPlan::default() };
+        assert_eq!(summary(&elsewhere, &plan), "1/2 standing by");
+        assert_eq!(selector(&spared(1)), "quorate.dev/fleet=bank-a,!quorate.dev/standby");
+        assert_eq!(selector(&spared(0)), "quorate.dev/fleet=bank-a");
+    }
+
+    #[test]
+    fn a_node_that_is_back_waits_for_its_identity_and_a_fleet_that_stands_by_waits_for_none() {
+        let nodes = vec![
+            state("bank-a-0", Phase::Standby, Some("bank-a-standby-0")),
+            state("bank-a-standby-0", Phase::Standby, None),
+        ];
+        let plan = FleetPlan { nodes, ..FleetPlan::default() };
+        let waits =
+            |stands_by| node_waits(&plan, true, stands_by).iter().map(|wait| wait.reason).collect::<Vec<_>>();
+        assert_eq!(waits(false), [reasons::HANDING_BACK]);
+        assert!(waits(true).is_empty());
+    }
+
+    #[test]
+    fn an_identity_that_moves_is_told_once_each_way_and_a_silent_node_moves_nothing() {
+        let told = |before: &ValidatorStatus, after: &ValidatorStatus| {
+            moved(before, after).into_iter().map(|note| note.reason).collect::<Vec<_>>()
+        };
+        let at = |phase, holder| status(vec![state("bank-a-0", phase, holder)]);
+        let (own, spare) = (at(Phase::Validating, None), at(Phase::Provisioning, Some("bank-a-standby-0")));
+        assert!(told(&own, &own).is_empty() && told(&spare, &spare).is_empty());
+        assert_eq!(told(&own, &spare), ["IdentityMoved"]);
+        assert_eq!(told(&spare, &at(Phase::Standby, Some("bank-a-standby-1"))), ["IdentityMoved"]);
+        assert_eq!(told(&spare, &own), ["IdentityReturned"]);
+        let plan = |phase| FleetPlan { nodes: at(phase, None).nodes, ..FleetPlan::default() };
+        for phase in [Phase::Provisioning, Phase::Syncing, Phase::Failed] {
+            assert_eq!(
+                nodes(&spare, &plan(phase))[0].held_by.as_deref(),
+                Some("bank-a-standby-0"),
+                "{phase:?}"
+            );
+        }
+        assert_eq!(nodes(&spare, &plan(Phase::Validating))[0].held_by, None);
+    }
 
     #[test]
     fn who_peers_across_clusters_is_told_the_address_or_which_service_waits_for_one() {

@@ -2,6 +2,7 @@
 
 use super::{
     InvalidField,
+    fence::{FleetFence, fence},
     keys::{IdentityKeys, identities},
 };
 use crate::{
@@ -11,7 +12,10 @@ use crate::{
             AccessMode, Amounts, Exposure, NodePool, PeeringType, Pod, Resources, Role, RpcNamespace, RpcType,
         },
     },
-    names::{ACCEPT_JOURNAL_LOSS, ConsortiumName, FleetName, IGNORE_QUORUM, REPLACES, SKIP_UNSEAT},
+    names::{
+        ACCEPT_JOURNAL_LOSS, ConsortiumName, FIRST_SPARE, FleetName, IGNORE_QUORUM, REPLACES, SKIP_UNSEAT,
+        reads_as_spares,
+    },
     units::quantity,
 };
 use alloy_primitives::B256;
@@ -21,7 +25,7 @@ const STORAGE: &str = "50Gi";
 /// Lost journals that one annotation may name.
 const MAX_LOST: usize = 64;
 /// Nodes of a fleet at most; the schema says so too.
-pub const MAX_NODES: u32 = 64;
+pub const MAX_NODES: u32 = FIRST_SPARE;
 
 /// A fleet whose every field can be carried out.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +40,10 @@ pub struct ValidFleet {
     pub consortium: ConsortiumName,
     /// Nodes wanted.
     pub replicas: u32,
+    /// Spares wanted.
+    pub standbys: u32,
+    /// What keeps two nodes from voting with one identity, where identities can move.
+    pub fence: Option<FleetFence>,
     /// What they do.
     pub role: Role,
     /// Where its identities' keys are.
@@ -100,6 +108,34 @@ pub struct PeeringService {
     pub annotations: BTreeMap<String, String>,
 }
 
+impl ValidFleet {
+    /// Indices of the nodes wanted, those with an identity and the spares.
+    pub fn indices(&self) -> impl Iterator<Item = u32> + use<> {
+        (0..self.replicas).chain(FIRST_SPARE..FIRST_SPARE.saturating_add(self.standbys))
+    }
+
+    /// Whether the node of this index is one of them.
+    #[must_use]
+    pub fn wants(&self, index: u32) -> bool {
+        wants((self.replicas, self.standbys), index)
+    }
+
+    /// Whether it stands by for the identities of another cluster, which seats and unseats them.
+    #[must_use]
+    pub fn stands_by(&self) -> bool {
+        self.fence.as_ref().is_some_and(|fence| !fence.preferred)
+    }
+}
+
+/// Whether a fleet of so many nodes and so many spares has one of this index.
+#[must_use]
+pub const fn wants((replicas, standbys): (u32, u32), index: u32) -> bool {
+    match index.checked_sub(FIRST_SPARE) {
+        None => index < replicas,
+        Some(number) => number < standbys,
+    }
+}
+
 /// Checks a fleet. One that is being deleted always passes: a field that nobody will carry out must not keep it.
 pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
     let spec = &object.spec;
@@ -108,6 +144,9 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
     let storage = spec.storage.clone().unwrap_or_default();
     let resources = spec.resources.clone().unwrap_or_default();
     let (requests, limits) = amounts(resources)?;
+    let keys = identities(spec.keys.as_ref(), place(object), deleting)?;
+    let (standbys, fence) = fence(spec, &keys, place(object).0, deleting)?;
+    named(place(object).1, deleting)?;
     let annotation = |name: &str| object.metadata.annotations.as_ref().and_then(|all| all.get(name));
     Ok(ValidFleet {
         name: FleetName(object.metadata.name.clone().unwrap_or_default()),
@@ -115,8 +154,10 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
         uid: object.metadata.uid.clone().unwrap_or_default(),
         consortium: ConsortiumName(spec.consortium_ref.name.clone()),
         replicas,
+        standbys,
+        fence,
         role: spec.role,
-        keys: identities(spec.keys.as_ref(), place(object), deleting)?,
+        keys,
         replaces: replaced(annotation(REPLACES).filter(|_| !deleting), object)?,
         storage_size: storage.size.unwrap_or_else(|| STORAGE.to_owned()),
         access_mode: storage.access_mode.unwrap_or_default(),
@@ -143,6 +184,15 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
 fn place(object: &Validator) -> (&str, &str) {
     let metadata = &object.metadata;
     (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default())
+}
+
+/// The nodes of a fleet with such a name would have the names of another one's spares.
+fn named(fleet: &str, deleting: bool) -> Result<(), InvalidField> {
+    if deleting || !reads_as_spares(fleet) {
+        return Ok(());
+    }
+    let fix = format!("is {fleet}: names that end so are those of spares; give the Validator another name");
+    Err(InvalidField::new("metadata.name", fix))
 }
 
 fn replaced(named: Option<&String>, object: &Validator) -> Result<Option<FleetName>, InvalidField> {
@@ -191,6 +241,9 @@ fn pod_hash(spec: &ValidatorSpec) -> String {
     }
     if spec.keys.as_ref().is_some_and(|keys| keys.azure_key_vault.is_some()) {
         text.push_str("azureKeyVault");
+    }
+    if spec.standbys > 0 || spec.fence.is_some() {
+        text.push_str("fence");
     }
     alloy_primitives::hex::encode(&alloy_primitives::keccak256(text)[..8])
 }
@@ -333,6 +386,21 @@ mod tests {
         assert_ne!(hash("peering", json!({ "type": "LoadBalancer" })), absent);
         assert_eq!(hash("keys", json!({ "secret": {} })), absent);
         assert_ne!(hash("keys", vault()), absent);
+        assert_eq!(hash("standbys", json!(0)), absent);
+        assert_ne!(hash("standbys", json!(1)), absent);
+        assert_eq!(hash("standbys", json!(2)), hash("standbys", json!(1)), "more spares make no other pods");
+        assert_eq!(hash("fence", json!({})), hash("standbys", json!(1)));
+    }
+
+    #[test]
+    fn a_name_that_is_one_of_spares_is_refused_unless_the_fleet_goes() {
+        let with = |name: &str, deleting| {
+            let mut object = manifest(1, deleting);
+            object.metadata.name = Some(name.to_owned());
+            fleet(&object)
+        };
+        assert_eq!(with("bank-a-standby", false).expect_err("refused").field, "metadata.name");
+        assert!(with("bank-a-standby", true).is_ok() && with("standby", false).is_ok());
     }
 
     fn vault() -> serde_json::Value {
@@ -360,6 +428,34 @@ mod tests {
         for keys in [both, json!({})] {
             assert_eq!(with(keys.clone(), false).expect_err("refused").field, "spec.keys");
             assert!(with(keys, true).is_ok(), "a fleet that goes is let go");
+        }
+    }
+
+    #[test]
+    fn a_vault_elsewhere_than_at_azure_needs_the_authorities_that_vouch_for_it() {
+        let at = |url: &str, bundle: Option<&str>, deleting| {
+            let mut object = serde_json::to_value(manifest(4, deleting)).expect("JSON");
+            object["spec"]["keys"] = vault();
+            object["spec"]["keys"]["azureKeyVault"]["vaultUrl"] = json!(url);
+            object["spec"]["keys"]["azureKeyVault"]["caBundle"] = json!(bundle);
+            fleet(&serde_json::from_value(object).expect("a Validator"))
+        };
+        for url in
+            ["https://V.Vault.Azure.NET", "https://v.vault.azure.net:443", "https://h.managedhsm.azure.cn"]
+        {
+            assert!(at(url, None, false).is_ok(), "{url}");
+        }
+        for url in [
+            "https://vault.azure.svc",
+            "https://vault.azure.net",
+            "https://evilvault.azure.net",
+            "https://[::1]:8443",
+        ] {
+            let refused = at(url, None, false).expect_err("refused");
+            assert_eq!(refused.field, "spec.keys.azureKeyVault.caBundle");
+            assert!(refused.fix.contains(url), "{}", refused.fix);
+            assert!(at(url, Some("PEM"), false).is_ok(), "{url}");
+            assert!(at(url, None, true).is_ok(), "a fleet that goes is let go");
         }
     }
 

@@ -9,6 +9,16 @@ use crate::{
     vault::{Home, KeyPlace},
 };
 
+/// Where Azure's key vaults and managed HSMs are: only these are shown a token without authorities of one's own.
+pub const VAULT_HOSTS: &[&str] = &[
+    ".vault.azure.net",
+    ".managedhsm.azure.net",
+    ".vault.usgovcloudapi.net",
+    ".managedhsm.usgovcloudapi.net",
+    ".vault.azure.cn",
+    ".managedhsm.azure.cn",
+];
+
 /// Where a fleet's identities are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentityKeys {
@@ -51,6 +61,15 @@ impl FleetVault {
 }
 
 impl IdentityKeys {
+    /// Whether missing ones are made.
+    #[must_use]
+    pub fn creates(&self) -> bool {
+        match self {
+            Self::Secrets { create } => *create,
+            Self::Vault(vault) => vault.create,
+        }
+    }
+
     /// The vault, if it is one.
     #[must_use]
     pub fn vault(&self) -> Option<&FleetVault> {
@@ -87,10 +106,26 @@ pub(super) fn identities(
     let Some(keys) = keys else { return Ok(IdentityKeys::Secrets { create: true }) };
     match (&keys.secret, &keys.azure_key_vault) {
         (Some(secret), None) => Ok(IdentityKeys::Secrets { create: secret.create.unwrap_or(true) }),
+        (None, Some(vault)) if !deleting && vault.ca_bundle.is_none() && !is_azures(&vault.vault_url) => {
+            Err(InvalidField::new(
+                "spec.keys.azureKeyVault.caBundle",
+                format!(
+                    "{} is at none of Azure's hosts: name the authorities that vouch for it, or no node shows it a token",
+                    vault.vault_url
+                ),
+            ))
+        }
         (None, Some(vault)) => Ok(IdentityKeys::Vault(Box::new(of_fleet(vault, namespace, fleet)))),
         _ if deleting => Ok(IdentityKeys::Secrets { create: false }),
         _ => Err(InvalidField::new("spec.keys", "needs exactly one of secret and azureKeyVault")),
     }
+}
+
+/// Whether the address is at a host of [`VAULT_HOSTS`].
+fn is_azures(url: &str) -> bool {
+    let host = url.strip_prefix("https://").unwrap_or(url).to_ascii_lowercase();
+    let host = host.split_once(':').map_or(host.as_str(), |(host, _)| host);
+    VAULT_HOSTS.iter().any(|known| host.len() > known.len() && host.ends_with(known))
 }
 
 fn of_fleet(vault: &AzureKeyVault, namespace: &str, fleet: &str) -> FleetVault {

@@ -6,6 +6,7 @@
 //! - **Scheduler and kubelet**: the pod is bound; its container starts once every volume it mounts is there, with what is in
 //!   them at that moment; readiness follows the node; a pod that is deleted ends its container first and goes then.
 //!   No images are pulled, no limits kept, every node has room.
+//! - **Nodes and their fence**: the record of an identity is written into its Lease when it changes hands, not with every vote.
 //! - **Volume provisioner**: a claim is bound with the size it asks for.
 //! - **Disruption controller**: budgets with counts (no percentages) say how many evictions they allow now.
 //! - **Garbage collector**: an object all of whose owners are gone is deleted, in the background.
@@ -61,6 +62,7 @@ impl Controllers {
             self.statefulsets(&objects).await;
             self.pods(&objects).await;
             self.claims(&objects).await;
+            self.leases(&objects).await;
             self.budgets(&objects).await;
             self.garbage(&objects).await;
             tokio::select! {

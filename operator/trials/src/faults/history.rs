@@ -47,6 +47,9 @@ pub const KINDS: &[Kind] = &[
     kind("Deployment", "apps", "v1", "deployments"),
     kind("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets"),
     kind("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies"),
+    kind("Lease", "coordination.k8s.io", "v1", "leases"),
+    kind("Role", "rbac.authorization.k8s.io", "v1", "roles"),
+    kind("RoleBinding", "rbac.authorization.k8s.io", "v1", "rolebindings"),
 ];
 
 impl Kind {

@@ -7,6 +7,7 @@
 
 mod chain;
 mod disk;
+mod fence;
 mod node;
 mod pool;
 mod rpc;
@@ -73,6 +74,10 @@ struct State {
     disks: HashMap<String, Disk>,
     /// By uid of their pod.
     nodes: BTreeMap<String, Node>,
+    /// Records of identities that can move.
+    records: fence::Records,
+    /// Leases that are there.
+    leases: BTreeSet<String>,
     /// Identities whose node the operator stopped, until one votes again.
     stopped: BTreeSet<Address>,
     violations: Vec<String>,
@@ -126,15 +131,19 @@ impl Network {
     fn tick(&self) -> bool {
         let now = self.now_ms();
         let mut state = self.lock();
-        let State { chains, nodes, stopped, violations, .. } = &mut *state;
+        let State { chains, nodes, records, leases, stopped, violations, .. } = &mut *state;
         let mut changed = false;
         for node in nodes.values_mut() {
             changed |= node.catch_up(now);
         }
+        let votes = fence::settle(nodes, records, leases);
+        for (uid, node) in &mut *nodes {
+            changed |= node.holds(votes.get(uid).copied());
+        }
         for (hash, chain) in chains {
             let voters: Vec<&Node> = nodes.values().filter(|node| node.votes_on(*hash, chain)).collect();
             for node in &voters {
-                changed |= node.address().is_some_and(|address| stopped.remove(&address));
+                changed |= node.casts().is_some_and(|address| stopped.remove(&address));
             }
             let heard_before = chain.heard_at();
             match chain.advance(now, &voters) {
@@ -163,7 +172,7 @@ impl Network {
     pub fn wrong_to_stop(&self, name: &str, for_good: bool) -> Option<String> {
         let state = self.lock();
         let node = state.nodes.values().find(|node| node.name == name)?;
-        let address = node.address()?;
+        let address = node.casts().or_else(|| node.address())?;
         let seats = state.chains.get(&node.genesis)?.seats();
         if !seats.contains(&address) {
             return None;
@@ -188,7 +197,11 @@ impl Network {
     /// The operator has stopped a node: down by choice until its identity votes again.
     pub fn stopped(&self, name: &str) {
         let mut state = self.lock();
-        let address = state.nodes.values().find(|node| node.name == name).and_then(Node::address);
+        let address = state
+            .nodes
+            .values()
+            .find(|node| node.name == name)
+            .and_then(|node| node.casts().or_else(|| node.address()));
         state.stopped.extend(address);
     }
 
@@ -228,6 +241,6 @@ impl State {
     fn live(&self, hash: B256) -> BTreeSet<Address> {
         let Some(chain) = self.chains.get(&hash) else { return BTreeSet::new() };
         let voting = self.nodes.values().filter(|node| node.votes_on(hash, chain));
-        voting.filter_map(Node::address).collect()
+        voting.filter_map(Node::casts).collect()
     }
 }

@@ -36,6 +36,10 @@ pub enum Scenario {
     Recreate,
     /// Everything goes, keys and disks too; then the same manifests come again.
     Reapply,
+    /// Two manifests become a network of four with a spare.
+    CreateSpare,
+    /// A network of four gets a spare, and with it the fence.
+    AddSpare,
     /// Positions come and go among members that vote otherwise.
     Votes,
 }
@@ -63,7 +67,7 @@ pub enum Step {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Create,
         Self::ScaleUp,
         Self::ScaleDown,
@@ -74,6 +78,8 @@ impl Scenario {
         Self::Delete,
         Self::Recreate,
         Self::Reapply,
+        Self::CreateSpare,
+        Self::AddSpare,
         Self::Votes,
     ];
 
@@ -81,7 +87,7 @@ impl Scenario {
     #[must_use]
     pub fn beginning(self) -> Vec<Step> {
         match self {
-            Self::Create => Vec::new(),
+            Self::Create | Self::CreateSpare => Vec::new(),
             Self::Votes => votes::beginning(),
             Self::ScaleDown => vec![Step::Apply(consortium()), Step::Apply(fleet(FLEET, 5))],
             Self::Delete => {
@@ -99,6 +105,12 @@ impl Scenario {
         let come = || vec![Step::Apply(consortium()), Step::Apply(fleet(FLEET, 4))];
         match self {
             Self::Create => come(),
+            Self::CreateSpare => {
+                let mut fleet = fleet(FLEET, 4);
+                fleet["spec"]["standbys"] = json!(1);
+                vec![Step::Apply(consortium()), Step::Apply(fleet)]
+            }
+            Self::AddSpare => edit(json!({ "standbys": 1 })),
             Self::Votes => votes::steps(),
             Self::ScaleUp => vec![Step::Scale(5)],
             Self::ScaleDown => vec![Step::Scale(4)],
@@ -137,6 +149,8 @@ impl fmt::Display for Scenario {
             Self::Delete => "delete",
             Self::Recreate => "recreate",
             Self::Reapply => "reapply",
+            Self::CreateSpare => "create-spare",
+            Self::AddSpare => "add-spare",
             Self::Votes => "votes",
         })
     }

@@ -1,7 +1,7 @@
 //! One chain for all nodes of a namespace, shown by the nodes of [`crate::fake_network`].
 
 use crate::{
-    fake_network::{Founder, Shown, State},
+    fake_network::{Founder, Shown, State, Who, own_fence},
     players::ports::Ports,
 };
 use alloy_primitives::Address;
@@ -45,6 +45,8 @@ impl Chain {
     /// Gives a seat to an identity of the genesis.
     pub fn seat_first(&self, identity: Address, first: usize) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where identities can move every node holds its own; of other fleets nobody asks.
+        state.fences.insert(identity, own_fence());
         if state.most_seats == 0 && state.seats.len() < first && !state.seats.contains(&identity) {
             state.seats.push(identity);
         }
@@ -54,8 +56,8 @@ impl Chain {
     ///
     /// # Panics
     /// The address is taken.
-    pub async fn serve(&self, address: Ipv4Addr, identity: Option<Address>) -> Ports {
-        let shown = Shown { state: self.0.clone(), identity };
+    pub(crate) async fn serve(&self, address: Ipv4Addr, who: Who) -> Ports {
+        let shown = Shown { state: self.0.clone(), who };
         Ports::open(address, Arc::new(shown)).await.expect("a free address")
     }
 }

@@ -129,7 +129,7 @@ const TABLE: &[(&str, Hint)] = &[
     (
         "Validator.spec.keys.azureKeyVault",
         Hint::Values(
-            r#"[{ "vaultUrl": "https://127.0.0.1:9", "tenantId": "11111111-1111-1111-1111-111111111111", "clientId": "22222222-2222-2222-2222-222222222222" }]"#,
+            r#"[{ "vaultUrl": "https://127.0.0.1:9", "tenantId": "11111111-1111-1111-1111-111111111111", "clientId": "22222222-2222-2222-2222-222222222222", "caBundle": "PEM" }]"#,
         ),
     ),
     (
@@ -146,6 +146,58 @@ const TABLE: &[(&str, Hint)] = &[
         Hint::Values(r#"["22222222-2222-2222-2222-222222222222"]"#),
     ),
     ("Validator.spec.keys.azureKeyVault.keyPrefix", Hint::Values(r#"["prod-"]"#)),
+    // As many as a trial can play; once there is a fence it stays.
+    ("Validator.spec.standbys", Hint::Values("[1, 2]")),
+    ("Validator.spec.standbys", Hint::Only),
+    ("Validator.spec.fence", Hint::Values(r#"[{ "leaseSeconds": 9 }, {}]"#)),
+    ("Validator.spec.fence.site", Hint::Values(r#"["west"]"#)),
+    // A fleet that stands by needs keys that are not its to make: tried by tables of validation and plan.
+    ("Validator.spec.fence.preferred", Hint::Values("[true]")),
+    ("Validator.spec.fence.preferred", Hint::Only),
+    ("Validator.spec.fence.azureBlob", Hint::Alone),
+    (
+        "Validator.spec.fence.azureBlob",
+        Hint::Values(
+            r#"[{ "containerUrl": "https://127.0.0.1:9/net", "tenantId": "11111111-1111-1111-1111-111111111111", "clientId": "22222222-2222-2222-2222-222222222222" }]"#,
+        ),
+    ),
+    (
+        "Validator.spec.fence.azureBlob.containerUrl",
+        Hint::Values(r#"["https://127.0.0.1:9/net", "https://127.0.0.1:9/account/net"]"#),
+    ),
+    (
+        "Validator.spec.fence.azureBlob.containerUrl",
+        Hint::With(
+            r#"{ "tenantId": "11111111-1111-1111-1111-111111111111", "clientId": "22222222-2222-2222-2222-222222222222" }"#,
+        ),
+    ),
+    ("Validator.spec.fence.azureBlob.tenantId", Hint::Values(r#"["11111111-1111-1111-1111-111111111111"]"#)),
+    (
+        "Validator.spec.fence.azureBlob.tenantId",
+        Hint::With(
+            r#"{ "containerUrl": "https://127.0.0.1:9/net", "clientId": "22222222-2222-2222-2222-222222222222" }"#,
+        ),
+    ),
+    ("Validator.spec.fence.azureBlob.clientId", Hint::Values(r#"["22222222-2222-2222-2222-222222222222"]"#)),
+    (
+        "Validator.spec.fence.azureBlob.clientId",
+        Hint::With(
+            r#"{ "containerUrl": "https://127.0.0.1:9/net", "tenantId": "11111111-1111-1111-1111-111111111111" }"#,
+        ),
+    ),
+    ("Validator.spec.fence.azureBlob.authorityHost", Hint::Values(r#"["https://127.0.0.1:9"]"#)),
+    (
+        "Validator.spec.fence.azureBlob.authorityHost",
+        Hint::With(
+            r#"{ "containerUrl": "https://127.0.0.1:9/net", "tenantId": "11111111-1111-1111-1111-111111111111", "clientId": "22222222-2222-2222-2222-222222222222" }"#,
+        ),
+    ),
+    (
+        "Validator.spec.fence.azureBlob.caBundle",
+        Hint::With(
+            r#"{ "containerUrl": "https://127.0.0.1:9/net", "tenantId": "11111111-1111-1111-1111-111111111111", "clientId": "22222222-2222-2222-2222-222222222222" }"#,
+        ),
+    ),
     ("Consortium.spec.member.*.azureKeyVault*", Hint::NotAtCreation),
     ("Consortium.spec.member.*.azureKeyVault*", Hint::Unfelt("a member's accounts are immutable")),
     ("Consortium.spec.member.*.azureKeyVault", Hint::Alone),

@@ -3,7 +3,7 @@
 
 use super::chain::Chain;
 use crate::{
-    fake_network::Founder,
+    fake_network::{Founder, Who},
     players::{pod::running, ports::Ports, statefulset},
 };
 use alloy_primitives::Address;
@@ -22,7 +22,7 @@ use kube::{
 };
 use operator_core::{
     api::Consortium,
-    names::{OBSERVER_ROLE, ROLE},
+    names::{OBSERVER_ROLE, ROLE, STANDBY},
 };
 use serde_json::json;
 use std::{
@@ -192,14 +192,15 @@ impl Kubelet {
         let identity: Option<Address> = identity.and_then(|secret| {
             secret.annotations().get("quorate.dev/address").and_then(|text| text.parse().ok())
         });
-        let observes = set.labels().get(ROLE).is_some_and(|role| role == OBSERVER_ROLE);
+        let observes = set.labels().get(ROLE).is_some_and(|role| role == OBSERVER_ROLE)
+            || set.labels().contains_key(STANDBY);
         match identity {
             Some(identity) => chain.seat_first(identity, seats),
             None if observes => {}
             None => return Ok(None),
         }
         let address = Ipv4Addr::from(self.next.fetch_add(1, Ordering::Relaxed));
-        let served = chain.serve(address, identity).await;
+        let served = chain.serve(address, Who::of(set, identity)).await;
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         servers.entry(namespace.to_owned()).or_default().push(served);
         drop(servers);

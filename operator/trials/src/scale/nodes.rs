@@ -131,6 +131,7 @@ fn document(node: &Node, number: u64, started_ms: u64, at: Ipv4Addr) -> NodeStat
             fence: None,
             seat_proof: None,
         }),
+        standby_for: Vec::new(),
         seats: network.seats.iter().map(heard).collect(),
         carriers: Vec::new(),
         consensus: None,

@@ -18,6 +18,7 @@ fn full(journal: JournalConfig) -> NodeConfig {
         version: CONFIG_VERSION,
         network: NetworkConfig::new(20_777, B256::repeat_byte(0x33), "/config/genesis.json".into()),
         identity: Some(identity(journal)),
+        standby_for: Vec::new(),
         azure: Some(AzureConfig {
             tenant_id: "00000000-0000-0000-0000-000000000001".into(),
             client_id: "00000000-0000-0000-0000-000000000002".into(),
@@ -67,6 +68,32 @@ fn observer() -> NodeConfig {
     NodeConfig { identity: None, azure: None, rpc: None, ..full(JournalConfig::Initialise) }
 }
 
+fn kubernetes_lease(name: &str) -> FenceConfig {
+    FenceConfig {
+        store: FenceStore::KubernetesLease {
+            server: "https://kubernetes.default.svc".into(),
+            namespace: "bank-a".into(),
+            name: name.into(),
+            token_file: "/api/token".into(),
+            ca_file: "/api/ca.crt".into(),
+        },
+        holder: "bank-a/bank-a-standby-0".into(),
+        preferred: false,
+        initialise: false,
+        lease_ms: LEASE_MS,
+    }
+}
+
+/// A spare of two identities.
+fn spare() -> NodeConfig {
+    let stands_by = |byte: u8| IdentityConfig {
+        address: Address::repeat_byte(byte),
+        fence: Some(kubernetes_lease(&format!("bank-a-{byte}"))),
+        ..identity(JournalConfig::Initialise)
+    };
+    NodeConfig { standby_for: vec![stands_by(1), stands_by(2)], ..observer() }
+}
+
 fn value() -> Value {
     serde_json::to_value(full(JournalConfig::Require { id: B256::repeat_byte(0x55) })).unwrap()
 }
@@ -85,6 +112,7 @@ fn what_the_operator_renders_the_node_reads_back() {
         vault(SignerConfig::AzureKeyVaultKey),
         vault(SignerConfig::AzureKeyVaultSecret),
         observer(),
+        spare(),
     ] {
         let text = config.to_json().unwrap();
         assert!(text.ends_with("}\n"));
@@ -212,4 +240,62 @@ fn a_fence_names_one_store_and_says_no_more_than_it_must() {
     assert_eq!((fence.preferred, fence.initialise, fence.lease_ms), (false, false, LEASE_MS));
     config["identity"]["fence"]["store"]["azureBlob"] = blob["store"]["azureBlob"].clone();
     assert!(NodeConfig::from_json(&config.to_string()).is_err(), "two stores");
+}
+
+#[test]
+fn a_spare_names_what_it_stands_by_for_and_others_say_nothing_of_it() {
+    let written = serde_json::to_value(spare()).unwrap();
+    assert_eq!(written["standbyFor"][1]["address"], json!(Address::repeat_byte(2)));
+    assert_eq!(written["standbyFor"][1]["fence"]["store"]["kubernetesLease"]["name"], "bank-a-2");
+    assert!(written.get("identity").is_none());
+    assert!(!full(JournalConfig::Initialise).to_json().unwrap().contains("standbyFor"));
+    let mut json = written;
+    json["standbyFor"][0]["frobnicate"] = Value::from(1);
+    assert!(refusal(&json).contains("unknown field `frobnicate`"));
+    for config in [spare(), observer(), full(JournalConfig::Initialise)] {
+        assert_eq!(config.check_standby_for(), Ok(()));
+    }
+}
+
+#[test]
+fn what_a_spare_may_not_be_told_is_refused_by_the_field() {
+    type Edit = fn(&mut NodeConfig);
+    let table: [(Edit, &str); 9] = [
+        (
+            |c| c.identity = Some(identity(JournalConfig::Initialise)),
+            "identity and standbyFor are both given",
+        ),
+        (
+            |c| c.standby_for = vec![c.standby_for[0].clone(); 65],
+            "standbyFor names 65 identities, at most 64",
+        ),
+        (|c| c.standby_for[1].address = c.standby_for[0].address, "standbyFor[1].address: 0x0101"),
+        (|c| c.standby_for[1].fence = None, "standbyFor[1].fence is missing"),
+        (
+            |c| c.standby_for[0].fence.as_mut().unwrap().preferred = true,
+            "standbyFor[0].fence.preferred is set",
+        ),
+        (
+            |c| c.standby_for[0].fence.as_mut().unwrap().initialise = true,
+            "standbyFor[0].fence.initialise is set",
+        ),
+        (
+            |c| c.standby_for[1].journal = JournalConfig::Require { id: B256::ZERO },
+            "standbyFor[1].journal is not initialise",
+        ),
+        (
+            |c| c.standby_for[1].journal = JournalConfig::AcceptLoss { id: B256::ZERO, lost: Vec::new() },
+            "standbyFor[1].journal is not initialise",
+        ),
+        (
+            |c| c.standby_for[1].fence = c.standby_for[0].fence.clone(),
+            "standbyFor[1].fence.store is that of standbyFor[0]",
+        ),
+    ];
+    for (edit, says) in table {
+        let mut config = spare();
+        edit(&mut config);
+        let error = config.check_standby_for().unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
 }

@@ -39,6 +39,7 @@ fn example() -> NodeStatus {
                 role: FenceRole::Standby,
                 holder: Some("bank-a-1".into()),
                 epoch: 4,
+                recorded: true,
                 reason: Some("twin".into()),
                 message: Some("it runs twice".into()),
             }),
@@ -49,6 +50,18 @@ fn example() -> NodeStatus {
                 signature: Bytes::from(vec![0x88; 65]),
             }),
         }),
+        standby_for: vec![Standby {
+            address: Address::repeat_byte(0x55),
+            signer_ready: true,
+            fence: Fence {
+                role: FenceRole::Stopped,
+                holder: None,
+                epoch: 0,
+                recorded: false,
+                reason: Some("record_missing".into()),
+                message: Some("there is none".into()),
+            },
+        }],
         seats: vec![SeatHeard { address: Address::repeat_byte(0x99), height: 13, at_ms: 1_700_000_000_100 }],
         carriers: Vec::new(),
         consensus: Some(Consensus { height: 13, round: 1, proposer: Address::repeat_byte(0x99) }),
@@ -67,9 +80,16 @@ fn the_document_is_the_golden_one_and_is_read_back() {
 fn what_does_not_apply_is_left_out_and_read_as_absent() {
     let mut status = example();
     (status.not_ready_reason, status.identity, status.consensus) = (None, None, None);
+    status.standby_for.clear();
     let json = serde_json::to_string(&status).unwrap();
-    for field in ["null", "notReadyReason", "identity", "consensus"] {
+    for field in ["null", "notReadyReason", "identity", "consensus", "standbyFor"] {
         assert!(!json.contains(field), "{field} in {json}");
     }
     assert_eq!(serde_json::from_str::<NodeStatus>(&json).unwrap(), status);
+}
+
+#[test]
+fn a_fence_of_a_node_that_says_nothing_of_a_record_has_none() {
+    let fence: Fence = serde_json::from_str(r#"{ "role": "standby", "epoch": 1 }"#).unwrap();
+    assert!(!fence.recorded);
 }

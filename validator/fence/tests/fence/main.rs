@@ -1,5 +1,6 @@
 //! The fence from outside: bytes of the record, and tables of steps.
 
+mod holdings;
 mod record;
 mod rig;
 mod standbys;

@@ -38,8 +38,38 @@ fn a_standby_that_could_not_vote_takes_nothing() {
     let mut second = Rig::standby(&mut store, config(2, "b"));
     second.give(&mut store, Input::Ready(false));
     assert_eq!(second.pass(&mut store, 60_000), []);
-    second.give(&mut store, Input::Ready(true));
-    assert!(is_held(&second.pass(&mut store, 500)));
+    assert!(is_held(&second.give(&mut store, Input::Ready(true))), "the lease is over already");
+}
+
+#[test]
+fn a_silent_holder_is_taken_over_when_its_lease_ends_and_not_at_the_next_look() {
+    let mut store = Store::default();
+    drop(Rig::first(&mut store));
+    let mut second = Rig::standby(&mut store, config(2, "b"));
+    let seen = second.now;
+    let ends = seen + LEASE.lease_ms;
+    second.now = ends - 100;
+    let read = crate::rig::only_read(&second.step(Input::Tick));
+    let out = second.step(Input::Read { ticket: read, answer: store.read() });
+    assert_eq!(out, [Output::WaitUntil { at_ms: ends }]);
+    second.now = ends;
+    assert!(is_held(&second.give(&mut store, Input::Tick)));
+}
+
+#[test]
+fn silence_counts_from_the_question_that_first_showed_the_beat() {
+    let mut store = Store::default();
+    drop(Rig::first(&mut store));
+    let mut second = Rig::new(config(2, "b"));
+    let asked = second.now;
+    let read = crate::rig::only_read(&second.step(Input::Ready(true)));
+    second.now += 1_400;
+    let poll = second.now + LEASE.poll_ms;
+    let out = second.step(Input::Read { ticket: read, answer: store.read() });
+    assert_eq!(out, [Output::WaitUntil { at_ms: poll }]);
+    second.now = asked + LEASE.lease_ms;
+    let (_, expected, record) = crate::rig::only_swap(&second.step(Input::Tick));
+    assert_eq!((expected, record.epoch), (Some(crate::rig::version(1)), 2));
 }
 
 #[test]
@@ -153,11 +183,32 @@ fn a_take_over_without_an_answer_is_known_by_the_record() {
     drop(Rig::first(&mut store));
     let mut second = Rig::standby(&mut store, config(2, "b"));
     second.now += LEASE.lease_ms;
-    let read = second.step(Input::Tick);
-    let ticket = crate::rig::only_read(&read);
-    let (ticket, expected, record) =
-        crate::rig::only_swap(&second.step(Input::Read { ticket, answer: store.read() }));
+    let (ticket, expected, record) = crate::rig::only_swap(&second.step(Input::Tick));
     store.swap(expected.as_ref(), &record);
     let out = second.step(Input::Swapped { ticket, answer: fence::SwapAnswer::Unknown });
     assert!(is_held(&second.settle(&mut store, out)));
+}
+
+#[test]
+fn reads_without_an_answer_hold_up_no_take_over() {
+    let mut store = Store::default();
+    drop(Rig::first(&mut store));
+    let mut second = Rig::standby(&mut store, config(2, "b"));
+    let ends = second.now + LEASE.lease_ms;
+    // From now on the store answers no read.
+    let mut out = Vec::new();
+    while second.now < ends {
+        second.now += 100;
+        out = second.step(Input::Tick);
+        if let [Output::Read { ticket }] = out[..] {
+            out = second.step(Input::Read { ticket, answer: fence::ReadAnswer::Away });
+        }
+    }
+    second.now += LEASE.retry_ms;
+    if !matches!(out[..], [Output::Swap { .. }]) {
+        out = second.step(Input::Tick);
+    }
+    let (ticket, expected, record) = crate::rig::only_swap(&out);
+    let answer = store.swap(expected.as_ref(), &record);
+    assert!(is_held(&second.step(Input::Swapped { ticket, answer })));
 }

@@ -16,6 +16,7 @@ use crate::{
 use alloc::{sync::Arc, vec::Vec};
 use alloy_rlp::{Decodable, EMPTY_LIST_CODE, Encodable, Header};
 use chain::signature::SignatureError;
+use core::ops::Range;
 
 /// Why a journal's bytes are no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +88,40 @@ pub fn decode_record<B: Proposal + Decodable>(code: u8, bytes: &[u8]) -> Result<
     };
     end(items)?;
     Ok(record)
+}
+
+/// The certificate in a record's bytes: what it says was prepared, and where its block stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certified {
+    /// Round and digest.
+    pub prepared: Prepared,
+    /// The block's bytes, within the record's.
+    pub block: Range<usize>,
+}
+
+/// Finds the certificate in the bytes of a record of the phase with this code; none if it carries none. Nothing of it is
+/// authenticated: who takes the block out of a record, to keep it elsewhere, wants to know where it was.
+pub fn certified(code: u8, bytes: &[u8]) -> Result<Option<Certified>, RecordError> {
+    let mut buf = bytes;
+    let phase = Phase::from_code(code).ok_or(WireError::Code { got: code })?;
+    let mut items = Header::decode_bytes(&mut buf, true)?;
+    end(buf)?;
+    match phase {
+        Phase::Proposal | Phase::Prepare => return Ok(None),
+        Phase::Commit => drop(u64::decode(&mut items)?),
+        Phase::RoundChange => {
+            raw_item(&mut items)?;
+            if take_empty_list(&mut items) {
+                return Ok(None);
+            }
+        }
+    }
+    let mut fields = Header::decode_bytes(&mut items, true)?;
+    let prepared = Prepared { round: u32::decode(&mut fields)?, digest: Decodable::decode(&mut fields)? };
+    // Nothing but the rest of the certificate and of the record comes after it.
+    let start = bytes.len().saturating_sub(items.len()).saturating_sub(fields.len());
+    let block = raw_item(&mut fields)?;
+    Ok(Some(Certified { prepared, block: start..start.saturating_add(block.len()) }))
 }
 
 fn decode_proposal<B: Proposal + Decodable>(items: &mut &[u8]) -> Result<Record<B>, RecordError> {

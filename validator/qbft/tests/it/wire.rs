@@ -8,7 +8,7 @@ use qbft::{
     Config, Encoding, Input, Instance, Message, Output, Record, Recovered, Signatures, Timer, TimerKind,
     Unsigned, Verdict,
     message::RoundChangeMessage,
-    wire::{MAX_NESTED, WireError, decode, decode_record, encode, encode_record},
+    wire::{Certified, MAX_NESTED, WireError, certified, decode, decode_record, encode, encode_record},
 };
 use std::sync::Arc;
 
@@ -146,6 +146,9 @@ fn a_damaged_record_is_an_error() {
     assert!(decode_record::<Real>(0x13, &[0xc0]).is_err());
     assert!(decode_record::<Real>(0x20, &[0xc0]).is_err());
     assert!(decode_record::<Real>(0x14, &[0xc2, 0x01, 0xc0]).is_err());
+    for (code, bytes) in [(0x20, &[0xc0][..]), (0x14, &[0xc2, 0x01, 0xc0]), (0x14, &[0xc0]), (0x15, &[])] {
+        assert!(certified(code, bytes).is_err(), "{code:#x}");
+    }
 }
 
 /// A driver with the key of seat 1 (private key 4) and an encoded journal.
@@ -168,6 +171,10 @@ impl Driver {
                     let bytes = encode_record(&record);
                     let read: Record<Real> = decode_record(record.phase().code(), &bytes).unwrap();
                     assert_eq!(read, *record);
+                    assert_eq!(
+                        certified(record.phase().code(), &bytes).unwrap(),
+                        where_certified(&record, &bytes)
+                    );
                     self.records.push((record.phase().code(), bytes));
                     self.step(instance, Input::Persisted { ticket }, now_ms);
                 }
@@ -190,6 +197,18 @@ impl Driver {
             }
         }
     }
+}
+
+/// The certificate's block, searched for.
+fn where_certified(record: &Record<Real>, bytes: &[u8]) -> Option<Certified> {
+    let certificate = match record {
+        Record::Commit { certificate, .. } => certificate,
+        Record::RoundChange { certificate, .. } => certificate.as_ref()?,
+        Record::Proposal { .. } | Record::Prepare(_) => return None,
+    };
+    let block = alloy_rlp::encode(&certificate.block);
+    let start = bytes.windows(block.len()).position(|window| window == block).expect("the block");
+    Some(Certified { prepared: certificate.prepared, block: start..start + block.len() })
 }
 
 fn key4(unsigned: &Unsigned<Real>) -> Signatures {

@@ -64,8 +64,8 @@ pub enum Disk {
 /// Whom a fault is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// The one that holds the identity then.
-    Holder,
+    /// The one that holds this identity then.
+    Holder(usize),
     /// Whatever it is then.
     Process(usize),
 }
@@ -75,11 +75,13 @@ pub enum Target {
 pub struct Scenario {
     /// For everything drawn later.
     pub seed: u64,
-    /// How many processes have the key.
+    /// How many identities there are. Of several, each has a process of its own, and the processes beyond stand by for all.
+    pub identities: usize,
+    /// How many processes have a key.
     pub processes: usize,
     /// The second one has the first one's name: one manifest in two clusters.
     pub twins: bool,
-    /// The identity belongs to the first.
+    /// Each identity belongs to its own process: the first, where there is one.
     pub preferred: bool,
     /// A block comes so often; while the chain is halted, seldom.
     pub period_ms: u64,
@@ -99,21 +101,36 @@ pub struct Scenario {
 #[must_use]
 pub fn draw(seed: u64) -> Scenario {
     let mut rng = Rng::new(seed);
-    let processes = usize::try_from(rng.between(2, 4)).unwrap_or(2);
-    let twins = rng.chance(150);
+    let identities = if rng.chance(400) { rng.pick(&[2, 2, 3]) } else { 1 };
+    let spares = usize::try_from(rng.between(1, if identities == 1 { 3 } else { 2 })).unwrap_or(1);
+    let processes = identities + spares;
+    let twins = identities == 1 && rng.chance(150);
     let preferred = rng.chance(300);
     let period_ms = rng.pick(&[1_000, 1_000, 15_000]);
     let store_ms = rng.pick(&[10, 30, 60, 400]);
     let (loss, late, cached) = (rng.pick(&[0, 0, 20, 150]), rng.pick(&[0, 10, 50]), rng.pick(&[0, 100, 500]));
     let count = rng.between(1, 6);
-    let faults = (0..count).map(|_| fault(&mut rng, processes)).collect();
-    Scenario { seed, processes, twins, preferred, period_ms, store_ms, loss, late, cached, faults }
+    let faults = (0..count).map(|_| fault(&mut rng, identities, processes)).collect();
+    Scenario {
+        seed,
+        identities,
+        processes,
+        twins,
+        preferred,
+        period_ms,
+        store_ms,
+        loss,
+        late,
+        cached,
+        faults,
+    }
 }
 
-fn fault(rng: &mut Rng, processes: usize) -> (u64, Target, Fault) {
+fn fault(rng: &mut Rng, identities: usize, processes: usize) -> (u64, Target, Fault) {
     let at = rng.between(2_500, FAULTS_END_MS);
     let someone = usize::try_from(rng.below(processes as u64)).unwrap_or(0);
-    let target = if rng.chance(700) { Target::Holder } else { Target::Process(someone) };
+    let identity = usize::try_from(rng.below(identities as u64)).unwrap_or(0);
+    let target = if rng.chance(700) { Target::Holder(identity) } else { Target::Process(someone) };
     let ms = rng.between(50, 7_000);
     let fault = match rng.below(100) {
         0..35 => Fault::Pause { ms },

@@ -19,11 +19,13 @@ pub enum Flaw {
     PromiseLate,
     /// Where the record is missing a new one is made.
     MadeAnew,
+    /// A spare goes on taking over while it holds an identity.
+    HoldsTwo,
 }
 
 impl Flaw {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SignsBeforeSwap,
         Self::StaleSwapTaken,
         Self::UnknownIsWon,
@@ -32,5 +34,6 @@ impl Flaw {
         Self::PromiseIgnored,
         Self::PromiseLate,
         Self::MadeAnew,
+        Self::HoldsTwo,
     ];
 }

@@ -1,4 +1,4 @@
-//! Identities that move: several processes with one key, a store that delays, loses answers and shows old versions, and
+//! Identities that move: several processes with one key, spares with the keys of several, a store that delays, loses answers and shows old versions, and
 //! processes that stand still, die, come back with an old disk, or run twice by mistake. The fence under them is the one
 //! that ships; the voter is a small one of its own, more hostile than a core: whoever holds the identity would rather vote
 //! for another block than the holder before.

@@ -46,6 +46,8 @@ pub enum Violation {
         /// The slot.
         place: Place,
     },
+    /// One process votes with two identities.
+    TwoTenures,
     /// Faults were over and nobody voted.
     Stuck,
 }

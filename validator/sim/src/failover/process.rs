@@ -6,7 +6,11 @@ use super::{
 };
 use crate::rng::{Rng, mix};
 use alloy_primitives::{B256, Bytes};
-use fence::{Block, Config, Evidence, Fence, Holder, HolderId, Journaled, Lease, Name, Place, Record, Vote};
+use fence::{
+    Block, Config, Evidence, Fence, Holder, HolderId, Holdings, Input, Journaled, Lease, Name, Output, Place,
+    Record, Role, Vote,
+};
+use std::collections::BTreeMap;
 
 /// Waits of every fence here, milliseconds.
 pub const LEASE: Lease =
@@ -26,41 +30,57 @@ pub struct Disk {
 pub struct Process {
     /// What it is called.
     pub name: String,
+    /// Whose keys it has: its own identity's, or those that it stands by for.
+    pub identities: Vec<usize>,
     /// Counts starts.
     pub life: u32,
-    /// Running.
-    pub fence: Option<Fence>,
-    /// Its voter, while it holds the identity.
-    pub voter: Option<Voter>,
+    /// Running: what decides for all of its identities. A flawed one has one for each.
+    holdings: Vec<Holdings>,
+    /// Its voter, while it holds an identity, and which.
+    pub voter: Option<(usize, Voter)>,
     /// Its monotonic clock against true time.
     pub offset: i64,
     /// It stands still until then.
     pub paused_until: u64,
-    /// The wait that counts.
-    pub tick: u64,
+    /// The wait that counts, by identity.
+    pub ticks: BTreeMap<usize, u64>,
     /// It has been told to end, and for how long it is then away.
     pub leaving: Option<u64>,
-    /// Its disk.
-    pub disk: Disk,
+    /// Its disk, by identity.
+    pub disk: BTreeMap<usize, Disk>,
     /// As it was some time ago.
-    pub old: Disk,
+    pub old: BTreeMap<usize, Disk>,
     /// Blocks reach it so much later than the others.
     pub lag_ms: u64,
+}
+
+/// How a process starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// Its identity is its own.
+    pub is_preferred: bool,
+    /// It makes the first record.
+    pub initialise: bool,
+    /// It decides for each identity as if it had no other.
+    pub is_flawed: bool,
 }
 
 impl Process {
     /// Not yet running.
     #[must_use]
-    pub fn new(index: usize, name: String, rng: &mut Rng) -> Self {
-        let disk = Disk { journal: word(mix(index as u64 + 77)), newest: None };
+    pub fn new(index: usize, name: String, identities: Vec<usize>, rng: &mut Rng) -> Self {
+        let journal = |of: usize| word(mix(index as u64 + 77) ^ mix(of as u64));
+        let disk: BTreeMap<_, _> =
+            identities.iter().map(|of| (*of, Disk { journal: journal(*of), newest: None })).collect();
         Self {
             name,
+            identities,
             life: 0,
-            fence: None,
+            holdings: Vec::new(),
             voter: None,
             offset: i64::try_from(rng.between(10_000, 90_000)).unwrap_or(0),
             paused_until: 0,
-            tick: 0,
+            ticks: BTreeMap::new(),
             leaving: None,
             old: disk.clone(),
             disk,
@@ -74,32 +94,80 @@ impl Process {
         now.saturating_add_signed(self.offset)
     }
 
+    /// Whether it runs.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        !self.holdings.is_empty()
+    }
+
+    /// Its part in the fence of an identity.
+    #[must_use]
+    pub fn fence(&self, of: usize) -> Option<&Fence> {
+        let (which, part) = self.part(of)?;
+        self.holdings.get(which)?.fence(part)
+    }
+
+    /// Which identity it holds.
+    #[must_use]
+    pub fn held(&self) -> Option<usize> {
+        let is_held = |of: &&usize| self.fence(**of).is_some_and(|fence| fence.role() == Role::Holder);
+        self.identities.iter().find(is_held).copied()
+    }
+
+    /// One step for an identity; what to do, and for which.
+    pub fn step(&mut self, of: usize, input: Input, now: u64) -> Vec<(usize, Output)> {
+        let local = self.local_ms(now);
+        let Some((which, part)) = self.part(of) else { return Vec::new() };
+        let flawed = self.holdings.len() > 1;
+        let Some(holdings) = self.holdings.get_mut(which) else { return Vec::new() };
+        let outputs = holdings.step(part, input, local).into_iter();
+        let identity = |part: usize| if flawed { of } else { self.identities[part] };
+        outputs.map(|(part, output)| (identity(part), output)).collect()
+    }
+
+    fn part(&self, of: usize) -> Option<(usize, usize)> {
+        let index = self.identities.iter().position(|known| *known == of)?;
+        Some(if self.holdings.len() > 1 { (index, 0) } else { (0, index) })
+    }
+
     /// Starts on its disk, as a process that has never been.
-    pub fn start(&mut self, is_preferred: bool, initialise: bool, rng: &mut Rng) {
+    pub fn start(&mut self, start: Start, rng: &mut Rng) {
         self.life += 1;
         self.voter = None;
         self.leaving = None;
         let mut id = [0; 16];
         id[..8].copy_from_slice(&rng.next().to_be_bytes());
         let name = Name::new(self.name.as_str()).unwrap_or_default();
-        self.fence = Some(Fence::new(Config {
-            subject: B256::ZERO,
-            me: Holder { id: HolderId(id), name },
-            is_preferred,
-            journal: self.disk.journal,
-            journaled: self.disk.newest.clone(),
-            initialise,
-            limit: 4096,
-            lease: LEASE,
-        }));
+        let fences = self.disk.iter().map(|(of, disk)| {
+            Fence::new(Config {
+                subject: subject(*of),
+                me: Holder { id: HolderId(id), name: name.clone() },
+                is_preferred: start.is_preferred,
+                journal: disk.journal,
+                journaled: disk.newest.clone(),
+                initialise: start.initialise,
+                limit: 4096,
+                lease: LEASE,
+            })
+        });
+        let fences: Vec<_> = fences.collect();
+        self.holdings = if start.is_flawed {
+            fences.into_iter().map(|fence| Holdings::new(vec![fence])).collect()
+        } else {
+            vec![Holdings::new(fences)]
+        };
     }
 
     /// Ends at once.
     pub fn end(&mut self) {
-        self.fence = None;
+        self.holdings.clear();
         self.voter = None;
         self.life += 1;
     }
+}
+
+fn subject(of: usize) -> B256 {
+    word(of as u64)
 }
 
 /// How far the voter is in its round.

@@ -1,14 +1,16 @@
 //! Events in order, faults, and what the shell around a fence does with its outputs.
 
+mod faults;
+
 use super::{
     Flaw, Violation,
-    draw::{self, END_MS, Fault, QUIET_MS, Scenario, Target, WELL_MS},
+    draw::{END_MS, QUIET_MS, Scenario, WELL_MS},
     oracle::{Oracle, Signed},
-    process::{LEASE, Process, Voter},
+    process::{Process, Start, Voter},
     store::Store,
 };
 use crate::rng::Rng;
-use fence::{Input, Journaled, Output, Place, ReadAnswer, Record, Role, SwapAnswer, Ticket, Version};
+use fence::{Input, Journaled, Output, Place, ReadAnswer, Record, SwapAnswer, Ticket, Version};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A request without an answer is given up after so long.
@@ -48,11 +50,11 @@ enum Asked {
 }
 
 enum Event {
-    Input { process: usize, life: u32, input: Input },
-    Tick { process: usize, life: u32, number: u64 },
-    Work { process: usize, life: u32, epoch: u64 },
-    Arrive { process: usize, life: u32, ticket: Ticket, asked: Asked },
-    Sign { process: usize, life: u32, epoch: u64, vote: Signed },
+    Input { process: usize, life: u32, of: usize, input: Input },
+    Tick { process: usize, life: u32, of: usize, number: u64 },
+    Work { process: usize, life: u32, of: usize, epoch: u64 },
+    Arrive { process: usize, life: u32, of: usize, ticket: Ticket, asked: Asked },
+    Sign { process: usize, life: u32, of: usize, epoch: u64, vote: Signed },
     Fault { number: usize },
     Start { process: usize },
 }
@@ -77,6 +79,34 @@ struct Down {
     epoch: u64,
 }
 
+/// One identity: its record, and what came of it.
+struct Seat {
+    store: Store,
+    oracle: Oracle,
+    down: Option<Down>,
+    /// The newest epoch that anybody held.
+    epoch: u64,
+    last_signed: u64,
+    /// Somebody deleted the record: nobody may vote any more.
+    is_deleted: bool,
+    /// Epochs counted.
+    seen: BTreeSet<u64>,
+}
+
+impl Seat {
+    fn new(flaw: Option<Flaw>) -> Self {
+        Self {
+            store: Store::new(flaw),
+            oracle: Oracle::default(),
+            down: None,
+            epoch: 0,
+            last_signed: 0,
+            is_deleted: false,
+            seen: BTreeSet::new(),
+        }
+    }
+}
+
 /// One scenario under way.
 pub struct World {
     scenario: Scenario,
@@ -85,20 +115,11 @@ pub struct World {
     now: u64,
     sequence: u64,
     queue: BTreeMap<(u64, u64), Event>,
-    store: Store,
+    seats: Vec<Seat>,
     processes: Vec<Process>,
-    oracle: Oracle,
     report: Report,
-    down: Option<Down>,
     /// Until then some fault lasts.
     busy_until: u64,
-    /// The newest epoch that anybody held.
-    epoch: u64,
-    last_signed: u64,
-    /// Somebody deleted the record: nobody may vote any more.
-    is_deleted: bool,
-    /// Epochs counted.
-    seen: BTreeSet<u64>,
 }
 
 impl World {
@@ -110,10 +131,15 @@ impl World {
             1 if scenario.twins => "node-0".to_owned(),
             _ => format!("node-{index}"),
         };
-        let processes =
-            (0..scenario.processes).map(|index| Process::new(index, name(index), &mut rng)).collect();
+        let identities = |index: usize| match index {
+            own if own < scenario.identities => vec![own],
+            _ => (0..scenario.identities).collect(),
+        };
+        let processes = (0..scenario.processes)
+            .map(|index| Process::new(index, name(index), identities(index), &mut rng))
+            .collect();
         let mut world = Self {
-            store: Store::new(flaw),
+            seats: (0..scenario.identities).map(|_| Seat::new(flaw)).collect(),
             scenario,
             flaw,
             rng,
@@ -121,14 +147,8 @@ impl World {
             sequence: 0,
             queue: BTreeMap::new(),
             processes,
-            oracle: Oracle::default(),
             report: Report::default(),
-            down: None,
             busy_until: 0,
-            epoch: 0,
-            last_signed: 0,
-            is_deleted: false,
-            seen: BTreeSet::new(),
         };
         for process in 0..world.scenario.processes {
             let at = world.rng.below(200);
@@ -145,7 +165,7 @@ impl World {
     #[must_use]
     pub fn run(mut self) -> Report {
         while let Some(((at, _), event)) = self.queue.pop_first() {
-            if at > END_MS || self.oracle.violation.is_some() {
+            if at > END_MS || self.seats.iter().any(|seat| seat.oracle.violation.is_some()) {
                 break;
             }
             self.now = at;
@@ -156,10 +176,18 @@ impl World {
                 self.happen(event);
             }
         }
-        if self.last_signed < QUIET_MS && !self.is_deleted {
-            self.oracle.report(Violation::Stuck);
+        for seat in &mut self.seats {
+            if seat.last_signed < QUIET_MS && !seat.is_deleted {
+                seat.oracle.report(Violation::Stuck);
+            }
         }
-        self.report.violation = self.oracle.violation.take();
+        // A broken promise ends the scenario before others have had their time.
+        let mut found = self.seats.iter_mut().filter_map(|seat| seat.oracle.violation.take());
+        let first = found.next();
+        self.report.violation = found
+            .find(|other| *other != Violation::Stuck)
+            .filter(|_| first == Some(Violation::Stuck))
+            .or(first);
         self.report
     }
 
@@ -173,22 +201,28 @@ impl World {
     }
 
     fn is_life(&self, process: usize, life: u32) -> bool {
-        self.processes[process].life == life && self.processes[process].fence.is_some()
+        self.processes[process].life == life && self.processes[process].is_running()
     }
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Input { process, life, input } if self.is_life(process, life) => self.step(process, input),
-            Event::Tick { process, life, number }
-                if self.is_life(process, life) && self.processes[process].tick == number =>
+            Event::Input { process, life, of, input } if self.is_life(process, life) => {
+                self.step(process, of, input);
+            }
+            Event::Tick { process, life, of, number }
+                if self.is_life(process, life) && self.processes[process].ticks.get(&of) == Some(&number) =>
             {
-                self.step(process, Input::Tick);
+                self.step(process, of, Input::Tick);
             }
-            Event::Work { process, life, epoch } if self.is_life(process, life) => self.work(process, epoch),
-            Event::Sign { process, life, epoch, vote } if self.is_life(process, life) => {
-                self.sign(epoch, vote);
+            Event::Work { process, life, of, epoch } if self.is_life(process, life) => {
+                self.work(process, of, epoch);
             }
-            Event::Arrive { process, life, ticket, asked } => self.arrive(process, life, ticket, asked),
+            Event::Sign { process, life, of, epoch, vote } if self.is_life(process, life) => {
+                self.sign(of, epoch, vote);
+            }
+            Event::Arrive { process, life, of, ticket, asked } => {
+                self.arrive(process, life, of, ticket, asked);
+            }
             Event::Fault { number } => {
                 let (_, target, fault) = self.scenario.faults[number];
                 self.fault(target, fault);
@@ -200,54 +234,59 @@ impl World {
     }
 
     fn start(&mut self, process: usize) {
-        let is_preferred = self.scenario.preferred && process == 0;
+        let is_own = process < self.scenario.identities;
         // The operator knows from the first record on that the identity has one.
-        let is_new = process == 0 && !self.oracle.has_record();
-        let initialise = is_new || self.flaw == Some(Flaw::MadeAnew);
-        self.processes[process].start(is_preferred, initialise, &mut self.rng);
+        let is_new = is_own && !self.seats[process].oracle.has_record();
+        let start = Start {
+            is_preferred: self.scenario.preferred && is_own,
+            initialise: is_new || self.flaw == Some(Flaw::MadeAnew),
+            is_flawed: self.flaw == Some(Flaw::HoldsTwo),
+        };
+        self.processes[process].start(start, &mut self.rng);
         let life = self.processes[process].life;
         let synced = self.rng.between(10, 600);
-        self.after(synced, Event::Input { process, life, input: Input::Ready(true) });
-        self.step(process, Input::Tick);
-    }
-
-    /// One step of a process's fence, and what it asks for.
-    fn step(&mut self, process: usize, input: Input) {
-        let local = self.processes[process].local_ms(self.now);
-        let Some(fence) = &mut self.processes[process].fence else { return };
-        for output in fence.step(input, local) {
-            self.perform(process, output);
+        for of in self.processes[process].identities.clone() {
+            self.after(synced, Event::Input { process, life, of, input: Input::Ready(true) });
+            self.step(process, of, Input::Tick);
         }
     }
 
-    fn perform(&mut self, process: usize, output: Output) {
+    /// One step of a process's fence, and what it asks for.
+    fn step(&mut self, process: usize, of: usize, input: Input) {
+        for (of, output) in self.processes[process].step(of, input, self.now) {
+            self.perform(process, of, output);
+        }
+    }
+
+    fn perform(&mut self, process: usize, of: usize, output: Output) {
         match output {
-            Output::Read { ticket } => self.ask(process, ticket, Asked::Read),
+            Output::Read { ticket } => self.ask(process, of, ticket, Asked::Read),
             Output::Swap { ticket, expected, record } => {
                 let mut record = record;
                 if self.flaw == Some(Flaw::PlaceForgotten) && record.beat == 1 && record.epoch > 1 {
                     record.place = Place::default();
                 }
                 self.report.swaps += 1;
-                self.ask(process, ticket, Asked::Swap { expected, record });
+                self.ask(process, of, ticket, Asked::Swap { expected, record });
             }
-            Output::Held { record } => self.on_held(process, &record),
-            Output::Granted { place, .. } => self.on_granted(process, place),
-            Output::Refused { place, .. } => self.on_refused(process, place),
-            Output::Lost(_) | Output::Stopped(_) | Output::Released(_) => self.on_over(process),
+            Output::Held { record } => self.on_held(process, of, &record),
+            Output::Granted { place, .. } => self.on_granted(process, of, place),
+            Output::Refused { place, .. } => self.on_refused(process, of, place),
+            Output::Lost(_) | Output::Stopped(_) | Output::Released(_) => self.on_over(process, of),
             Output::Resumed => {}
             Output::WaitUntil { at_ms } => {
                 let state = &mut self.processes[process];
-                state.tick += 1;
-                let (life, number) = (state.life, state.tick);
+                let number = state.ticks.get(&of).map_or(1, |number| number + 1);
+                state.ticks.insert(of, number);
+                let life = state.life;
                 let left = at_ms.saturating_sub(state.local_ms(self.now)).max(1);
-                self.after(left, Event::Tick { process, life, number });
+                self.after(left, Event::Tick { process, life, of, number });
             }
         }
     }
 
     /// A request on its way; whether it arrives, when, and whether its answer does, is drawn.
-    fn ask(&mut self, process: usize, ticket: Ticket, asked: Asked) {
+    fn ask(&mut self, process: usize, of: usize, ticket: Ticket, asked: Asked) {
         let life = self.processes[process].life;
         let given_up = match asked {
             Asked::Read => Input::Read { ticket, answer: ReadAnswer::Away },
@@ -255,9 +294,9 @@ impl World {
         };
         let way = self.way();
         if !self.is_lost() {
-            self.after(way, Event::Arrive { process, life, ticket, asked });
+            self.after(way, Event::Arrive { process, life, of, ticket, asked });
         }
-        self.after(GIVE_UP_MS, Event::Input { process, life, input: given_up });
+        self.after(GIVE_UP_MS, Event::Input { process, life, of, input: given_up });
     }
 
     fn unknown(&self, ticket: Ticket) -> Input {
@@ -280,58 +319,64 @@ impl World {
         self.rng.between(most / 2, most)
     }
 
-    fn arrive(&mut self, process: usize, life: u32, ticket: Ticket, asked: Asked) {
-        if self.now < self.store.away_until {
+    fn arrive(&mut self, process: usize, life: u32, of: usize, ticket: Ticket, asked: Asked) {
+        let seat = &mut self.seats[of];
+        if self.now < seat.store.away_until {
             return;
         }
         let input = match asked {
             Asked::Read => {
                 let is_cached = self.rng.chance(self.scenario.cached);
-                Input::Read { ticket, answer: self.store.read(&mut self.rng, is_cached) }
+                Input::Read { ticket, answer: seat.store.read(&mut self.rng, is_cached) }
             }
             Asked::Swap { expected, record } => {
-                let answer = self.store.swap(expected.as_ref(), &record);
+                let answer = seat.store.swap(expected.as_ref(), &record);
                 if matches!(answer, SwapAnswer::Won { .. }) {
-                    self.oracle.on_written(&record);
+                    seat.oracle.on_written(&record);
                 }
                 Input::Swapped { ticket, answer }
             }
         };
         if !self.is_lost() {
             let way = self.way();
-            self.after(way, Event::Input { process, life, input });
+            self.after(way, Event::Input { process, life, of, input });
         }
     }
 
-    fn on_held(&mut self, process: usize, record: &Record) {
+    fn on_held(&mut self, process: usize, of: usize, record: &Record) {
         let (flaw, taste) = (self.flaw, self.rng.next());
         let voter = Voter::new(record, taste, flaw, &mut self.rng);
-        self.processes[process].voter = Some(voter);
-        if record.epoch > 1 {
-            self.report.failovers += u64::from(self.seen.insert(record.epoch));
+        let seat = &mut self.seats[of];
+        if self.processes[process].voter.as_ref().is_some_and(|(other, _)| *other != of) {
+            seat.oracle.report(Violation::TwoTenures);
         }
-        self.epoch = self.epoch.max(record.epoch);
-        self.keep_working(process, record.epoch);
+        self.processes[process].voter = Some((of, voter));
+        if record.epoch > 1 {
+            self.report.failovers += u64::from(seat.seen.insert(record.epoch));
+        }
+        seat.epoch = seat.epoch.max(record.epoch);
+        self.keep_working(process, of, record.epoch);
     }
 
-    fn keep_working(&mut self, process: usize, epoch: u64) {
+    fn keep_working(&mut self, process: usize, of: usize, epoch: u64) {
         let (life, pause) = (self.processes[process].life, self.rng.between(10, 50));
-        self.after(pause, Event::Work { process, life, epoch });
+        self.after(pause, Event::Work { process, life, of, epoch });
     }
 
     /// The voter of this epoch looks at the chain.
-    fn work(&mut self, process: usize, epoch: u64) {
+    fn work(&mut self, process: usize, of: usize, epoch: u64) {
         let (now, flaw) = (self.now, self.flaw);
         let state = &mut self.processes[process];
-        let is_holder = state.fence.as_ref().is_some_and(|fence| fence.epoch() == Some(epoch));
-        let Some(voter) = state.voter.as_mut().filter(|_| is_holder) else { return };
+        let is_holder = state.fence(of).is_some_and(|fence| fence.epoch() == Some(epoch));
+        let voter = state.voter.as_mut().filter(|(held, _)| is_holder && *held == of);
+        let Some((_, voter)) = voter else { return };
         let height = now.saturating_sub(state.lag_ms) / self.scenario.period_ms + 1;
         let next = voter.next(height, flaw, &mut self.rng);
         if let Some(vote) = next {
             let life = state.life;
             let asked = voter.asked(vote.place).filter(|_| flaw == Some(Flaw::SignsBeforeSwap));
             if let Some(vote) = asked {
-                self.after(1, Event::Sign { process, life, epoch, vote });
+                self.after(1, Event::Sign { process, life, of, epoch, vote });
             }
             // A wish may wait long in its process, through the loss of the identity and its return.
             let wait = if self.now < WELL_MS && self.rng.chance(40) {
@@ -339,36 +384,43 @@ impl World {
             } else {
                 self.rng.below(5)
             };
-            self.after(wait, Event::Input { process, life, input: Input::Wish(vote) });
+            self.after(wait, Event::Input { process, life, of, input: Input::Wish(vote) });
         }
-        self.keep_working(process, epoch);
+        self.keep_working(process, of, epoch);
     }
 
-    fn on_granted(&mut self, process: usize, place: Place) {
+    fn on_granted(&mut self, process: usize, of: usize, place: Place) {
         let state = &mut self.processes[process];
-        let Some(record) = state.fence.as_ref().and_then(fence::Fence::record) else { return };
+        let Some(record) = state.fence(of).and_then(fence::Fence::record) else { return };
         let Record { place: newest, digest, evidence, epoch, .. } = record.clone();
-        state.disk.newest = Some(Journaled { place: newest, digest, evidence });
+        if let Some(disk) = state.disk.get_mut(&of) {
+            disk.newest = Some(Journaled { place: newest, digest, evidence });
+        }
         let life = state.life;
-        if let Some(vote) = state.voter.as_mut().and_then(|voter| voter.on_granted(place, &mut self.rng)) {
+        let voter = state.voter.as_mut().filter(|(held, _)| *held == of);
+        if let Some(vote) = voter.and_then(|(_, voter)| voter.on_granted(place, &mut self.rng)) {
             let wait = self.rng.below(40);
-            self.after(wait, Event::Sign { process, life, epoch, vote });
+            self.after(wait, Event::Sign { process, life, of, epoch, vote });
         }
     }
 
-    fn on_refused(&mut self, process: usize, place: Place) {
+    fn on_refused(&mut self, process: usize, of: usize, place: Place) {
         let life = self.processes[process].life;
-        let refused = self.processes[process].voter.as_mut().and_then(|voter| voter.on_refused(place));
+        let voter = self.processes[process].voter.as_mut().filter(|(held, _)| *held == of);
+        let refused = voter.and_then(|(_, voter)| voter.on_refused(place));
         if let Some(vote) = refused.filter(|_| self.flaw == Some(Flaw::RefusedIsSigned)) {
-            let epoch = self.epoch;
-            self.after(1, Event::Sign { process, life, epoch, vote });
+            let epoch = self.seats[of].epoch;
+            self.after(1, Event::Sign { process, life, of, epoch, vote });
         }
     }
 
     /// It votes no more; a process that was to end ends.
-    fn on_over(&mut self, process: usize) {
-        self.processes[process].voter = None;
-        if let Some(ms) = self.processes[process].leaving.take() {
+    fn on_over(&mut self, process: usize, of: usize) {
+        let state = &mut self.processes[process];
+        state.voter.take_if(|(held, _)| *held == of);
+        if state.held().is_none()
+            && let Some(ms) = state.leaving.take()
+        {
             self.leave(process, ms);
         }
     }
@@ -378,98 +430,13 @@ impl World {
         self.after(ms, Event::Start { process });
     }
 
-    fn sign(&mut self, epoch: u64, vote: Signed) {
+    fn sign(&mut self, of: usize, epoch: u64, vote: Signed) {
         self.report.signed += 1;
-        self.last_signed = self.now;
-        self.oracle.on_signed(vote);
-        if let Some(down) = self.down.take_if(|down| epoch > down.epoch) {
+        let seat = &mut self.seats[of];
+        seat.last_signed = self.now;
+        seat.oracle.on_signed(vote);
+        if let Some(down) = seat.down.take_if(|down| epoch > down.epoch) {
             self.report.downtimes.push((down.cause, self.now - down.since));
-        }
-    }
-
-    fn fault(&mut self, target: Target, fault: Fault) {
-        let is_holder =
-            |state: &Process| state.fence.as_ref().is_some_and(|fence| fence.role() == Role::Holder);
-        let holder =
-            self.processes.iter().position(|state| is_holder(state) && state.paused_until <= self.now);
-        let process = match target {
-            Target::Holder => holder.unwrap_or(0),
-            Target::Process(process) => process,
-        };
-        if self.rng.chance(400) {
-            let state = &mut self.processes[process];
-            state.old = state.disk.clone();
-        }
-        self.note_down(fault, holder == Some(process));
-        match fault {
-            Fault::StoreAway { ms } => self.store.away_until = self.now + ms,
-            Fault::Touch => self.store.touch(),
-            // Before its maker knows that the first record stands, it may make it again.
-            Fault::Delete if self.is_being_made() => {}
-            Fault::Delete => {
-                self.store.delete();
-                self.is_deleted = true;
-            }
-            Fault::Jump { ms } => self.processes[process].offset += ms,
-            _ if self.processes[process].fence.is_none() => {}
-            Fault::Pause { ms } => self.processes[process].paused_until = self.now + ms,
-            Fault::Crash { ms, disk } => {
-                let found = match disk {
-                    draw::Disk::Own => self.processes[process].disk.clone(),
-                    draw::Disk::Old => self.processes[process].old.clone(),
-                    draw::Disk::Cloned { of } => self.processes[of].disk.clone(),
-                };
-                self.processes[process].disk = found;
-                self.processes[process].paused_until = 0;
-                self.leave(process, ms);
-            }
-            Fault::Move { ms } => self.depart(process, ms),
-        }
-    }
-
-    fn is_being_made(&self) -> bool {
-        let maker = &self.processes[0];
-        let knows = maker.fence.as_ref().is_some_and(|fence| fence.record().is_some());
-        !knows && maker.fence.is_some()
-    }
-
-    /// A planned end: the identity is given up first, if it is here, and the process waits for that.
-    fn depart(&mut self, process: usize, ms: u64) {
-        let is_holder =
-            self.processes[process].fence.as_ref().is_some_and(|fence| fence.role() == Role::Holder);
-        if !is_holder {
-            return self.leave(process, ms);
-        }
-        if self.processes[process].paused_until <= self.now {
-            self.processes[process].leaving = Some(ms);
-            self.step(process, Input::Release(fence::Successor::Anybody));
-        }
-    }
-
-    fn note_down(&mut self, fault: Fault, hits_holder: bool) {
-        let cause = match fault {
-            Fault::Pause { ms } if ms >= LEASE.lease_ms => Cause::Pause,
-            Fault::Crash { .. } => Cause::Crash,
-            Fault::Move { .. } => Cause::Planned,
-            Fault::Touch => return,
-            Fault::Jump { .. } | Fault::StoreAway { .. } | Fault::Delete | Fault::Pause { .. } => {
-                Cause::Several
-            }
-        };
-        let lasts = match fault {
-            Fault::Pause { ms } | Fault::Crash { ms, .. } | Fault::Move { ms } | Fault::StoreAway { ms } => {
-                ms
-            }
-            Fault::Jump { ms } => ms.unsigned_abs(),
-            Fault::Touch | Fault::Delete => 0,
-        };
-        let is_busy = self.now < self.busy_until;
-        self.busy_until = self.busy_until.max(self.now + lasts);
-        if let Some(down) = &mut self.down {
-            down.cause = Cause::Several;
-        } else if hits_holder && cause != Cause::Several {
-            let cause = if is_busy { Cause::Several } else { cause };
-            self.down = Some(Down { cause, since: self.now, epoch: self.epoch });
         }
     }
 }

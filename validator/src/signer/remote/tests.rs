@@ -23,6 +23,8 @@ enum Does {
 struct Script {
     key: SigningKey,
     signatures: Mutex<VecDeque<Does>>,
+    /// What it answers to those who ask for the key, before it shows it.
+    reads: Mutex<VecDeque<VaultError>>,
     /// How often it is away before it shows the key.
     away: Mutex<u32>,
     asked: Mutex<Vec<Instant>>,
@@ -35,6 +37,7 @@ impl Script {
         Self {
             key: SigningKey::from_slice(&[1; 32]).unwrap(),
             signatures: Mutex::new(signatures.iter().cloned().collect()),
+            reads: Mutex::default(),
             away: Mutex::default(),
             asked: Mutex::default(),
             newest: "a",
@@ -49,6 +52,9 @@ impl KeyVault for Script {
     }
 
     fn key(&self) -> BoxFuture<'_, Result<VaultKey, VaultError>> {
+        if let Some(error) = self.reads.lock().pop_front() {
+            return ready(Err(error)).boxed();
+        }
         let mut away = self.away.lock();
         if *away > 0 {
             *away -= 1;
@@ -108,6 +114,16 @@ impl World {
     /// Lets the signer work by a clock that runs when nobody else does.
     async fn work(&self, time: Duration) {
         let _ = timeout(time, Arc::clone(&self.signer).keep(CancellationToken::new())).await;
+    }
+
+    /// Lets it work until it was told this when it asked for the key.
+    async fn reads(&self, answer: VaultError) {
+        self.script.reads.lock().push_back(answer);
+        let began = Instant::now();
+        while !self.script.reads.lock().is_empty() {
+            self.work(PULSE + MS).await;
+            assert!(began.elapsed() < 2 * IDLE, "nothing is asked while idle");
+        }
     }
 
     async fn ready(signatures: &[Does]) -> Self {
@@ -266,6 +282,23 @@ async fn a_vault_that_answers_and_does_not_sign_is_told_by_what_it_said_and_not_
     world.script.signatures.lock().clear();
     assert!(world.sign(1_500 * MS).await.is_ok());
     assert_eq!((world.state(), world.circuit()), (SignerState::Ready, Circuit::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_only_reads_were_refused_a_read_tells_that_it_is_over_and_a_throttled_one_tells_nothing() {
+    let world = World::ready(&[]).await;
+    let refused = VaultError::Forbidden { code: "ForbiddenByRbac".to_owned() };
+    world.reads(VaultError::Throttled { retry_after: None }).await;
+    assert_eq!(world.state(), SignerState::Ready);
+    world.reads(refused.clone()).await;
+    assert_eq!(world.state(), SignerState::Failing);
+    world.work(2 * (IDLE + 2 * PULSE)).await;
+    assert_eq!(world.state(), SignerState::Ready, "nobody had to sign");
+    // A signature that is refused is another thing, whatever reads say.
+    world.script.signatures.lock().push_back(Does::Answers(refused));
+    assert!(world.sign(1_500 * MS).await.is_err());
+    world.work(2 * (IDLE + 2 * PULSE)).await;
+    assert_eq!(world.state(), SignerState::Failing);
 }
 
 #[tokio::test(start_paused = true)]

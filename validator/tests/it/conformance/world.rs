@@ -350,6 +350,7 @@ fn config(dir: &Path, plan: &Plan, genesis: &Genesis, secret: B256) -> (NodeConf
         version: CONFIG_VERSION,
         network,
         identity: (plan.own < 4).then_some(identity),
+        standby_for: Vec::new(),
         azure: None,
         p2p: P2pConfig {
             key: text("key"),

@@ -130,10 +130,19 @@ impl Node {
 
     /// SIGTERM, and how the process ended.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        let mut child = self.process.take().unwrap();
-        let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
-        child.wait().unwrap()
+        self.end_by("-TERM")
+    }
+
+    /// Sends a signal that ends it, and how the process ended.
+    pub(crate) fn end_by(&mut self, signal: &str) -> ExitStatus {
+        self.signal(signal);
+        self.process.take().unwrap().wait().unwrap()
+    }
+
+    /// A file that the kernel keeps of the process, as far as it may be read.
+    pub(crate) fn kept_by_kernel(&self, file: &str) -> Vec<u8> {
+        let id = self.process.as_ref().unwrap().id();
+        std::fs::read(format!("/proc/{id}/{file}")).unwrap_or_default()
     }
 
     /// Sends a signal, as `kill` names it.

@@ -24,10 +24,22 @@ pub(crate) fn legacy_on(chain_id: u64, key: &SigningKey, nonce: u64, to: Address
 
 /// Type 2 at price 0: hash and EIP-2718 bytes.
 pub(crate) fn signed(key: &SigningKey, nonce: u64, to: Address, value: U256, input: Bytes) -> (B256, Bytes) {
+    signed_with_gas(key, nonce, to, value, input, 2_000_000)
+}
+
+/// The same with so much gas.
+pub(crate) fn signed_with_gas(
+    key: &SigningKey,
+    nonce: u64,
+    to: Address,
+    value: U256,
+    input: Bytes,
+    gas_limit: u64,
+) -> (B256, Bytes) {
     let transaction = TxEip1559 {
         chain_id: 10101,
         nonce,
-        gas_limit: 2_000_000,
+        gas_limit,
         max_fee_per_gas: 0,
         max_priority_fee_per_gas: 0,
         to: TxKind::Call(to),

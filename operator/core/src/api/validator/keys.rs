@@ -32,7 +32,13 @@ pub struct KeySecrets {
 }
 
 /// A vault with the identities' keys, and the workload identity by which nodes use them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(
+    crates(kube_core = "::kube_core"),
+    // The hosts of `validate::VAULT_HOSTS`.
+    validation = Rule::new("has(self.caBundle) || self.vaultUrl.matches('(?i)^https://[^/:]+[.](vault[.]azure[.]net|managedhsm[.]azure[.]net|vault[.]usgovcloudapi[.]net|managedhsm[.]usgovcloudapi[.]net|vault[.]azure[.]cn|managedhsm[.]azure[.]cn)(:[0-9]+)?$')")
+        .message("a vault at a host that is none of Azure's needs caBundle in spec.keys.azureKeyVault: nodes show their token to another host only where you name who vouches for it"),
+)]
 #[serde(rename_all = "camelCase")]
 pub struct AzureKeyVault {
     /// Address of the vault, as `https://<vault>.vault.azure.net`; it cannot be changed.
@@ -62,6 +68,7 @@ pub struct AzureKeyVault {
     #[schemars(length(max = 253), regex(pattern = HTTPS_HOST))]
     pub authority_host: Option<String>,
     /// Certificate authorities in PEM by which nodes trust vault and token service; the public ones (Mozilla's list) when absent.
+    /// A vault at a host that is none of Azure's needs them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 65536))]
     pub ca_bundle: Option<String>,

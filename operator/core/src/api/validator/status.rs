@@ -19,17 +19,17 @@ pub struct ValidatorStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// Nodes that exist.
+    /// Nodes that exist, spares aside.
     #[serde(default)]
     pub replicas: i32,
-    /// Nodes whose pod is ready: caught up and with peers.
+    /// Nodes whose pod is ready, spares aside: caught up and with peers.
     #[serde(default)]
     pub ready_replicas: i32,
     /// Label selector of the pods, for the scale subresource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub selector: Option<String>,
-    /// `4/4 validating`.
+    /// `4/4 validating`, and with spares `1/1 standing by`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub summary: Option<String>,
@@ -66,12 +66,20 @@ pub struct NodeState {
     /// Name of its StatefulSet.
     #[schemars(length(max = 63))]
     pub name: String,
-    /// Address of its identity.
+    /// Address of its own identity; a spare has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 42))]
     pub address: Option<String>,
     /// Where it stands.
     pub phase: Phase,
+    /// Of a spare: the node whose identity it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub holds: Option<String>,
+    /// Who holds its identity, where that is not itself: another node of the fleet, or one of another cluster with its site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub held_by: Option<String>,
     /// `host:port` at which members in other clusters dial it, once `spec.peering` has given it one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 262))]
@@ -95,6 +103,8 @@ pub enum Phase {
     Validating,
     /// It gives its seat up and then stops.
     Leaving,
+    /// It is synced and votes for nobody: a spare, or a node whose identity another one holds.
+    Standby,
     /// It follows the chain without a seat, as its role says.
     Observing,
     /// It cannot start, or reports a fault.

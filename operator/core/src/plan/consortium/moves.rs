@@ -33,6 +33,8 @@ impl Moves<'_> {
             return Vec::new();
         }
         let fleets = self.observed.fleets.iter().filter(|fleet| fleet.seats && !fleet.deleting);
+        // Where a fleet stands by, the other cluster gives and takes the seats.
+        let fleets = fleets.filter(|fleet| !fleet.stands_by);
         let fleets = fleets.filter(|fleet| !self.observed.fleets.iter().any(|other| replaces(other, fleet)));
         let wanted = fleets.flat_map(|fleet| {
             fleet
@@ -89,7 +91,8 @@ impl Moves<'_> {
     }
 
     pub(super) fn leaves(&self) -> Vec<Move> {
-        let fleets = self.observed.fleets.iter().filter(|fleet| fleet.seats && !fleet.skip_unseat);
+        let fleets =
+            self.observed.fleets.iter().filter(|fleet| fleet.seats && !fleet.skip_unseat && !fleet.stands_by);
         let mut wanted = Vec::new();
         for fleet in fleets.filter(|fleet| !(fleet.deleting && self.is_whole_network(fleet))) {
             let keep = if fleet.deleting { 0 } else { fleet.replicas };
@@ -118,11 +121,15 @@ impl Moves<'_> {
         seats.iter().any(|seat| seat.identity == identity && seat.operator == self.operator)
     }
 
+    /// Of several nodes that speak of an identity the one that has the most to say: who proves it, is ready, votes.
     fn status_of(&self, identity: Address) -> Option<&NodeStatus> {
-        self.observed
-            .nodes
-            .iter()
-            .find(|node| node.identity.as_ref().is_some_and(|id| id.address == identity))
+        let speaks = |node: &&NodeStatus| node.identity.as_ref().is_some_and(|id| id.address == identity);
+        let weight = |node: &&NodeStatus| {
+            let own = node.identity.as_ref();
+            let proves = own.is_some_and(|id| id.seat_proof.is_some());
+            (proves, node.ready, own.is_some_and(|id| id.voting))
+        };
+        self.observed.nodes.iter().rev().filter(speaks).max_by_key(weight)
     }
 }
 

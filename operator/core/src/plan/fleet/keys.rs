@@ -14,10 +14,10 @@ use crate::{
 impl Planner<'_> {
     pub(super) fn keys(&mut self) {
         self.vault();
-        for index in 0..self.valid.replicas {
+        for index in self.valid.indices() {
             let node = self.observed.nodes.get(&index).cloned().unwrap_or_default();
             let name = self.name(index);
-            if self.valid.role == Role::Validator {
+            if self.valid.role == Role::Validator && !name.is_spare() {
                 self.identity_key(&name, &node);
             }
             if matches!(node.p2p, SecretState::Absent) {
@@ -102,7 +102,8 @@ impl Planner<'_> {
     }
 
     /// A node's first journal, or the one made in place of a lost one. That one is recorded while it sits out, before it
-    /// can vote: the lost journal, should its disk come back, is foreign from then on and sits out too.
+    /// can vote: the lost journal, should its disk come back, is foreign from then on and sits out too. A spare has no identity
+    /// beside which one could stand: what it votes for is in the identity's record.
     pub(super) fn journals(&mut self) {
         for (index, node) in &self.observed.nodes {
             let (Some(stored), Some(status)) = (node.identity.key(), &node.status) else { continue };

@@ -5,7 +5,8 @@ use crate::{
     api::{conditions::reasons, validator::Role},
     build::{ConfigInputs, FleetInputs, NEWEST_TEMPLATE, NodeInputs, node_config},
     genesis::StoredGenesis,
-    observed::NodeObserved,
+    names::NodeName,
+    observed::{NodeObserved, StoredKey},
     plan::Wait,
 };
 
@@ -20,15 +21,19 @@ impl Planner<'_> {
             .nodes
             .iter()
             .filter(|(index, node)| self.wanted(**index) || node.statefulset.is_some());
-        let complete: Vec<_> = nodes.filter(|(_, node)| self.has_keys(node)).collect();
+        let complete: Vec<_> = nodes.filter(|(index, node)| self.is_complete(**index, node)).collect();
+        let standby_for = self.standby_for();
+        let leases = self.leases();
         let inputs = FleetInputs {
             image: self.image(default_image),
             template: self.template(),
             volumes: complete.iter().map(|(index, _)| **index).filter(|index| self.wanted(*index)).collect(),
             nodes: genesis.map_or_else(Vec::new, |genesis| {
-                complete.iter().map(|(index, node)| self.node_inputs(**index, node, genesis)).collect()
+                let inputs = complete.iter();
+                inputs.map(|(index, node)| self.node_inputs(**index, node, genesis, &standby_for)).collect()
             }),
             bootnodes: self.observed.bootnodes.clone(),
+            leases,
         };
         self.plan.objects = Some(inputs);
     }
@@ -50,22 +55,39 @@ impl Planner<'_> {
         }
     }
 
-    const fn has_keys(&self, node: &NodeObserved) -> bool {
-        let identity = matches!(self.valid.role, Role::Observer) || node.identity.key().is_some();
-        identity && node.p2p.key().is_some()
+    /// Everything that its objects name is there.
+    fn is_complete(&self, index: u32, node: &NodeObserved) -> bool {
+        let ready = if self.name(index).is_spare() {
+            self.spare_is_due(node)
+        } else {
+            let identity = matches!(self.valid.role, Role::Observer) || node.identity.key().is_some();
+            identity && !self.is_unfenced(node)
+        };
+        ready && node.p2p.key().is_some()
     }
 
-    fn node_inputs(&self, index: u32, node: &NodeObserved, genesis: &StoredGenesis) -> NodeInputs {
+    fn node_inputs(
+        &self,
+        index: u32,
+        node: &NodeObserved,
+        genesis: &StoredGenesis,
+        standby_for: &[(NodeName, StoredKey)],
+    ) -> NodeInputs {
         let name = self.name(index);
+        let known = |stored: &StoredKey| StoredKey { recorded: self.is_recorded(node), ..stored.clone() };
+        let identity = node.identity.key().map(known);
+        let standby_for = if name.is_spare() { standby_for } else { &[] };
         let inputs = ConfigInputs {
             name: &name,
             genesis,
-            identity: node.identity.key(),
+            identity: identity.as_ref(),
+            standby_for,
             peers: &self.observed.peers,
             bootnodes: &self.observed.bootnodes,
             admission: self.observed.admission,
         };
-        NodeInputs { index, config: node_config(self.valid, &inputs) }
+        let config = node_config(self.valid, &inputs);
+        NodeInputs { index, config, standby_for: standby_for.iter().map(|(node, _)| node.clone()).collect() }
     }
 
     /// What the fleet was made by while its spec stands: a new operator makes byte for byte the same pods.

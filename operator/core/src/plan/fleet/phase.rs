@@ -1,6 +1,6 @@
 //! Where every node stands, and what keeps it from its place.
 
-use super::{Failure, Planner};
+use super::{Failure, Planner, standby::FenceTrouble};
 use crate::{
     api::{
         conditions::reasons,
@@ -49,7 +49,10 @@ impl Planner<'_> {
             }
             let address = node.address().map(|address| address.to_string());
             let endpoint = self.endpoint(*index);
-            self.plan.nodes.push(NodeState { name, address, phase, endpoint, reason });
+            let spare = self.name(*index).is_spare();
+            let holds = self.holds(*index).filter(|_| spare).map(|(node, _)| self.name(node).to_string());
+            let held_by = self.held_by(*index).map(|holder| holder.chars().take(128).collect());
+            self.plan.nodes.push(NodeState { name, address, phase, holds, held_by, endpoint, reason });
         }
     }
 
@@ -79,7 +82,7 @@ impl Planner<'_> {
                 return Standing::failed(reasons::SECRET_MALFORMED, error.to_string());
             }
         }
-        let Some(status) = &node.status else { return not_running(node) };
+        let Some(status) = &node.status else { return self.not_running(index, node) };
         if let Some(genesis) =
             self.observed.genesis.as_ref().filter(|genesis| genesis.hash != status.genesis_hash)
         {
@@ -89,11 +92,17 @@ impl Planner<'_> {
         if let Some(told) = status.faults.last() {
             return Standing::troubled(&fault(told));
         }
+        if let Some(FenceTrouble { reason, message }) = self.fence_trouble(node, status) {
+            return Standing::failed(reason, message);
+        }
         if !status.ready {
             return Standing::because(Phase::Syncing, status.not_ready_reason.clone());
         }
         if self.valid.role == Role::Observer {
             return Standing::well(Phase::Observing);
+        }
+        if let Some((phase, why)) = self.standby_phase(index, status) {
+            return Standing::because(phase, why);
         }
         match &status.identity {
             Some(identity) if identity.seated && self.unheard.contains(&identity.address) => {
@@ -105,16 +114,21 @@ impl Planner<'_> {
             _ => Standing::because(Phase::AwaitingSeat, Some(self.awaited().to_owned())),
         }
     }
-}
 
-fn not_running(node: &NodeObserved) -> Standing {
-    let provisioning = |why: &str| Standing::because(Phase::Provisioning, Some(why.to_owned()));
-    match (&node.pod, &node.statefulset) {
-        (None, Some(_)) => provisioning("its pod is not there yet"),
-        (None, None) => provisioning("its objects are being made"),
-        (Some(pod), _) => match &pod.trouble {
-            Some(trouble) => Standing::troubled(trouble),
-            None => provisioning("its status is not readable yet"),
-        },
+    fn not_running(&self, index: u32, node: &NodeObserved) -> Standing {
+        let provisioning = |why: &str| Standing::because(Phase::Provisioning, Some(why.to_owned()));
+        match (&node.pod, &node.statefulset) {
+            (None, Some(_)) => provisioning("its pod is not there yet"),
+            (None, None) if self.name(index).is_spare() && self.observed.genesis.is_some() => {
+                let records = self.unrecorded().join(", ");
+                let why = if records.is_empty() { "of an identity" } else { records.as_str() };
+                provisioning(&format!("it is made once the fence has a first record: {why}"))
+            }
+            (None, None) => provisioning("its objects are being made"),
+            (Some(pod), _) => match &pod.trouble {
+                Some(trouble) => Standing::troubled(trouble),
+                None => provisioning("its status is not readable yet"),
+            },
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::Planner;
 use crate::{
     api::conditions::reasons,
-    names::{IGNORE_QUORUM, NodeName},
+    names::{FIRST_SPARE, IGNORE_QUORUM, NodeName},
     observed::{NodeObserved, PodObserved},
     plan::Wait,
     policy::{Other, Refusal, Restarting, may_restart},
@@ -35,7 +35,9 @@ pub struct Note {
 impl Planner<'_> {
     pub(super) fn restart(&mut self) {
         let outdated = self.observed.nodes.iter().filter_map(|(index, node)| Some((*index, outdated(node)?)));
-        let outdated: Vec<_> = outdated.collect();
+        let mut outdated: Vec<_> = outdated.collect();
+        // Spares go first: what does not start is found where it costs no vote.
+        outdated.sort_by_key(|(index, _)| !self.name(*index).is_spare());
         if let Some((index, pod)) = outdated.iter().find(|(index, pod)| self.is_broken(*index, pod)) {
             self.chosen(*index, pod, true, None);
         }
@@ -66,7 +68,7 @@ impl Planner<'_> {
     fn is_broken(&self, index: u32, pod: &PodObserved) -> bool {
         let node = self.observed.nodes.get(&index);
         let says_ready = node.and_then(|node| node.status.as_ref()).is_some_and(|status| status.ready);
-        let seat = node.and_then(NodeObserved::address);
+        let seat = self.carries(index);
         let heard =
             self.hearing.as_ref().zip(seat).is_some_and(|(heard, seat)| heard.present.contains(&seat));
         !pod.ready && !says_ready && !heard
@@ -77,7 +79,7 @@ impl Planner<'_> {
         let (steady, other) = (self.steady(), self.other(index));
         let restarting = Restarting {
             node: &node,
-            identity: self.observed.nodes.get(&index).and_then(NodeObserved::address),
+            identity: self.carries(index),
             other: other
                 .as_ref()
                 .map(|(name, up)| if *up { Other::NotVoting(name) } else { Other::Down(name) }),
@@ -99,6 +101,11 @@ impl Planner<'_> {
     /// while they hold seats or are just stopping.
     fn other(&self, index: u32) -> Option<(String, bool)> {
         let own = self.observed.nodes.iter().filter(|(other, _)| **other != index);
+        // One that has given its seat up and goes is nobody's vote, and a spare that waits for records comes by restarts.
+        let own = own.filter(|(other, node)| {
+            let stays = self.wanted(**other) || self.seated(node.address()) != Some(false);
+            stays && (node.statefulset.is_some() || !self.name(**other).is_spare())
+        });
         let own = own.map(|(other, node)| (self.name(*other), node.pod.as_ref(), node.address()));
         let neighbours = self.observed.neighbours.iter();
         let neighbours = neighbours
@@ -109,7 +116,17 @@ impl Planner<'_> {
         let silent = |seat: &Option<_>| seat.is_some_and(|seat| self.silent.contains(&seat));
         let not_voting =
             || others.iter().find(|(_, _, seat)| silent(seat)).map(|(name, ..)| (name.to_string(), true));
-        down.map(|(name, ..)| (name.to_string(), false)).or_else(not_voting)
+        // What a spare votes for meanwhile is not to be silent because that one goes too.
+        let originals = self.observed.nodes.range(..FIRST_SPARE).map(|(other, _)| *other);
+        let mut waiting = originals.filter(|other| *other != index && self.awaits_its_own(*other));
+        let awaits = || waiting.next().map(|other| (self.name(other).to_string(), true));
+        down.map(|(name, ..)| (name.to_string(), false)).or_else(not_voting).or_else(awaits)
+    }
+
+    /// Its identity is still with a spare of this fleet.
+    fn awaits_its_own(&self, index: u32) -> bool {
+        let holder = self.held_by(index).and_then(|holder| NodeName::parse(&self.valid.name.0, &holder));
+        self.wanted(index) && holder.is_some_and(|holder| holder.is_spare())
     }
 
     fn waits_to_restart(&mut self, reason: &'static str, message: String) {

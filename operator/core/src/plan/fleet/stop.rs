@@ -3,7 +3,7 @@
 use super::{Planner, Release};
 use crate::{
     api::{conditions::reasons, validator::Role},
-    names::SKIP_UNSEAT,
+    names::{NodeName, SKIP_UNSEAT},
     observed::NodeObserved,
     plan::Wait,
     policy::{Leaving, may_leave},
@@ -14,13 +14,14 @@ use std::collections::BTreeSet;
 impl Planner<'_> {
     /// A node above `replicas` stops once nobody counts on it: its identity is out of the set at head.
     pub(super) fn stop(&mut self) {
-        let above = self.observed.nodes.iter().filter(|(index, _)| **index >= self.valid.replicas);
+        let above = self.observed.nodes.iter().filter(|(index, _)| !self.valid.wants(**index));
         for (index, node) in above.filter(|(_, node)| node.statefulset.is_some()) {
             let name = self.name(*index);
             let never_ran = self.observed.genesis.is_none() || self.valid.role == Role::Observer;
             match self.seated(node.address()) {
-                _ if never_ran || self.valid.skip_unseat => self.plan.stop.push(name),
-                Some(false) => self.plan.stop.push(name),
+                _ if never_ran || self.valid.skip_unseat || self.valid.stands_by() => self.plan.stop.push(name),
+                _ if name.is_spare() => self.stop_spare(*index, name),
+                Some(false) => self.stop_unseated(name, node.address()),
                 Some(true) => self.leaving(&name.to_string(), node.address()),
                 None => self.plan.waits.push(Wait::passing(
                     reasons::NO_NODE_ANSWERS,
@@ -30,9 +31,31 @@ impl Planner<'_> {
         }
     }
 
+    /// A spare that votes stops once somebody takes over from it: then it gives the identity up as it ends.
+    fn stop_spare(&mut self, index: u32, name: NodeName) {
+        let held = self.holds(index).filter(|(_, identity)| self.seated(Some(*identity)) != Some(false));
+        let Some(held) = held.filter(|held| !self.has_successor(index, *held)) else {
+            return self.plan.stop.push(name);
+        };
+        let of = self.name(held.0);
+        let message = format!(
+            "{name} votes for {of}: it stops once {of} or another spare is ready to take over; to stop it now set the annotation {SKIP_UNSEAT}=true"
+        );
+        self.plan.waits.push(Wait::passing(reasons::LEAVING, message));
+    }
+
+    /// Its identity is retired with it: first no spare stands by for it any more.
+    fn stop_unseated(&mut self, name: NodeName, identity: Option<Address>) {
+        let Some(spare) = identity.and_then(|identity| self.standing_by_for(identity)) else {
+            return self.plan.stop.push(name);
+        };
+        let message = format!("{name} stops once {spare} no longer stands by for its identity");
+        self.plan.waits.push(Wait::passing(reasons::LEAVING, message));
+    }
+
     /// Of two operators that both lead for a moment, one may configure what the other has just stopped.
     pub(super) fn unconfigure(&mut self) {
-        let above = self.observed.configured.iter().filter(|name| name.index >= self.valid.replicas);
+        let above = self.observed.configured.iter().filter(|name| !self.valid.wants(name.index));
         self.plan.unconfigure = above.cloned().collect();
     }
 
@@ -60,6 +83,10 @@ impl Planner<'_> {
                 "SeatsKept",
                 format!("annotation {SKIP_UNSEAT}=true: let go with whatever seats it holds"),
             );
+        }
+        if self.valid.stands_by() {
+            let message = "it stands by for identities of another cluster, which has their seats";
+            return release("SeatsAreOthers", message.to_owned());
         }
         if self.valid.role == Role::Observer
             || self.observed.genesis.is_none()

@@ -1,11 +1,11 @@
 //! Keys in a vault, of nodes and of accounts; and seats that pass from one fleet to another.
 
-use super::{consortium, disk, fleet, moved, network, stored, summary, valid_consortium, valid_fleet};
+use super::{disk, moved, network, stored, summary, valid_consortium, valid_fleet};
 use crate::{
     api::conditions::reasons,
     names::FleetName,
     observed::{ConsortiumObserved, FleetObserved, FleetSummary, NodeObserved, SecretState, StoredKey},
-    plan::SeatMove,
+    plan::{KeyWanted, SeatMove, consortium, fleet},
     test_support::HEIGHT,
     validate::{AccountKey, AdminAccount, FleetVault, IdentityKeys, ValidConsortium, ValidFleet},
     vault::{Home, KeyId, KeyPlace, Report, Trouble, TroubleKind},
@@ -46,7 +46,7 @@ fn a_key_is_wanted_of_the_vault_for_every_node_without_a_record_and_for_none_who
         ..FleetObserved::default()
     };
     let plan = fleet(&valid, &observed, "new:1");
-    assert!(plan.keys.iter().all(|key| matches!(key, super::KeyWanted::P2p(_))), "none in Kubernetes");
+    assert!(plan.keys.iter().all(|key| matches!(key, KeyWanted::P2p(_))), "none in Kubernetes");
     let task = plan.vault.expect("a task");
     let wanted: Vec<_> = task
         .keys

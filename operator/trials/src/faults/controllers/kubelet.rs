@@ -12,8 +12,9 @@ use crate::{
     },
 };
 use kube::api::{Patch, PatchParams};
-use operator_core::names::{GENESIS_FILE, NODE_FILE, SECRET_KEY};
+use operator_core::names::{FENCE_RECORD, GENESIS_FILE, IDENTITIES_DIR, NODE_FILE, SECRET_KEY};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The one machine.
 const HOST: &str = "host-1";
@@ -34,6 +35,23 @@ impl Controllers {
             }
         }
         self.network.retain(|uid| of_kind(objects, "Pod").any(|(_, pod)| text(pod, "/metadata/uid") == uid));
+    }
+
+    /// Writes the records of the nodes that run into their Leases, as the nodes would: by the version that was read.
+    pub(super) async fn leases(&self, objects: &Objects) {
+        let there = of_kind(objects, "Lease").map(|(name, _)| name.to_owned()).collect();
+        let Some(kind) = Kind::named("Lease") else { return };
+        for (name, record) in self.network.records(there) {
+            let Some(lease) = find(objects, "Lease", &name) else { continue };
+            if lease["metadata"]["annotations"][FENCE_RECORD] == record.as_str() {
+                continue;
+            }
+            let patch = json!({ "metadata": {
+                "resourceVersion": lease["metadata"]["resourceVersion"],
+                "annotations": { FENCE_RECORD: record },
+            } });
+            let _ = self.api(kind).patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await;
+        }
     }
 
     async fn bind(&self, name: &str, uid: &str) {
@@ -88,6 +106,7 @@ impl Controllers {
 /// What the pod's volumes hold; `None` while one of them is missing, as a kubelet then waits.
 fn mounts(pod: &Value, objects: &Objects) -> Option<Mounts> {
     let (mut config, mut genesis, mut identity, mut p2p, mut disk) = (None, None, None, None, None);
+    let mut identities = BTreeMap::new();
     for volume in pod["spec"]["volumes"].as_array()? {
         if let Some(name) = volume["configMap"]["name"].as_str() {
             let mut files = entries(find(objects, "ConfigMap", name)?, false);
@@ -99,9 +118,18 @@ fn mounts(pod: &Value, objects: &Objects) -> Option<Mounts> {
                 Some("identity") => identity = Some(key),
                 _ => p2p = Some(key),
             }
+        } else if let ("identities", Some(sources)) =
+            (text(volume, "/name"), volume["projected"]["sources"].as_array())
+        {
+            for source in sources {
+                let name = source["secret"]["name"].as_str()?;
+                let key = entries(find(objects, "Secret", name)?, true).remove(SECRET_KEY)?;
+                let path = format!("{IDENTITIES_DIR}/{}", text(source, "/secret/items/0/path"));
+                identities.insert(path, key);
+            }
         } else if let Some(name) = volume["persistentVolumeClaim"]["claimName"].as_str() {
             disk = Some(text(find(objects, "PersistentVolumeClaim", name)?, "/metadata/uid").to_owned());
         }
     }
-    Some(Mounts { config: config?, genesis: genesis?, identity, p2p: p2p?, disk: disk? })
+    Some(Mounts { config: config?, genesis: genesis?, identity, identities, p2p: p2p?, disk: disk? })
 }

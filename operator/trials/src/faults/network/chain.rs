@@ -138,7 +138,7 @@ impl Chain {
             return Ok(false);
         }
         let height = self.height();
-        for node in voters.iter().filter_map(|node| node.address()) {
+        for node in voters.iter().filter_map(|node| node.casts()) {
             self.heard.insert(node, (height, now_ms));
         }
         self.last_block_ms = now_ms;
@@ -154,7 +154,7 @@ impl Chain {
         let due = head.header.timestamp + self.period_ms / 1000;
         let attributes = BuildAttributes {
             timestamp: due.max(now_ms / 1000),
-            beneficiary: voters.iter().find_map(|node| node.address()).unwrap_or_default(),
+            beneficiary: voters.iter().find_map(|node| node.casts()).unwrap_or_default(),
             extra_data: Extra::unsealed(0).to_bytes(),
             gas_limit_target: self.ledger.parameters()?.gas_limit_target,
         };

@@ -1,18 +1,22 @@
 //! One node: what its pod gives it, and what it says of itself.
 
-use super::{Chain, Network, SYNC_MS, State, rpc};
+use super::{
+    Chain, Network, SYNC_MS, State,
+    fence::{Fenced, Records},
+    rpc,
+};
 use crate::players::ports::Ports;
 use alloy_primitives::{Address, B256, B512, Signature};
 use chain::{
     Seal,
-    config::{ConfigError, NodeConfig},
+    config::{ConfigError, NodeConfig, SignerConfig},
     governance::{seat_digest, seat_signature},
     signature::seal_from,
     status::{Head, Identity, Journal, NodeStatus, Pool, STATUS_VERSION, SeatProof},
 };
 use k256::ecdsa::SigningKey;
 use operator_core::keys::Key;
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
 /// Blocks for which a node without its journal sits out, here.
 const SITS_OUT_BLOCKS: u64 = 2;
@@ -59,6 +63,8 @@ pub struct Mounts {
     pub genesis: String,
     /// The identity's key, for validators.
     pub identity: Option<String>,
+    /// The keys that a spare stands by with, by path.
+    pub identities: BTreeMap<String, String>,
     /// The p2p key.
     pub p2p: String,
     /// Uid of the disk's claim.
@@ -72,6 +78,10 @@ pub struct Node {
     /// Hash of the chain it runs.
     pub genesis: B256,
     identity: Option<Held>,
+    /// Identities that can move, its own among them.
+    pub(super) fenced: Vec<Fenced>,
+    /// The identity that it holds.
+    casts: Option<Address>,
     chain_id: u64,
     p2p_id: B512,
     journal: B256,
@@ -119,6 +129,7 @@ impl Network {
             }
             _ => None,
         };
+        let fenced = fenced(&config, identity.as_ref(), &mounts)?;
         let mut state = self.lock();
         let State { chains, disks, nodes, violations, .. } = &mut *state;
         let wanted = config.network.genesis_hash;
@@ -142,7 +153,9 @@ impl Network {
             genesis: wanted,
             chain_id: config.network.chain_id,
             p2p_id: p2p.public,
+            casts: identity.as_ref().map(|held| held.key.address).filter(|_| fenced.is_empty()),
             identity,
+            fenced,
             journal,
             started_ms: self.now_ms(),
             synced: false,
@@ -176,7 +189,7 @@ impl Network {
     pub(super) fn document(&self, uid: &str) -> Option<NodeStatus> {
         let state = self.lock();
         let node = state.nodes.get(uid)?;
-        Some(node.document(state.chains.get(&node.genesis)?, self.now_ms()))
+        Some(node.document(state.chains.get(&node.genesis)?, &state.records, self.now_ms()))
     }
 
     /// The chain of a node, for its RPC.
@@ -187,16 +200,52 @@ impl Network {
     }
 }
 
+fn seal_with(key: &Key, hash: B256) -> Option<Seal> {
+    let (signature, id) = key.signing.sign_prehash_recoverable(hash.as_slice()).ok()?;
+    Some(seal_from(&Signature::from((signature, id))))
+}
+
 fn read_key(text: &str) -> Option<Key> {
     let bytes = alloy_primitives::hex::decode(text.trim()).ok()?;
     SigningKey::from_slice(&bytes).ok().map(Key::new)
 }
 
+/// What the file says of identities that can move, with their keys.
+fn fenced(config: &NodeConfig, own: Option<&Held>, mounts: &Mounts) -> Result<Vec<Fenced>, StartError> {
+    let own =
+        config.identity.as_ref().zip(own).and_then(|(of, held)| Fenced::new(of, held.key.clone(), true));
+    let mut fenced: Vec<Fenced> = own.into_iter().collect();
+    for of in &config.standby_for {
+        let SignerConfig::File { path } = &of.signer else { return Err(StartError::Key("standbyFor")) };
+        let key = mounts.identities.get(path).and_then(|text| read_key(text));
+        let key = key.ok_or(StartError::Key("a key of standbyFor"))?;
+        if key.address != of.address {
+            return Err(StartError::Identity { found: key.address, wanted: of.address });
+        }
+        fenced.extend(Fenced::new(of, key, false));
+    }
+    Ok(fenced)
+}
+
 impl Node {
-    /// Address of its identity.
+    /// Address of its own identity.
     #[must_use]
     pub fn address(&self) -> Option<Address> {
         self.identity.as_ref().map(|held| held.key.address)
+    }
+
+    /// The identity that it votes with now, if any: where it can move, the one that it holds.
+    #[must_use]
+    pub const fn casts(&self) -> Option<Address> {
+        self.casts
+    }
+
+    /// What the records let it vote with; whether that is news.
+    pub(super) fn holds(&mut self, identity: Option<Address>) -> bool {
+        if self.fenced.is_empty() {
+            return false;
+        }
+        std::mem::replace(&mut self.casts, identity) != identity
     }
 
     /// Caught up with the chain.
@@ -238,18 +287,18 @@ impl Node {
 
     /// It would sign a vote now.
     pub(super) fn votes_on(&self, hash: B256, chain: &Chain) -> bool {
-        let seated = self.address().is_some_and(|address| chain.has_seat(&address));
+        let seated = self.casts.is_some_and(|address| chain.has_seat(&address));
         hash == self.genesis && self.synced && seated && matches!(self.sits_out, SitsOut::No)
     }
 
     /// Its seal.
     pub(super) fn seal(&self, hash: B256) -> Option<Seal> {
-        let (signature, id) =
-            self.identity.as_ref()?.key.signing.sign_prehash_recoverable(hash.as_slice()).ok()?;
-        Some(seal_from(&Signature::from((signature, id))))
+        let held = self.fenced.iter().find(|fenced| Some(fenced.key.address) == self.casts);
+        let key = held.map(|fenced| &fenced.key).or_else(|| self.identity.as_ref().map(|held| &held.key))?;
+        seal_with(key, hash)
     }
 
-    fn document(&self, chain: &Chain, now_ms: u64) -> NodeStatus {
+    fn document(&self, chain: &Chain, records: &Records, now_ms: u64) -> NodeStatus {
         let head = chain.ledger().head();
         let (number, hash, timestamp) =
             if self.synced { (head.number, head.hash, head.header.timestamp) } else { (0, self.genesis, 0) };
@@ -265,7 +314,8 @@ impl Node {
             ready: self.synced,
             not_ready_reason: (!self.synced).then(|| "catching up".to_owned()),
             peers: Vec::new(),
-            identity: self.identity.as_ref().map(|held| self.identity(held, chain)),
+            identity: self.shown(chain, records),
+            standby_for: self.fenced.iter().filter(|of| !of.own).map(|of| of.standby(records)).collect(),
             seats: chain.heard(),
             carriers: Vec::new(),
             consensus: None,
@@ -274,27 +324,51 @@ impl Node {
         }
     }
 
-    fn identity(&self, held: &Held, chain: &Chain) -> Identity {
-        let address = held.key.address;
+    /// Its own identity, or the one that a spare holds.
+    fn shown(&self, chain: &Chain, records: &Records) -> Option<Identity> {
+        if let Some(held) = &self.identity {
+            let fence = self.fenced.iter().find(|fenced| fenced.own).map(|fenced| fenced.view(records));
+            let voting = self.casts == Some(held.key.address);
+            return Some(Identity {
+                fence,
+                ..self.identity((&held.key, held.member), voting, self.journal, chain)
+            });
+        }
+        let held = self.fenced.iter().find(|fenced| Some(fenced.key.address) == self.casts)?;
+        // A journal for each identity, on record with nobody.
+        let journal =
+            alloy_primitives::keccak256([self.p2p_id.as_slice(), held.key.address.as_slice()].concat());
+        let identity = self.identity((&held.key, held.member), true, journal, chain);
+        Some(Identity { fence: Some(held.view(records)), ..identity })
+    }
+
+    fn identity(
+        &self,
+        (key, member): (&Key, Option<Address>),
+        may_vote: bool,
+        journal: B256,
+        chain: &Chain,
+    ) -> Identity {
+        let address = key.address;
         let seated = chain.has_seat(&address);
-        let proof = held.member.filter(|_| !seated && self.synced).and_then(|admin| {
+        let proof = member.filter(|_| !seated && self.synced).and_then(|admin| {
             let head = chain.ledger().head();
             let digest = seat_digest(self.chain_id, chain.member(admin)?, address, head.number, head.hash);
             Some(SeatProof {
                 member: admin,
                 block_number: head.number,
                 block_hash: head.hash,
-                signature: seat_signature(&self.seal(digest)?),
+                signature: seat_signature(&seal_with(key, digest)?),
             })
         });
         let waits = "its vote journal is not the one that is recorded";
         Identity {
             address,
             seated,
-            voting: seated && self.synced && matches!(self.sits_out, SitsOut::No),
+            voting: seated && may_vote && self.synced && matches!(self.sits_out, SitsOut::No),
             signer: None,
             journal: Journal {
-                id: self.journal,
+                id: journal,
                 sitting_out: (!matches!(self.sits_out, SitsOut::No)).then(|| waits.to_owned()),
             },
             fence: None,

@@ -16,7 +16,8 @@ pub type Masked = BTreeMap<String, Value>;
 pub fn masked(objects: &Objects) -> Masked {
     let tokens = tokens(objects);
     let shown = objects.iter().filter(|((kind, name), _)| !is_foreign(*kind, name));
-    shown.map(|((kind, name), object)| (format!("{}/{name}", kind.kind), mask(object, &tokens))).collect()
+    let named = |kind: &Kind, name: &String| format!("{}/{}", kind.kind, mask_text(name, &tokens));
+    shown.map(|((kind, name), object)| (named(kind, name), mask(object, &tokens))).collect()
 }
 
 /// What every namespace gets from the control plane.
@@ -94,6 +95,7 @@ const WHEN_OR_WHICH: &[&str] = &[
     "genesis.json",
     "quorate.dev/applied",
     "quorate.dev/config",
+    "quorate.dev/fence-record",
 ];
 
 fn walk(value: &mut Value, field: &str, tokens: &[(String, String)]) {
