@@ -64,7 +64,9 @@ pub(crate) fn check_seals(header: &Header, validators: &[Address]) -> Result<(),
     let recovered = extra.seals.par_iter().enumerate().map(|(index, seal)| {
         signature::recover(signed, seal).map_err(|source| CommitError::Seal { index, source })
     });
-    let mut signers = recovered.collect::<Result<Vec<Address>, _>>()?;
+    // All are looked at, so that every node tells of the same one.
+    let recovered: Vec<Result<Address, CommitError>> = recovered.collect();
+    let mut signers = recovered.into_iter().collect::<Result<Vec<Address>, _>>()?;
     if let Some(foreign) = signers.iter().find(|signer| !validators.contains(signer)) {
         return Err(CommitError::ForeignSeal(*foreign));
     }
