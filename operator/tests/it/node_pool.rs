@@ -253,7 +253,16 @@ async fn without_the_right_to_pools_the_fleet_says_so_and_the_charts_rule_is_eno
     let mut world = world("pool-rights").await;
     install(&world, &[OLD, NEWEST]).await;
     let user = world.namespace.clone();
-    let groups = json!(["quorate.dev", "", "apps", "policy", "networking.k8s.io", "events.k8s.io"]);
+    let groups = json!([
+        "quorate.dev",
+        "",
+        "apps",
+        "policy",
+        "networking.k8s.io",
+        "rbac.authorization.k8s.io",
+        "coordination.k8s.io",
+        "events.k8s.io",
+    ]);
     let rest = json!([{ "apiGroups": groups, "resources": ["*"], "verbs": ["*"] }]);
     grant(&world, "rest", &user, rest).await;
     world.start_as(&user);

@@ -202,6 +202,7 @@ mod tests {
     use alloy_primitives::{Address, B256};
     use serde_json::{Value, json};
 
+    #[expect(clippy::needless_pass_by_value, reason = "tests write fields in place")]
     fn with(edit: Value, deleting: bool) -> Result<ValidFleet, String> {
         let mut object = json!({
             "apiVersion": "quorate.dev/v1alpha1", "kind": "Validator",
@@ -218,6 +219,7 @@ mod tests {
         fleet(&object).map_err(|error| error.to_string())
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "tests write fields in place")]
     fn blobs(more: Value) -> Value {
         let mut blobs = json!({ "containerUrl": "https://a.blob.core.windows.net/fence" });
         for (field, value) in more.as_object().expect("fields") {

@@ -279,7 +279,10 @@ fn items(schema: &Value, count: usize, random: &mut impl Rng) -> Result<Option<V
 }
 
 fn objects(schema: &Value, random: &mut impl Rng, add: &mut Add<'_>) -> Result<(), NoValue> {
-    if let Some(properties) = schema["properties"].as_object() {
+    let fieldless = Map::new();
+    let properties = schema["properties"].as_object();
+    // Without fields and without entries it is there or not.
+    if let Some(properties) = properties.or(schema["additionalProperties"].is_null().then_some(&fieldless)) {
         let whole = plain(schema, random)?;
         add(Class::Good, "what it needs", whole.clone());
         for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -402,6 +405,13 @@ mod tests {
             "a": { "type": "boolean" }, "b": { "type": "string" } } });
         let bad = of(&schema, Class::Bad);
         assert!(bad.contains(&json!({})) && bad.contains(&json!({ "a": true, "unknownField": true })));
+    }
+
+    #[test]
+    fn an_object_without_fields_is_there_or_has_what_nobody_knows() {
+        let schema = json!({ "type": "object" });
+        assert_eq!(of(&schema, Class::Good), [json!({})]);
+        assert!(of(&schema, Class::Bad).contains(&json!({ "unknownField": true })));
     }
 
     #[test]

@@ -364,14 +364,14 @@ fn a_spare_that_votes_is_restarted_only_once_the_node_has_its_identity_back() {
     let valid = fenced(4, 1);
     let mut observed = taken_over(settled(1), 0);
     change(&mut observed, SPARE, |node| {
-        node.statefulset.as_mut().expect("a set").revision = Some("b".to_owned())
+        node.statefulset.as_mut().expect("a set").revision = Some("b".to_owned());
     });
     assert_eq!(restarted(&valid, &observed).0, None, "its node is down");
     let observed = back(observed, 0);
     assert_eq!(restarted(&valid, &observed), (None, vec!["AwaitingVotes"]));
     let mut returned = settled(1);
     change(&mut returned, SPARE, |node| {
-        node.statefulset.as_mut().expect("a set").revision = Some("b".to_owned())
+        node.statefulset.as_mut().expect("a set").revision = Some("b".to_owned());
     });
     assert_eq!(restarted(&valid, &returned).0, Some(SPARE));
 }
@@ -382,7 +382,7 @@ fn a_node_whose_identity_a_spare_holds_restarts_without_costing_a_vote() {
     let mut observed = back(taken_over(settled(1), 0), 0);
     observed.turn = None;
     change(&mut observed, 0, |node| {
-        node.statefulset.as_mut().expect("a set").revision = Some("b".to_owned())
+        node.statefulset.as_mut().expect("a set").revision = Some("b".to_owned());
     });
     assert_eq!(restarted(&valid, &observed).0, Some(0), "nobody's turn is needed for what nobody misses");
 }
