@@ -142,7 +142,7 @@ vote-faults: ## PLANS=50 crashes, lost transactions and second leaders while a m
 	@$(MAKE) --no-print-directory operator-faults ONLY=votes/ PLANS=$(or $(PLANS),50)
 e2e: ## the whole on the embedded cluster, fleets with spares included (needs root)
 	@e2e/run
-e2e-standbys: ## fleets with a spare, keys in a double of Key Vault, fenced by Leases and by blobs: a holder stopped and woken, moved, its key away (needs root; ONLY=lease|blob); ends with standbys= conflicting-signatures= take-over-seconds= full-strength-seconds=
+e2e-standbys: ## fleets with a spare, keys in a double of Key Vault, fenced by Leases and by blobs: a holder stopped and woken, moved, its key away, a second cluster, the same manifest twice (needs root; ONLY=lease|blob); ends with standbys= conflicting-signatures= take-over-seconds= full-strength-seconds=
 	@ONLY=$(ONLY) e2e/standbys
 drain-nodes: ## four validators on three Kubernetes nodes, each drained twice under load (needs root); ends with halted= down-by-choice-max= worst-gap-ms=
 	@e2e/drain-nodes

@@ -1,15 +1,17 @@
 //! `make e2e-standbys`: two networks on one cluster, their keys in a vault, each with a spare that takes over an identity whose
-//! holder is gone. One is fenced by Leases of Kubernetes, the other by blobs in Azure's storage.
+//! holder is gone. One is fenced by Leases of Kubernetes, the other by blobs in Azure's storage, and has a second cluster that stands by,
+//! and one in which the same manifest runs by mistake.
 
 #[path = "standbys/fleet.rs"]
 mod fleet;
 #[path = "standbys/outage.rs"]
 mod outage;
+#[path = "standbys/second.rs"]
+mod second;
 #[path = "standbys/take_over.rs"]
 mod take_over;
 
 use anyhow::{Context, Result, bail};
-use e2e::cluster::Cluster;
 use fleet::Fleet;
 use serde_json::{Value, json};
 
@@ -39,14 +41,13 @@ async fn main() -> Result<()> {
         Some(other) => bail!("{other} is neither lease nor blob"),
     }
     // Both begin at once: what takes time is containers that start.
-    let lease = Fleet::new(Cluster::connect("bank-lease").await?, "bank-lease", 20201);
-    let blob = Fleet::new(Cluster::connect("bank-blob").await?, "bank-blob", 20202);
+    let (lease, blob) = (Fleet::connect("bank-lease").await?, Fleet::connect("bank-blob").await?);
     let (with_lease, with_blob) = (only != Some("blob"), only != Some("lease"));
     if with_lease {
-        lease.apply(&settings["vault"], &json!({ "kubernetesLease": {} })).await?;
+        lease.begin(20201, &settings["vault"], &json!({ "kubernetesLease": {} })).await?;
     }
     if with_blob {
-        blob.apply(&settings["vault"], &settings["fence"]).await?;
+        blob.begin(20202, &settings["vault"], &settings["fence"]).await?;
     }
     if with_lease {
         println!("\n-- Leases: a holder stops as it stands, and wakes");
@@ -59,6 +60,10 @@ async fn main() -> Result<()> {
         take_over::by_move(&blob, &mut seen).await?;
         println!("\n-- a vault key is away");
         outage::of_one_key(&blob, &mut seen).await?;
+        println!("\n-- a second cluster stands by for the first");
+        second::takes_over(&blob, &settings, &mut seen).await?;
+        println!("\n-- the same manifest in two clusters, by mistake");
+        second::is_a_twin(&blob, &settings, &mut seen).await?;
     }
     println!(
         "\nstandbys={} conflicting-signatures={} take-over-seconds={:.1} full-strength-seconds={:.1}",

@@ -4,6 +4,7 @@ use crate::{
     calls::call,
     context::Context,
     error::Error,
+    observe,
     watches::{self, Own},
 };
 use alloy_primitives::B256;
@@ -15,7 +16,7 @@ use kube::{
 };
 use operator_core::{
     api::{Consortium, Validator},
-    cache::Kind,
+    cache::{Kind, ObjectKey},
     names::{FENCE, FINALIZER, JOURNAL_ID, MANAGER, RECORDED},
     status,
 };
@@ -37,6 +38,7 @@ where
     let status = status::replacing(&serde_json::to_value(before)?, &serde_json::to_value(after)?);
     let patch = json!({ "status": status });
     let params = PatchParams { field_manager: Some(STATUS_MANAGER.to_owned()), ..PatchParams::default() };
+    let _under_way = Writing::begin(context, observe::object_of(object), after);
     let written = call(
         "write status",
         context.api::<K>(&namespace).patch_status(&name, &params, &Patch::Merge(&patch)),
@@ -45,6 +47,25 @@ where
     watches::answered(context, written);
     context.metrics.wrote("status");
     Ok(())
+}
+
+/// A status that is being written, until it is answered or given up: a watch that tells of it before wakes nobody.
+struct Writing<'a> {
+    context: &'a Context,
+    key: ObjectKey,
+}
+
+impl<'a> Writing<'a> {
+    fn begin<S: Serialize>(context: &'a Context, key: ObjectKey, status: &S) -> Self {
+        context.cache().writing(key.clone(), status);
+        Self { context, key }
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.context.cache().written(&self.key);
+    }
 }
 
 /// Asks the API server whether an object is still the one that was read: a conflict when it is not. Nothing is written.

@@ -1,4 +1,4 @@
-//! A network of one fleet: four seats and a spare.
+//! A network of one fleet, four seats and a spare; and what another cluster has of it.
 
 use anyhow::{Context, Result, anyhow, ensure};
 use e2e::{
@@ -12,7 +12,7 @@ use kube::api::ListParams;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
-const NETWORK: &str = "trade-finance";
+pub(crate) const NETWORK: &str = "trade-finance";
 pub(crate) const SEATS: usize = 4;
 /// Two networks begin on one machine, and a pod that is deleted comes again.
 pub(crate) const LONG: Duration = Duration::from_mins(4);
@@ -20,50 +20,53 @@ pub(crate) const LONG: Duration = Duration::from_mins(4);
 pub(crate) struct Fleet {
     pub(crate) cluster: Cluster,
     pub(crate) name: &'static str,
-    chain_id: u64,
+    /// Nodes with a number, and spares.
+    pub(crate) nodes: (usize, usize),
 }
 
 impl Fleet {
-    /// The fleet of this name, in the namespace of this name.
-    pub(crate) const fn new(cluster: Cluster, name: &'static str, chain_id: u64) -> Self {
-        Self { cluster, name, chain_id }
+    /// Four nodes and a spare, in the namespace of the fleet's name.
+    pub(crate) async fn connect(name: &'static str) -> Result<Self> {
+        Ok(Self { cluster: Cluster::connect(name).await?, name, nodes: (SEATS, 1) })
     }
 
-    /// Applies the network and the fleet, fenced so.
-    pub(crate) async fn apply(&self, vault: &Value, fence: &Value) -> Result<()> {
-        let (namespace, version) = (self.name, "quorate.dev/v1alpha1");
+    /// Applies the network, as its only member, and the fleet, fenced so.
+    pub(crate) async fn begin(&self, chain_id: u64, vault: &Value, fence: &Value) -> Result<()> {
+        self.namespace().await?;
+        let network = json!({
+            "member": { "alias": self.name, "admin": { "secret": {} }, "operator": { "secret": {} } },
+            "create": { "chainId": chain_id, "fleets": [self.name], "blockPeriod": "2s" },
+        });
+        self.apply(&network, fence, vault).await
+    }
+
+    /// Makes the namespace.
+    pub(crate) async fn namespace(&self) -> Result<()> {
         let labels = json!({ "pod-security.kubernetes.io/enforce": "restricted" });
-        let objects = [
-            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace, "labels": labels } }),
-            json!({
-                "apiVersion": version, "kind": "Consortium",
-                "metadata": { "name": NETWORK, "namespace": namespace },
-                "spec": {
-                    "member": { "alias": self.name, "admin": { "secret": {} }, "operator": { "secret": {} } },
-                    "create": { "chainId": self.chain_id, "fleets": [self.name], "blockPeriod": "2s" },
-                },
-            }),
-            json!({
-                "apiVersion": version, "kind": "Validator",
-                "metadata": { "name": self.name, "namespace": namespace },
-                "spec": {
-                    "consortiumRef": { "name": NETWORK },
-                    "replicas": SEATS, "standbys": 1, "fence": fence, "keys": { "azureKeyVault": vault },
-                    "storage": { "size": "1Gi" },
-                    "resources": {
-                        "requests": { "cpu": "50m", "memory": "96Mi" }, "limits": { "cpu": "2", "memory": "1Gi" },
-                    },
-                    "rpc": { "type": "LoadBalancer" },
-                },
-            }),
-        ];
-        for object in objects {
-            self.cluster
-                .apply(&object)
-                .await
-                .with_context(|| format!("{} of {namespace}", object["kind"]))?;
-        }
+        let metadata = json!({ "name": self.cluster.namespace, "labels": labels });
+        self.cluster.apply(&json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata })).await?;
         self.cluster.admit_this_machine().await
+    }
+
+    /// Applies `Consortium` and `Validator`: in this network, fenced so, with keys in the vault.
+    pub(crate) async fn apply(&self, network: &Value, fence: &Value, vault: &Value) -> Result<()> {
+        let namespace = &self.cluster.namespace;
+        let fleet = json!({
+            "consortiumRef": { "name": NETWORK },
+            "replicas": self.nodes.0, "standbys": self.nodes.1,
+            "fence": fence, "keys": { "azureKeyVault": vault },
+            "storage": { "size": "1Gi" },
+            "resources": {
+                "requests": { "cpu": "50m", "memory": "96Mi" }, "limits": { "cpu": "2", "memory": "1Gi" },
+            },
+            "rpc": { "type": "LoadBalancer" },
+        });
+        for (kind, name, spec) in [("Consortium", NETWORK, network), ("Validator", self.name, &fleet)] {
+            let metadata = json!({ "name": name, "namespace": namespace });
+            let object = json!({ "apiVersion": "quorate.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec });
+            self.cluster.apply(&object).await.with_context(|| format!("{kind} of {namespace}"))?;
+        }
+        Ok(())
     }
 
     /// A node that has an identity of its own.
@@ -76,9 +79,11 @@ impl Fleet {
         format!("{}-standby-0", self.name)
     }
 
-    /// All five.
+    /// All of them.
     fn all(&self) -> Vec<String> {
-        (0..SEATS).map(|index| self.node(index)).chain([self.spare()]).collect()
+        let (nodes, spares) = self.nodes;
+        let spares = (0..spares).map(|index| format!("{}-standby-{index}", self.name));
+        (0..nodes).map(|index| self.node(index)).chain(spares).collect()
     }
 
     /// What the operator says of it.
@@ -268,8 +273,9 @@ impl Fleet {
         }
         ensure!(equivocations == 0, "{equivocations} votes were second ones in their place");
         println!(
-            "  {}: blocks {from} to {common} are the same on five nodes, no seat voted twice",
-            self.name
+            "  {}: blocks {from} to {common} are the same on {} nodes, no seat voted twice",
+            self.cluster.namespace,
+            rpcs.len()
         );
         Ok(equivocations)
     }

@@ -71,7 +71,7 @@ pub(crate) async fn by_move(fleet: &Fleet, seen: &mut Seen) -> Result<()> {
 }
 
 /// The identity that a node holds as its own, and in which epoch.
-async fn holder(fleet: &Fleet, node: &str) -> Result<(String, u64)> {
+pub(crate) async fn holder(fleet: &Fleet, node: &str) -> Result<(String, u64)> {
     let identity = fleet.status(node).await?["identity"].clone();
     ensure!(identity["fence"]["role"] == "holder", "{node} does not hold its identity: {identity}");
     let address = identity["address"].as_str().context("address")?.to_owned();
@@ -79,7 +79,7 @@ async fn holder(fleet: &Fleet, node: &str) -> Result<(String, u64)> {
 }
 
 /// Waits until the spare holds this identity.
-async fn votes_for(fleet: &Fleet, spare: &str, address: &str) -> Result<()> {
+pub(crate) async fn votes_for(fleet: &Fleet, spare: &str, address: &str) -> Result<()> {
     with_progress(&format!("{spare} takes {address} over"), LONG, || async {
         let status = fleet.status(spare).await?;
         let identity = &status["identity"];
@@ -94,7 +94,7 @@ async fn votes_for(fleet: &Fleet, spare: &str, address: &str) -> Result<()> {
 }
 
 /// Waits until the node holds its identity anew, two take-overs later at least.
-async fn has_it_back(fleet: &Fleet, node: &str, before: u64) -> Result<()> {
+pub(crate) async fn has_it_back(fleet: &Fleet, node: &str, before: u64) -> Result<()> {
     with_progress(&format!("{node} has its identity back"), LONG, || async {
         let identity = fleet.status(node).await?["identity"].clone();
         let epoch = identity["fence"]["epoch"].as_u64().unwrap_or(0);

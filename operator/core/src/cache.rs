@@ -12,6 +12,7 @@ mod lists;
 mod network;
 mod read;
 mod shared;
+mod under_way;
 mod writers;
 
 pub use child::{Body, Child, Kind, LoadBalancer, PodKept, uid_hash};
@@ -33,6 +34,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
+use under_way::{UnderWay, status_hash};
 
 /// Whether a child is as an intent wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +64,11 @@ pub struct Cache {
     shared: Shared,
     known: usize,
     lists: Lists,
+    under_way: UnderWay,
 }
 
-/// Who told of an object of ours. A status that a watch tells and that is not the one we know is somebody else's, to be put right; a
-/// watch that is faster than the answer to our own write costs a pass that writes nothing.
+/// Who told of an object of ours. A status that a watch tells is somebody else's, to be put right, unless it is the one we know, or
+/// the one that we are writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Teller {
     Watch,
@@ -86,15 +89,18 @@ impl Cache {
             return;
         }
         let edited = before.is_none_or(|before| is_edited(&before.metadata, &object.metadata));
-        let told = teller == Teller::Watch && before.is_some_and(|before| before.status != object.status);
         let appeared = before.is_none();
+        let key = consortium_key(&NetworkKey { namespace: namespace.clone(), name: name.clone() });
+        let told = teller == Teller::Watch
+            && before.is_some_and(|before| before.status != object.status)
+            && !self.under_way.is(&key, status_hash(object.status.as_ref()));
         self.known += usize::from(appeared);
         space.consortia.insert(name.clone(), object);
         space.networks.entry(name.clone()).or_default();
         let network = NetworkKey { namespace, name };
         if edited || told {
             let urgency = if edited { Urgency::Edited } else { Urgency::Changed };
-            wakes.objects.push((consortium_key(&network), urgency));
+            wakes.objects.push((key, urgency));
         }
         if appeared {
             self.wake_fleets(&network, Urgency::Related, wakes);

@@ -1,6 +1,8 @@
 //! Whole objects from the example manifests: a manifest goes through the real validation, plan and builders, and every
 //! object is compared with its golden file. `UPDATE_GOLDEN=1` rewrites them for review.
 
+#[path = "objects/examples.rs"]
+mod examples;
 #[path = "objects/node_pool.rs"]
 mod pools;
 #[path = "objects/profiles.rs"]

@@ -6,10 +6,11 @@ use super::{
     child::{uid_hash, version},
     key::{consortium_key, fleet_key},
     shared::Shared,
+    under_way::status_hash,
 };
 use crate::{
     api::{
-        Condition, Validator, ValidatorStatus,
+        Condition, Validator,
         conditions::{ConditionStatus, READY, STALLED},
         validator::Role,
     },
@@ -91,7 +92,7 @@ impl Fleet {
             uid: uid(&object.metadata),
             version: version(&object.metadata),
             edit: edit(&object.metadata),
-            status: hash(object.status.as_ref()),
+            status: status_hash(object.status.as_ref()),
             // Nothing of it can fail; text that is not there is refused by name when it is read.
             text: pack(object).unwrap_or_default(),
         }
@@ -111,13 +112,6 @@ fn pack(object: &Validator) -> Result<Box<[u8]>, KeptError> {
 
 fn uid(metadata: &ObjectMeta) -> u64 {
     metadata.uid.as_deref().map_or(0, uid_hash)
-}
-
-/// Of a status as it is written; nothing of it can fail to be.
-fn hash(status: Option<&ValidatorStatus>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    serde_json::to_vec(&status).unwrap_or_default().hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Changes when somebody changes more than the status.
@@ -148,19 +142,22 @@ impl Cache {
             return;
         }
         let edited = before.is_none_or(|before| before.edit != now.edit);
-        let told = teller == Teller::Watch && before.is_some_and(|before| before.status != now.status);
+        let key = fleet_key(&namespace, name.clone());
+        let told = teller == Teller::Watch
+            && before.is_some_and(|before| before.status != now.status)
+            && !self.under_way.is(&key, now.status);
         self.known += usize::from(before.is_none());
         let network = NetworkKey { namespace: namespace.clone(), name: now.network.clone() };
-        space.fleets.insert(name.clone(), now);
+        space.fleets.insert(name, now);
         if !space.networks.contains_key(&network.name) {
             space.networks.insert(network.name.clone(), Network::default());
             wakes.networks.push(network.clone());
         }
         if edited {
-            wakes.objects.push((fleet_key(&namespace, name), Urgency::Edited));
+            wakes.objects.push((key, Urgency::Edited));
             wakes.objects.push((consortium_key(&network), Urgency::Related));
         } else if told {
-            wakes.objects.push((fleet_key(&namespace, name), Urgency::Changed));
+            wakes.objects.push((key, Urgency::Changed));
         }
     }
 

@@ -1,6 +1,6 @@
 use super::{Body, Cache, Kind, Mark, NetworkKey, ObjectKey, ObjectKind, Source, Standing, Wakes};
 use crate::{
-    api::{Consortium, Validator},
+    api::{Consortium, Validator, ValidatorStatus},
     names::{FLEET, MANAGER, NETWORK, NODE},
     queue::Urgency,
 };
@@ -98,6 +98,35 @@ fn a_status_that_somebody_else_wrote_wakes_its_object_and_our_own_wakes_nobody()
     let mut wakes = Wakes::default();
     cache.put_consortium(Arc::new(consortium), &mut wakes);
     assert_eq!(wakes.objects, [(key(ObjectKind::Consortium, "trade-finance"), Urgency::Changed)]);
+}
+
+#[test]
+fn a_status_that_the_watch_tells_before_our_write_is_answered_wakes_nobody() {
+    let (mut cache, mut wakes) = (cache(), Wakes::default());
+    let condition = json!({
+        "type": "Ready", "status": "True", "reason": "Settled", "message": "", "lastTransitionTime": "2026-01-01T00:00:00.123456789Z",
+    });
+    let status = |summary: &str| -> ValidatorStatus {
+        serde_json::from_value(json!({ "conditions": [condition], "summary": summary })).expect("a status")
+    };
+    let with = |version, summary: &str| -> Validator {
+        let fleet = Validator { status: Some(status(summary)), ..fleet("bank-a", version, 1) };
+        serde_json::from_value(serde_json::to_value(fleet).expect("JSON")).expect("as the watch tells it")
+    };
+    let ours = key(ObjectKind::Validator, "bank-a");
+    cache.writing(ours.clone(), &status("4/4 validating"));
+    cache.put_fleet(&with(2, "4/4 validating"), &mut wakes);
+    assert!(cache.answered_fleet(&with(2, "4/4 validating"), &mut wakes));
+    cache.written(&ours);
+    assert_eq!(wakes, Wakes::default(), "told, then answered");
+    cache.put_fleet(&with(3, "all is well"), &mut wakes);
+    assert_eq!(wakes.objects.len(), 1, "somebody else's");
+    cache.writing(ours.clone(), &status("4/4 validating"));
+    cache.put_fleet(&with(4, "none of ours"), &mut wakes);
+    assert_eq!(wakes.objects.len(), 2, "somebody else's, while ours is under way");
+    cache.written(&ours);
+    cache.put_fleet(&with(5, "4/4 validating"), &mut wakes);
+    assert_eq!(wakes.objects.len(), 3, "nobody is writing it now");
 }
 
 #[test]
