@@ -89,7 +89,7 @@ pub struct FleetInputs {
     pub nodes: Vec<NodeInputs>,
     /// Nodes of other members, which ours dial.
     pub bootnodes: Vec<Enode>,
-    /// Leases that the nodes write to.
+    /// Leases that the nodes write to; where there are none the fleet's Role stays as it is.
     pub leases: Vec<String>,
 }
 

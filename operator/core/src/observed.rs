@@ -201,6 +201,13 @@ impl FleetSummary {
     pub const fn wants(&self, index: u32) -> bool {
         wants((self.replicas, self.standbys), index)
     }
+
+    /// Whether a pod of it is one that the disruption budget may take for a node that votes. One that ends and is not wanted is not: it
+    /// stays for as long as its Kubernetes node is lost.
+    #[must_use]
+    pub const fn counts(&self, index: u32, terminating: bool) -> bool {
+        self.seats && (self.wants(index) || !terminating)
+    }
 }
 
 impl NodeObserved {
@@ -208,6 +215,12 @@ impl NodeObserved {
     #[must_use]
     pub fn address(&self) -> Option<Address> {
         self.identity.key().map(|stored| stored.key.address)
+    }
+
+    /// Whether its pod is ready, and to stay.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.pod.as_ref().is_some_and(PodObserved::is_up)
     }
 }
 

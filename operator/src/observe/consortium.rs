@@ -184,8 +184,12 @@ async fn peering(
 
 /// A pod whose fleet is refused or gone counts: it may hold a seat. Spares are counted by their sets.
 fn running(pods: &[NodePod], fleets: &[FleetSummary]) -> usize {
-    let observes = |pod: &&NodePod| fleets.iter().any(|fleet| fleet.name.0 == pod.name.fleet && !fleet.seats);
-    pods.iter().filter(|pod| !observes(pod) && !pod.name.is_spare()).count()
+    let counts = |pod: &&NodePod| {
+        let fleet = fleets.iter().find(|fleet| fleet.name.0 == pod.name.fleet);
+        let counts = fleet.is_none_or(|fleet| fleet.counts(pod.name.index, pod.pod.terminating));
+        counts && !pod.name.is_spare()
+    };
+    pods.iter().filter(counts).count()
 }
 
 /// The most advanced ready node's address, and the head that it has at least.

@@ -27,7 +27,8 @@ pub fn lease(fleet: &ValidFleet, node: &NodeName, identity: Address) -> Lease {
     Lease { metadata: kept(&fleet.namespace, node.lease(identity), labels), spec: None }
 }
 
-/// What the fleet's nodes may do: look at these Leases and change them, by name; neither make, list nor delete one.
+/// What the fleet's nodes may do: look at these Leases and change them, by name; neither make, list nor delete one. Without Leases none is
+/// made, and one that is there stays as it is.
 pub(super) fn role(fleet: &ValidFleet, leases: &[String]) -> Option<(Role, RoleBinding)> {
     fleet.fence.as_ref().filter(|fence| fence.store == FenceStore::Leases && !leases.is_empty())?;
     let name = fleet.name.fence_role();

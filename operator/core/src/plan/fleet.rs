@@ -131,6 +131,8 @@ struct Planner<'a> {
     unheard: BTreeSet<Address>,
     /// Which node holds which identity, where identities can move.
     holders: BTreeMap<Address, String>,
+    /// Who takes over from the spares that stop in this pass.
+    claimed: BTreeSet<u32>,
 }
 
 impl<'a> Planner<'a> {
@@ -150,7 +152,8 @@ impl<'a> Planner<'a> {
             hearing.as_ref().map_or_else(BTreeSet::new, |hearing| seats(&own, hearing, &observed.network))
         };
         let (silent, unheard) = (of(silent), of(unheard));
-        Self { valid, observed, plan: FleetPlan::default(), hearing, silent, unheard, holders }
+        let (plan, claimed) = (FleetPlan::default(), BTreeSet::new());
+        Self { valid, observed, plan, hearing, silent, unheard, holders, claimed }
     }
 
     /// Who votes now: what is heard, less the seats of ours that are known to be silent.

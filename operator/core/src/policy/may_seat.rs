@@ -3,7 +3,10 @@
 use super::{Verdict, network_healthy, quorum_of, refuse};
 use crate::{api::conditions::reasons, liveness::Hearing, observed::MemberObserved};
 use alloy_primitives::Address;
-use chain::{quorum::quorum, status::NodeStatus};
+use chain::{
+    quorum::quorum,
+    status::{Fence, FenceRole, NodeStatus},
+};
 
 /// A node that wants a seat, and the network it would join.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +15,8 @@ pub struct Joining<'a> {
     pub node: &'a str,
     /// What it says of itself.
     pub status: Option<&'a NodeStatus>,
+    /// How its identity's fence stands with the node that would vote; `None` where the identity cannot move.
+    pub fence: Option<&'a Fence>,
     /// Who is heard.
     pub hearing: &'a Hearing,
     /// Our member on chain.
@@ -24,9 +29,11 @@ pub struct Joining<'a> {
 
 /// Ordered checks: from the node, over the network, to the contract's limits.
 pub fn may_seat(joining: &Joining<'_>) -> Verdict {
-    let checks: [fn(&Joining<'_>) -> Verdict; 8] = [
+    let checks: [fn(&Joining<'_>) -> Verdict; 9] = [
         // A seat without a synced node behind it only raises the quorum.
         synced,
+        // So does one whose node is granted no vote, however well it follows the chain.
+        held,
         // Without quorum no block would hold the transaction.
         healthy,
         // The new seat raises Q; what votes now must still reach it.
@@ -43,7 +50,8 @@ pub fn may_seat(joining: &Joining<'_>) -> Verdict {
 
 /// The same where the seat of `old` is taken over: as many seats as before, so neither capacity nor interval counts.
 pub fn may_replace(joining: &Joining<'_>, old: Address) -> Verdict {
-    let checks: [fn(&Joining<'_>) -> Verdict; 5] = [synced, healthy, member_known, operator_known, has_proof];
+    let checks: [fn(&Joining<'_>) -> Verdict; 6] =
+        [synced, held, healthy, member_known, operator_known, has_proof];
     checks.iter().try_for_each(|check| check(joining))?;
     let hearing = joining.hearing;
     let others = hearing.present.iter().filter(|seat| **seat != old).count();
@@ -59,6 +67,20 @@ fn synced(joining: &Joining<'_>) -> Verdict {
         }
         Some(_) => Ok(()),
     }
+}
+
+/// Whoever holds the identity votes. Of a fence in trouble its word is told, which stays the same; the message may have numbers.
+fn held(joining: &Joining<'_>) -> Verdict {
+    let Some(fence) = joining.fence else { return Ok(()) };
+    let why = match (&fence.reason, &fence.holder) {
+        (None, _) if fence.role == FenceRole::Holder => return Ok(()),
+        (Some(word), _) => {
+            format!("its fence says {word}, and the Degraded condition of its Validator what to do")
+        }
+        (None, Some(holder)) => format!("{holder} holds its identity and is not ready to vote"),
+        (None, None) => "no node holds its identity yet".to_owned(),
+    };
+    refuse("IdentityNotHeld", format!("{} would be silent in its seat: {why}", joining.node))
 }
 
 fn healthy(joining: &Joining<'_>) -> Verdict {

@@ -69,6 +69,7 @@ fn a_seat_is_given_only_to_a_synced_node_of_a_healthy_network_within_the_contrac
     for (what, status, hearing, member, want) in cases {
         let joining = Joining {
             node: "bank-a-4",
+            fence: None,
             status,
             hearing,
             member: member.as_ref(),

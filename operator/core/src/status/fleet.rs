@@ -10,7 +10,7 @@ use crate::{
     build::{Applied, FleetResources},
     names::{ACCEPT_JOURNAL_LOSS, FIRST_SPARE, FLEET, IGNORE_QUORUM, NodeName, SKIP_UNSEAT, STANDBY},
     node_pool::PoolState,
-    observed::FleetObserved,
+    observed::{FleetObserved, NodeObserved},
     plan::{FleetPlan, Note, Wait},
     validate::ValidFleet,
 };
@@ -74,7 +74,7 @@ pub fn fleet(
             Some(applied) => applied.rpc_service.as_ref().and_then(|service| rpc_address(valid, service)),
             None => context.before.rpc.clone(),
         },
-        nodes: nodes(context.before, plan),
+        nodes: nodes(context.before, plan, |node| is_up(valid, observed, node)),
     }
 }
 
@@ -84,12 +84,21 @@ fn selector(valid: &ValidFleet) -> String {
     format!("{FLEET}={}{spares}", valid.name.0)
 }
 
+fn is_up(valid: &ValidFleet, observed: &FleetObserved, node: &str) -> bool {
+    let node = NodeName::parse(&valid.name.0, node).and_then(|name| observed.nodes.get(&name.index));
+    node.is_some_and(NodeObserved::is_up)
+}
+
 /// While nobody can say who holds the identity of a node that does not vote, it is who held it last.
-fn nodes(before: &ValidatorStatus, plan: &FleetPlan) -> Vec<NodeState> {
+fn nodes(before: &ValidatorStatus, plan: &FleetPlan, is_up: impl Fn(&str) -> bool) -> Vec<NodeState> {
     let mut nodes = plan.nodes.clone();
     for node in &mut nodes {
         let last = before.nodes.iter().find(|last| last.name == node.name);
-        let silent = matches!(node.phase, Phase::Provisioning | Phase::Syncing | Phase::Failed);
+        let silent = match node.phase {
+            Phase::Provisioning | Phase::Syncing | Phase::Failed => true,
+            Phase::Leaving => !is_up(&node.name),
+            Phase::Validating | Phase::AwaitingSeat | Phase::Observing | Phase::Standby => false,
+        };
         if silent && node.held_by.is_none() {
             node.held_by = last.and_then(|last| last.held_by.clone());
         }
@@ -97,13 +106,15 @@ fn nodes(before: &ValidatorStatus, plan: &FleetPlan) -> Vec<NodeState> {
     nodes
 }
 
-/// Identities that moved between two statuses, for events.
+/// Identities that moved between two statuses, for events. One that nobody holds any more has returned only to a node that is there for it.
 #[must_use]
 pub fn moved(before: &ValidatorStatus, after: &ValidatorStatus) -> Vec<Note> {
     let last = |node: &NodeState| {
         before.nodes.iter().find(|last| last.name == node.name).and_then(|last| last.held_by.clone())
     };
+    let is_back = |node: &NodeState| matches!(node.phase, Phase::Validating | Phase::AwaitingSeat);
     let moved = after.nodes.iter().filter(|node| node.held_by != last(node));
+    let moved = moved.filter(|node| node.held_by.is_some() || is_back(node));
     let told = |node: &NodeState| match (&node.held_by, last(node)) {
         (Some(holder), _) => {
             Note { reason: "IdentityMoved", message: format!("{holder} holds the identity of {}", node.name) }
@@ -336,12 +347,22 @@ mod tests {
         let plan = |phase| FleetPlan { nodes: at(phase, None).nodes, ..FleetPlan::default() };
         for phase in [Phase::Provisioning, Phase::Syncing, Phase::Failed] {
             assert_eq!(
-                nodes(&spare, &plan(phase))[0].held_by.as_deref(),
+                nodes(&spare, &plan(phase), |_| true)[0].held_by.as_deref(),
                 Some("bank-a-standby-0"),
                 "{phase:?}"
             );
         }
-        assert_eq!(nodes(&spare, &plan(Phase::Validating))[0].held_by, None);
+        let left = |phase, up| nodes(&spare, &plan(phase), |_| up)[0].held_by.clone();
+        assert_eq!((left(Phase::Validating, true), left(Phase::Leaving, true)), (None, None));
+        assert_eq!(left(Phase::Leaving, false).as_deref(), Some("bank-a-standby-0"), "it is dead, and goes");
+        for (phase, want) in [
+            (Phase::Leaving, Vec::new()),
+            (Phase::Failed, Vec::new()),
+            (Phase::Provisioning, Vec::new()),
+            (Phase::AwaitingSeat, vec!["IdentityReturned"]),
+        ] {
+            assert_eq!(told(&spare, &at(phase, None)), want, "{phase:?}");
+        }
     }
 
     #[test]

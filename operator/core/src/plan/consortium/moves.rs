@@ -7,7 +7,7 @@ use crate::{
     policy::{Joining, Leaving, Refusal, may_leave, may_replace, may_seat},
 };
 use alloy_primitives::Address;
-use chain::status::NodeStatus;
+use chain::status::{Fence, FenceRole, NodeStatus};
 use std::collections::BTreeSet;
 
 /// Everything that seats move by.
@@ -58,6 +58,7 @@ impl Moves<'_> {
         let joining = Joining {
             node: &node,
             status: Some(status),
+            fence: self.fence_of(identity),
             hearing: self.hearing,
             member: self.member,
             operator: self.operator,
@@ -119,6 +120,15 @@ impl Moves<'_> {
     fn ours_to_unseat(&self, identity: Address) -> bool {
         let seats = self.observed.governance.as_ref().map(|view| view.seats.as_slice()).unwrap_or_default();
         seats.iter().any(|seat| seat.identity == identity && seat.operator == self.operator)
+    }
+
+    /// The fence of an identity where it stands best: with a ready node that it grants votes to, whichever that is. `None` where the
+    /// identity cannot move.
+    fn fence_of(&self, identity: Address) -> Option<&Fence> {
+        let ready = self.observed.nodes.iter().filter(|node| node.ready);
+        let speak = ready.filter_map(|node| node.identity.as_ref()).filter(|id| id.address == identity);
+        let grants = |fence: &Fence| fence.role == FenceRole::Holder && fence.reason.is_none();
+        speak.map(|id| id.fence.as_ref()).max_by_key(|fence| fence.is_none_or(grants)).flatten()
     }
 
     /// Of several nodes that speak of an identity the one that has the most to say: who proves it, is ready, votes.

@@ -89,11 +89,12 @@ impl Planner<'_> {
             let message = format!("runs genesis {}, the network has {}", status.genesis_hash, genesis.hash);
             return Standing::failed(reasons::GENESIS_MISMATCH, message);
         }
-        if let Some(told) = status.faults.last() {
-            return Standing::troubled(&fault(told));
-        }
+        // The node reports a fence that stops as a fault, too: its own word says what to do.
         if let Some(FenceTrouble { reason, message }) = self.fence_trouble(node, status) {
             return Standing::failed(reason, message);
+        }
+        if let Some(told) = status.faults.last() {
+            return Standing::troubled(&fault(told));
         }
         if !status.ready {
             return Standing::because(Phase::Syncing, status.not_ready_reason.clone());

@@ -76,6 +76,11 @@ impl Planner<'_> {
 
     fn decide(&self, index: u32) -> Result<(bool, Option<Note>), Refusal> {
         let node = self.name(index).to_string();
+        // Who holds nothing may be the one to take over.
+        if let Some(spare) = self.stopping(index).filter(|_| self.carries(index).is_none()) {
+            let message = format!("{node} waits until {spare} is gone, which may hand an identity to it");
+            return Err(Refusal { reason: reasons::RESTARTING, message });
+        }
         let (steady, other) = (self.steady(), self.other(index));
         let restarting = Restarting {
             node: &node,
@@ -121,6 +126,12 @@ impl Planner<'_> {
         let mut waiting = originals.filter(|other| *other != index && self.awaits_its_own(*other));
         let awaits = || waiting.next().map(|other| (self.name(other).to_string(), true));
         down.map(|(name, ..)| (name.to_string(), false)).or_else(not_voting).or_else(awaits)
+    }
+
+    /// A spare that ends for good, or is told to in this pass.
+    fn stopping(&self, but: u32) -> Option<NodeName> {
+        let told = self.plan.stop.iter().filter(|name| name.is_spare() && name.index != but);
+        told.cloned().chain(self.ending(but).filter(|name| !self.wanted(name.index))).next()
     }
 
     /// Its identity is still with a spare of this fleet.

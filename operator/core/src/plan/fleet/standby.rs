@@ -7,7 +7,7 @@ use crate::{
         validator::{Phase, Role},
     },
     names::{FIRST_SPARE, NodeName},
-    observed::{FleetObserved, LeaseState, NodeObserved, PodObserved, StoredKey},
+    observed::{FleetObserved, LeaseState, NodeObserved, StoredKey},
     plan::Wait,
     validate::{FenceStore, FleetFence, ValidFleet},
 };
@@ -39,10 +39,17 @@ impl Planner<'_> {
         held.find(|(_, identity)| self.holders.get(identity) == Some(&name))
     }
 
+    /// The identity that a spare votes with: by its own word, though that key's Secret is not read, else by the newest record.
+    pub(super) fn votes_for(&self, spare: u32) -> Option<Address> {
+        let status = self.observed.nodes.get(&spare).and_then(|node| node.status.as_ref());
+        let said = status.and_then(|status| status.identity.as_ref()).map(|identity| identity.address);
+        said.or_else(|| self.holds(spare).map(|(_, identity)| identity))
+    }
+
     /// The seat that would be silent without this node: its own, or that of the identity that it holds; none while another holds its own.
     pub(super) fn carries(&self, index: u32) -> Option<Address> {
         if self.name(index).is_spare() {
-            return self.holds(index).map(|(_, identity)| identity);
+            return self.votes_for(index);
         }
         let own = self.observed.nodes.get(&index)?.address()?;
         self.held_by(index).is_none().then_some(own)
@@ -71,20 +78,30 @@ impl Planner<'_> {
     }
 
     /// The identities' Leases: all of them, and those to make. One that is lost after there was a record in it stays lost until a person
-    /// brings it back: what was signed is nowhere else.
+    /// brings it back: what was signed is nowhere else. None are named while an identity is not read whose node may vote: the right stays
+    /// as it was given.
     pub(super) fn leases(&mut self) -> Vec<String> {
         if self.valid.fence.as_ref().is_none_or(|fence| fence.store != FenceStore::Leases) {
             return Vec::new();
         }
         let originals = self.observed.nodes.range(..FIRST_SPARE);
         let exists = originals.filter(|(index, node)| self.wanted(**index) || node.statefulset.is_some());
-        let identities = exists.filter_map(|(index, node)| Some((self.name(*index), node, node.address()?)));
+        let exists: Vec<_> = exists.collect();
+        let is_unread = |node: &NodeObserved| node.statefulset.is_some() && node.address().is_none();
+        let is_unread = exists.iter().any(|(_, node)| is_unread(node));
+        // Without a record there has been no vote by such a right.
+        let is_given = exists.iter().any(|(_, node)| self.is_recorded(node));
+        let identities =
+            exists.iter().filter_map(|(index, node)| Some((self.name(**index), *node, node.address()?)));
         let identities: Vec<_> = identities.collect();
         let missing = identities
             .iter()
             .filter(|(_, node, _)| node.lease == LeaseState::Absent && !self.is_recorded(node))
             .map(|(name, _, identity)| (name.clone(), *identity));
         self.plan.leases = missing.collect();
+        if is_unread && is_given {
+            return Vec::new();
+        }
         identities.into_iter().map(|(name, _, identity)| name.lease(identity)).collect()
     }
 
@@ -113,32 +130,70 @@ impl Planner<'_> {
         !self.standby_for().is_empty() && (made || self.unrecorded().is_empty())
     }
 
-    /// Whether another node is ready to take over at once what a spare holds: the identity's own, or a spare that holds none.
-    pub(super) fn has_successor(&self, holder: u32, (original, identity): (u32, Address)) -> bool {
-        let ready = |index: u32| {
-            let node = self.observed.nodes.get(&index).filter(|_| self.wanted(index))?;
-            let up = node.pod.as_ref().is_some_and(PodObserved::is_up);
-            let status = node.status.as_ref().filter(|status| up && status.ready)?;
-            fences(status, identity).all(|view| view.reason.is_none()).then_some(status)
+    /// Who is ready to take over at once what a spare holds: the identity's own node, or a spare that holds nothing and that nobody else
+    /// needs.
+    pub(super) fn successor(&self, holder: u32, identity: Address) -> Option<u32> {
+        let own = self.owner(identity).map(|owner| owner.index);
+        if let Some(own) = own.filter(|own| self.could_vote(*own, identity)) {
+            return Some(own);
+        }
+        // What one that ends gives up is not yet seen with who takes it.
+        if self.ending(holder).next().is_some() {
+            return None;
+        }
+        let spares = self.observed.nodes.range(FIRST_SPARE..).filter(|(index, _)| **index != holder);
+        let mut free = spares.map(|(index, _)| *index).filter(|index| {
+            let is_free = !self.claimed.contains(index) && self.votes_for(*index).is_none();
+            is_free && self.is_signer(*index, identity) && self.could_vote(*index, identity)
+        });
+        free.nth(self.orphans(identity))
+    }
+
+    /// Whether a node that stays is up, and nothing is wrong between it and an identity's fence.
+    fn could_vote(&self, index: u32, identity: Address) -> bool {
+        let node = self.observed.nodes.get(&index).filter(|_| self.wanted(index));
+        let up = node.filter(|node| node.is_up()).and_then(|node| node.status.as_ref());
+        let status = up.filter(|status| status.ready);
+        status.is_some_and(|status| fences(status, identity).all(|view| view.reason.is_none()))
+    }
+
+    fn is_signer(&self, spare: u32, identity: Address) -> bool {
+        let status = self.observed.nodes.get(&spare).and_then(|node| node.status.as_ref());
+        let mut listed = status.into_iter().flat_map(|status| &status.standby_for);
+        listed.any(|of| of.address == identity && of.signer_ready)
+    }
+
+    /// Seats that wait for a spare already: whoever held them is down, and so is their own node.
+    fn orphans(&self, but: Address) -> usize {
+        let is_up = |name: NodeName| self.observed.nodes.get(&name.index).is_some_and(NodeObserved::is_up);
+        let is_held = |identity: Address| {
+            let holder = self.holders.get(&identity);
+            holder.is_some_and(|holder| NodeName::parse(&self.valid.name.0, holder).is_none_or(is_up))
         };
-        let stands_by = |index: u32| {
-            let of = |status: &NodeStatus| {
-                let mut listed = status.standby_for.iter();
-                listed.any(|of| of.address == identity && of.signer_ready)
-            };
-            index != holder && ready(index).is_some_and(of) && self.holds(index).is_none()
+        let originals = self.observed.nodes.range(..FIRST_SPARE);
+        let recorded = originals.filter(|(_, node)| self.is_recorded(node));
+        let identities = recorded.filter_map(|(index, node)| Some((*index, node.address()?)));
+        let others = identities.filter(|(_, of)| *of != but && self.seated(Some(*of)) != Some(false));
+        others.filter(|(index, of)| !is_held(*of) && !self.could_vote(*index, *of)).count()
+    }
+
+    /// Spares that end, and give up what they hold; none whose Kubernetes node is lost.
+    pub(super) fn ending(&self, but: u32) -> impl Iterator<Item = NodeName> {
+        let ends = |node: &NodeObserved| {
+            let pod = node.pod.as_ref().filter(|pod| pod.trouble.is_none());
+            pod.is_some_and(|pod| pod.terminating || node.statefulset.is_none())
         };
-        let mut spares = self.observed.nodes.range(FIRST_SPARE..).map(|(index, _)| *index);
-        ready(original).is_some() || spares.any(stands_by)
+        let spares = self.observed.nodes.range(FIRST_SPARE..);
+        let ending = spares.filter(move |(index, node)| **index != but && ends(node));
+        ending.map(|(index, _)| self.name(*index))
     }
 
     /// Spares that are up and stand by for an identity.
     pub(super) fn standing_by_for(&self, identity: Address) -> Option<NodeName> {
         let mut spares = self.observed.nodes.range(FIRST_SPARE..);
         let lists = |node: &NodeObserved| {
-            let up = node.pod.as_ref().is_some_and(PodObserved::is_up);
             let listed = |status: &NodeStatus| status.standby_for.iter().any(|of| of.address == identity);
-            up && node.status.as_ref().is_some_and(listed)
+            node.is_up() && node.status.as_ref().is_some_and(listed)
         };
         spares.find(|(_, node)| lists(node)).map(|(index, _)| self.name(*index))
     }
@@ -170,20 +225,23 @@ impl Planner<'_> {
         let own = status.identity.as_ref().and_then(|identity| identity.fence.as_ref());
         let own = own.map(|view| (None, view));
         let others = status.standby_for.iter().map(|of| (Some(of.address), &of.fence));
+        // The last process of a node that ended uncleanly is its twin until it is ready to take over from it.
+        let word = |view: &Fence| view.reason.clone().filter(|word| status.ready || word != "twin");
         let (of, view, word) =
-            own.into_iter().chain(others).find_map(|(of, view)| Some((of, view, view.reason.as_deref()?)))?;
+            own.into_iter().chain(others).find_map(|(of, view)| Some((of, view, word(view)?)))?;
         // The cluster where the identities belong makes the records, perhaps later.
         if word == "record_missing" && !fence.preferred && !self.is_recorded(node) {
             return None;
         }
         let of = of.and_then(|identity| self.owner(identity)).map(|name| format!("identity of {name}: "));
-        let said = view.message.as_deref().unwrap_or(word);
-        let cure = cure(word, fence, &self.valid.name.fence_role());
+        let said = still(&word).or(view.message.as_deref()).unwrap_or(&word);
+        let cure = cure(&word, fence, &self.valid.name.fence_role());
         let message = format!("{}{said}{cure}", of.unwrap_or_default());
-        Some(FenceTrouble { reason: reason(word), message })
+        Some(FenceTrouble { reason: reason(&word), message })
     }
 
-    fn owner(&self, identity: Address) -> Option<NodeName> {
+    /// The node that an identity belongs to.
+    pub(super) fn owner(&self, identity: Address) -> Option<NodeName> {
         let mut originals = self.observed.nodes.range(..FIRST_SPARE);
         originals.find(|(_, node)| node.address() == Some(identity)).map(|(index, _)| self.name(*index))
     }
@@ -248,6 +306,19 @@ fn reason(word: &str) -> &'static str {
         "store_away" => reasons::FENCE_STORE_AWAY,
         "twin" => reasons::FENCE_TWIN,
         _ => reasons::FENCE_TROUBLED,
+    }
+}
+
+/// Of words whose messages have numbers that move the same without them, so that nothing is written for nothing.
+fn still(word: &str) -> Option<&'static str> {
+    match word {
+        "record_set_back" => {
+            Some("the store shows an older record than it did: it was set back (its log says by how much)")
+        }
+        "journal_ahead" => Some(
+            "its vote journal has later votes than the fence's record (its log says which): the store was set back, or votes were cast without it",
+        ),
+        _ => None,
     }
 }
 

@@ -19,9 +19,10 @@ impl Planner<'_> {
             let name = self.name(*index);
             let never_ran = self.observed.genesis.is_none() || self.valid.role == Role::Observer;
             match self.seated(node.address()) {
-                _ if never_ran || self.valid.skip_unseat || self.valid.stands_by() => self.plan.stop.push(name),
-                _ if name.is_spare() => self.stop_spare(*index, name),
-                Some(false) => self.stop_unseated(name, node.address()),
+                _ if never_ran || self.valid.skip_unseat => self.plan.stop.push(name),
+                _ if name.is_spare() => self.stop_spare(*index, node, name),
+                _ if self.valid.stands_by() => self.plan.stop.push(name),
+                Some(false) => self.stop_unseated(name, node),
                 Some(true) => self.leaving(&name.to_string(), node.address()),
                 None => self.plan.waits.push(Wait::passing(
                     reasons::NO_NODE_ANSWERS,
@@ -32,21 +33,31 @@ impl Planner<'_> {
     }
 
     /// A spare that votes stops once somebody takes over from it: then it gives the identity up as it ends.
-    fn stop_spare(&mut self, index: u32, name: NodeName) {
-        let held = self.holds(index).filter(|(_, identity)| self.seated(Some(*identity)) != Some(false));
-        let Some(held) = held.filter(|held| !self.has_successor(index, *held)) else {
+    fn stop_spare(&mut self, index: u32, node: &NodeObserved, name: NodeName) {
+        if node.status.is_none() && node.is_up() {
+            let message = format!(
+                "{name} stops once it says whether it votes for somebody: its status is not read; to stop it now set the annotation {SKIP_UNSEAT}=true"
+            );
+            return self.plan.waits.push(Wait::passing(reasons::NO_NODE_ANSWERS, message));
+        }
+        let held = self.votes_for(index).filter(|identity| self.seated(Some(*identity)) != Some(false));
+        let Some(identity) = held else { return self.plan.stop.push(name) };
+        if let Some(successor) = self.successor(index, identity) {
+            self.claimed.insert(successor);
             return self.plan.stop.push(name);
-        };
-        let of = self.name(held.0);
+        }
+        let of = self.owner(identity).map_or_else(|| identity.to_string(), |owner| owner.to_string());
         let message = format!(
             "{name} votes for {of}: it stops once {of} or another spare is ready to take over; to stop it now set the annotation {SKIP_UNSEAT}=true"
         );
         self.plan.waits.push(Wait::passing(reasons::LEAVING, message));
     }
 
-    /// Its identity is retired with it: first no spare stands by for it any more.
-    fn stop_unseated(&mut self, name: NodeName, identity: Option<Address>) {
-        let Some(spare) = identity.and_then(|identity| self.standing_by_for(identity)) else {
+    /// Its identity is retired with it: first no spare stands by for it any more. One that is down hands nothing over; while its pod is
+    /// there it takes the eviction that a spare needs to restart.
+    fn stop_unseated(&mut self, name: NodeName, node: &NodeObserved) {
+        let retired = node.address().filter(|_| node.is_up());
+        let Some(spare) = retired.and_then(|identity| self.standing_by_for(identity)) else {
             return self.plan.stop.push(name);
         };
         let message = format!("{name} stops once {spare} no longer stands by for its identity");

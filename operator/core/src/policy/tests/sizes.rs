@@ -45,6 +45,7 @@ fn check(hearing: &Hearing) {
     let ready = node_status(100, 1, true);
     let joining = Joining {
         node: "n",
+        fence: None,
         status: Some(&ready),
         hearing,
         member: Some(&member()),
