@@ -44,6 +44,11 @@ impl Faults {
         }
     }
 
+    /// Faults that begin so are over, without a restart.
+    pub fn over(&self, beginning: &str) {
+        self.list.lock().retain(|fault| !fault.starts_with(beginning));
+    }
+
     /// Reports a fault after which this node cannot do its part until a restart, so that it is not ready. Only the
     /// first counts: the others follow from it.
     pub fn stopped(&self, fault: String) {
@@ -84,5 +89,7 @@ mod tests {
             faults.announce("an upgrade is due".to_string());
         }
         assert_eq!(metrics.faults.get(), 3);
+        faults.over("an upgrade");
+        assert_eq!(faults.list(), ["passing", "disk"]);
     }
 }

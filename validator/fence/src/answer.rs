@@ -82,7 +82,7 @@ impl Fence {
         if self.known.is_none() && self.config.initialise && is_creating {
             self.is_new = true;
             self.unsettled = None;
-            return;
+            return self.resume(out);
         }
         self.stop_for(Stop::Missing, now_ms, out);
     }
@@ -233,7 +233,8 @@ impl Fence {
         self.is_new = false;
         self.must_read = true;
         self.wait(now_ms);
-        if self.stop.as_ref() != Some(&stop) {
+        // What somebody else writes meanwhile makes other figures of it, and no other reason.
+        if self.stop.as_ref().is_none_or(|told| told.label() != stop.label()) {
             out.push(Output::Stopped(stop.clone()));
             self.stop = Some(stop);
         }

@@ -161,6 +161,19 @@ impl Fence {
         self.record().filter(|record| record.released.is_none()).map(|record| &record.holder).filter(is_twin)
     }
 
+    /// Whether it is the holder, or may yet find out that it is.
+    #[must_use]
+    pub fn may_hold(&self) -> bool {
+        let in_flight = match &self.flight {
+            Some(Flight::Swap(_, attempt)) => Some(attempt),
+            Some(Flight::Read(_)) | None => None,
+        };
+        let takes = |attempt: &Attempt| matches!(attempt.purpose, Purpose::Create | Purpose::TakeOver);
+        self.role == Role::Holder
+            || in_flight.is_some_and(takes)
+            || self.unsettled.as_ref().is_some_and(takes)
+    }
+
     /// Why nothing is done.
     #[must_use]
     pub const fn stop(&self) -> Option<&Stop> {
@@ -326,7 +339,8 @@ impl Fence {
         Next::swap(Purpose::Request, Record { revision, requested, ..before }, Vec::new())
     }
 
-    /// All votes that wait, in one write: the slots before the last are closed by the last.
+    /// All votes that wait, in one write: they are of one round, of which the record tells the last, and the slots before it are
+    /// closed by it.
     fn hold(&mut self) -> Next {
         let released = self.successor();
         let Some(known) = &self.known else { return Next::Read };

@@ -38,13 +38,13 @@ pub enum Refusal {
         /// What was asked for.
         got: B256,
     },
-    /// A wish for a greater height came before this one was granted.
-    #[error("{place} was overtaken by a vote at height {by}")]
+    /// A wish for a later round came before this one was granted.
+    #[error("{place} was overtaken by a vote at {by}")]
     Overtaken {
         /// The slot refused.
         place: Place,
-        /// The greater height.
-        by: u64,
+        /// The later one.
+        by: Place,
     },
     /// The store takes no record of that length.
     #[error("a record of {got} bytes, the store takes {limit}: leave the block out of the evidence")]

@@ -21,7 +21,7 @@ impl Fence {
             Ok(Wish::Granted) => out.push(Output::Granted { place, digest }),
             Ok(Wish::UnderWay) => {}
             Ok(Wish::New) => {
-                self.overtake(place.height, out);
+                self.overtake(place, out);
                 self.waiting.push_back(vote);
             }
             Err(why) => out.push(Output::Refused { place, digest, why }),
@@ -74,13 +74,14 @@ impl Fence {
         attempts.flat_map(|attempt| attempt.votes.iter().copied()).chain(waiting)
     }
 
-    /// Votes that wait for a height below are of no use any more.
-    fn overtake(&mut self, height: u64, out: &mut Vec<Output>) {
+    /// Votes that wait for a round before are of no use any more. Were they written together with this one, the record would not
+    /// tell for what they were: a copy of this process that wrote the same could take it for its own.
+    fn overtake(&mut self, by: Place, out: &mut Vec<Output>) {
         self.waiting.retain(|vote| {
             let Vote { place, digest, .. } = *vote;
-            let is_late = place.height < height;
+            let is_late = (place.height, place.round) < (by.height, by.round);
             if is_late {
-                out.push(Output::Refused { place, digest, why: Refusal::Overtaken { place, by: height } });
+                out.push(Output::Refused { place, digest, why: Refusal::Overtaken { place, by } });
             }
             !is_late
         });

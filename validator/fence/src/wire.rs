@@ -150,7 +150,7 @@ fn put_name(out: &mut Vec<u8>, name: &Name) {
 }
 
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    // A record is shorter than 8 MiB.
+    // A record is shorter than 3 MiB.
     out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
     out.extend_from_slice(bytes);
 }

@@ -147,10 +147,12 @@ impl<B: Proposal> Instance<B> {
         &self.head.validators
     }
 
-    /// The identity, if it has a seat in this height and may sign.
+    /// The identity, if it has a seat in this height and may sign: not for a set before one that it has voted for.
     pub fn voter(&self) -> Option<Address> {
         let seated = |address: &Address| self.head.validators.binary_search(address).is_ok();
-        self.config.identity.filter(seated).filter(|_| self.height() >= self.config.votes_from)
+        let height = self.height();
+        let is_open = height >= self.config.votes_from && self.recovered.height() != Some(height);
+        self.config.identity.filter(seated).filter(|_| is_open)
     }
 
     /// Whose turn `round` of this height is; `None` without validators.

@@ -3,6 +3,7 @@
 use crate::message::{Certificate, Justification, Phase, Prepare, ProposalPayload, RoundChange};
 use alloc::{sync::Arc, vec::Vec};
 use alloy_primitives::B256;
+use core::ops::RangeInclusive;
 
 /// The intent to sign one message. It contains all that re-sending it, and keeping its promises, takes after a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +128,13 @@ impl<B: crate::Proposal> Recovered<B> {
         self.records.first().map(|record| record.height())
     }
 
-    pub(crate) fn take(&mut self) -> Vec<Arc<Record<B>>> {
-        core::mem::take(&mut self.records)
+    /// Those of these rounds. Kept are the later ones alone.
+    pub(crate) fn take(&mut self, rounds: RangeInclusive<u32>) -> Vec<Arc<Record<B>>> {
+        let (taken, others): (Vec<_>, _) = core::mem::take(&mut self.records)
+            .into_iter()
+            .partition(|record| rounds.contains(&record.round()));
+        let is_later = |record: &Arc<Record<B>>| record.round() > *rounds.end();
+        self.records = others.into_iter().filter(is_later).collect();
+        taken
     }
 }

@@ -63,7 +63,9 @@ impl Driver {
         self.look_at_head();
         self.parts.network.forget_consensus();
         self.heard.keep(&self.head.validators);
-        let _ = self.step(Input::Reseated(self.head.clone()));
+        if !self.end_silence() {
+            let _ = self.step(Input::Reseated(self.head.clone()));
+        }
     }
 
     /// Tells the verifier which messages are worth checking, and the network who is to get ours.

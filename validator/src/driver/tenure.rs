@@ -24,6 +24,8 @@ pub(super) struct Tenure {
     kept: Vec<(Kept, bool)>,
     /// The lock of a height, whose block has to be found before anything is voted for there.
     lacking: Option<(u64, Lacking)>,
+    /// The newest vote at a height at which this node claims nothing: it does not know all that was promised there.
+    silent: Option<Place>,
 }
 
 impl Tenure {
@@ -41,9 +43,10 @@ impl Tenure {
     }
 
     fn keep(&mut self, vote: Kept, is_lock: bool) {
-        self.kept.retain(|(kept, locks)| {
-            kept.height == vote.height && if *locks { !is_lock } else { kept.round == vote.round }
-        });
+        for (_, locks) in &mut self.kept {
+            *locks &= !is_lock;
+        }
+        self.kept.retain(|(kept, locks)| kept.height == vote.height && (*locks || kept.round == vote.round));
         // A proposal's block is long, and no promise.
         if vote.phase != Phase::Proposal.code() {
             self.kept.push((vote, is_lock));
@@ -53,6 +56,7 @@ impl Tenure {
     /// A decided height needs no lock.
     pub(super) fn decided(&mut self, number: u64) {
         self.lacking.take_if(|(height, _)| *height <= number);
+        self.silent.take_if(|place| place.height <= number);
     }
 }
 
@@ -106,7 +110,9 @@ impl Driver {
                 self.voter = Some(of);
                 self.tenure = Tenure { epoch: Some(epoch), ..Tenure::default() };
                 tracing::info!(epoch, identity = ?self.identity(), place = %record.place, "a tenure begins");
+                self.tenure.silent = Some(record.place);
                 match promise::read(&record.evidence) {
+                    _ if self.binds_nobody(record.place) => self.go_on_with(height, Vec::new()),
                     Promised::Whole(votes) => self.go_on_with(height, votes),
                     Promised::Lacking(lacking) => self.go_on_without(height, lacking),
                     Promised::Unread => {
@@ -120,11 +126,26 @@ impl Driver {
         }
     }
 
+    /// Whether the newest vote is one for a set that decides the present height no more: nothing was promised to the set that does
+    /// (ADR 34).
+    fn binds_nobody(&self, place: Place) -> bool {
+        place.height == self.head.number.saturating_add(1) && place.round < self.head.first_round
+    }
+
+    /// Another set decides the height at which this node was silent: what it does not know bound the set before alone. Whether that
+    /// is so.
+    pub(super) fn end_silence(&mut self) -> bool {
+        let Some(place) = self.tenure.silent.filter(|place| self.binds_nobody(*place)) else { return false };
+        self.go_on_with(place.height, Vec::new());
+        true
+    }
+
     /// Votes from `height` on, as whoever cast these votes would.
     fn go_on_with(&mut self, height: u64, votes: Vec<Kept>) {
         let (recovered, decoded_from) =
             recover::recovered(&votes, self.parts.rules.proposal_round, &self.parts.faults);
         self.tenure.lacking = None;
+        self.tenure.silent.take_if(|_| decoded_from <= height);
         for vote in votes {
             let is_lock = decode_record::<ProposedBlock>(vote.phase, &vote.payload)
                 .is_ok_and(|record| is_lock(&record));
@@ -236,6 +257,13 @@ mod tests {
         tenure.keep(vote(1, Phase::RoundChange, 9), true);
         assert_eq!(kept(&tenure), [(1, change)]);
         tenure.keep(vote(1, Phase::Prepare, 9), false);
+        tenure.keep(vote(1, Phase::Commit, 9), true);
+        assert_eq!(
+            kept(&tenure),
+            [(1, change), (1, prepare), (1, commit)],
+            "others may need its ROUND-CHANGE yet"
+        );
+        assert_eq!(tenure.kept.iter().filter(|(_, is_lock)| *is_lock).count(), 1);
         tenure.keep(vote(2, Phase::RoundChange, 9), true);
         tenure.keep(vote(2, Phase::Prepare, 9), false);
         assert_eq!(kept(&tenure), [(2, change), (2, prepare)]);

@@ -191,9 +191,10 @@ impl Lease {
         }
     }
 
+    /// A take-over under way may be done after this node has ended: it would be a lease in which nobody votes.
     fn holds(&self) -> bool {
         let mut fences = (0..self.parts.len()).filter_map(|of| self.holdings.fence(of));
-        fences.any(|fence| fence.role() == Role::Holder)
+        fences.any(Fence::may_hold)
     }
 
     async fn tick(&mut self) {
@@ -250,10 +251,14 @@ impl Lease {
                 self.tell(of, Change::Over).await;
             }
             Output::Stopped(stop) => {
-                self.faults.report(format!("fence of {identity}: {stop}"));
+                self.faults.over(&fault_of(identity));
+                self.faults.report(format!("{}{stop}", fault_of(identity)));
                 self.tell(of, Change::Over).await;
             }
-            Output::Resumed => tracing::info!(%identity, "the fence's record is good again"),
+            Output::Resumed => {
+                tracing::info!(%identity, "the fence's record is good again");
+                self.faults.over(&fault_of(identity));
+            }
             Output::WaitUntil { at_ms } => {
                 self.parts[of].wake = Some(self.started + Duration::from_millis(at_ms));
             }
@@ -355,6 +360,11 @@ impl Part {
         });
         self.lost.clone().or(twin).map(|why| ("twin", why))
     }
+}
+
+/// How the faults of an identity's fence begin: they are over when its record is good again.
+fn fault_of(identity: Address) -> String {
+    format!("fence of {identity}: ")
 }
 
 fn failed(away: &parking_lot::Mutex<Option<StoreError>>, error: StoreError, input: Input) -> Input {

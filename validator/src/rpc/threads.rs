@@ -10,8 +10,14 @@ use tokio::runtime::{Builder, Runtime};
 pub async fn serve_apart(options: RpcOptions) -> Result<ServerHandle, RpcError> {
     let runtime = runtime(&options.limits).map_err(RpcError::Threads)?;
     let serving = runtime.spawn(serve(options));
-    let server = serving.await.map_err(|error| RpcError::Threads(std::io::Error::other(error)))??;
-    Ok(server.kept_by(runtime))
+    match serving.await.map_err(|error| RpcError::Threads(std::io::Error::other(error))).flatten() {
+        Ok(server) => Ok(server.kept_by(runtime)),
+        Err(error) => {
+            // Waiting for threads is not possible where tasks run.
+            runtime.shutdown_background();
+            Err(error)
+        }
+    }
 }
 
 fn runtime(limits: &RpcLimits) -> std::io::Result<Runtime> {

@@ -145,9 +145,12 @@ fn a_listen_address_without_a_port_is_refused_by_field() {
 #[test]
 fn a_taken_port_is_refused_by_address() {
     let network = TestNetwork::create(1, 1);
-    let held = std::net::TcpListener::bind(("127.0.0.1", network.nodes[0].ports.metrics)).unwrap();
-    let line = refusal("run", &network.nodes[0].config);
-    assert!(line.contains(&held.local_addr().unwrap().to_string()), "{line}");
+    let ports = network.nodes[0].ports;
+    for port in [ports.metrics, ports.rpc, ports.p2p] {
+        let held = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let line = refusal("run", &network.nodes[0].config);
+        assert!(line.contains(&held.local_addr().unwrap().to_string()), "{line}");
+    }
 }
 
 #[test]

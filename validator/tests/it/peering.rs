@@ -2,6 +2,7 @@
 
 use crate::support::{
     network::{Node, TestNetwork},
+    ports::free_port,
     wait_for,
 };
 use chain::status::NodeStatus;
@@ -46,7 +47,7 @@ fn seats_that_know_one_node_find_all_others_and_one_that_moved() {
 
     // Node 3 moves to another port; who dialled it finds it there.
     network.nodes[3].terminate();
-    let moved = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let moved = free_port();
     network.nodes[3].edit_config(|config| {
         config.p2p.listen = format!("127.0.0.1:{moved}");
         config.p2p.advertise = Some(format!("localhost:{moved}"));
@@ -82,7 +83,7 @@ fn reloads(node: &Node, outcome: &str) -> Option<String> {
 fn a_node_whose_bootnode_is_dead_finds_the_network_when_its_file_names_another_and_is_not_restarted() {
     let mut network = TestNetwork::create(2, 1);
     let alive = enode_of(&network, 1, 0);
-    let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let nobody = free_port();
     names_only(&network.nodes[0], &[]);
     names_only(&network.nodes[1], &[chain::enode::Enode { port: nobody, ..alive.clone() }]);
     network.nodes.iter_mut().for_each(Node::start);
@@ -128,7 +129,7 @@ fn seats_that_moved_find_each_other_again_after_all_were_stopped_and_their_files
     network.wait_height(2);
     // Node 1 moves while all run, by nothing but its announcement; only then everything goes out.
     network.nodes[1].terminate();
-    let moved = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let moved = free_port();
     network.nodes[1].edit_config(|config| {
         config.p2p.listen = format!("127.0.0.1:{moved}");
         config.p2p.advertise = Some(format!("localhost:{moved}"));

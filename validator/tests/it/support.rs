@@ -5,6 +5,7 @@ pub(crate) mod chain;
 mod http;
 pub(crate) mod leases;
 pub(crate) mod network;
+pub(crate) mod ports;
 mod tls;
 pub(crate) mod transaction;
 

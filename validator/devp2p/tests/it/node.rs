@@ -7,7 +7,15 @@ use devp2p::{
     Block, BlockBody, BlockId, ChainReader, ChainStatus, Event, Events, ForkSchedule, Network,
     NetworkOptions, NodeKey, PeerId, eth::EthVersion, start,
 };
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::timeout;
 
 /// A test that has to wait longer than this has failed.
@@ -219,7 +227,11 @@ impl Node {
     }
 }
 
-/// A port that was free a moment ago, for nodes that must name each other before they start.
+/// A port for nodes that must name each other before they start, given once: below those that the system gives to outgoing
+/// connections, so that no dial takes it before its use.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    let begin = 8_000 + u16::try_from(std::process::id() % 50).unwrap() * 64;
+    let mut ports = std::iter::repeat_with(|| begin + GIVEN.fetch_add(1, Ordering::Relaxed)).take(800);
+    ports.find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }

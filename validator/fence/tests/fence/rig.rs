@@ -61,6 +61,7 @@ pub(crate) fn config(id: u8, name: &str) -> Config {
 }
 
 /// One process.
+#[derive(Clone)]
 pub(crate) struct Rig {
     pub(crate) fence: Fence,
     pub(crate) now: u64,

@@ -73,8 +73,56 @@ fn a_higher_height_overtakes_what_waits() {
     let first = rig.wish(at(1, 0, 1), 5);
     rig.wish(at(1, 0, 2), 5);
     let overtaken = rig.wish(at(2, 0, 1), 6);
-    assert_eq!(refusal(&overtaken), &Refusal::Overtaken { place: at(1, 0, 2), by: 2 });
+    assert_eq!(refusal(&overtaken), &Refusal::Overtaken { place: at(1, 0, 2), by: at(2, 0, 1) });
     assert_eq!(granted(&rig.settle(&mut store, first)), 2);
+}
+
+#[test]
+fn a_later_round_overtakes_what_waits_of_an_earlier_one() {
+    let mut store = Store::default();
+    let mut rig = Rig::first(&mut store);
+    let first = rig.wish(at(1, 0, 1), 5);
+    rig.wish(at(1, 0, 2), 5);
+    let overtaken = rig.wish(at(1, 1, 0), 6);
+    assert_eq!(refusal(&overtaken), &Refusal::Overtaken { place: at(1, 0, 2), by: at(1, 1, 0) });
+    assert_eq!(granted(&rig.settle(&mut store, first)), 2);
+}
+
+#[test]
+fn of_a_process_and_its_copy_no_two_are_granted_different_votes_for_one_slot() {
+    let mut store = Store::default();
+    let mut rig = Rig::first(&mut store);
+    // Copied with its memory, while a write is under way that neither gets an answer to.
+    let (ticket, expected, record) = only_swap(&rig.wish(at(1, 0, 0), 1));
+    let copy = rig.clone();
+    store.swap(expected.as_ref(), &record);
+    let mut processes = [rig, copy];
+    let asked = [5, 6].into_iter().zip(&mut processes).map(|(block, process)| {
+        let read = only_read(&process.step(Input::Swapped { ticket, answer: SwapAnswer::Unknown }));
+        // A block of its own, and then what both want: the round is over.
+        process.wish(at(1, 0, 1), block);
+        process.wish(at(1, 1, 0), 9);
+        read
+    });
+    let asked: Vec<_> = asked.collect();
+    // Both find their write done, and write the next version.
+    let answer = store.read();
+    let answered = asked.into_iter().zip(&mut processes);
+    let outputs: Vec<_> = answered
+        .map(|(ticket, process)| process.step(Input::Read { ticket, answer: answer.clone() }))
+        .collect();
+    let mut votes = Vec::new();
+    for (process, outputs) in processes.iter_mut().zip(outputs) {
+        for output in process.settle(&mut store, outputs) {
+            if let Output::Granted { place, digest } = output {
+                votes.push((place, digest));
+            }
+        }
+    }
+    assert_eq!(votes.iter().filter(|(place, _)| *place == at(1, 1, 0)).count(), 2, "{votes:?}");
+    for (place, digest) in &votes {
+        assert!(votes.iter().all(|(other, have)| other != place || have == digest), "{votes:?}");
+    }
 }
 
 #[test]
@@ -155,8 +203,8 @@ fn what_waits_for_a_store_that_is_away_is_bounded() {
     let mut store = Store::default();
     let mut rig = Rig::first(&mut store);
     rig.wish(at(1, 0, 1), 5);
-    let rounds = 1..100;
-    let refused = rounds.filter(|round| !rig.wish(at(1, *round, 1), 5).is_empty()).count();
+    let phases = 1..100;
+    let refused = phases.filter(|phase| !rig.wish(at(1, 1, *phase), 5).is_empty()).count();
     assert_eq!(refused, 99 - 16);
 }
 

@@ -6,7 +6,7 @@ use crate::{
     instance::Instance,
     message::{Certificate, Phase},
     output::Output,
-    record::Record,
+    record::{Record, Recovered},
     reject::Rejected,
     vote::{Stage, Vote},
 };
@@ -55,11 +55,13 @@ impl<B: Proposal> Instance<B> {
         self.unsettled_ms = self.now_ms;
         self.presence.next_height(&self.head.validators);
         self.is_decided = false;
-        if self.recovered.height() == Some(self.height()) {
-            self.restore();
+        let height = self.height();
+        match self.recovered.height() {
+            Some(of) if of == height => self.restore(),
+            Some(of) if of < height => self.recovered = Recovered::default(),
+            Some(_) | None => {}
         }
         self.start_voting();
-        let height = self.height();
         for message in self.future.take(height, &self.head.validators) {
             // Refused now is refused for good; its author was told nothing and may send it again.
             let _refused = self.on_message(message);
@@ -72,7 +74,11 @@ impl<B: Proposal> Instance<B> {
             return;
         }
         if self.round > 0 {
-            self.time_entry();
+            if self.cannot_ask_again() {
+                self.time_round();
+            } else {
+                self.time_entry();
+            }
             self.cast_round_change();
             self.follow_round_changes();
             return;
@@ -84,6 +90,14 @@ impl<B: Proposal> Instance<B> {
             self.set_timer(TimerKind::BlockDue, self.due_ms);
             self.ask_for_block();
         }
+    }
+
+    /// The lock of this round is known and the ROUND-CHANGE for it is not, as where an identity was taken over: others may wait for
+    /// that one in vain, so the round is left by time, and asked for is the next one.
+    fn cannot_ask_again(&self) -> bool {
+        let round = self.round;
+        self.prepared.as_ref().is_some_and(|lock| lock.prepared.round >= round)
+            && !self.has_cast(round, Phase::RoundChange)
     }
 
     /// From when on to vote; takes effect at once when this height is concerned.
@@ -99,10 +113,10 @@ impl<B: Proposal> Instance<B> {
     /// What the journal holds of this height: the highest round voted in, the lock, and the votes themselves, of which
     /// those of that round are signed and sent once more.
     fn restore(&mut self) {
-        let mut records = self.recovered.take();
-        let first = self.head.first_round;
-        // Votes for a set before: they stay in the journal, which lets none be contradicted, and bind this set to nothing.
-        records.retain(|record| record.round() >= first);
+        let (first, last) = (self.head.first_round, self.last_round());
+        // Votes for a set before: they stay in the journal, which lets none be contradicted, and bind this set to nothing. Those for a
+        // set that is not known here yet wait for it, and nothing is voted for before.
+        let records = self.recovered.take(first..=last);
         self.round = records.iter().map(|record| record.round()).max().unwrap_or(first);
         for record in records {
             self.restore_lock(&record);

@@ -242,7 +242,7 @@ fn who_may_vote_again_takes_part_in_the_round_it_followed() {
     assert_eq!(bench.finalised.len(), 1);
     assert_eq!(bench.tell(Input::VoteFrom { height: 0 }), KEPT, "the height is decided");
 
-    // It has seen a quorum prepare in round 1: its ROUND-CHANGE for round 1 may not say so, and so is not sent.
+    // It has seen a quorum prepare in round 1: its ROUND-CHANGE for round 1 may not say so, and so is not sent. Others may wait for it.
     let mut bench = observer();
     let next = block(2, 1);
     let proofs = [1, 2, 3].map(|from| round_change(from, 1, None)).to_vec();
@@ -250,7 +250,8 @@ fn who_may_vote_again_takes_part_in_the_round_it_followed() {
     for from in [1, 2, 3] {
         bench.tell(prepare_message(from, &next));
     }
-    assert_eq!(bench.tell(Input::VoteFrom { height: 0 }), ["timer resend r1 +1000"]);
+    let timers = ["timer round r1 +2000", "timer resend r1 +1000"];
+    assert_eq!(bench.tell(Input::VoteFrom { height: 0 }), timers);
     bench.tell(timeout(TimerKind::Resend, 1));
     assert_eq!(bench.journal, []);
     for from in [1, 2] {

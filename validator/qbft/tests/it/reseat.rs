@@ -5,7 +5,7 @@ use crate::bench::{
     round_change_message, seat, timeout,
 };
 use qbft::{
-    Config, Input, Message, NewHead, Record, Rejected, TimerKind,
+    Config, Input, Message, NewHead, Proposal as _, Record, Rejected, TimerKind,
     config::MAX_ROUND,
     reject::{BadJustification, BadRoundChange},
 };
@@ -121,6 +121,30 @@ fn what_was_asked_for_the_old_set_and_answered_late_is_not_said_any_more() {
     bench.tell(Input::Reseated(reseated()));
     let late = Input::Persisted { ticket: qbft::Ticket(1) };
     assert_eq!(bench.tell(late), ["rejected stale"]);
+}
+
+#[test]
+fn votes_for_a_set_that_is_not_known_yet_wait_for_it_and_none_is_cast_before() {
+    // A former run of seat 1 that locked in the first round of the second set.
+    let (mut former, _) = Bench::start_after(1, reseated());
+    let author = former.instance.proposer(FIRST).unwrap().0[19];
+    assert_ne!(author, 1);
+    let fresh = block(author, FIRST);
+    let proofs = [2, 4].map(|from| round_change(from, FIRST, None)).to_vec();
+    former.tell(justified(author, FIRST, &fresh, proofs, &[]));
+    former.tell(prepare_message(2, &fresh));
+    let phases: Vec<_> = former.journal.iter().map(|record| record.phase().label()).collect();
+    assert_eq!(phases, ["round_change", "prepare", "commit"]);
+
+    let (mut bench, start) = Bench::restart(Config::new(Some(seat(1))), former.journal);
+    assert_eq!((start, bench.instance.round()), (vec![], 0));
+    let proposed = proposal(2, 0, &block(2, 0));
+    assert_eq!(bench.tell(proposed), ["rejected not_proposer"], "it is its own turn, and it is silent");
+    assert_eq!(bench.tell(Input::VoteFrom { height: 1 }), [""; 0]);
+    let lines = bench.tell(Input::Reseated(reseated()));
+    assert!(lines.contains(&"resend commit r2000000".to_string()), "{lines:?}");
+    bench.tell(timeout(TimerKind::Round, FIRST));
+    assert_eq!(last_round_change(&bench).prepared.map(|lock| lock.digest), Some(fresh.digest()));
 }
 
 #[test]

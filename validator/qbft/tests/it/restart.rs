@@ -79,6 +79,35 @@ fn the_highest_round_goes_on_with_the_lock_from_below_it() {
 }
 
 #[test]
+fn a_round_whose_round_change_is_not_known_any_more_is_left_by_time_with_its_lock() {
+    let old = block(2, 1);
+    let proofs = [1, 2, 3].map(|from| round_change(from, 1, None)).to_vec();
+    let (mut journal, _) = former(vec![
+        justified(2, 1, &old, proofs, &prepares(&[], &old)),
+        prepare_message(1, &old),
+        prepare_message(2, &old),
+    ]);
+    let phases = |journal: &[Record<Block>]| -> Vec<_> {
+        journal.iter().map(|record| (record.phase().label(), record.round())).collect()
+    };
+    assert_eq!(phases(&journal), [("round_change", 1), ("prepare", 1), ("commit", 1)]);
+    let (_, start) = Bench::restart(config(), journal.clone());
+    assert!(
+        !start.iter().any(|line| line.starts_with("timer round")),
+        "a quorum for the round ends it: {start:?}"
+    );
+    // As one that takes an identity over may know it.
+    journal.remove(0);
+    let (mut bench, start) = Bench::restart(config(), journal);
+    assert!(start.contains(&"timer round r1 +500".to_string()), "{start:?}");
+    assert_eq!(phases(&bench.journal), [], "what it said in round 1 is not said in other words");
+    bench.tell(timeout(TimerKind::Round, 1));
+    let Some(Message::RoundChange(message)) = bench.sent.last() else { panic!("a round change was sent") };
+    let payload = message.round_change.payload();
+    assert_eq!((payload.round, payload.prepared.map(|lock| lock.digest)), (2, Some(old.digest())));
+}
+
+#[test]
 fn a_round_entered_by_its_proposal_has_its_round_change_in_the_journal() {
     let old = block(2, 1);
     let proofs = [1, 2, 3].map(|from| round_change(from, 1, None)).to_vec();

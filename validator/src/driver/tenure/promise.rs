@@ -53,17 +53,23 @@ pub(in crate::driver) struct Lacking {
     cut: Cut,
 }
 
-/// What is promised by these votes, the one among them that holds the lock being named; whole if it fits.
+/// What is promised by these votes, the one among them that holds the lock being named; whole if it fits. What does not fit first is
+/// the ROUND-CHANGE that led to the round of a newer lock: without it the round is left by time.
 pub(super) fn evidence(kept: &[(Kept, bool)], limit: usize) -> Evidence {
-    let whole = kept.iter().map(|(vote, _)| Promise { vote: vote.clone(), cut: None });
-    let promise = written(whole);
-    if promise.len().saturating_add(REST) <= limit {
-        return Evidence { promise, block: Block::None };
+    let whole = |vote: &Kept| Promise { vote: vote.clone(), cut: None };
+    let fits = |promise: &Bytes| promise.len().saturating_add(REST) <= limit;
+    let all = written(kept.iter().map(|(vote, _)| whole(vote)));
+    if fits(&all) {
+        return Evidence { promise: all, block: Block::None };
+    }
+    let has_block = |vote: &Kept| matches!(certified(vote.phase, &vote.payload), Ok(Some(_)));
+    let needed = || kept.iter().filter(|(vote, is_lock)| *is_lock || !has_block(vote));
+    let less = written(needed().map(|(vote, _)| whole(vote)));
+    if fits(&less) {
+        return Evidence { promise: less, block: Block::None };
     }
     let digest = kept.iter().find(|(_, is_lock)| *is_lock).map_or(B256::ZERO, |(lock, _)| lock.digest);
-    let without = kept.iter().map(|(vote, is_lock)| {
-        if *is_lock { without_block(vote) } else { Promise { vote: vote.clone(), cut: None } }
-    });
+    let without = needed().map(|(vote, is_lock)| if *is_lock { without_block(vote) } else { whole(vote) });
     Evidence { promise: written(without), block: Block::Elsewhere(digest) }
 }
 
@@ -137,7 +143,7 @@ pub(super) fn block(vote: &Kept) -> Option<ProposedBlock> {
 /// stands at the very start of a vote, so a cut at 0 is none.
 fn written(promises: impl Iterator<Item = Promise>) -> Bytes {
     let mut out = vec![FORMAT];
-    // A record of the fence has at most 8 MiB.
+    // A record of the fence has at most 3 MiB.
     let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
     for Promise { vote, cut } in promises {
         out.push(vote.phase);

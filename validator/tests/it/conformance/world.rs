@@ -5,6 +5,7 @@ use super::{
     peer::{Peer, Shown, Story},
     voice::{Payload, Voice, proposed},
 };
+use crate::support::ports::free_ports;
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rlp::Decodable as _;
@@ -25,7 +26,7 @@ use devp2p::{
 };
 use ledger::{Block, BlockBody};
 use serde_json::{Value, json};
-use std::{future::Future, net::TcpListener, path::Path, sync::Arc, time::Duration};
+use std::{future::Future, path::Path, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use validator::{clock::Clock, driver::ProposedBlock, node, setup::Setup};
@@ -331,8 +332,7 @@ fn genesis_text(plan: &Plan, vectors: &Vectors) -> String {
 
 fn config(dir: &Path, plan: &Plan, genesis: &Genesis, secret: B256) -> (NodeConfig, Enode) {
     let text = |name: &str| dir.join(name).to_string_lossy().into_owned();
-    let held: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    let ports: Vec<u16> = held.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+    let ports = free_ports(2);
     let key = NodeKey::from_bytes(secret.0).unwrap();
     let node = Enode { id: key.id(), host: "127.0.0.1".to_owned(), port: ports[0] };
     let network = NetworkConfig {

@@ -1,12 +1,11 @@
 //! Processes on free ports of the loopback interface, killed when the test ends.
 
-use super::{http, wait_for};
+use super::{http, ports::free_ports, wait_for};
 use alloy_primitives::{Address, B256};
 use chain::{client::ClientProfile, config::NodeConfig, status::NodeStatus};
 use std::{
     collections::BTreeSet,
     fs::File,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
 };
@@ -223,10 +222,4 @@ pub(crate) fn command(what: &str, config: &Path) -> Command {
 /// Runs a command that must end by itself.
 pub(crate) fn finish(mut command: Command) -> Output {
     command.output().unwrap()
-}
-
-fn free_ports(count: usize) -> Vec<u16> {
-    // All are held until all are known, so that no port is given twice.
-    let held: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
-    held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }

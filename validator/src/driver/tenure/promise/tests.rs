@@ -110,6 +110,20 @@ fn a_lock_too_long_for_the_store_is_promised_without_its_block_and_made_whole_by
 }
 
 #[test]
+fn the_round_change_before_a_newer_lock_is_the_first_that_does_not_fit() {
+    let ours = block(1, 0, ProposalRound::Real);
+    let again = ours.with_round(1);
+    let votes =
+        [(round_change(&ours, 0, 1), false), (prepare(1, again.digest()), false), (commit(&again, 1), true)];
+    let all: Vec<Kept> = votes.iter().map(|(vote, _)| vote.clone()).collect();
+    assert_eq!(through(&votes, ROOM), Promised::Whole(all.clone()));
+    let one_less = evidence(&votes, ROOM).promise.len() + REST - 1;
+    assert_eq!(through(&votes, one_less), Promised::Whole(all[1..].to_vec()));
+    let Promised::Lacking(lacking) = through(&votes, NARROW) else { panic!("too long for the store") };
+    assert_eq!(lacking.with(&again, ProposalRound::Real), Some(all[1..].to_vec()));
+}
+
+#[test]
 fn a_block_with_the_right_header_and_another_body_is_not_the_one() {
     let ours = block(1, 0, ProposalRound::Real);
     let Promised::Lacking(lacking) = through(&[(commit(&ours, 0), true)], NARROW) else { panic!("fits") };
