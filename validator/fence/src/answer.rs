@@ -79,7 +79,9 @@ impl Fence {
     /// An identity that has had a record is not given another.
     fn on_missing(&mut self, now_ms: u64, out: &mut Vec<Output>) {
         let is_creating = self.unsettled.as_ref().is_none_or(|attempt| attempt.purpose == Purpose::Create);
-        if self.known.is_none() && self.config.initialise && is_creating {
+        // What stood there and could not be read, or was behind our journal, was a record of this identity.
+        let had_none = matches!(self.stop, None | Some(Stop::Foreign { .. }));
+        if self.known.is_none() && self.config.initialise && is_creating && had_none {
             self.is_new = true;
             self.unsettled = None;
             return self.resume(out);

@@ -45,7 +45,10 @@ impl Driver {
         self.tenure.decided(self.head.number);
         self.proposals.forget_below(self.head.number.saturating_add(1));
         self.heard.keep(&self.head.validators);
-        let _ = self.step(Input::NewBlock(self.head.clone()));
+        // The set of a re-seat may have come with the head.
+        if !self.end_silence() {
+            let _ = self.step(Input::NewBlock(self.head.clone()));
+        }
         self.end_sitting_out().await;
     }
 

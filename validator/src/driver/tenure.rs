@@ -10,7 +10,7 @@ use crate::{
     journal::Record as Kept,
     lease::{Change, Changed},
 };
-use chain::hash::ProposalRound;
+use chain::{hash::ProposalRound, reseat::ROUNDS_PER_ATTEMPT};
 use fence::{Journaled, Place, Vote};
 use promise::{Lacking, Promised, evidence};
 use qbft::{Instance, Message, Phase, Record, Recovered, wire::decode_record};
@@ -46,7 +46,12 @@ impl Tenure {
         for (_, locks) in &mut self.kept {
             *locks &= !is_lock;
         }
-        self.kept.retain(|(kept, locks)| kept.height == vote.height && (*locks || kept.round == vote.round));
+        // To the set of a re-seat nothing was promised before it.
+        let attempt = |vote: &Kept| vote.round / ROUNDS_PER_ATTEMPT;
+        self.kept.retain(|(kept, locks)| {
+            let is_promised = kept.height == vote.height && attempt(kept) == attempt(&vote);
+            is_promised && (*locks || kept.round == vote.round)
+        });
         // A proposal's block is long, and no promise.
         if vote.phase != Phase::Proposal.code() {
             self.kept.push((vote, is_lock));
@@ -122,6 +127,8 @@ impl Driver {
                         self.begin_anew(height.saturating_add(1), Recovered::default());
                     }
                 }
+                // Of a height that is decided nothing has to be found.
+                self.tenure.decided(self.head.number);
             }
         }
     }
@@ -269,6 +276,18 @@ mod tests {
         assert_eq!(kept(&tenure), [(2, change), (2, prepare)]);
         tenure.keep(Kept { height: 8, ..vote(0, Phase::Prepare, 9) }, false);
         assert_eq!(kept(&tenure), [(0, prepare)]);
+    }
+
+    #[test]
+    fn a_vote_for_the_set_of_a_re_seat_promises_nothing_of_the_set_before() {
+        let mut tenure = Tenure::default();
+        tenure.keep(vote(0, Phase::Commit, 9), true);
+        tenure.keep(vote(ROUNDS_PER_ATTEMPT, Phase::RoundChange, 9), false);
+        assert_eq!(kept(&tenure), [(ROUNDS_PER_ATTEMPT, Phase::RoundChange.code())]);
+        tenure.keep(vote(ROUNDS_PER_ATTEMPT, Phase::Commit, 9), true);
+        tenure.keep(vote(ROUNDS_PER_ATTEMPT + 1, Phase::RoundChange, 9), false);
+        let rounds: Vec<u32> = kept(&tenure).iter().map(|(round, _)| *round).collect();
+        assert_eq!(rounds, [ROUNDS_PER_ATTEMPT, ROUNDS_PER_ATTEMPT + 1], "the lock of the set goes on");
     }
 
     #[test]

@@ -34,6 +34,21 @@ fn an_identity_that_never_voted_gets_its_record_once_what_stood_there_is_gone() 
 }
 
 #[test]
+fn a_record_of_this_identity_that_was_seen_and_then_removed_is_not_made_anew_by_who_saw_it() {
+    let mut store = Store::default();
+    let mut first = Rig::first(&mut store);
+    let vote = first.vote(at(4, 0, 3), 5);
+    first.give(&mut store, Input::Wish(vote));
+    let ahead = Config { initialise: true, journaled: Some(journaled(at(5, 0, 2), 6)), ..config(2, "b") };
+    let mut rig = Rig::new(ahead);
+    let out = rig.give(&mut store, Input::Ready(true));
+    assert!(matches!(stops(&out)[..], [Stop::JournalAhead { .. }]), "{out:?}");
+    store.record = None;
+    assert_eq!(stops(&rig.pass(&mut store, 60_000)), [&Stop::Missing]);
+    assert!(store.record.is_none());
+}
+
+#[test]
 fn a_stop_is_told_once_whatever_figures_the_record_has_meanwhile() {
     let mut store = Store::default();
     let mut first = Rig::first(&mut store);
