@@ -95,9 +95,11 @@ impl Identity {
         Ok(())
     }
 
-    /// Gives all tokens up: one was refused.
+    /// Gives all tokens up: one was refused. For what they were is remembered, so that [`Identity::refresh`] asks for others.
     pub fn forget(&self) {
-        self.0.tokens().clear();
+        for token in self.0.tokens().values_mut() {
+            token.expires_on = OffsetDateTime::UNIX_EPOCH;
+        }
     }
 }
 
@@ -205,6 +207,7 @@ mod tests {
         assert!(error.to_string().contains("/nowhere/token"), "{error}");
         identity.forget();
         assert!(identity.get_token(&["vault"], None).await.is_err());
+        assert!(identity.refresh(std::time::Duration::ZERO).await.is_err(), "another one is asked for");
     }
 
     #[tokio::test]

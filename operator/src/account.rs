@@ -91,6 +91,11 @@ impl Account {
         }
     }
 
+    /// Its key is in a vault.
+    pub(crate) const fn is_in_vault(&self) -> bool {
+        matches!(self, Self::Vault { .. })
+    }
+
     /// Signs a digest. A local key always gives the same signature (RFC 6979), a vault another one each time.
     pub(crate) async fn sign(&self, context: &Context, digest: B256) -> Result<Signature, AccountError> {
         match self {

@@ -26,6 +26,8 @@ const SEAT_GAS: u64 = 1_000_000;
 const VOTE_GAS: u64 = 12_000_000;
 /// What a node answers that has this very transaction, as clients word it.
 const KNOWN: &str = "\"already known\"";
+/// What it answers that has the same with another signature: a vault signs differently each time.
+const SIGNED_OTHERWISE: &str = "replacement transaction underpriced";
 
 /// Why the chain was not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +138,12 @@ impl Chain<'_> {
         let raw = Bytes::from(envelope.encoded_2718());
         match self.nodes.rpc(self.ip, "eth_sendRawTransaction", json!([raw])).await {
             // What is offered anew may be on its way all the same.
-            Err(NodeError::Rpc { message, .. }) if message.contains(KNOWN) => Ok(()),
+            Err(NodeError::Rpc { message, .. })
+                if message.contains(KNOWN)
+                    || (account.is_in_vault() && message.contains(SIGNED_OTHERWISE)) =>
+            {
+                Ok(())
+            }
             sent => Ok(sent.map(drop)?),
         }
     }

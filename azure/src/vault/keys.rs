@@ -117,7 +117,8 @@ impl VaultKeys {
             .flat_map(|page| &page.value)
             .map(|item| {
                 let attributes = item.attributes.clone().unwrap_or_default();
-                version(item.kid.as_ref(), (attributes.enabled, attributes.created), item.tags.as_ref())
+                let usable = usable(attributes.enabled, (attributes.not_before, attributes.expires));
+                version(item.kid.as_ref(), (usable, attributes.created), item.tags.as_ref())
             })
             .collect()
     }
@@ -132,13 +133,22 @@ where
 
 pub(super) fn version(
     id: Option<&String>,
-    (enabled, created): (Option<bool>, Option<OffsetDateTime>),
+    (enabled, created): (bool, Option<OffsetDateTime>),
     tags: Option<&HashMap<String, String>>,
 ) -> Result<Version, VaultError> {
     let (_, version) = named(id)?;
     let created = created.map_or(0, OffsetDateTime::unix_timestamp);
     let tags = tags.into_iter().flatten().map(|(tag, word)| (tag.clone(), word.clone())).collect();
-    Ok(Version { version, enabled: enabled.unwrap_or(true), created, tags })
+    Ok(Version { version, enabled, created, tags })
+}
+
+/// Enabled, and within the time that the vault signs with it or shows it.
+pub(super) fn usable(
+    enabled: Option<bool>,
+    (from, until): (Option<OffsetDateTime>, Option<OffsetDateTime>),
+) -> bool {
+    let now = OffsetDateTime::now_utc();
+    enabled.unwrap_or(true) && from.is_none_or(|from| from <= now) && until.is_none_or(|until| now < until)
 }
 
 fn read(found: Key) -> Result<VaultKey, VaultError> {
@@ -146,7 +156,8 @@ fn read(found: Key) -> Result<VaultKey, VaultError> {
     let key = found.key.ok_or_else(|| malformed("no key"))?;
     let attributes = found.attributes.unwrap_or_default();
     let (name, _) = named(key.kid.as_ref())?;
-    let version = version(key.kid.as_ref(), (attributes.enabled, attributes.created), found.tags.as_ref())?;
+    let usable = usable(attributes.enabled, (attributes.not_before, attributes.expires));
+    let version = version(key.kid.as_ref(), (usable, attributes.created), found.tags.as_ref())?;
     Ok(VaultKey { name, version, public: point(&key)? })
 }
 
@@ -175,6 +186,7 @@ fn point(key: &JsonWebKey) -> Result<VerifyingKey, VaultError> {
 #[cfg(test)]
 mod tests {
     use super::{point, read};
+    use azure_core::time::{Duration, OffsetDateTime};
     use azure_security_keyvault_keys::models::{CurveName, JsonWebKey, Key, KeyAttributes};
     use k256::ecdsa::SigningKey;
 
@@ -233,6 +245,16 @@ mod tests {
         let read = read(found).expect("a key");
         assert_eq!((read.name.as_str(), read.version.version.as_str()), ("bank-a-0", "0a1b"));
         assert!(!read.version.enabled);
+        let (now, day) = (OffsetDateTime::now_utc(), Duration::days(1));
+        for (from, until, is_usable) in [
+            (None, None, true),
+            (Some(now - day), Some(now + day), true),
+            (Some(now + day), None, false),
+            (None, Some(now - day), false),
+        ] {
+            assert_eq!(super::usable(Some(true), (from, until)), is_usable, "{from:?} {until:?}");
+            assert!(!super::usable(Some(false), (from, until)));
+        }
         assert!(super::read(Key::default()).is_err());
     }
 }

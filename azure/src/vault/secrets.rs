@@ -46,8 +46,8 @@ impl VaultSecrets {
         let found = self.vault.model(found)?;
         let value = Zeroizing::new(found.value.unwrap_or_default());
         let attributes = found.attributes.unwrap_or_default();
-        let version =
-            keys::version(found.id.as_ref(), (attributes.enabled, attributes.created), found.tags.as_ref())?;
+        let usable = keys::usable(attributes.enabled, (attributes.not_before, attributes.expires));
+        let version = keys::version(found.id.as_ref(), (usable, attributes.created), found.tags.as_ref())?;
         Ok(Secret { value, version })
     }
 
@@ -67,7 +67,8 @@ impl VaultSecrets {
         let kept = self.vault.model(kept)?;
         drop(Zeroizing::new(kept.value.unwrap_or_default()));
         let attributes = kept.attributes.unwrap_or_default();
-        keys::version(kept.id.as_ref(), (attributes.enabled, attributes.created), kept.tags.as_ref())
+        let usable = keys::usable(attributes.enabled, (attributes.not_before, attributes.expires));
+        keys::version(kept.id.as_ref(), (usable, attributes.created), kept.tags.as_ref())
     }
 
     /// The versions of a secret, without what they hold.
@@ -83,7 +84,8 @@ impl VaultSecrets {
             .flat_map(|page| &page.value)
             .map(|item| {
                 let attributes = item.attributes.clone().unwrap_or_default();
-                keys::version(item.id.as_ref(), (attributes.enabled, attributes.created), item.tags.as_ref())
+                let usable = keys::usable(attributes.enabled, (attributes.not_before, attributes.expires));
+                keys::version(item.id.as_ref(), (usable, attributes.created), item.tags.as_ref())
             })
             .collect()
     }

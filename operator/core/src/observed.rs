@@ -251,6 +251,8 @@ pub struct Neighbour {
 pub struct FleetObserved {
     /// Whether the `Consortium` exists.
     pub consortium_exists: bool,
+    /// The network is made here, and has not begun: nobody can have voted in it.
+    pub founds: bool,
     /// Who may peer with its nodes.
     pub admission: PeerAdmission,
     /// The network's genesis.

@@ -8,7 +8,7 @@ mod next;
 mod told;
 
 pub use id::{Home, KeyId, KeyPlace};
-pub use next::{MOST_LISTED, Next, next};
+pub use next::{Next, next};
 pub use told::{KeyState, Told, condition, wait};
 
 use crate::names::{ConsortiumName, NodeName};

@@ -32,7 +32,9 @@ pub(crate) async fn fleet(
 ) -> Result<FleetObserved, Error> {
     let now = Timestamp::now();
     let network = key(&valid.namespace, &valid.consortium);
-    let genesis = genesis(context, &network).await?.and_then(Result::ok);
+    let genesis = genesis(context, &network).await?;
+    let is_stored = genesis.is_some();
+    let genesis = genesis.and_then(Result::ok);
     let (waiting, mut observed) = {
         let cache = context.cache();
         let pods = pods(&cache, &network, now);
@@ -43,6 +45,7 @@ pub(crate) async fn fleet(
     observed.vault = context.vaults.reports(&object_of(object));
     observed.bootnodes = learned(context, &network, genesis.as_deref()).await?.bootnodes();
     observed.member = is_member(&context.cache(), &network);
+    observed.founds &= !is_stored;
     observed.genesis = genesis.map(|genesis| (*genesis).clone());
     observed.recorded_image = object.status.as_ref().and_then(|status| status.image.clone());
     mounts::place_failures(context, valid, &waiting, &mut observed).await;
@@ -80,6 +83,10 @@ fn cached(cache: &Cache, network: &NetworkKey, valid: &ValidFleet, pods: Vec<Nod
     let consortium = cache.consortium(&network.namespace, &network.name);
     let mut observed = FleetObserved {
         consortium_exists: consortium.is_some(),
+        // A pinned genesis has been made before.
+        founds: consortium
+            .and_then(|consortium| consortium.spec.create.as_ref())
+            .is_some_and(|create| create.genesis_hash.is_none()),
         admission: consortium.map(|consortium| consortium.spec.admission).unwrap_or_default(),
         neighbours: neighbours(cache, network, valid, &sets, &pods, &keys),
         peers: keys

@@ -16,6 +16,7 @@ use k8s_openapi::api::core::v1::Secret;
 use operator_core::{
     build,
     cache::ObjectKey,
+    keys::announced_id,
     vault::{Home, KeyId, Next, Report, Task, Trouble, TroubleKind, Version, Wanted, next},
 };
 
@@ -134,7 +135,12 @@ async fn record(
     journal: Option<B256>,
 ) -> Result<(), Error> {
     let place = (task.namespace.as_str(), &task.network);
-    create_once(context, build::vault_record(place, &wanted.holder, (address, id), journal)).await?;
+    let kept =
+        create_once(context, build::vault_record(place, &wanted.holder, (address, id), journal)).await?;
+    // Somebody else's counts, and was told by them.
+    if announced_id(&kept.metadata).as_ref() != Some(id) {
+        return Ok(());
+    }
     let note = format!("{}: {address} is {id} from now on", wanted.holder);
     events::publish(context, &about(of, task), EventType::Normal, "KeyRecorded", &note).await;
     context.decided("key-record");

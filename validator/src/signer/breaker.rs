@@ -10,7 +10,7 @@ const ALONE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// A trial of which nothing is heard for so long is one that was given up.
 const TRIAL: Duration = Duration::from_secs(5);
 /// Longest wish to be left alone that is obeyed.
-const LONGEST_WISH: Duration = Duration::from_mins(1);
+pub(super) const LONGEST_WISH: Duration = Duration::from_mins(1);
 
 /// Whether a vault is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! time for another one. Pauses are short, because what a vault refuses with 429 it mostly grants a moment later, and never all
 //! the same, so that validators which were refused together do not come back together.
 
+use super::breaker::LONGEST_WISH;
 use azure_access::vault::VaultError;
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ const MOST_ATTEMPTS: u32 = 8;
 const PAUSE: (Duration, Duration) = (Duration::from_millis(15), Duration::from_millis(240));
 /// First and longest pause of who waits for its key.
 const WAIT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+
+/// First and longest pause after a token was not renewed.
+const RENEWAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// What comes after an attempt that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +60,17 @@ pub fn after(error: &VaultError, attempts: u32, left: Duration, chance: f64) -> 
     if pause + WORTH_ASKING > left { Next::GiveUp } else { Next::Again(pause) }
 }
 
-/// Until a vault is asked again for the key itself; there is no last time.
+/// Until a vault is asked again for the key itself; there is no last time. What it wishes comes before, so that those who were refused
+/// together do not come back together.
 #[must_use]
 pub fn wait(error: &VaultError, attempts: u32, chance: f64) -> Duration {
-    pause(WAIT, attempts, chance).max(error.retry_after().unwrap_or_default())
+    pause(WAIT, attempts, chance) + error.retry_after().unwrap_or_default().min(LONGEST_WISH)
+}
+
+/// Until the token service is asked again whether there is something to renew, after so many failures in a row.
+#[must_use]
+pub fn renewal(failures: u32, chance: f64) -> Duration {
+    if failures == 0 { RENEWAL.0 } else { pause(RENEWAL, failures, chance) }
 }
 
 fn pause((first, longest): (Duration, Duration), attempts: u32, chance: f64) -> Duration {
@@ -127,7 +138,8 @@ mod tests {
         let error = throttled(Some(ms(1_000)));
         assert_eq!(after(&error, 1, ms(1_100), 0.5), Next::Again(ms(1_000)));
         assert_eq!(after(&error, 1, ms(1_019), 0.5), Next::GiveUp);
-        assert_eq!(wait(&throttled(Some(ms(60_000))), 1, 0.5), ms(60_000));
+        assert_eq!(wait(&throttled(Some(ms(20_000))), 1, 0.0), ms(20_250));
+        assert_eq!(wait(&throttled(Some(ms(3_600_000))), 1, 0.0), ms(60_250));
     }
 
     #[test]
@@ -142,6 +154,14 @@ mod tests {
         }
         assert_eq!(after(&VaultError::Deadline, 1, ms(25), 1.0), Next::GiveUp);
         assert!(matches!(after(&VaultError::Deadline, 1, ms(100), 1.0), Next::Again(_)));
+    }
+
+    #[test]
+    fn a_token_service_that_refuses_is_asked_ever_more_rarely() {
+        assert_eq!(renewal(0, 0.5), ms(1_000));
+        for (failures, longest) in [(1, ms(1_000)), (2, ms(2_000)), (4, ms(8_000)), (u32::MAX, ms(60_000))] {
+            assert_eq!((renewal(failures, 0.0), renewal(failures, 1.0)), (longest / 2, longest));
+        }
     }
 
     #[test]

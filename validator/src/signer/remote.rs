@@ -195,11 +195,13 @@ impl RemoteSigner {
             return std::future::pending().await;
         }
         let mut look = Instant::now() + FIRST_LOOK;
+        let (mut renew, mut failures) = (Instant::now(), 0);
         loop {
             let circuit = self.breaker.lock().circuit();
             sleep(if circuit == Circuit::Closed { PULSE } else { QUICK_PULSE }).await;
-            if let Ok(Err(error)) = timeout(PATIENCE, self.vault.renew()).await {
-                tracing::debug!(%error, "token of the vault not renewed");
+            if Instant::now() >= renew {
+                failures = if self.renewed().await { 0 } else { failures + 1 };
+                renew = Instant::now() + budget::renewal(failures, (self.chance)());
             }
             let is_idle = self.used.lock().elapsed() >= IDLE;
             if is_idle || circuit != Circuit::Closed {
@@ -208,6 +210,17 @@ impl RemoteSigner {
             if Instant::now() >= look {
                 look += LOOK.mul_f64(0.9 + (self.chance)() / 5.0);
                 self.looked().await;
+            }
+        }
+    }
+
+    /// Renews the token if it is about to end; whether it is good.
+    async fn renewed(&self) -> bool {
+        match timeout(PATIENCE, self.vault.renew()).await.unwrap_or(Err(VaultError::Deadline)) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!(%error, "token of the vault not renewed");
+                false
             }
         }
     }

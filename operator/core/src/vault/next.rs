@@ -4,9 +4,6 @@ use super::{Report, Version, Wanted};
 use alloy_primitives::B256;
 use std::collections::BTreeMap;
 
-/// Versions that a vault is asked to list. What is not among so many is not known to be gone.
-pub const MOST_LISTED: usize = 25;
-
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -37,10 +34,7 @@ pub fn next(wanted: &Wanted, tags: &BTreeMap<String, String>, found: &[Version])
 fn pinned(version: &str, found: &[Version]) -> Report {
     let last = |found: &[Version]| found.iter().max_by_key(|one| (one.created, one.id.clone())).cloned();
     let Some(ours) = found.iter().find(|one| one.id == version) else {
-        return match last(found) {
-            Some(later) if found.len() >= MOST_LISTED => Report::Newer(later.id),
-            _ => Report::Gone,
-        };
+        return Report::Gone;
     };
     if !ours.usable {
         return Report::Disabled(version.to_owned());
@@ -200,9 +194,9 @@ mod tests {
             ("gone, another is there", vec![new], Report::Gone),
             ("gone altogether", vec![], Report::Gone),
             (
-                "not among the many that are listed",
+                "not among many",
                 (100..125).map(|at| version(&at.to_string(), at, true, "them")).collect(),
-                Report::Newer("124".to_owned()),
+                Report::Gone,
             ),
         ];
         for (case, found, want) in table {

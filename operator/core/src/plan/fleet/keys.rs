@@ -95,7 +95,8 @@ impl Planner<'_> {
                 KeyState { holder: holder.clone(), place: place.clone(), pinned: pinned.clone(), report };
             self.plan.waits.extend(vault::wait(&state));
             self.plan.key_states.push(state);
-            let begun = self.observed.genesis.is_some();
+            // Of keys that a person makes somebody may have signed with one in a network that is joined.
+            let begun = self.observed.genesis.is_some() || (!vault.create && !self.observed.founds);
             task.keys.push(Wanted { holder, place, create: vault.create, begun, pinned });
         }
         self.plan.vault = Some(task);

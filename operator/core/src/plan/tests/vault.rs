@@ -88,6 +88,30 @@ fn a_vault_that_is_not_reached_holds_up_no_node_whose_key_is_on_record() {
 }
 
 #[test]
+fn a_key_that_a_person_made_may_have_signed_unless_the_network_begins_here() {
+    let begun = |create: bool, founds: bool, has_genesis: bool| {
+        let observed = FleetObserved {
+            consortium_exists: true,
+            founds,
+            genesis: has_genesis.then(super::example_genesis),
+            nodes: [(0, NodeObserved::default())].into(),
+            ..FleetObserved::default()
+        };
+        fleet(&valid(1, create), &observed, "new:1").vault.expect("a task").keys[0].begun
+    };
+    // Joined before its genesis is here: a cluster that was lost may have voted with this key.
+    for (create, founds, has_genesis, want) in [
+        (false, false, false, true),
+        (false, true, false, false),
+        (false, true, true, true),
+        (true, false, false, false),
+        (true, false, true, true),
+    ] {
+        assert_eq!(begun(create, founds, has_genesis), want, "{create} {founds} {has_genesis}");
+    }
+}
+
+#[test]
 fn a_key_somewhere_else_than_the_spec_says_is_refused_by_name() {
     let place = vault(Home::Key, true).place(0);
     let other = KeyPlace { home: Home::Secret, ..place.clone() };
