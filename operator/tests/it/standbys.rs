@@ -282,6 +282,30 @@ async fn a_fence_is_never_taken_away_spares_may_go_and_leases_outlive_the_fleet(
 
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
+async fn a_right_that_somebody_widens_or_hands_on_is_put_back() {
+    let (world, _network) = with_spare("right", 56).await;
+    let (roles, bindings) = (world.api::<Role>(), world.api::<RoleBinding>());
+    let wider = json!({ "rules": [{ "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["*"] }] });
+    roles.patch("bank-a-fence", &PatchParams::default(), &Patch::Merge(&wider)).await.expect("edited");
+    world
+        .until("the right as it was", || async {
+            let rules = roles.get("bank-a-fence").await.ok()?.rules?;
+            (rules.len() == 1 && rules[0].verbs == ["get", "patch"]).then_some(())
+        })
+        .await;
+    let subject = json!({ "kind": "ServiceAccount", "name": "default", "namespace": world.namespace });
+    let handed_on = json!({ "subjects": [subject] });
+    bindings.patch("bank-a-fence", &PatchParams::default(), &Patch::Merge(&handed_on)).await.expect("edited");
+    world
+        .until("whose it was", || async {
+            let subjects = bindings.get("bank-a-fence").await.ok()?.subjects?;
+            (subjects.len() == 1 && subjects[0].name == "bank-a").then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
 async fn what_a_fence_cannot_be_is_refused_with_the_field() {
     let (world, _network) = live("nofence", 54).await;
     let blob = |more: Value| {
