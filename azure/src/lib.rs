@@ -7,6 +7,7 @@
 #![deny(missing_docs)]
 
 pub mod hosts;
+pub mod private_memory;
 pub mod trust;
 pub mod vault;
 

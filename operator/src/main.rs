@@ -44,9 +44,13 @@ fn main() -> anyhow::Result<()> {
         args::logging(args.log_format, None);
         return tokio::runtime::Runtime::new()?.block_on(serve::serve(document));
     }
+    let private = azure_access::private_memory::keep();
     let instance = args.instance.get_or_insert_with(run::instance);
     let traces = traces::Traces::start(instance)?;
     args::logging(args.log_format, traces.as_ref());
+    if let Err(error) = private {
+        tracing::warn!(%error, "cannot rule out dumps of this process's memory, which holds keys");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(run::run(args));
     // A watch that never ends must not keep the process: what is not done by now is done by the next one.

@@ -6,7 +6,7 @@ mod snapshot;
 
 use crate::{
     devnet::{self, DevnetError, DevnetSpec, NewKey, Ports},
-    node, private_memory,
+    node,
     setup::{Setup, SetupError},
     signer::key_file::write_key,
 };
@@ -120,7 +120,7 @@ enum CliError {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.log_format);
-    if let Err(error) = private_memory::keep() {
+    if let Err(error) = azure_access::private_memory::keep() {
         tracing::warn!(%error, "cannot rule out dumps of this process's memory, which holds keys");
     }
     match execute(cli.command) {

@@ -28,7 +28,7 @@ pub use ahead::{Ahead, Offer, QUEUE as PREVIEWS, Runner};
 pub use block::ProposedBlock;
 pub use head::SIT_OUT_MARGIN_S;
 pub use parts::{DriverHandle, Parts, Voter};
-pub use sign::Signing;
+pub use sign::{Answer, Signing};
 pub use tenure::journaled;
 pub use verify::{Inbox, Incoming, Verifier};
 pub use view::{DriverView, JournalView};
@@ -45,8 +45,9 @@ use ledger::LedgerError;
 use own::Own;
 use perform::Held;
 use proposals::Proposals;
-use qbft::{Encoding, Input, Instance, NewHead, Rejected};
+use qbft::{Encoding, Input, Instance, NewHead, Output, Rejected};
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -99,6 +100,8 @@ pub struct Driver {
     proposals: Proposals,
     /// What will be sent at the tick.
     held: Option<Held>,
+    /// Votes signed at once, until the core is told; empty between events.
+    signed: VecDeque<Input<ProposedBlock>>,
     /// What a signer that is a network away is asked for ahead.
     foresight: Foresight,
     timers: Timers,
@@ -166,6 +169,7 @@ impl Driver {
             changes,
             proposals: Proposals::default(),
             held: None,
+            signed: VecDeque::new(),
             foresight: Foresight::default(),
             timers: Timers::default(),
             effects,
@@ -238,13 +242,17 @@ impl Driver {
 
     /// An answer or timer that came too late is no news; what a peer's message was refused for is its sender's matter.
     fn step(&mut self, input: Input<ProposedBlock>) -> Result<(), Rejected> {
-        let outputs = self.instance.step(input, self.parts.clock.unix_ms()).inspect_err(|rejected| {
+        let outputs = self.tell(input)?;
+        self.perform(outputs);
+        Ok(())
+    }
+
+    fn tell(&mut self, input: Input<ProposedBlock>) -> Result<Vec<Output<ProposedBlock>>, Rejected> {
+        self.instance.step(input, self.parts.clock.unix_ms()).inspect_err(|rejected| {
             let reason = [("reason", rejected.label())];
             self.parts.metrics.messages_rejected.get_or_create(&reason).inc();
             tracing::debug!(%rejected, "consensus input refused");
-        })?;
-        self.perform(outputs);
-        Ok(())
+        })
     }
 
     /// What this node votes with, when it may.

@@ -30,7 +30,6 @@ pub mod node;
 pub mod node_view;
 pub mod ots_index;
 pub mod pool;
-pub mod private_memory;
 pub mod reload;
 mod replaced;
 pub mod reseat;

@@ -29,6 +29,13 @@ impl Candidate {
         Command::new("kill").args([signal, &self.0.id().to_string()]).status().expect("a signal");
         self.0.wait().expect("ended");
     }
+
+    /// Bytes that a core dump of this process may have, by `setrlimit`'s soft and hard bound.
+    fn core_limits(&self) -> Vec<String> {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.0.id())).expect("limits");
+        let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size"));
+        core.expect("a bound").split_whitespace().take(2).map(str::to_owned).collect()
+    }
 }
 
 impl Drop for Candidate {
@@ -112,6 +119,7 @@ async fn a_leader_whose_lease_is_taken_writes_nothing_any_more() {
     let world = world("deposed").await;
     let (operator, at) = candidate(&world, 0);
     world.until("it leads", || async { leads(&world, &at).await?.then_some(()) }).await;
+    assert_eq!(operator.core_limits(), ["0", "0"], "a crash would write keys to a disk");
     let api = leases(&world);
     // Another holds the lease for longer than this test takes, renewed or not.
     let taken = json!({ "spec": { "holderIdentity": "another", "leaseDurationSeconds": 600 } });

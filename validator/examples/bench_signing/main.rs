@@ -1,8 +1,8 @@
 //! What the signing service costs a vote whose key is in a file.
 //!
 //! `bench_signing`: PREPARE and COMMIT of height after height take the node's own way, without a network: durable in the vote
-//! journal, then signed. One height goes through the service, as the driver takes it (a task of its own, the signer behind its
-//! trait, counters, the answer through the core's channel), another has its hashes signed by the key itself, at random; so both have the same disk
+//! journal, then signed. One height goes through the service, as the driver takes it (the signer behind its trait, counters,
+//! the answer as the core is given it), another has its hashes signed by the key itself, at random; so both have the same disk
 //! and the same moment. Ends with `local-sign-us=… direct-sign-us=… vote-path-ratio=…`, medians: of a signature with and without
 //! the service (a height takes three), and of a height's whole way with it over that without. `same-path-ratio` is the same ratio of two halves of the heights without: what
 //! this machine shows as different of what is not.

@@ -5,7 +5,6 @@ use anyhow::{Context as _, bail, ensure};
 use k256::ecdsa::SigningKey;
 use qbft::{Encoding, Input, Phase, Signatures, Ticket, Unsigned, message::Prepare};
 use std::{path::Path, sync::Arc, time::Instant};
-use tokio::sync::mpsc;
 use validator::{
     driver::{ProposedBlock, Signing},
     journal::{self, JournalHandle, Opened, Record, Start},
@@ -45,8 +44,6 @@ struct Voter {
     key: FileSigner,
     signer: Arc<dyn Signer>,
     metrics: Arc<Metrics>,
-    core: mpsc::Sender<Input<ProposedBlock>>,
-    answers: mpsc::Receiver<Input<ProposedBlock>>,
     tickets: u64,
 }
 
@@ -83,14 +80,11 @@ impl Voter {
         let served = Arc::new(FileSigner::open(&file, identity)?);
         let kept = Opened::open(&dir.join("votes"))?.create(Start::Active { replaces: None })?;
         let (journal, _thread) = journal::spawn(kept, |_| Ok(()), |_| {})?;
-        let (core, answers) = mpsc::channel(1024);
         Ok(Self {
             journal,
             key: FileSigner::open(&file, identity)?,
             signer: Arc::new(Counted::new(served, Arc::clone(&metrics))),
             metrics,
-            core,
-            answers,
             tickets: 0,
         })
     }
@@ -104,7 +98,7 @@ impl Voter {
             [(prepare, Phase::Prepare, PREPARE_BYTES), (commit, Phase::Commit, COMMIT_BYTES)]
         {
             took.durable_us += self.made_durable(height, phase, digest, bytes).await?;
-            took.signed_us += self.signed(unsigned, way).await?;
+            took.signed_us += self.signed(unsigned, way)?;
         }
         Ok(took)
     }
@@ -122,7 +116,7 @@ impl Voter {
         Ok(micros(began))
     }
 
-    async fn signed(&mut self, unsigned: Unsigned<ProposedBlock>, way: Way) -> anyhow::Result<f64> {
+    fn signed(&mut self, unsigned: Unsigned<ProposedBlock>, way: Way) -> anyhow::Result<f64> {
         let (encoding, began) = (Encoding::Besu26, Instant::now());
         let (signatures, took): (Signatures, f64) = match way {
             Way::Direct => {
@@ -135,12 +129,11 @@ impl Voter {
                 let budget = budget::vote(REQUEST_TIMEOUT_MS, 0);
                 let signing = Signing { ticket, unsigned, encoding, budget, ahead: None };
                 let (signer, metrics) = (Arc::clone(&self.signer), Arc::clone(&self.metrics));
-                tokio::spawn(signing.run(signer, metrics, self.core.clone()));
-                match self.answers.recv().await {
-                    Some(Input::Signed { ticket: of, signatures }) if of == ticket => {
+                match signing.begin(signer, metrics) {
+                    Ok(Input::Signed { ticket: of, signatures }) if of == ticket => {
                         (signatures, micros(began))
                     }
-                    _ => bail!("the service did not sign"),
+                    _ => bail!("the service did not sign at once"),
                 }
             }
         };

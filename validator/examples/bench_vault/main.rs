@@ -41,7 +41,7 @@ pub(crate) struct Options {
     #[arg(long, env = "VALIDATORS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=31))]
     validators: u16,
     /// Blocks of the measurement.
-    #[arg(long, env = "BLOCKS", default_value_t = 1000)]
+    #[arg(long, env = "BLOCKS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     blocks: u64,
     /// Milliseconds that a vault takes to sign.
     #[arg(long, env = "LATENCY", default_value_t = 50)]
@@ -61,11 +61,11 @@ pub(crate) struct Options {
     /// Seconds between blocks.
     #[arg(long, env = "PERIOD", default_value_t = 1)]
     period: u64,
-    /// Seconds that f vaults are away, twice; 0 leaves these phases out.
-    #[arg(long, env = "AWAY", default_value_t = 60)]
+    /// Seconds that f vaults are away, twice, at least 30; 0 leaves these phases out.
+    #[arg(long, env = "AWAY", default_value_t = 60, value_parser = long_enough)]
     away: u64,
-    /// Seconds of overload; 0 leaves the phase out.
-    #[arg(long, env = "OVERLOAD", default_value_t = 60)]
+    /// Seconds of overload, at least 30; 0 leaves the phase out.
+    #[arg(long, env = "OVERLOAD", default_value_t = 60, value_parser = long_enough)]
     overload: u64,
     /// What the vaults' faults are drawn from.
     #[arg(long, env = "SEED", default_value_t = 1)]
@@ -82,6 +82,16 @@ pub(crate) struct Options {
     /// First port; every node takes three of the next ten.
     #[arg(long, default_value_t = 33500)]
     base_port: u16,
+}
+
+/// A phase shorter than the longest gap that is allowed would tell nothing of the chain.
+fn long_enough(seconds: &str) -> Result<u64, String> {
+    let seconds: u64 = seconds.parse().map_err(|error| format!("{error}"))?;
+    let least = u64::from(report::LONGEST_GAP_SECONDS);
+    if seconds == 0 || seconds >= least {
+        return Ok(seconds);
+    }
+    Err(format!("{seconds} s are too few to tell anything: at least {least}, or 0 to leave it out"))
 }
 
 #[tokio::main]

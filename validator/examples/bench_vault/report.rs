@@ -7,7 +7,7 @@ const MISSED_PERCENT: f64 = 1.0;
 const ADDED_P99: f64 = 3.0;
 const FULL_STRENGTH_SECONDS: f64 = 6.0;
 /// Between two blocks, when the vaults are overloaded or one is away.
-const LONGEST_GAP_SECONDS: f64 = 30.0;
+pub(crate) const LONGEST_GAP_SECONDS: u32 = 30;
 
 /// Writes the JSON document.
 pub(crate) fn keep(result: &Result, out: &Path) -> anyhow::Result<()> {
@@ -43,7 +43,7 @@ pub(crate) fn missed_bars(result: &Result) -> Vec<String> {
     }
     for phase in &result.phases {
         let gap = if phase.blocks == 0 { f64::NAN } else { phase.longest_gap_seconds };
-        hold(&format!("longest gap of {}", phase.name), gap, LONGEST_GAP_SECONDS);
+        hold(&format!("longest gap of {}", phase.name), gap, f64::from(LONGEST_GAP_SECONDS));
     }
     missed
 }

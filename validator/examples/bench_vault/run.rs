@@ -340,7 +340,8 @@ fn weigh(
     let (mut missed, mut late, mut pairs, mut latencies) = (0_u64, 0_u64, 0_u64, Vec::new());
     for (logged, commits) in seats {
         let (mut of_seat, mut missed_of_seat) = (0_u64, 0_u64);
-        for (number, block) in blocks.range(first..=last) {
+        // A chain that stood for the whole phase has no block in it.
+        for (number, block) in blocks.range(first..).take_while(|(number, _)| **number <= last) {
             let at = logged.get(number).copied().unwrap_or_default();
             let due_ms = block.timestamp as f64 * 1000.0 + period_ms;
             let ready_ms = at.commit_ms.or_else(|| commits.get(number).map(|at_ms| *at_ms as f64));

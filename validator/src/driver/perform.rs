@@ -13,6 +13,7 @@ use crate::{
     sync::Hint,
 };
 use alloy_primitives::{B256, Bytes};
+use futures::future::BoxFuture;
 use ledger::InvalidBlock;
 use qbft::{
     Input, Message, Output, Phase, Proposal as _, Record, Ticket, Unsigned, Verdict,
@@ -24,8 +25,17 @@ use std::{
 };
 
 impl Driver {
-    /// Puts outputs into effect, in their order.
+    /// Puts outputs into effect, in their order; then what the core says to votes that were signed at once.
     pub(super) fn perform(&mut self, outputs: Vec<Output<ProposedBlock>>) {
+        self.put(outputs);
+        while let Some(answer) = self.signed.pop_front() {
+            if let Ok(outputs) = self.tell(answer) {
+                self.put(outputs);
+            }
+        }
+    }
+
+    fn put(&mut self, outputs: Vec<Output<ProposedBlock>>) {
         for output in outputs {
             match output {
                 Output::Persist { ticket, record } => self.persist(ticket, &record),
@@ -124,8 +134,22 @@ impl Driver {
             }
         }
         let signing = Signing { ticket, unsigned, encoding, budget, ahead };
-        let metrics = Arc::clone(&self.parts.metrics);
-        self.tasks.spawn(signing.run(signer, metrics, self.effects.clone()));
+        match signing.begin(signer, Arc::clone(&self.parts.metrics)) {
+            Ok(answer) => self.signed.push_back(answer),
+            Err(answer) => self.answer_later(answer),
+        }
+    }
+
+    fn answer_later(&self, answer: BoxFuture<'static, Input<ProposedBlock>>) {
+        let effects = self.effects.clone();
+        self.tasks.spawn(async move {
+            let answer = tokio::select! {
+                answer = answer => answer,
+                // The driver has ended: nobody waits for the vote.
+                () = effects.closed() => return,
+            };
+            let _ = effects.send(answer).await;
+        });
     }
 
     /// What will be sent at the tick is encoded before it.

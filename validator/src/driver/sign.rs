@@ -7,12 +7,11 @@ use crate::{
 };
 use alloy_primitives::B256;
 use chain::Seal;
+use futures::future::{BoxFuture, FutureExt as _};
 use qbft::{Encoding, Input, Signatures, Ticket, Unsigned};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
 
-/// A vote that is being signed, from the core's request to the answer that the core is given. One task each: the driver waits for
-/// none of them.
+/// A vote that is being signed, from the core's request to the answer that the core is given.
 pub struct Signing {
     /// The core's name for it.
     pub ticket: Ticket,
@@ -26,22 +25,25 @@ pub struct Signing {
     pub ahead: Option<(B256, Awaited)>,
 }
 
+/// An answer for the core, or how to wait for it. Whoever may not wait gives the second to a task.
+pub type Answer = Result<Input<ProposedBlock>, BoxFuture<'static, Input<ProposedBlock>>>;
+
 impl Signing {
-    /// Asks the signer and answers the core.
-    pub async fn run(
-        self,
-        signer: Arc<dyn Signer>,
-        metrics: Arc<Metrics>,
-        core: mpsc::Sender<Input<ProposedBlock>>,
-    ) {
+    /// Asks the signer. A key in memory has answered when this returns: a change of threads would cost half as much again as
+    /// the signature.
+    pub fn begin(self, signer: Arc<dyn Signer>, metrics: Arc<Metrics>) -> Answer {
+        let is_remote = signer.is_remote();
+        let mut answer = self.answer(signer, metrics).boxed();
+        if is_remote {
+            return Err(answer);
+        }
+        (&mut answer).now_or_never().ok_or(answer)
+    }
+
+    async fn answer(self, signer: Arc<dyn Signer>, metrics: Arc<Metrics>) -> Input<ProposedBlock> {
         let Self { ticket, unsigned, encoding, budget, ahead } = self;
         let kind = purpose(&unsigned).label();
-        let signed = tokio::select! {
-            signed = sign(signer.as_ref(), &unsigned, encoding, budget, ahead) => signed,
-            // The driver has ended: nobody waits for the vote.
-            () = core.closed() => return,
-        };
-        let answer = match signed {
+        match sign(signer.as_ref(), &unsigned, encoding, budget, ahead).await {
             Ok(signatures) => {
                 metrics.votes_signed.get_or_create(&[("kind", kind)]).inc();
                 Input::Signed { ticket, signatures }
@@ -54,8 +56,7 @@ impl Signing {
                 }
                 Input::SignFailed { ticket }
             }
-        };
-        let _ = core.send(answer).await;
+        }
     }
 }
 
@@ -119,7 +120,7 @@ pub(super) mod tests {
     use super::*;
     use crate::signer::Snapshot;
     use alloy_primitives::Address;
-    use futures::future::{BoxFuture, FutureExt as _, ready};
+    use futures::future::{pending, ready};
     use parking_lot::Mutex;
 
     const COMMIT_HASH: B256 = B256::repeat_byte(7);
@@ -178,5 +179,44 @@ pub(super) mod tests {
         let signer = Recorder::default();
         signed(&signer, Some(awaited(Err(SignerError::OpenCircuit))));
         assert_eq!(signer.0.lock().len(), 2);
+    }
+
+    /// A network away, or not; never answers.
+    struct Silent {
+        is_remote: bool,
+    }
+
+    impl Signer for Silent {
+        fn address(&self) -> Address {
+            Address::ZERO
+        }
+
+        fn sign(&self, _: Request) -> BoxFuture<'_, Result<Seal, SignerError>> {
+            pending().boxed()
+        }
+
+        fn is_remote(&self) -> bool {
+            self.is_remote
+        }
+
+        fn snapshot(&self) -> Snapshot {
+            unreachable!("nobody asks")
+        }
+    }
+
+    fn begun(signer: impl Signer) -> Answer {
+        let encoding = Encoding::Besu26;
+        let signing = Signing { ticket: Ticket(3), unsigned: COMMIT, encoding, budget: BUDGET, ahead: None };
+        signing.begin(Arc::new(signer), Arc::default())
+    }
+
+    #[test]
+    fn a_key_in_memory_answers_where_it_is_asked_and_whoever_waits_is_left_to_a_task() {
+        let Ok(Input::Signed { ticket: Ticket(3), .. }) = begun(Recorder::default()) else {
+            panic!("no answer at once")
+        };
+        for is_remote in [true, false] {
+            assert!(begun(Silent { is_remote }).is_err(), "{is_remote}");
+        }
     }
 }

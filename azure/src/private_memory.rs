@@ -1,4 +1,4 @@
-//! The process's memory holds keys: no crash writes it to a disk, and no other process of the same user reads it.
+//! The process's memory holds keys and tokens: no crash writes it to a disk, and no other process of the same user reads it.
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use std::io;
