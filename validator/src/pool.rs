@@ -33,9 +33,12 @@ use parking_lot::{Mutex, RwLock};
 use std::{
     borrow::Borrow,
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     path::Path,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 pub use submit::Arrival;
@@ -59,7 +62,7 @@ pub enum Origin {
 /// Whom a transaction is counted against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// An RPC client.
+    /// An RPC client: its host, or its /64 of IPv6.
     Client(IpAddr),
     /// A peer.
     Peer(B512),
@@ -71,10 +74,18 @@ impl Origin {
     /// Whom it is counted against.
     pub fn source(&self) -> Source {
         match *self {
-            Self::Rpc(address) => Source::Client(address),
+            Self::Rpc(address) => Source::Client(host(address)),
             Self::Peer(id) => Source::Peer(id),
             Self::Journal => Source::Journal,
         }
+    }
+}
+
+/// One host may have a whole /64 of IPv6, and IPv4 may come mapped into it; connections are counted so too.
+fn host(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
     }
 }
 
@@ -96,7 +107,7 @@ impl Pooled {
     }
 }
 
-/// A transaction that was accepted just now, for gossip and subscriptions.
+/// A transaction that was accepted and has become executable just now, for gossip and subscriptions.
 pub type Accepted = Arc<Pooled>;
 
 /// Why the pool cannot be opened.
@@ -123,6 +134,8 @@ struct Shared {
     rules: RwLock<Rules>,
     journal: Journal,
     accepted: broadcast::Sender<Accepted>,
+    /// Of what was submitted here, that which came among so many arrivals is on disk.
+    durable: AtomicU64,
     intake: Arc<Intake>,
     /// Keys of senders that peers named.
     keys: Keys,
@@ -154,6 +167,7 @@ impl Pool {
             rules: RwLock::new(Rules::after(ledger.genesis(), &head.header)),
             journal,
             accepted: broadcast::Sender::new(limits.accepted_backlog),
+            durable: AtomicU64::new(0),
             intake: Arc::new(Intake::new(limits.concurrent_admissions)),
             keys: Keys::default(),
             peer_admissions: Arc::new(Semaphore::new(limits.concurrent_peer_admissions)),
@@ -166,6 +180,7 @@ impl Pool {
         let pool = Self { shared: Arc::new(shared) };
         pool.shared.ledger.use_known_senders(pool.known_senders());
         pool.replay(&replay);
+        pool.is_durable_to(pool.shared.core.lock().core.arrivals());
         Ok(pool)
     }
 
@@ -206,11 +221,13 @@ impl Pool {
         let mut state = self.shared.core.lock();
         let mined: Vec<B256> =
             committed.iter().flat_map(|block| block.borrow().transaction_hashes.iter().copied()).collect();
-        state.core.on_new_head(&mined, &touched);
+        let closed = state.core.on_new_head(&mined, &touched);
         state.core.expire(self.now_s());
+        let told = state.core.tell(closed, self.durable());
         state.head = number;
         self.compact_if_due(&state.core);
         drop(state);
+        self.announce(&told);
         self.shared.heads.send_replace(number);
         Ok(())
     }
@@ -228,10 +245,10 @@ impl Pool {
         }
     }
 
-    /// Submitted transactions still waiting that peers were not told of for `heads` blocks, at most `most`; they count
+    /// Submitted executable transactions that peers were not told of for `heads` blocks, at most `most`; they count
     /// as told from now on.
     pub fn untold(&self, heads: u64, most: usize) -> Vec<Arc<Pooled>> {
-        self.shared.core.lock().core.untold(heads, most)
+        self.shared.core.lock().core.untold(heads, most, self.durable())
     }
 
     /// Takes out a transaction that a builder found impossible to include, whatever comes next.
@@ -285,7 +302,8 @@ impl Pool {
         self.shared.journal.fault().map(ToString::to_string)
     }
 
-    /// Every transaction accepted from now on, local ones once durable; a subscriber that lags loses the oldest.
+    /// Every transaction accepted from now on, once it is executable and local ones durable: what waits for an earlier nonce is
+    /// nobody else's to keep. A subscriber that lags loses the oldest.
     pub fn subscribe_accepted(&self) -> broadcast::Receiver<Accepted> {
         self.shared.accepted.subscribe()
     }
@@ -300,8 +318,24 @@ impl Pool {
         Ok(Sender { nonce: account.nonce, balance: account.balance })
     }
 
+    fn durable(&self) -> u64 {
+        self.shared.durable.load(Ordering::Relaxed)
+    }
+
+    fn is_durable_to(&self, arrivals: u64) {
+        self.shared.durable.fetch_max(arrivals, Ordering::Relaxed);
+    }
+
     fn now_s(&self) -> u64 {
         self.shared.started.elapsed().as_secs()
+    }
+}
+
+impl State {
+    /// What has become executable with these; see [`Core::tell`].
+    fn tell(&mut self, fresh: &[Arc<Pooled>], durable: u64) -> Vec<Arc<Pooled>> {
+        let from = fresh.iter().map(|pooled| (pooled.recovered.sender, pooled.recovered.tx.nonce()));
+        self.core.tell(from, durable)
     }
 }
 
@@ -322,3 +356,6 @@ impl KnownSenders for Known {
         hashes.iter().map(sender).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

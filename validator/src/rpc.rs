@@ -44,8 +44,15 @@ use crate::{ots_index::OtsIndex, pool::Pool, votes::PendingVotes};
 use alloy_primitives::Address;
 use chain::{config::RpcConfig, reseat::RecoveryRecord};
 use ledger::{CommittedBlock, Ledger};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 use tokio::sync::broadcast;
+
+/// How often it is looked for filters that nobody polls.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 /// What RPC asks of the rest of the node; every answer is immediate.
 pub trait NodeView: Send + Sync + 'static {
@@ -151,6 +158,7 @@ pub fn check(config: &RpcConfig) -> Result<(), RpcError> {
 pub async fn serve(options: RpcOptions) -> Result<ServerHandle, RpcError> {
     let (ports, limits) = (options.ports.clone(), options.limits);
     let context = Arc::new(context::Context::new(options));
+    tokio::spawn(tidy(Arc::downgrade(&context)));
     let mut opened = Vec::new();
     for port in &ports {
         opened.push((
@@ -159,4 +167,14 @@ pub async fn serve(options: RpcOptions) -> Result<ServerHandle, RpcError> {
         ));
     }
     server::start(limits, opened).await
+}
+
+/// Forgets what clients left behind, as long as anybody is served.
+async fn tidy(context: Weak<context::Context>) {
+    let mut rounds = tokio::time::interval(TIDY_EVERY);
+    loop {
+        rounds.tick().await;
+        let Some(context) = context.upgrade() else { return };
+        context.filters.tidy();
+    }
 }

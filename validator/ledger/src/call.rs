@@ -99,8 +99,8 @@ impl Ledger {
         self.call_timed(request, at, overrides, Timer::new(out_of_time))
     }
 
-    /// The same for a message that is likely to end soon: `out_of_time` is asked at each call too, and what calls a precompile
-    /// that runs for milliseconds has none left.
+    /// The same for a message that is likely to end soon: `out_of_time` is asked at each call too and whenever some gas was spent,
+    /// and what calls a precompile that runs for milliseconds, or hashes much at once, has none left.
     pub fn call_briefly(
         &self,
         request: &CallRequest,

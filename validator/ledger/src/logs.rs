@@ -1,6 +1,6 @@
 //! Log queries: header blooms decide which blocks are looked into.
 
-use crate::{BlockBody, Ledger, LedgerError, Options};
+use crate::{BlockBody, CallError, Ledger, LedgerError, Options};
 use alloy_primitives::{Address, B256, Bloom, BloomInput, Log, TxHash};
 
 /// Which logs are wanted. Empty lists match everything.
@@ -60,10 +60,12 @@ impl LogFilter {
     }
 }
 
-/// Logs found so far: refused as soon as they are too many or too long, not once all are in memory.
+/// Logs found so far: no more are taken in than one answer may have, rather than all and then refused.
 struct Found<'a> {
     logs: Vec<LogEntry>,
     bytes: usize,
+    /// Block of the first log that was not looked at, and its position there.
+    next: (u64, u64),
     options: &'a Options,
 }
 
@@ -86,28 +88,78 @@ impl Found<'_> {
 
 impl Ledger {
     /// The logs of a range that match, in order. Bounded in blocks and results by [`crate::Options`].
-    pub fn logs(&self, filter: &LogFilter) -> Result<Vec<LogEntry>, LedgerError> {
+    pub fn logs(&self, filter: &LogFilter) -> Result<Vec<LogEntry>, CallError> {
+        self.logs_with(filter, &|| false)
+    }
+
+    /// The same in the time that there is: `out_of_time` is asked before each block.
+    pub fn logs_with(
+        &self,
+        filter: &LogFilter,
+        out_of_time: &dyn Fn() -> bool,
+    ) -> Result<Vec<LogEntry>, CallError> {
         let to = filter.to.min(self.head().number);
         let (got, limit) = ((to + 1).saturating_sub(filter.from), self.chain.options.log_range_blocks);
         if got > limit {
-            return Err(LedgerError::LogRange { got, limit });
+            return Err(LedgerError::LogRange { got, limit }.into());
         }
+        let mut found = self.nothing_found((filter.from, 0));
+        self.find(filter, to, &mut found, out_of_time)?;
+        Ok(found.logs)
+    }
+
+    /// The same from the log at position `index` of the first block on, as many as the bounds and the time allow: with block and
+    /// position where the rest begins. Fails where not even one block or log could be read.
+    pub fn logs_from(
+        &self,
+        filter: &LogFilter,
+        index: u64,
+        out_of_time: &dyn Fn() -> bool,
+    ) -> Result<(Vec<LogEntry>, (u64, u64)), CallError> {
+        let limit = self.chain.options.log_range_blocks;
+        let to = filter.to.min(self.head().number).min(filter.from.saturating_add(limit.saturating_sub(1)));
+        let begin = (filter.from, index);
+        let mut found = self.nothing_found(begin);
+        match self.find(filter, to, &mut found, out_of_time) {
+            Err(
+                CallError::OutOfTime
+                | CallError::Ledger(LedgerError::LogBytes { .. } | LedgerError::LogResults { .. }),
+            ) if found.next > begin => {}
+            outcome => outcome?,
+        }
+        Ok((found.logs, found.next))
+    }
+
+    fn nothing_found(&self, next: (u64, u64)) -> Found<'_> {
+        Found { logs: Vec::new(), bytes: 0, next, options: &self.chain.options }
+    }
+
+    fn find(
+        &self,
+        filter: &LogFilter,
+        to: u64,
+        found: &mut Found<'_>,
+        out_of_time: &dyn Fn() -> bool,
+    ) -> Result<(), CallError> {
         if filter.from > to {
-            return Ok(Vec::new());
+            return Ok(());
         }
         if to > 0 {
             self.kept(filter.from.max(1))?;
         }
-        let mut found = Found { logs: Vec::new(), bytes: 0, options: &self.chain.options };
         let mut headers = self.chain.blocks.headers(filter.from..=to)?;
         for number in filter.from..=to {
+            if out_of_time() {
+                return Err(CallError::OutOfTime);
+            }
             let next = headers.next().transpose()?.filter(|(header, _)| header.number == number);
             let (header, hash) = next.ok_or(LedgerError::Corrupt { what: "block header" })?;
             if filter.may_match(&header.logs_bloom) && !header.logs_bloom.is_zero() {
-                self.logs_of(number, hash, header.timestamp, filter, &mut found)?;
+                self.logs_of(number, hash, header.timestamp, filter, found)?;
             }
+            found.next = (number.saturating_add(1), 0);
         }
-        Ok(found.logs)
+        Ok(())
     }
 
     fn logs_of(
@@ -121,11 +173,12 @@ impl Ledger {
         let receipts = self.chain.state.receipts(number)?.ok_or(LedgerError::Corrupt { what: "receipts" })?;
         let mut body = None;
         let mut log_index = 0;
+        let (_, first) = found.next;
         for (position, receipt) in receipts.into_iter().enumerate() {
             for log in receipt.logs() {
                 let index = log_index;
                 log_index += 1;
-                if !filter.matches(log) {
+                if index < first || !filter.matches(log) {
                     continue;
                 }
                 // The body is read only for blocks that do hold a wanted log: blooms are wrong now and then.
@@ -135,6 +188,7 @@ impl Ledger {
                 };
                 let tx =
                     body.transactions.get(position).ok_or(LedgerError::Corrupt { what: "block body" })?;
+                found.next = (number, index);
                 found.add(LogEntry {
                     log: log.clone(),
                     block_number: number,

@@ -5,15 +5,17 @@
 //! nor one source with many fresh senders can keep others out.
 
 mod queue;
+mod tally;
 mod turns;
 
 pub use turns::Turns;
 
-use super::{Limits, Origin, PoolError, Pooled, Source, admission};
+use super::{Limits, Origin, PoolError, Pooled, admission};
 use alloy_consensus::Transaction;
 use alloy_primitives::{Address, B256, U256};
 use queue::{Entry, Queue};
 use std::{collections::HashMap, sync::Arc};
+use tally::{Held, Tally};
 
 /// What state says of a sender after the head block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,12 +58,9 @@ pub struct Core {
     limits: Limits,
     senders: HashMap<Address, Queue>,
     by_hash: HashMap<B256, Arc<Pooled>>,
-    sources: HashMap<Source, usize>,
-    bytes: usize,
-    local: usize,
-    local_bytes: usize,
-    /// Of peers' transactions, those that wait for an earlier nonce.
-    gapped_peers: usize,
+    held: Tally,
+    /// Those that wait for an earlier nonce.
+    gapped: Tally,
     arrivals: u64,
     heads: u64,
 }
@@ -73,11 +72,8 @@ impl Core {
             limits,
             senders: HashMap::new(),
             by_hash: HashMap::new(),
-            sources: HashMap::new(),
-            bytes: 0,
-            local: 0,
-            local_bytes: 0,
-            gapped_peers: 0,
+            held: Tally::default(),
+            gapped: Tally::default(),
             arrivals: 0,
             heads: 0,
         }
@@ -99,15 +95,19 @@ impl Core {
             self.check_replacement(old, &pooled)?;
         }
         self.check_room(&pooled, replaced.as_deref())?;
-        if replaced.is_none() {
-            self.check_sender(&pooled, state)?;
-        }
+        self.check_sender(&pooled, state, replaced.as_deref())?;
         if let Some(old) = replaced {
             self.forget(&old);
         }
         self.arrivals += 1;
-        let entry =
-            Entry { pooled: Arc::clone(&pooled), arrival: self.arrivals, arrived_s: now_s, told: self.heads };
+        let entry = Entry {
+            pooled: Arc::clone(&pooled),
+            arrival: self.arrivals,
+            arrived_s: now_s,
+            told: self.heads,
+            // Peers knew of it before the restart; they are reminded.
+            announced: pooled.origin == Origin::Journal,
+        };
         self.senders.entry(sender).or_insert_with(|| Queue::new(state));
         self.change(&sender, |queue| queue.insert(entry));
         self.remember(pooled);
@@ -123,33 +123,74 @@ impl Core {
         self.check_places(bytes, origin, None).err()
     }
 
-    /// After a block: what was mined leaves, and each given sender's queue follows its new state.
-    pub fn on_new_head(&mut self, mined: &[B256], touched: &[(Address, Sender)]) {
+    /// After a block: what was mined leaves, and each given sender's queue follows its new state. Returns senders for whom a
+    /// gap closed, and the nonce from which on theirs are executable now.
+    pub fn on_new_head(&mut self, mined: &[B256], touched: &[(Address, Sender)]) -> Vec<(Address, u64)> {
         self.heads += 1;
+        let mut closed = Vec::new();
         for (address, state) in touched {
-            let Some(dropped) = self.change(address, |queue| queue.advance(*state)) else { continue };
-            self.settle(*address, &dropped);
+            let Some(queue) = self.senders.get(address) else { continue };
+            if queue.gapped_len() > 0 {
+                closed.push((*address, queue.next_nonce().max(state.nonce)));
+            }
+            self.advance(address, *state);
         }
         // Nothing of a sender that was given is left of them: one by one only what nobody's new state explains.
         for hash in mined {
             self.remove(hash);
         }
+        closed
     }
 
-    /// Submitted transactions that are executable and that peers were not told of for `heads` blocks: at most `most`,
-    /// longest untold first. They count as told now.
-    pub fn untold(&mut self, heads: u64, most: usize) -> Vec<Arc<Pooled>> {
-        if self.local == 0 {
+    fn advance(&mut self, sender: &Address, state: Sender) {
+        if let Some(dropped) = self.change(sender, |queue| queue.advance(state)) {
+            self.settle(*sender, &dropped);
+        }
+    }
+
+    /// The state of a sender of whom something waits, read anew: a queue follows the blocks that its sender has transactions in, and
+    /// does not see what others pay to it.
+    pub fn renew(&mut self, sender: &Address, state: Sender) {
+        let Some(known) = self.senders.get(sender).map(Queue::state) else { return };
+        if known != state && known.nonce <= state.nonce {
+            self.advance(sender, state);
+        }
+    }
+
+    /// Whether something of the sender waits, and by the state that is known of it so much more can be paid.
+    pub fn affords(&self, sender: &Address, cost: U256) -> bool {
+        self.senders.get(sender).is_some_and(|queue| queue.affords(cost))
+    }
+
+    /// Of these senders, what is executable from these nonces on and peers were not told of; it counts as told now. Of what was
+    /// submitted here, that which came among the first `durable` arrivals.
+    pub fn tell(&mut self, from: impl IntoIterator<Item = (Address, u64)>, durable: u64) -> Vec<Arc<Pooled>> {
+        let mut told = Vec::new();
+        for (sender, nonce) in from {
+            if let Some(queue) = self.senders.get_mut(&sender) {
+                queue.tell(nonce, (self.heads, durable), &mut told);
+            }
+        }
+        told
+    }
+
+    /// Submitted transactions that are executable and that peers were not told of for `heads` blocks, or not at all: at most
+    /// `most`, longest untold first. They count as told now. Only what came among the first `durable` arrivals.
+    pub fn untold(&mut self, heads: u64, most: usize, durable: u64) -> Vec<Arc<Pooled>> {
+        if self.local().0 == 0 {
             return Vec::new();
         }
         let now = self.heads;
-        let due = |entry: &&mut Entry| entry.pooled.is_local() && entry.told.saturating_add(heads) <= now;
+        let due = |entry: &&mut Entry| {
+            let is_due = !entry.announced || entry.told.saturating_add(heads) <= now;
+            is_due && entry.pooled.is_local() && entry.may_be_told(durable)
+        };
         let mut due: Vec<&mut Entry> =
             self.senders.values_mut().flat_map(Queue::ready_entries).filter(due).collect();
         due.sort_unstable_by_key(|entry| (entry.told, entry.arrival));
         due.truncate(most);
         let tell = |entry: &mut Entry| {
-            entry.told = now;
+            (entry.announced, entry.told) = (true, now);
             Arc::clone(&entry.pooled)
         };
         due.into_iter().map(tell).collect()
@@ -234,19 +275,21 @@ impl Core {
 
     /// How many wait.
     pub fn stats(&self) -> Stats {
-        let pending = self.senders.values().map(Queue::ready_len).sum();
+        let (all, local) = (self.held.all(), self.held.side(true));
+        let queued = self.gapped.all().count;
         Stats {
-            pending,
-            queued: self.by_hash.len() - pending,
-            bytes: self.bytes,
-            local: self.local,
-            local_bytes: self.local_bytes,
+            pending: all.count - queued,
+            queued,
+            bytes: all.bytes,
+            local: local.count,
+            local_bytes: local.bytes,
         }
     }
 
     /// Submitted transactions that wait: how many, and their encoded bytes.
     pub fn local(&self) -> (usize, usize) {
-        (self.local, self.local_bytes)
+        let local = self.held.side(true);
+        (local.count, local.bytes)
     }
 
     fn check_replacement(&self, old: &Pooled, new: &Pooled) -> Result<(), PoolError> {
@@ -290,87 +333,93 @@ impl Core {
     fn check_places(&self, bytes: usize, origin: Origin, old: Option<&Pooled>) -> Result<(), PoolError> {
         let limits = &self.limits;
         let is_local = !matches!(origin, Origin::Peer(_));
-        let freed =
-            |of: fn(&Pooled) -> bool| old.filter(|old| of(old)).map_or((0, 0), |old| (1, old.raw.len()));
-        let exceeds = |(places, held): (usize, usize), freed: (usize, usize), most: (usize, usize)| {
-            places - freed.0 + 1 > most.0 || held - freed.1 + bytes > most.1
+        let after = |held: Held, freed: fn(&Pooled) -> bool| {
+            held.exchanged(Held::one(bytes), place(old.filter(|old| freed(old))))
         };
-        let most = (limits.transactions, limits.bytes);
-        let full = exceeds((self.by_hash.len(), self.bytes), freed(|_| true), most);
+        let most = Held { count: limits.transactions, bytes: limits.bytes };
+        let full = after(self.held.all(), |_| true).exceeds(most);
         let kept = |all: usize| all - all.checked_div(limits.local_share).unwrap_or(0);
-        let peers = (self.by_hash.len() - self.local, self.bytes - self.local_bytes);
-        let peers_full = exceeds(peers, freed(|old| !old.is_local()), (kept(most.0), kept(most.1)));
+        let peers = Held { count: kept(most.count), bytes: kept(most.bytes) };
+        let peers_full = after(self.held.side(false), |old| !old.is_local()).exceeds(peers);
         if full || (!is_local && peers_full) {
             return Err(PoolError::Full);
         }
-        let source = origin.source();
-        let have = self.sources.get(&source).copied().unwrap_or(0);
-        let freed = usize::from(old.is_some_and(|old| old.origin.source() == source));
         // Accepted before, within the limits of then: a restart must not turn it away.
-        let limit = if is_local { limits.per_source } else { limits.per_peer };
-        if origin != Origin::Journal && have - freed >= limit {
-            return Err(PoolError::SourceLimit { have, limit });
+        if origin == Origin::Journal {
+            return Ok(());
+        }
+        let most = if is_local {
+            Held { count: limits.per_source, bytes: limits.per_source_bytes }
+        } else {
+            Held { count: limits.per_peer, bytes: limits.per_peer_bytes }
+        };
+        let have = self.held.of(origin.source());
+        let freed = place(old.filter(|old| old.origin.source() == origin.source()));
+        let after = have.exchanged(Held::one(bytes), freed);
+        if after.count > most.count {
+            return Err(PoolError::SourceLimit { have: have.count, limit: most.count });
+        }
+        if after.bytes > most.bytes {
+            return Err(PoolError::SourceBytes { have: have.bytes, size: bytes, limit: most.bytes });
         }
         Ok(())
     }
 
-    /// Room for one more of the sender.
-    fn check_sender(&self, new: &Pooled, state: Sender) -> Result<(), PoolError> {
+    /// Room for one more of the sender, `old` being replaced.
+    fn check_sender(&self, new: &Pooled, state: Sender, old: Option<&Pooled>) -> Result<(), PoolError> {
         let limits = &self.limits;
         if new.origin == Origin::Journal {
             return Ok(());
         }
         let queue = self.senders.get(&new.recovered.sender);
         let have = queue.map_or(0, Queue::len);
-        if have >= limits.per_sender {
+        if old.is_none() && have >= limits.per_sender {
             return Err(PoolError::AccountLimit { have, limit: limits.per_sender });
         }
-        let next = queue.map_or(state.nonce, Queue::next_nonce);
+        let (next, got) = (queue.map_or(state.nonce, Queue::next_nonce), new.recovered.tx.nonce());
+        if got <= next {
+            return Ok(());
+        }
         let have = queue.map_or(0, Queue::gapped_len);
-        let gapped = new.recovered.tx.nonce() > next;
-        if gapped && have >= limits.gapped_per_sender {
+        if old.is_none() && have >= limits.gapped_per_sender {
             return Err(PoolError::AccountLimit { have, limit: limits.gapped_per_sender });
         }
-        if gapped && !new.is_local() && self.gapped_peers >= limits.gapped_peers {
-            return Err(PoolError::Full);
-        }
-        Ok(())
+        if self.gaps_are_full(new, old) { Err(PoolError::GapsFull { next, got }) } else { Ok(()) }
+    }
+
+    /// What waits for an earlier nonce no block can take, and so nothing but time makes it leave.
+    fn gaps_are_full(&self, new: &Pooled, old: Option<&Pooled>) -> bool {
+        let limits = &self.limits;
+        let (is_local, source) = (new.is_local(), new.origin.source());
+        let all = Held {
+            count: if is_local { limits.gapped_local } else { limits.gapped_peers },
+            bytes: limits.gapped_bytes,
+        };
+        let own = Held { count: limits.gapped_per_source, bytes: limits.gapped_per_source_bytes };
+        let one = Held::one(new.raw.len());
+        let of_side = place(old.filter(|old| old.is_local() == is_local));
+        let of_source = place(old.filter(|old| old.origin.source() == source));
+        self.gapped.side(is_local).exchanged(one, of_side).exceeds(all)
+            || self.gapped.of(source).exchanged(one, of_source).exceeds(own)
     }
 
     /// Changes a sender's queue and keeps count of what waits in it for an earlier nonce.
     fn change<T>(&mut self, sender: &Address, change: impl FnOnce(&mut Queue) -> T) -> Option<T> {
         let queue = self.senders.get_mut(sender)?;
-        let before = queue.gapped_peers();
+        queue.gapped().for_each(|pooled| self.gapped.take(pooled));
         let result = change(queue);
-        self.gapped_peers = self.gapped_peers + queue.gapped_peers() - before;
+        queue.gapped().for_each(|pooled| self.gapped.add(pooled));
         Some(result)
     }
 
     fn remember(&mut self, pooled: Arc<Pooled>) {
-        self.bytes += pooled.raw.len();
-        if pooled.is_local() {
-            self.local += 1;
-            self.local_bytes += pooled.raw.len();
-        }
-        *self.sources.entry(pooled.origin.source()).or_default() += 1;
+        self.held.add(&pooled);
         self.by_hash.insert(pooled.recovered.hash, pooled);
     }
 
     fn forget(&mut self, pooled: &Pooled) {
-        if self.by_hash.remove(&pooled.recovered.hash).is_none() {
-            return;
-        }
-        self.bytes -= pooled.raw.len();
-        if pooled.is_local() {
-            self.local -= 1;
-            self.local_bytes -= pooled.raw.len();
-        }
-        let source = pooled.origin.source();
-        if let Some(count) = self.sources.get_mut(&source) {
-            *count -= 1;
-            if *count == 0 {
-                self.sources.remove(&source);
-            }
+        if self.by_hash.remove(&pooled.recovered.hash).is_some() {
+            self.held.take(pooled);
         }
     }
 
@@ -383,6 +432,11 @@ impl Core {
             self.senders.remove(&sender);
         }
     }
+}
+
+/// What a transaction gives back that is replaced.
+fn place(old: Option<&Pooled>) -> Held {
+    old.map_or(Held::default(), |old| Held::one(old.raw.len()))
 }
 
 #[cfg(test)]

@@ -151,6 +151,28 @@ pub enum PoolError {
         /// Most.
         limit: usize,
     },
+    /// The same in bytes.
+    #[error(
+        "txpool is full: this client has {have} bytes of transactions waiting, limit {limit}, and this one has {size}"
+    )]
+    SourceBytes {
+        /// Waiting.
+        have: usize,
+        /// Of the refused one.
+        size: usize,
+        /// Most.
+        limit: usize,
+    },
+    /// No room for more that no block can take yet, of this client or of all.
+    #[error(
+        "txpool is full for transactions that wait for an earlier nonce: next nonce {next}, tx nonce {got}; send {next} first"
+    )]
+    GapsFull {
+        /// The first one that is missing.
+        next: u64,
+        /// The transaction's.
+        got: u64,
+    },
     /// No room.
     #[error("txpool is full")]
     Full,
@@ -179,8 +201,8 @@ impl PoolError {
     /// The reason as metrics name it: few words, none of them from outside.
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::Full => "full",
-            Self::SourceLimit { .. } => "source_limit",
+            Self::Full | Self::GapsFull { .. } => "full",
+            Self::SourceLimit { .. } | Self::SourceBytes { .. } => "source_limit",
             Self::AccountLimit { .. } => "account_limit",
             Self::AlreadyKnown => "known",
             Self::NonceTooLow { .. } | Self::NonceMax(_) => "nonce",

@@ -43,17 +43,18 @@ impl Pool {
         };
         let pool = self.clone();
         let admit = move || {
-            let entered = pool.admit(batch);
+            let durable = pool.durable();
+            let entered = pool.admit_then(batch, |state, entered| state.tell(&entered.fresh, durable));
             drop(permit);
             entered
         };
-        let Ok(entered) = tokio::task::spawn_blocking(admit).await else { return stopping() };
-        self.announce(&entered.fresh);
+        let Ok((entered, told)) = tokio::task::spawn_blocking(admit).await else { return stopping() };
+        self.announce(&told);
         entered.outcomes
     }
 
     /// Tells subscribers of what was accepted.
-    fn announce(&self, accepted: &[Arc<Pooled>]) {
+    pub(super) fn announce(&self, accepted: &[Arc<Pooled>]) {
         for pooled in accepted {
             // Nobody listening is fine: a node without peers.
             let _ = self.shared.accepted.send(Arc::clone(pooled));

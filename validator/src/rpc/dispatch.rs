@@ -72,6 +72,9 @@ const HEAVY: &[&str] = &[
     "eth_getProof",
     "eth_simulateV1",
     "quorate_getBlockSummaries",
+    "txpool_content",
+    "txpool_contentFrom",
+    "txpool_inspect",
 ];
 /// Namespaces of which that is true altogether.
 const HEAVY_NAMESPACES: &[&str] = &["debug_", "ots_", "trace_"];
@@ -210,4 +213,25 @@ impl Methods {
 /// Address of the client, as the server noted it.
 pub(super) fn client(extensions: &Extensions) -> IpAddr {
     extensions.get::<Client>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |client| client.address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_lists_the_pool_is_a_heavy_read() {
+        for method in txpool::METHODS.iter().filter(|method| method.name != "txpool_status") {
+            assert!(matches!(method.run, Run::Read(_)), "{}", method.name);
+            assert_eq!(weight(method.name), Weight::Heavy, "{}", method.name);
+        }
+    }
+
+    #[test]
+    fn every_method_with_a_weight_is_there() {
+        let rows = || NAMESPACES.iter().flat_map(|namespace| tables(namespace).unwrap()).copied().flatten();
+        for name in CALLS.iter().chain(HEAVY) {
+            assert!(rows().any(|method| method.name == *name), "{name}");
+        }
+    }
 }

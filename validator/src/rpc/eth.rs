@@ -21,7 +21,9 @@ use super::{
     raw,
 };
 use alloy_primitives::{Address, U64};
+use ledger::CallError;
 use serde::Serialize;
+use std::time::Instant;
 
 /// Every table of the namespace.
 pub(super) const METHODS: &[&[Method]] = &[
@@ -92,4 +94,18 @@ fn syncing(context: &Context, _: &Args) -> Answer {
         None => json(&false),
         Some(progress) => json(&Progress::from(progress)),
     }
+}
+
+/// Does something as long as `evmTimeoutS` says, like go-ethereum's `rpc.evmtimeout`; without end when that is 0.
+fn in_time<T>(
+    context: &Context,
+    what: &str,
+    run: impl FnOnce(&dyn Fn() -> bool) -> Result<T, CallError>,
+) -> Result<T, Failure> {
+    let (started, limit) = (Instant::now(), context.limits.evm_timeout_s);
+    let out_of_time = || limit > 0 && started.elapsed().as_secs() >= limit;
+    run(&out_of_time).map_err(|error| match error {
+        CallError::OutOfTime => Failure::refused(format!("{what} aborted (timeout = {limit}s)")),
+        error => error.into(),
+    })
 }

@@ -14,9 +14,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 pub(super) const METHODS: &[Method] = &[
     method("txpool_status", 0, Run::Now(status)),
-    method("txpool_content", 0, Run::Now(content)),
-    method("txpool_contentFrom", 1, Run::Now(content_from)),
-    method("txpool_inspect", 0, Run::Now(inspect)),
+    method("txpool_content", 0, Run::Read(content)),
+    method("txpool_contentFrom", 1, Run::Read(content_from)),
+    method("txpool_inspect", 0, Run::Read(inspect)),
 ];
 
 /// Two halves of one shape.

@@ -2,9 +2,9 @@
 
 use crate::{
     chain_of_one::{CONTRACT, Chain, Key, set},
-    http::{call, error, post},
+    http::{answer, call, error, post},
 };
-use alloy_primitives::{Address, TxKind, hex};
+use alloy_primitives::{Address, B256, TxKind, U256, hex};
 use futures::{SinkExt, StreamExt};
 use ledger::Options;
 use serde_json::{Value, json};
@@ -114,8 +114,8 @@ async fn a_subscriber_that_falls_behind_is_told_why_the_connection_ends() {
     let server = chain.serve().await;
     let mut socket = narrow(server.local_addr()).await;
     subscribe(&mut socket, "newHeads").await;
-    // On one thread nothing runs between these blocks, and the channel holds four.
-    for _ in 0..6 {
+    // On one thread nothing runs between these blocks: the channel holds four, and 1024 are read again.
+    for _ in 0..1029 {
         chain.next();
     }
     let frame = loop {
@@ -127,6 +127,41 @@ async fn a_subscriber_that_falls_behind_is_told_why_the_connection_ends() {
         (frame.code, frame.reason.as_str()),
         (CloseCode::Policy, "client reads too slowly, subscribe again")
     );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_takes_too_long_is_ended_and_makes_room_for_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = Chain::open(dir.path());
+    let user = Key::new("user");
+    // Logs one topic again and again while there is gas: some 500 times.
+    let code = hex!("600e600c600039600e6000f3" "5b60115f5fa16110005a115f5700");
+    chain.submit(user.dynamic(0, TxKind::Create, code.to_vec())).await;
+    chain.next();
+    let contract = user.address.create(0);
+    let limits = RpcLimits { evm_timeout_s: 1, heavy_reads: 1, read_wait_s: 60, ..RpcLimits::new() };
+    let server = chain.serve_with(limits, &["eth"]).await;
+    let at = server.local_addr();
+    // What is looked for in second place stands in the first one only: every log is looked at in vain.
+    let topic = B256::with_last_byte(0x11);
+    let many: Vec<_> = (0..999_u64).map(|n| B256::from(U256::from(n << 8))).chain([topic]).collect();
+    let query = json!([{"fromBlock": "0x0", "address": contract, "topics": [many, topic]}]);
+    let mut nonce = 1;
+    let refused = loop {
+        for _ in 0..55 {
+            chain.submit(user.dynamic(nonce, TxKind::Call(contract), vec![])).await;
+            nonce += 1;
+        }
+        chain.next();
+        let answer = answer(at, "eth_getLogs", query.clone()).await;
+        if answer["result"] != json!([]) {
+            break answer;
+        }
+    };
+    assert_eq!(refused["error"], json!({"code": -32000, "message": "log query aborted (timeout = 1s)"}));
+    // One heavy read at a time: the next one has the room.
+    assert!(call(at, "eth_feeHistory", json!(["0x1", "latest", []])).await.is_object());
     server.stop().await;
 }
 

@@ -22,20 +22,33 @@ use validator::rpc::RpcLimits;
 const WITHIN_A_SECOND: RpcLimits = RpcLimits { head_s: 1, request_s: 1, ..RpcLimits::new() };
 
 #[tokio::test]
-async fn a_subscriber_that_falls_behind_is_disconnected() {
+async fn a_subscriber_that_falls_behind_is_given_what_it_missed() {
     let dir = tempfile::tempdir().unwrap();
     let chain = Chain::open(dir.path());
     let server = chain.serve().await;
+    let key = Key::new("user");
+    let contract = chain.deploy(&key).await;
     let client = WsClientBuilder::default().build(format!("ws://{}", server.local_addr())).await.unwrap();
-    let mut heads: Subscription<Value> =
-        client.subscribe("eth_subscribe", rpc_params!["newHeads"], "eth_unsubscribe").await.unwrap();
+    let mut subscriptions = Vec::new();
+    for kind in ["newHeads", "logs", "transactionReceipts"] {
+        let opened = client.subscribe("eth_subscribe", rpc_params![kind], "eth_unsubscribe").await;
+        let opened: Subscription<Value> = opened.unwrap();
+        subscriptions.push(opened);
+    }
+    let hash = chain.submit(key.dynamic(1, TxKind::Call(contract), set(1))).await;
     // On one thread nothing runs between these blocks, and the channel holds four.
-    for _ in 0..6 {
+    for _ in 0..10 {
         chain.next();
     }
-    while heads.next().await.is_some_and(|head| head.is_ok()) {}
-    client.on_disconnect().await;
-    assert_eq!(call(server.local_addr(), "eth_blockNumber", json!([])).await, "0x6");
+    let [heads, logs, receipts] = subscriptions.as_mut_slice() else { unreachable!() };
+    for number in 2..=11_u64 {
+        assert_eq!(heads.next().await.unwrap().unwrap()["number"], json!(format!("{number:#x}")));
+    }
+    // The first block, long gone from the channel.
+    assert_eq!(logs.next().await.unwrap().unwrap()["transactionHash"], json!(hash));
+    let pushed = receipts.next().await.unwrap().unwrap();
+    let asked: Value = client.request("eth_getTransactionReceipt", rpc_params![hash]).await.unwrap();
+    assert_eq!(pushed, json!([asked]));
     server.stop().await;
 }
 

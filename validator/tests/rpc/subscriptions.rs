@@ -6,6 +6,7 @@ use jsonrpsee::{
     ws_client::{WsClient, WsClientBuilder},
 };
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 async fn subscribe(client: &WsClient, params: Vec<Value>) -> Subscription<Value> {
     let mut array = jsonrpsee::core::params::ArrayParams::new();
@@ -46,6 +47,36 @@ async fn heads_logs_and_waiting_transactions_are_pushed_and_can_be_asked_for_at_
     assert_eq!(logs.next().await.unwrap().unwrap()["blockNumber"], "0x3");
     server.stop().await;
     assert!(other.next().await.is_none(), "nothing matched, and stopping closes the connection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_keeps_nothing_in_memory_that_it_does_not_tell() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = Chain::open(dir.path());
+    let server = chain.serve().await;
+    let client = WsClientBuilder::default().build(format!("ws://{}", server.local_addr())).await.unwrap();
+    let mut heads = subscribe(&client, vec![json!("newHeads")]).await;
+    let mut receipts = subscribe(&client, vec![json!("transactionReceipts")]).await;
+    let mut progress = subscribe(&client, vec![json!("syncing")]).await;
+    let mut logs = subscribe(&client, vec![json!("logs")]).await;
+    progress.next().await.unwrap().unwrap();
+    let user = Key::new("user");
+    let contract = chain.deploy(&user).await;
+    heads.next().await.unwrap().unwrap();
+    receipts.next().await.unwrap().unwrap();
+    let hash = chain.submit(user.dynamic(1, TxKind::Call(contract), set(5))).await;
+    let waiting = Arc::downgrade(&chain.pool.get(&hash).unwrap());
+    let mined = Arc::downgrade(&chain.next());
+    for told in [&mut heads, &mut receipts, &mut logs] {
+        told.next().await.unwrap().unwrap();
+    }
+    chain.next();
+    heads.next().await.unwrap().unwrap();
+    while mined.strong_count() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(waiting.strong_count(), 0);
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,3 +139,36 @@ fn a_brief_call_gives_what_a_call_gives_and_ends_where_it_could_not_be_interrupt
         assert_eq!(matches!(called, Err(CallError::OutOfTime)), is_slow, "{precompile}: {called:?}");
     }
 }
+
+#[test]
+fn a_brief_call_is_asked_for_its_time_by_what_its_instructions_cost_and_not_by_their_number() {
+    let network = Network::by_headers();
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = network.open(dir.path());
+    // Hashes so many bytes again and again, until gas runs out: 5b 62 size 5f 20 50 5f 56.
+    let hashes = |bytes: u32| {
+        let [_, a, b, c] = bytes.to_be_bytes();
+        let data = vec![0x5b, 0x62, a, b, c, 0x5f, 0x20, 0x50, 0x5f, 0x56];
+        CallRequest { data: data.into(), gas: Some(5_000_000), ..CallRequest::default() }
+    };
+    let looks = Cell::new(0);
+    let look = || {
+        looks.set(looks.get() + 1);
+        false
+    };
+    // One hash of 64 KiB costs 12,318 gas, so that 5 M suffice for some 400.
+    let ended = ledger.call_briefly(&hashes(64 << 10), At::Head, &look).unwrap();
+    assert!(matches!(ended.status, CallStatus::Halt(_)), "{ended:?}");
+    assert!(looks.get() > 390, "{} looks", looks.get());
+    // What cannot be interrupted is not begun.
+    let ended = ledger.call_briefly(&hashes((64 << 10) + 1), At::Head, &|| false);
+    assert!(matches!(ended, Err(CallError::OutOfTime)), "{ended:?}");
+    // Nor is a precompile given as much: size, 0, 0, 0, SHA-256, gas, call.
+    for (bytes, is_much) in [(64_u32 << 10, false), ((64 << 10) + 1, true)] {
+        let [_, a, b, c] = bytes.to_be_bytes();
+        let code = [0x5f, 0x5f, 0x62, a, b, c, 0x5f, 0x60, 2, 0x5a, 0xfa, 0x00];
+        let call = CallRequest { data: code.to_vec().into(), ..CallRequest::default() };
+        let called = ledger.call_briefly(&call, At::Head, &|| false);
+        assert_eq!(matches!(called, Err(CallError::OutOfTime)), is_much, "{bytes}: {called:?}");
+    }
+}

@@ -1,6 +1,7 @@
 use crate::network::{COUNTER, GAS_LIMIT, Key, Network, REVERTER};
 use alloy_primitives::{Address, B256, TxKind, U256};
-use ledger::{At, LogFilter, SkipReason};
+use ledger::{At, CallError, LogFilter, SkipReason};
+use std::cell::Cell;
 
 #[test]
 fn a_new_ledger_stands_at_block_0_with_the_genesis_state() {
@@ -77,6 +78,10 @@ fn what_was_committed_is_found_by_number_hash_and_transaction() {
     assert!(ledger.transaction(B256::repeat_byte(1)).unwrap().is_none());
     assert_eq!(ledger.block(At::Hash(block.hash)).unwrap().unwrap(), block.block);
     assert_eq!(ledger.receipts(At::Number(2)).unwrap().unwrap(), *block.receipts);
+    for _ in 0..2 {
+        assert_eq!(ledger.stored_receipts(At::Hash(block.hash)).unwrap().unwrap(), block.receipts);
+    }
+    assert!(ledger.stored_receipts(At::Number(4)).unwrap().is_none());
     assert_eq!(ledger.senders(At::Number(2)).unwrap().unwrap(), *block.senders);
     assert_eq!(ledger.block_hash(At::Number(2)).unwrap(), Some(block.hash));
     assert_eq!(ledger.number(At::Hash(block.hash)).unwrap(), Some(2));
@@ -91,6 +96,36 @@ fn what_was_committed_is_found_by_number_hash_and_transaction() {
     assert_eq!((logs[0].transaction_index, logs[0].log_index), (1, 0));
     let other = LogFilter { addresses: vec![bob.address], ..filter };
     assert_eq!(ledger.logs(&other).unwrap(), vec![]);
+}
+
+#[test]
+fn a_log_query_is_asked_for_its_time_before_each_block_and_one_in_parts_goes_on_where_it_was() {
+    let network = Network::by_headers();
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = network.open(dir.path());
+    let alice = &network.users[0];
+    network.next(&ledger, vec![alice.deploy(0, &COUNTER)]);
+    for nonce in 1..=4 {
+        network.next(&ledger, vec![alice.call(nonce, alice.address.create(0), &[])]);
+    }
+    let filter = LogFilter { from: 1, to: 5, ..LogFilter::default() };
+    let all = ledger.logs(&filter).unwrap();
+    assert_eq!(all.iter().map(|entry| entry.block_number).collect::<Vec<_>>(), [2, 3, 4, 5]);
+    let looks = Cell::new(0);
+    // Time for three blocks.
+    let out_of_time = || looks.replace(looks.get() + 1) >= 3;
+    assert!(matches!(ledger.logs_with(&filter, &out_of_time), Err(CallError::OutOfTime)));
+    assert_eq!(looks.take(), 4, "not asked again once time was up");
+    let (first, next) = ledger.logs_from(&filter, 0, &out_of_time).unwrap();
+    assert_eq!((first.as_slice(), next), (&all[..2], (4, 0)));
+    let rest = LogFilter { from: 4, ..filter.clone() };
+    assert_eq!(ledger.logs_from(&rest, 0, &|| false).unwrap(), (all[2..].to_vec(), (6, 0)));
+    assert_eq!(
+        ledger.logs_from(&rest, 1, &|| false).unwrap(),
+        (all[3..].to_vec(), (6, 0)),
+        "but for the first log"
+    );
+    assert!(matches!(ledger.logs_from(&rest, 0, &|| true), Err(CallError::OutOfTime)), "nothing was read");
 }
 
 #[test]

@@ -50,3 +50,34 @@ fn state_older_than_the_history_kept_is_refused_naming_the_oldest() {
     let error = ledger.account(to, At::Number(9)).unwrap_err();
     assert!(matches!(error, LedgerError::UnknownBlock(_)), "{error}");
 }
+
+#[test]
+fn a_history_that_is_shortened_is_forgotten_and_one_that_is_lengthened_grows_from_then_on() {
+    let network = Network::by_headers();
+    let dir = tempfile::tempdir().unwrap();
+    let (alice, to) = (&network.users[0], Address::repeat_byte(8));
+    let mut nonce = 0;
+    // The oldest state, at once and after so many more blocks.
+    let mut run = |history_blocks, blocks: u64| {
+        let options = Options { history_blocks, ..Options::default() };
+        let ledger = Ledger::open(dir.path(), network.genesis.clone(), options).unwrap();
+        let first = ledger.oldest_state().unwrap();
+        for _ in 0..blocks {
+            network.next(&ledger, vec![alice.transfer(nonce, to, 1)]);
+            nonce += 1;
+        }
+        let oldest = ledger.oldest_state().unwrap();
+        for block in oldest..=nonce {
+            assert_eq!(ledger.account(to, At::Number(block)).unwrap().balance, U256::from(block));
+        }
+        let pruned = oldest.checked_sub(1).map(|block| ledger.account(to, At::Number(block)));
+        assert!(pruned.is_none_or(|read| matches!(read, Err(LedgerError::StatePruned { .. }))));
+        (first, oldest)
+    };
+    assert_eq!(run(0, 8), (0, 0), "everything is kept");
+    assert_eq!(run(0, 0), (0, 0), "by whoever opens it so");
+    assert_eq!(run(3, 2), (5, 7), "what is older is refused at once");
+    assert_eq!(run(6, 2), (7, 7), "what was forgotten does not come back");
+    assert_eq!(run(6, 4), (7, 10));
+    assert_eq!(run(0, 5), (10, 10), "and from here on everything is kept");
+}

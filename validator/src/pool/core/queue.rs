@@ -13,8 +13,21 @@ pub(super) struct Entry {
     /// Order of arrival in the whole pool.
     pub(super) arrival: u64,
     pub(super) arrived_s: u64,
-    /// Head counter of the pool when peers were last told of it.
+    /// Head counter of the pool when peers were last told of it, or when it came.
     pub(super) told: u64,
+    /// Peers were told of it; they are once nothing is missing before it.
+    pub(super) announced: bool,
+}
+
+impl Entry {
+    fn cost(&self) -> U256 {
+        admission::cost(&self.pooled.recovered.tx)
+    }
+
+    /// Whether it is sure to be there after a crash, or need not be.
+    pub(super) fn may_be_told(&self, durable: u64) -> bool {
+        !self.pooled.is_local() || self.arrival <= durable
+    }
 }
 
 /// Nonces at or above the state's; those contiguous from it are ready.
@@ -23,13 +36,15 @@ pub(super) struct Queue {
     state: Sender,
     entries: BTreeMap<u64, Entry>,
     ready: usize,
+    /// What all of them together can take from the sender; kept, since it is asked for with every transaction.
+    cost: U256,
     /// Arrival of the newest entry there ever was.
     newest: u64,
 }
 
 impl Queue {
     pub(super) fn new(state: Sender) -> Self {
-        Self { state, entries: BTreeMap::new(), ready: 0, newest: 0 }
+        Self { state, entries: BTreeMap::new(), ready: 0, cost: U256::ZERO, newest: 0 }
     }
 
     pub(super) fn state(&self) -> Sender {
@@ -40,18 +55,8 @@ impl Queue {
         self.entries.len()
     }
 
-    pub(super) fn ready_len(&self) -> usize {
-        self.ready
-    }
-
     pub(super) fn gapped_len(&self) -> usize {
         self.entries.len() - self.ready
-    }
-
-    /// Of those that wait for an earlier nonce, the ones that peers sent.
-    pub(super) fn gapped_peers(&self) -> usize {
-        let gapped = self.entries.range(self.next_nonce()..);
-        gapped.filter(|(_, entry)| !entry.pooled.is_local()).count()
     }
 
     /// The ready ones, to be marked as told.
@@ -80,15 +85,43 @@ impl Queue {
     }
 
     pub(super) fn gapped(&self) -> impl Iterator<Item = &Arc<Pooled>> {
-        self.entries.values().skip(self.ready).map(|entry| &entry.pooled)
+        self.entries.range(self.next_nonce()..).map(|(_, entry)| &entry.pooled)
+    }
+
+    /// Marks as told, and adds to `told`, the ready ones from this nonce on, up to the first that peers know of already, or that was
+    /// submitted here after the first `durable` arrivals: it may not be on disk.
+    pub(super) fn tell(&mut self, nonce: u64, (head, durable): (u64, u64), told: &mut Vec<Arc<Pooled>>) {
+        let next = self.next_nonce();
+        if nonce >= next {
+            return;
+        }
+        let ready = self.entries.range_mut(nonce..next).map(|(_, entry)| entry);
+        for entry in ready.take_while(|entry| !entry.announced && entry.may_be_told(durable)) {
+            (entry.announced, entry.told) = (true, head);
+            told.push(Arc::clone(&entry.pooled));
+        }
+    }
+
+    /// Whether the sender can pay for everything that waits and for this on top.
+    pub(super) fn affords(&self, cost: U256) -> bool {
+        self.cost.saturating_add(cost) <= self.state.balance
     }
 
     /// What all of them together can take from the sender, the one with this nonce left out.
     pub(super) fn cost_without(&self, nonce: u64) -> U256 {
+        match self.entries.get(&nonce) {
+            Some(entry) => self.cost_less(entry, nonce),
+            None => self.cost,
+        }
+    }
+
+    /// The sum without an entry of it. One at its greatest may have been cut off there, and is made anew.
+    fn cost_less(&self, left: &Entry, nonce: u64) -> U256 {
+        if self.cost < U256::MAX {
+            return self.cost - left.cost();
+        }
         let others = self.entries.iter().filter(|(other, _)| **other != nonce);
-        others.fold(U256::ZERO, |sum, (_, entry)| {
-            sum.saturating_add(admission::cost(&entry.pooled.recovered.tx))
-        })
+        others.fold(U256::ZERO, |sum, (_, entry)| sum.saturating_add(entry.cost()))
     }
 
     /// The transaction that waits longest for its turn, when one is ready.
@@ -102,7 +135,9 @@ impl Queue {
 
     pub(super) fn insert(&mut self, entry: Entry) {
         self.newest = self.newest.max(entry.arrival);
-        self.entries.insert(entry.pooled.recovered.tx.nonce(), entry);
+        let nonce = entry.pooled.recovered.tx.nonce();
+        self.cost = self.cost_without(nonce).saturating_add(entry.cost());
+        self.entries.insert(nonce, entry);
         self.extend_ready();
     }
 
@@ -114,7 +149,8 @@ impl Queue {
     }
 
     pub(super) fn remove(&mut self, nonce: u64) {
-        if self.entries.remove(&nonce).is_some() {
+        if let Some(left) = self.entries.remove(&nonce) {
+            self.cost = self.cost_less(&left, nonce);
             self.ready = 0;
             self.extend_ready();
         }
@@ -139,14 +175,17 @@ impl Queue {
     }
 
     fn drop_where(&mut self, gone: impl Fn(u64, &Entry) -> bool) -> Vec<Arc<Pooled>> {
-        let mut dropped = Vec::new();
+        let (mut dropped, mut cost) = (Vec::new(), U256::ZERO);
         self.entries.retain(|nonce, entry| {
             let gone = gone(*nonce, entry);
             if gone {
                 dropped.push(Arc::clone(&entry.pooled));
+            } else {
+                cost = cost.saturating_add(entry.cost());
             }
             !gone
         });
+        self.cost = cost;
         self.ready = 0;
         self.extend_ready();
         dropped

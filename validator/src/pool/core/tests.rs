@@ -239,7 +239,7 @@ fn gapped_transactions_of_peers_have_a_cap_of_their_own() {
     let mut core = filled(limits, &[(1, 1, 1), (2, 1, 2)]);
     assert_eq!(
         core.insert(transaction(3, 1, 0, peer(3)), RICH, 0).unwrap_err().to_string(),
-        "txpool is full"
+        "txpool is full for transactions that wait for an earlier nonce: next nonce 0, tx nonce 1; send 0 first"
     );
     core.insert(transaction(3, 1, 0, client(1)), RICH, 0).unwrap();
     core.insert(transaction(4, 0, 0, peer(3)), RICH, 0).unwrap();
@@ -265,13 +265,14 @@ fn a_submitted_transaction_stays_when_its_sender_cannot_pay_now() {
 #[test]
 fn peers_are_told_again_of_submissions_that_still_wait_the_longest_untold_first() {
     let mut core = Core::new(Limits::default());
-    for sender in 1..=3 {
-        core.insert(transaction(sender, 0, 0, client(1)), RICH, 0).unwrap();
+    let rows = [(1, 0, client(1)), (2, 0, client(1)), (3, 0, client(1)), (4, 0, peer(1)), (5, 7, client(1))];
+    for (sender, nonce, origin) in rows {
+        let entered = transaction(sender, nonce, 0, origin);
+        core.insert(Arc::clone(&entered), RICH, 0).unwrap();
+        told(&mut core, &[entered], u64::MAX);
     }
-    core.insert(transaction(4, 0, 0, peer(1)), RICH, 0).unwrap();
-    core.insert(transaction(5, 7, 0, client(1)), RICH, 0).unwrap();
     let told = |core: &mut Core| -> Vec<u8> {
-        core.untold(3, 2).iter().map(|pooled| pooled.recovered.sender[19]).collect()
+        core.untold(3, 2, u64::MAX).iter().map(|pooled| pooled.recovered.sender[19]).collect()
     };
     core.on_new_head(&[], &[]);
     core.on_new_head(&[], &[]);
@@ -294,7 +295,7 @@ fn a_transaction_of_a_peer_is_booked_as_submitted_once_a_client_sends_it_too() {
     }
     assert!(!core.adopt(&B256::ZERO, client(1)));
     assert_eq!(core.stats(), Stats { pending: 1, queued: 1, bytes: 200, local: 2, local_bytes: 200 });
-    assert_eq!((core.gapped_peers, core.sources.len()), (0, 1));
+    assert_eq!((core.gapped.side(false).count, core.held.sources()), (0, 1));
     core.on_new_head(&hashes, &[]);
     assert_eq!(core.stats(), Stats::default());
 }
@@ -399,6 +400,153 @@ fn a_flood_fills_the_pool_to_its_limits_and_no_further() {
     );
     let (clients, _) = flooded(130, 100, |sender| client(sender % 3));
     assert_eq!(clients, limits.transactions, "33,280 offered by three clients");
-    let (_, bytes) = flooded(8, 100_000, |sender| client(sender % 3));
+    let (_, bytes) = flooded(8, 100_000, |sender| client(sender % 5));
     assert!(bytes <= limits.bytes && bytes > limits.bytes - 100_000, "{bytes} of 204,800,000 offered");
+    for origin in [client(1), peer(1)] {
+        let (_, bytes) = flooded(8, 100_000, |_| origin);
+        assert!(bytes <= limits.bytes / 4 && bytes > limits.bytes / 4 - 100_000, "{bytes} of one source");
+    }
+}
+
+/// Nine keys without a coin send nonces 1 to 64 with 128 KiB each and never nonce 0: 72 MiB that no block can take.
+#[test]
+fn one_client_cannot_fill_the_pool_with_what_no_block_can_take() {
+    // Gas is free here, and so a transaction of value 0 costs nothing; these have the value that the helper gives them.
+    const UNFUNDED: Sender = RICH;
+    let limits = Limits::default();
+    let mut core = Core::new(limits);
+    let flood = |core: &mut Core, origin: Origin, keys: std::ops::Range<u8>| {
+        let offered = keys.flat_map(|key| (1..=64).map(move |nonce| transaction(key, nonce, 0, origin)));
+        let mut refused = None;
+        for tx in offered {
+            refused = core.insert(sized(128 << 10, &tx), UNFUNDED, 0).err().or(refused);
+        }
+        refused.map(|error| error.to_string())
+    };
+    let refused = flood(&mut core, client(1), 1..10).expect("most are refused");
+    assert_eq!(
+        refused,
+        "txpool is full for transactions that wait for an earlier nonce: next nonce 0, tx nonce 64; send 0 first"
+    );
+    assert_eq!(core.stats().bytes, limits.gapped_per_source_bytes, "of one client 4 MiB, and no more");
+    for source in 2..9 {
+        flood(&mut core, client(source), source * 10..source * 10 + 9);
+        flood(&mut core, peer(source), source * 10 + 100..source * 10 + 109);
+    }
+    assert_eq!(core.stats().bytes, 2 * limits.gapped_bytes, "of all clients 8 MiB, and of all peers");
+    // What blocks can take finds its room all the same: of one application with one address too.
+    let taken = (0..=255_u8).flat_map(|key| (0..90).map(move |nonce| (key, nonce)));
+    for (key, nonce) in taken.filter(|(key, _)| (90..100).contains(key) || *key > 190) {
+        core.insert(sized(110, &transaction(key, nonce, 0, client(100))), RICH, 0).unwrap();
+    }
+    // A gap that closes gives its room back, and a transaction that grows needs some.
+    let grown = sized(129 << 10, &transaction(1, 1, 10, client(1)));
+    assert!(matches!(core.insert(grown, RICH, 0), Err(PoolError::GapsFull { next: 0, got: 1 })));
+    core.insert(transaction(1, 0, 0, client(1)), RICH, 0).unwrap();
+    core.insert(sized(128 << 10, &transaction(9, 1, 0, client(1))), RICH, 0).unwrap();
+}
+
+#[test]
+fn a_client_is_refused_by_bytes_with_both_sides_named_and_others_are_not() {
+    let limits = Limits { per_source_bytes: 250, per_peer_bytes: 150, ..Limits::default() };
+    let mut core = Core::new(limits);
+    core.insert(transaction(1, 0, 0, client(1)), RICH, 0).unwrap();
+    core.insert(transaction(2, 0, 0, client(1)), RICH, 0).unwrap();
+    let third = transaction(3, 0, 0, client(1));
+    let refused = core.insert(Arc::clone(&third), RICH, 0).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "txpool is full: this client has 200 bytes of transactions waiting, limit 250, and this one has 100"
+    );
+    let unseen = core.refuses_unseen(&third.recovered.hash, 100, third.origin).unwrap();
+    assert_eq!(unseen.to_string(), refused.to_string(), "before its signature is looked at");
+    core.insert(transaction(3, 0, 0, client(2)), RICH, 0).unwrap();
+    core.insert(transaction(4, 0, 0, peer(1)), RICH, 0).unwrap();
+    assert!(matches!(
+        core.insert(transaction(5, 0, 0, peer(1)), RICH, 0),
+        Err(PoolError::SourceBytes { have: 100, size: 100, limit: 150 })
+    ));
+    core.insert(sized(150, &transaction(1, 0, 10, client(1))), RICH, 0).unwrap();
+    assert_eq!(core.stats().bytes, 450, "a replacement gives back what it replaces");
+}
+
+#[test]
+fn addresses_of_one_64_and_ipv4_mapped_into_ipv6_are_one_client() {
+    let from = |address: &str| Origin::Rpc(address.parse().unwrap()).source();
+    assert_eq!(from("2001:db8:0:1::1"), from("2001:db8:0:1:ffff::2"));
+    assert_ne!(from("2001:db8:0:1::1"), from("2001:db8:0:2::1"));
+    assert_eq!(from("::ffff:10.0.0.1"), from("10.0.0.1"));
+    assert_ne!(from("10.0.0.1"), from("10.0.0.2"));
+}
+
+/// As a batch does after it was entered.
+fn told(core: &mut Core, entered: &[Arc<Pooled>], durable: u64) -> Vec<(u8, u64)> {
+    let from = entered.iter().map(|pooled| (pooled.recovered.sender, pooled.recovered.tx.nonce()));
+    let told = core.tell(from.collect::<Vec<_>>(), durable);
+    told.iter().map(|pooled| (pooled.recovered.sender[19], pooled.recovered.tx.nonce())).collect()
+}
+
+#[test]
+fn peers_are_told_of_a_transaction_once_nothing_is_missing_before_it_and_once() {
+    let mut core = Core::new(Limits::default());
+    let mut enter = |rows: &[(u8, u64, Origin)], durable: u64| {
+        let entered: Vec<_> =
+            rows.iter().map(|(sender, nonce, from)| transaction(*sender, *nonce, 0, *from)).collect();
+        for pooled in &entered {
+            core.insert(Arc::clone(pooled), RICH, 0).unwrap();
+        }
+        told(&mut core, &entered, durable)
+    };
+    assert!(enter(&[(1, 2, client(1)), (1, 3, peer(1)), (2, 1, peer(1))], u64::MAX).is_empty());
+    assert_eq!(enter(&[(1, 0, client(1))], u64::MAX), [(1, 0)]);
+    assert_eq!(enter(&[(1, 1, client(1)), (3, 0, peer(1))], u64::MAX), [(1, 1), (1, 2), (1, 3), (3, 0)]);
+    assert_eq!(enter(&[(1, 4, peer(1))], u64::MAX), [(1, 4)]);
+    // A peer closes the gap before a submitted one that may not be on disk yet: the next block tells of that.
+    assert!(enter(&[(4, 1, client(1))], u64::MAX).is_empty());
+    assert_eq!(enter(&[(4, 0, peer(1))], 4), [(4, 0)]);
+    assert!(core.untold(3, 9, 4).is_empty());
+    let late: Vec<_> = core.untold(3, 9, u64::MAX).iter().map(|pooled| pooled.recovered.tx.nonce()).collect();
+    assert_eq!((late, core.untold(3, 9, u64::MAX).len()), (vec![1], 0));
+    // A block closes one.
+    let closed = core.on_new_head(&[], &[(address(2), Sender { nonce: 1, ..RICH })]);
+    let told: Vec<_> = core.tell(closed, u64::MAX).iter().map(|pooled| pooled.recovered.sender[19]).collect();
+    assert_eq!(told, [2]);
+}
+
+#[test]
+fn a_waiting_senders_balance_is_the_one_that_was_read_last() {
+    let mut core = Core::new(Limits::default());
+    let poor = Sender { nonce: 0, balance: U256::from(1) };
+    core.insert(transaction(1, 1, 0, client(1)), poor, 0).unwrap();
+    assert!(!core.affords(&address(1), U256::from(1)) && !core.affords(&address(2), U256::ZERO));
+    let refused = core.insert(transaction(1, 0, 0, client(1)), RICH, 0).unwrap_err();
+    assert!(matches!(refused, PoolError::InsufficientFundsQueued { .. }), "the core's own state counts");
+    core.renew(&address(1), Sender { nonce: 0, balance: U256::from(100) });
+    assert!(core.affords(&address(1), U256::from(99)) && !core.affords(&address(1), U256::from(100)));
+    core.insert(transaction(1, 0, 0, client(1)), RICH, 0).unwrap();
+    core.renew(&address(1), Sender { nonce: 1, balance: U256::from(99) });
+    assert_eq!(order(&core), [(1, 1)], "what a newer state has used is gone");
+    core.renew(&address(1), poor);
+    assert!(core.affords(&address(1), U256::from(98)), "an older one changes nothing");
+    core.remove(&transaction(1, 1, 0, client(1)).recovered.hash);
+    assert_eq!(core.stats(), Stats::default());
+}
+
+#[test]
+fn what_waits_is_summed_up_right_whatever_comes_and_goes() {
+    let mut core = Core::new(Limits::default());
+    let state = Sender { nonce: 0, balance: U256::from(1_000_000) };
+    let left = |of: u64| U256::from(1_000_000 - of * 21_001);
+    let owed = |core: &Core| [0, 1, 2, 3].map(|of| core.affords(&address(1), left(of)));
+    let hash = |nonce, price| transaction(1, nonce, price, peer(1)).recovered.hash;
+    for nonce in 0..3 {
+        core.insert(transaction(1, nonce, 1, peer(1)), state, 0).unwrap();
+    }
+    assert_eq!(owed(&core), [false, false, false, true]);
+    core.insert(transaction(1, 1, 2, peer(1)), state, 0).unwrap();
+    assert_eq!(owed(&core), [false, false, false, false], "the replacement pays more");
+    core.remove(&hash(1, 2));
+    assert_eq!(owed(&core), [false, false, true, true]);
+    core.on_new_head(&[], &[(address(1), Sender { nonce: 1, ..state })]);
+    assert_eq!(owed(&core), [false, true, true, true]);
 }

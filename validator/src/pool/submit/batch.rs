@@ -2,10 +2,13 @@
 
 use crate::pool::{Origin, Pool, PoolError, Pooled, State, admission, admission::Rules, core::Sender, raw};
 use alloy_consensus::TxEnvelope;
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use ledger::Recovered;
 use rayon::prelude::*;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 /// Heads that may pass between reading a sender's state and entering the pool before the client is told to retry.
 const HEAD_RACES: usize = 8;
@@ -54,11 +57,12 @@ impl Pool {
         then: impl FnOnce(&mut State, &Entered) -> T,
     ) -> (Entered, T) {
         let candidates = self.candidates(batch);
-        let mut senders = self.read_senders(&candidates);
+        let costs = costs(&candidates);
+        let mut senders = self.read_senders(&costs);
         let mut races = 0;
         loop {
             let mut state = self.shared.core.lock();
-            if races == HEAD_RACES || senders.are_of(&state, &candidates) {
+            if races == HEAD_RACES || senders.are_of(&state, &costs) {
                 let entered = enter(candidates, &senders, &mut state, self.now_s());
                 for error in entered.outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
                     *state.refused.entry(error.label()).or_default() += 1;
@@ -68,7 +72,7 @@ impl Pool {
             }
             drop(state);
             races += 1;
-            senders = self.read_senders(&candidates);
+            senders = self.read_senders(&costs);
         }
     }
 
@@ -124,16 +128,17 @@ impl Pool {
         parts.collect::<Vec<_>>().concat()
     }
 
-    /// States of the senders of whom nothing waits yet; the others' are in the core.
-    fn read_senders(&self, candidates: &[Result<Arc<Pooled>, PoolError>]) -> Senders {
-        let mut unknown: Vec<Address> =
-            candidates.iter().flatten().map(|pooled| pooled.recovered.sender).collect();
-        unknown.sort_unstable();
-        unknown.dedup();
-        {
+    /// States of the senders of whom nothing waits yet; the others' are in the core. There a balance is of the last block with a
+    /// transaction of theirs: before it refuses one it is read again, since somebody may have paid to them.
+    fn read_senders(&self, costs: &Costs) -> Senders {
+        let unknown: Vec<Address> = {
             let state = self.shared.core.lock();
-            unknown.retain(|sender| state.core.pending_nonce(sender).is_none());
-        }
+            costs
+                .iter()
+                .filter(|(sender, cost)| !state.core.affords(sender, **cost))
+                .map(|(s, _)| *s)
+                .collect()
+        };
         let head = self.shared.ledger.head().number;
         let states = unknown.into_iter().map(|sender| (sender, self.read_sender(sender, head))).collect();
         Senders { head, states }
@@ -141,12 +146,25 @@ impl Pool {
 }
 
 impl Senders {
-    /// Whether each sender's state is here or in the core, and not older than the core's.
-    fn are_of(&self, state: &State, candidates: &[Result<Arc<Pooled>, PoolError>]) -> bool {
-        let has =
-            |sender: &Address| self.states.contains_key(sender) || state.core.pending_nonce(sender).is_some();
-        self.head >= state.head && candidates.iter().flatten().all(|pooled| has(&pooled.recovered.sender))
+    /// Whether each sender's state is here, not older than the core's, or in the core and enough.
+    fn are_of(&self, state: &State, costs: &Costs) -> bool {
+        let mut costs = costs.iter();
+        self.head >= state.head
+            && costs
+                .all(|(sender, cost)| self.states.contains_key(sender) || state.core.affords(sender, *cost))
     }
+}
+
+/// What a batch can take from each of its senders.
+type Costs = BTreeMap<Address, U256>;
+
+fn costs(candidates: &[Result<Arc<Pooled>, PoolError>]) -> Costs {
+    let mut costs = Costs::new();
+    for Recovered { sender, tx, .. } in candidates.iter().flatten().map(|pooled| &pooled.recovered) {
+        let cost = costs.entry(*sender).or_default();
+        *cost = cost.saturating_add(admission::cost(tx));
+    }
+    costs
 }
 
 fn decoded(arrival: &Arrival, rules: Rules) -> Result<TxEnvelope, PoolError> {
@@ -181,9 +199,12 @@ fn enter(
         let hash = pooled.recovered.hash;
         let sender = &pooled.recovered.sender;
         let known = match senders.states.get(sender) {
+            Some(Ok(known)) if senders.head >= state.head => {
+                state.core.renew(sender, *known);
+                *known
+            }
             // Of a sender of whom something waits the core's own state counts.
             _ if state.core.pending_nonce(sender).is_some() => Sender::default(),
-            Some(Ok(known)) if senders.head >= state.head => *known,
             Some(Err(refusal)) => return Err(refusal.clone()),
             _ => return Err(PoolError::Ledger(OVERTAKEN.to_string())),
         };

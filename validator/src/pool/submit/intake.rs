@@ -87,17 +87,21 @@ impl Pool {
         let arrival = |raw, origin| Arrival { raw, origin, signer: None };
         let (given, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|one| (arrival(one.raw, one.origin), one.answer)).unzip();
-        let (entered, durable) = self.admit_then(given.clone(), |state, entered| {
+        let (entered, (durable, told, arrivals)) = self.admit_then(given.clone(), |state, entered| {
             // Queued under the lock: a compaction queued later has seen these entries, an earlier one comes first.
             let durable = slot.append(to_keep(&mut state.core, &given, entered));
             self.compact_if_due(&state.core);
-            durable
+            // Once this is on disk, so is everything that came before.
+            (durable, state.tell(&entered.fresh, u64::MAX), state.core.arrivals())
         });
         // A task of its own: a client that hangs up now must not leave a transaction here that is never announced.
         tokio::spawn(async move {
             let stored = durable.await.unwrap_or(Err(JournalError::Closed));
             match &stored {
-                Ok(()) => self.announce(&entered.fresh),
+                Ok(()) => {
+                    self.is_durable_to(arrivals);
+                    self.announce(&told);
+                }
                 Err(_) => self.discard_all(&entered.fresh),
             }
             drop(self);

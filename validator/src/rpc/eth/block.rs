@@ -88,7 +88,7 @@ fn count(context: &Context, at: At) -> Answer {
 fn receipts(context: &Context, args: &Args) -> Answer {
     let at = args.required::<BlockId>(0)?.at(context);
     let Some(found) = find(context, at)? else { return json(&None::<()>) };
-    let receipts = context.ledger.receipts(At::Number(found.block.header.number))?.unwrap_or_default();
+    let receipts = context.ledger.stored_receipts(At::Number(found.block.header.number))?.unwrap_or_default();
     let blob_price = blob_price(context, &found.block.header);
     json(&RpcReceipt::of_block(&found.block, found.hash, &found.senders, &receipts, blob_price))
 }

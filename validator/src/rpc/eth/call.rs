@@ -1,5 +1,6 @@
 //! Running messages without a transaction.
 
+use super::in_time;
 use crate::rpc::{
     args::Args,
     block_id::state_at,
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// A call that ends within it needs no thread of its own.
 const MOMENT: Duration = Duration::from_millis(1);
+/// What is aborted when time is up, in go-ethereum's word.
+const EXECUTION: &str = "execution";
 
 pub(super) const METHODS: &[Method] = &[
     method("eth_call", 4, Run::Tried(call_at_once, call)),
@@ -35,7 +38,7 @@ struct RpcAccessList {
 
 fn call(context: &Context, args: &Args) -> Answer {
     let (request, at, overrides) = arguments(context, args)?;
-    answer(in_time(context, |out| context.ledger.call_with(&request, at, &overrides, out))?)
+    answer(in_time(context, EXECUTION, |out| context.ledger.call_with(&request, at, &overrides, out))?)
 }
 
 /// Most calls read a slot or two: those are answered in a moment; nothing when this one takes longer.
@@ -65,7 +68,8 @@ fn answer(outcome: CallOutcome) -> Answer {
 
 fn estimate_gas(context: &Context, args: &Args) -> Answer {
     let (request, at, overrides) = arguments(context, args)?;
-    let gas = in_time(context, |out| context.ledger.estimate_gas_with(&request, at, &overrides, out))?;
+    let gas =
+        in_time(context, EXECUTION, |out| context.ledger.estimate_gas_with(&request, at, &overrides, out))?;
     json(&U64::from(gas))
 }
 
@@ -73,26 +77,13 @@ fn estimate_gas(context: &Context, args: &Args) -> Answer {
 fn create_access_list(context: &Context, args: &Args) -> Answer {
     let (request, at, overrides) = arguments(context, args)?;
     let AccessListOutcome { list, gas_used, status } =
-        in_time(context, |out| context.ledger.create_access_list(&request, at, &overrides, out))?;
+        in_time(context, EXECUTION, |out| context.ledger.create_access_list(&request, at, &overrides, out))?;
     let error = match status {
         CallStatus::Success => None,
         CallStatus::Revert => Some("execution reverted".to_string()),
         CallStatus::Halt(reason) => Some(reason),
     };
     json(&RpcAccessList { access_list: list, error, gas_used: U64::from(gas_used) })
-}
-
-/// Runs a message as long as `evmTimeoutS` says, like go-ethereum's `rpc.evmtimeout`; without end when that is 0.
-fn in_time<T>(
-    context: &Context,
-    run: impl FnOnce(&dyn Fn() -> bool) -> Result<T, CallError>,
-) -> Result<T, Failure> {
-    let (started, limit) = (Instant::now(), context.limits.evm_timeout_s);
-    let out_of_time = || limit > 0 && started.elapsed().as_secs() >= limit;
-    run(&out_of_time).map_err(|error| match error {
-        CallError::OutOfTime => Failure::refused(format!("execution aborted (timeout = {limit}s)")),
-        error => error.into(),
-    })
 }
 
 /// Message, block, state overrides, block overrides.

@@ -1,6 +1,7 @@
 //! Prices. On a chain with zero base fee everything is `"0x0"`, and must be there: clients that miss a value make up
 //! a price that nobody can pay.
 
+use super::in_time;
 use crate::rpc::{
     args::Args,
     block_id::BlockId,
@@ -10,8 +11,9 @@ use crate::rpc::{
 };
 use alloy_consensus::{Header, Transaction};
 use alloy_primitives::{U64, U128};
-use ledger::At;
+use ledger::{At, CallError, LedgerError};
 use serde::Serialize;
+use std::ops::RangeInclusive;
 
 pub(super) const METHODS: &[Method] = &[
     method("eth_gasPrice", 0, Run::Now(gas_price)),
@@ -79,20 +81,25 @@ fn fee_history(context: &Context, args: &Args) -> Answer {
     if count == 0 {
         return json(&FeeHistory::default());
     }
-    json(&history(context, newest + 1 - count, newest, percentiles.as_deref())?)
+    let blocks = newest + 1 - count..=newest;
+    json(&in_time(context, "fee query", |out| history(context, blocks, percentiles.as_deref(), out))?)
 }
 
 fn history(
     context: &Context,
-    oldest: u64,
-    newest: u64,
+    blocks: RangeInclusive<u64>,
     percentiles: Option<&[f64]>,
-) -> Result<FeeHistory, Failure> {
-    let mut fees = FeeHistory { oldest_block: U64::from(oldest), ..FeeHistory::default() };
+    out_of_time: &dyn Fn() -> bool,
+) -> Result<FeeHistory, CallError> {
+    let mut fees = FeeHistory { oldest_block: U64::from(*blocks.start()), ..FeeHistory::default() };
     fees.reward = percentiles.map(|_| Vec::new());
     let (mut next, mut next_blob_price) = (0, 0);
-    for number in oldest..=newest {
-        let header = context.ledger.header(At::Number(number))?.ok_or_else(Failure::unknown_block)?;
+    for number in blocks {
+        if out_of_time() {
+            return Err(CallError::OutOfTime);
+        }
+        let unknown = || LedgerError::UnknownBlock(number.to_string());
+        let header = context.ledger.header(At::Number(number))?.ok_or_else(unknown)?;
         fees.base_fee_per_gas.push(U64::from(header.base_fee_per_gas.unwrap_or(0)));
         fees.gas_used_ratio.push(Ratio(ratio(header.gas_used, header.gas_limit)));
         let blobs = context.ledger.blob_fees(&header);
@@ -111,7 +118,7 @@ fn history(
 }
 
 /// The tips paid in a block at the given percentiles of its gas.
-fn tips(context: &Context, header: &Header, percentiles: &[f64]) -> Result<Vec<U128>, Failure> {
+fn tips(context: &Context, header: &Header, percentiles: &[f64]) -> Result<Vec<U128>, LedgerError> {
     let at = At::Number(header.number);
     let none = vec![U128::ZERO; percentiles.len()];
     let (Some(body), Some(receipts)) = (context.ledger.body(at)?, context.ledger.receipts(at)?) else {

@@ -1,15 +1,17 @@
 //! `eth_getLogs`, and what a log filter may say.
 
+use super::in_time;
 use crate::rpc::{
     args::Args,
     block_id::BlockId,
+    budget::Encoded,
     context::Context,
     dispatch::{Answer, Method, Run, json, method},
     error::Failure,
     format::RpcLog,
 };
 use alloy_primitives::{Address, B256};
-use ledger::{At, LogFilter};
+use ledger::{At, LogEntry, LogFilter};
 use serde::Deserialize;
 
 pub(super) const METHODS: &[Method] = &[method("eth_getLogs", 1, Run::Read(get_logs))];
@@ -17,6 +19,8 @@ pub(super) const METHODS: &[Method] = &[method("eth_getLogs", 1, Run::Read(get_l
 /// Addresses, or topics of one position, that one filter may name.
 const MAX_ALTERNATIVES: usize = 1000;
 const MAX_TOPICS: usize = 4;
+/// What is aborted when time is up.
+const QUERY: &str = "log query";
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -73,12 +77,38 @@ fn get_logs(context: &Context, args: &Args) -> Answer {
     let criteria: Criteria = args.required(0)?;
     let (from, to) = range(context, &criteria)?;
     let filter = LogFilter { from, to, ..criteria.matching()? };
-    json(&read(context, &filter)?)
+    read(context, &filter)
 }
 
-/// Logs as they are answered.
-pub(super) fn read(context: &Context, filter: &LogFilter) -> Result<Vec<RpcLog>, Failure> {
-    Ok(context.ledger.logs(filter)?.iter().map(RpcLog::from).collect())
+/// Answers with all logs of a filter.
+pub(super) fn read(context: &Context, filter: &LogFilter) -> Answer {
+    shown(&in_time(context, QUERY, |out| context.ledger.logs_with(filter, out))?)
+}
+
+/// Answers with as many logs of a filter as one answer may have, from the log at position `index` of the first block on, and says
+/// with which block and position the rest begins.
+pub(super) fn read_from(
+    context: &Context,
+    filter: &LogFilter,
+    index: u64,
+) -> Result<(Encoded, (u64, u64)), Failure> {
+    let (found, mut next) = in_time(context, QUERY, |out| context.ledger.logs_from(filter, index, out))?;
+    let mut logs = found.as_slice();
+    loop {
+        let (fewer, rest) = logs.split_at(logs.len() / 2);
+        match (shown(logs), rest.first()) {
+            // The ledger does not count what stands around topics and data.
+            (Err(Failure::TooLarge { .. }), Some(first)) if !fewer.is_empty() => {
+                next = (first.block_number, first.log_index);
+                logs = fewer;
+            }
+            (answer, _) => return Ok((answer?, next)),
+        }
+    }
+}
+
+fn shown(logs: &[LogEntry]) -> Answer {
+    json(&logs.iter().map(RpcLog::from).collect::<Vec<_>>())
 }
 
 fn range(context: &Context, criteria: &Criteria) -> Result<(u64, u64), Failure> {

@@ -43,8 +43,14 @@ fn new_block_filter(context: &Context, _: &Args) -> Answer {
     json(&context.filters.add_blocks(context.ledger.head().number)?)
 }
 
-fn new_pending_filter(context: &Context, _: &Args) -> Answer {
-    json(&context.filters.add_pending(context.pool.subscribe_accepted())?)
+fn new_pending_filter(context: &Context, args: &Args) -> Answer {
+    // What waits for a client who may never poll is hashes only.
+    if args.optional(0)?.unwrap_or(false) {
+        return Err(Failure::params(
+            "filters give hashes only: ask for each by eth_getTransactionByHash, or subscribe to newPendingTransactions",
+        ));
+    }
+    json(&context.filters.add_pending(|| context.pool.subscribe_accepted())?)
 }
 
 fn uninstall(context: &Context, args: &Args) -> Answer {
@@ -58,16 +64,15 @@ fn changes(context: &Context, args: &Args) -> Answer {
         Due::Pending(hashes) => json(&hashes),
         Due::Blocks { from } => {
             let to = head.min(from.saturating_add(MAX_BLOCKS - 1));
-            let hashes = block_hashes(context, from, to)?;
-            context.filters.advance(id, to);
-            json(&hashes)
+            let hashes = json(&block_hashes(context, from, to)?)?;
+            context.filters.advance(id, (to.saturating_add(1), 0));
+            Ok(hashes)
         }
-        Due::Logs { from, filter } => {
-            let to = head.min(filter.to);
-            let logs =
-                if from > to { Vec::new() } else { logs::read(context, &LogFilter { from, to, ..filter })? };
-            context.filters.advance(id, to);
-            json(&logs)
+        Due::Logs { from: (from, index), filter } => {
+            let filter = LogFilter { from, to: head.min(filter.to), ..filter };
+            let (logs, next) = logs::read_from(context, &filter, index)?;
+            context.filters.advance(id, next);
+            Ok(logs)
         }
     }
 }
@@ -86,5 +91,5 @@ fn filter_logs(context: &Context, args: &Args) -> Answer {
     if filter.from > to {
         return json(&[(); 0]);
     }
-    json(&logs::read(context, &LogFilter { to, ..filter })?)
+    logs::read(context, &LogFilter { to, ..filter })
 }

@@ -1,5 +1,6 @@
-//! `eth_subscribe`: pushed after a block is durable and readable, so that a client may ask back at once. A client that
-//! does not keep up is told so and disconnected, rather than left with a gap.
+//! `eth_subscribe`: pushed after a block is durable and readable, so that a client may ask back at once. What is told faster than
+//! it is sent is read from the chain; a client that does not keep up with that is told so and disconnected, rather than left with
+//! a gap.
 
 use super::{Progress, logs::Criteria};
 use crate::{
@@ -7,7 +8,7 @@ use crate::{
     rpc::{
         RpcError,
         args::Args,
-        context::Context,
+        context::{Beside, Context, Weight},
         dispatch::client,
         error::Failure,
         format::{RpcHeader, RpcLog, RpcReceipt, RpcTransaction, place},
@@ -21,7 +22,7 @@ use jsonrpsee::{
     core::{SubscriptionError, server::SubscriptionMessage},
     types::Params,
 };
-use ledger::{CommittedBlock, LogFilter};
+use ledger::{At, CommittedBlock, LogFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -44,6 +45,8 @@ enum Kind {
 
 /// Transactions of one receipts subscription.
 const MAX_RECEIPTS: usize = 200;
+/// Blocks that are read for a subscriber who missed them; a node that catches up tells of many at once.
+const MAX_MISSED: u64 = 1024;
 /// How often progress of catching up is looked at.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -91,12 +94,28 @@ async fn subscribe(
     let Some(backlog) = extensions.get::<Arc<Backlog>>() else { return Err("no connection".into()) };
     let Ok(sink) = pending.accept().await else { return Ok(()) };
     let way = Way { sink: &sink, backlog, patience: Duration::from_secs(context.limits.push_s) };
+    // A receiver keeps in memory what it does not read, so that of the other one nothing is left.
     let ended = match kind {
-        Kind::NewHeads => forward(way, heads, |block| one(new_head(block))).await,
-        Kind::Logs(filter) => forward(way, heads, |block| logs(&filter, block)).await,
-        Kind::Pending { full } => forward(way, accepted, |tx| one(pending_transaction(tx, full))).await,
-        Kind::Receipts(wanted) => forward(way, heads, |block| receipts(&wanted, block).into_iter()).await,
-        Kind::Syncing => forward_progress(way, &context).await,
+        Kind::NewHeads => {
+            drop(accepted);
+            forward(way, &context, heads, |block| one(new_head(block))).await
+        }
+        Kind::Logs(filter) => {
+            drop(accepted);
+            forward(way, &context, heads, |block| logs(&filter, block)).await
+        }
+        Kind::Receipts(wanted) => {
+            drop(accepted);
+            forward(way, &context, heads, |block| receipts(&wanted, block).into_iter()).await
+        }
+        Kind::Pending { full } => {
+            drop(heads);
+            forward_pending(way, accepted, full).await
+        }
+        Kind::Syncing => {
+            drop((heads, accepted));
+            forward_progress(way, &context).await
+        }
     };
     if ended.is_err()
         && let Some(client) = extensions.get::<Client>()
@@ -144,30 +163,98 @@ impl Way<'_> {
         }
         if self.sink.is_closed() { Ok(false) } else { Err("client reads too slowly, subscribe again".into()) }
     }
+
+    /// The same for each of several.
+    async fn send_all(&self, messages: impl Iterator<Item = Message>) -> Result<bool, SubscriptionError> {
+        for message in messages {
+            if !self.send(message?).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
-/// Sends what `messages` makes of each item until the client leaves, falls behind, or the node stops.
-async fn forward<T: Clone, I: Iterator<Item = Message>>(
+/// Sends what `messages` makes of each block until the client leaves, falls behind, or the node stops.
+async fn forward<I: Iterator<Item = Message>>(
     way: Way<'_>,
-    mut items: broadcast::Receiver<T>,
-    messages: impl Fn(&T) -> I,
+    context: &Arc<Context>,
+    mut heads: broadcast::Receiver<Arc<CommittedBlock>>,
+    messages: impl Fn(&Arc<CommittedBlock>) -> I,
+) -> Result<(), SubscriptionError> {
+    let mut missed = 0_u64;
+    loop {
+        let told = tokio::select! {
+            () = way.sink.closed() => return Ok(()),
+            told = heads.recv() => told,
+        };
+        match told {
+            Ok(block) => {
+                // Blocks are told in their order, so that those missed are the ones right before.
+                let number = block.block.header.number;
+                for before in number.saturating_sub(missed)..number {
+                    let before = committed(context, before).await?;
+                    if !way.send_all(messages(&before)).await? {
+                        return Ok(());
+                    }
+                }
+                missed = 0;
+                if !way.send_all(messages(&block)).await? {
+                    return Ok(());
+                }
+            }
+            Err(RecvError::Lagged(more)) => {
+                missed = missed.saturating_add(more);
+                if missed > MAX_MISSED {
+                    return Err(fell_behind(missed, "blocks"));
+                }
+            }
+            Err(RecvError::Closed) => return Ok(()),
+        }
+    }
+}
+
+/// A final block as it was told to those who did not miss it.
+async fn committed(context: &Arc<Context>, number: u64) -> Result<Arc<CommittedBlock>, Failure> {
+    let read = move |context: &Context| {
+        let at = At::Number(number);
+        let found = context.ledger.stored_block(at)?.zip(context.ledger.stored_receipts(at)?);
+        let (stored, receipts) = found.ok_or_else(Failure::unknown_block)?;
+        let transactions = &stored.block.body.transactions;
+        Ok(Arc::new(CommittedBlock {
+            block: stored.block.clone(),
+            hash: stored.hash,
+            transaction_hashes: Arc::new(transactions.iter().map(|tx| *tx.tx_hash()).collect()),
+            senders: Arc::new(stored.senders.clone()),
+            receipts,
+        }))
+    };
+    // As one of many: the thread that serves connections goes on meanwhile.
+    context.read(Weight::Light, Beside::Batch, read).await
+}
+
+fn fell_behind(missed: u64, what: &str) -> SubscriptionError {
+    format!("client fell behind and missed {missed} {what}, subscribe again").into()
+}
+
+/// Sends each transaction that was accepted until the client leaves, falls behind, or the node stops.
+async fn forward_pending(
+    way: Way<'_>,
+    mut accepted: broadcast::Receiver<Accepted>,
+    full: bool,
 ) -> Result<(), SubscriptionError> {
     loop {
         let item = tokio::select! {
             () = way.sink.closed() => return Ok(()),
-            item = items.recv() => item,
+            item = accepted.recv() => item,
         };
         match item {
             Ok(item) => {
-                for message in messages(&item) {
-                    if !way.send(message?).await? {
-                        return Ok(());
-                    }
+                if !way.send(pending_transaction(&item, full)?).await? {
+                    return Ok(());
                 }
             }
-            Err(RecvError::Lagged(missed)) => {
-                return Err(format!("client fell behind and missed {missed} events, subscribe again").into());
-            }
+            Err(RecvError::Lagged(missed)) => return Err(fell_behind(missed, "transactions")),
             Err(RecvError::Closed) => return Ok(()),
         }
     }

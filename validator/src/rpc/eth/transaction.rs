@@ -63,7 +63,7 @@ fn by_index(context: &Context, at: At, index: U64) -> Answer {
 fn receipt(context: &Context, args: &Args) -> Answer {
     let Some(found) = context.ledger.transaction(args.required(0)?)? else { return json(&None::<()>) };
     let at = At::Number(found.block_number);
-    let receipts = context.ledger.receipts(at)?.unwrap_or_default();
+    let receipts = context.ledger.stored_receipts(at)?.unwrap_or_default();
     let header = if found.tx.is_eip4844() { context.ledger.header(at)? } else { None };
     let blob_price = header.and_then(|header| block::blob_price(context, &header));
     let position = usize::try_from(found.index).unwrap_or(usize::MAX);

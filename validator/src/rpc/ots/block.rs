@@ -81,9 +81,9 @@ fn details(context: &Context, at: At) -> Answer {
 
 fn fees(context: &Context, found: &StoredBlock) -> Result<U256, Failure> {
     let header = &found.block.header;
-    let receipts = context.ledger.receipts(At::Number(header.number))?.unwrap_or_default();
+    let receipts = context.ledger.stored_receipts(At::Number(header.number))?.unwrap_or_default();
     let mut before = 0;
-    let paid = found.block.body.transactions.iter().zip(&receipts).map(|(tx, receipt)| {
+    let paid = found.block.body.transactions.iter().zip(receipts.iter()).map(|(tx, receipt)| {
         let gas = receipt.cumulative_gas_used().saturating_sub(before);
         before = receipt.cumulative_gas_used();
         U256::from(tx.effective_gas_price(header.base_fee_per_gas)).saturating_mul(U256::from(gas))
@@ -110,7 +110,7 @@ fn transactions(context: &Context, args: &Args) -> Answer {
     if let Some(Value::Array(rows)) = block.get_mut("transactions") {
         *rows = rows.drain(range.clone()).map(short_input).collect();
     }
-    let receipts = context.ledger.receipts(At::Number(found.block.header.number))?.unwrap_or_default();
+    let receipts = context.ledger.stored_receipts(At::Number(found.block.header.number))?.unwrap_or_default();
     let price = blob_price(context, &found.block.header);
     let receipts = RpcReceipt::of_block(&found.block, found.hash, &found.senders, &receipts, price);
     let timestamp = U64::from(found.block.header.timestamp);

@@ -122,7 +122,7 @@ fn show(context: &Context, found: &[Appearance], (first_page, last_page): (bool,
         let Some(Appearance { block, .. }) = places.first() else { continue };
         let at = At::Number(*block);
         let Some(block) = find(context, at)? else { continue };
-        let receipts = context.ledger.receipts(at)?.unwrap_or_default();
+        let receipts = context.ledger.stored_receipts(at)?.unwrap_or_default();
         let blob_price = blob_price(context, &block.block.header);
         for place in places.iter().take(MAX_OF_BLOCK) {
             shown.add(&block, &receipts, place.index as usize, blob_price)?;
