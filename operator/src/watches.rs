@@ -23,7 +23,7 @@ use kube::{
 use operator_core::{
     api::{Consortium, Validator},
     cache::{Body, Cache, Kind, NetworkKey, ObjectKind, Source, Wakes},
-    names::{MANAGED_BY, MANAGER, NETWORK},
+    names::{FINALIZER, MANAGED_BY, MANAGER, NETWORK, NETWORK_FINALIZER},
 };
 use serde::de::DeserializeOwned;
 use std::{collections::HashSet, fmt::Debug, sync::Arc};
@@ -76,6 +76,8 @@ kept!(PersistentVolumeClaim, PersistentVolumeClaim, Body::volume);
 /// One of our two kinds.
 pub(crate) trait Own: Sized {
     const KIND: ObjectKind;
+    /// Ours on it.
+    const FINALIZER: &str;
     fn put(cache: &mut Cache, object: Self, wakes: &mut Wakes);
     /// Takes an answer; whether it is of the object that is known.
     fn answered(cache: &mut Cache, object: Self, wakes: &mut Wakes) -> bool;
@@ -84,6 +86,7 @@ pub(crate) trait Own: Sized {
 
 impl Own for Consortium {
     const KIND: ObjectKind = ObjectKind::Consortium;
+    const FINALIZER: &str = NETWORK_FINALIZER;
     fn put(cache: &mut Cache, object: Self, wakes: &mut Wakes) {
         cache.put_consortium(Arc::new(object), wakes);
     }
@@ -97,6 +100,7 @@ impl Own for Consortium {
 
 impl Own for Validator {
     const KIND: ObjectKind = ObjectKind::Validator;
+    const FINALIZER: &str = FINALIZER;
     fn put(cache: &mut Cache, object: Self, wakes: &mut Wakes) {
         cache.put_fleet(&object, wakes);
     }

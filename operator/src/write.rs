@@ -15,9 +15,9 @@ use kube::{
     core::NamespaceResourceScope,
 };
 use operator_core::{
-    api::{Consortium, Validator},
+    api::Consortium,
     cache::{Kind, ObjectKey},
-    names::{FENCE, FINALIZER, JOURNAL_ID, MANAGER, RECORDED},
+    names::{FENCE, JOURNAL_ID, MANAGER, RECORDED},
     status,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -82,22 +82,26 @@ pub(crate) async fn unchanged(context: &Context, object: &Consortium) -> Result<
     call("compare with what was read", api.patch_status(&name, &params, &patch)).await.map(drop)
 }
 
-/// Adds or removes our finalizer; fails when the object has changed since it was read.
-pub(crate) async fn finalizer(context: &Context, fleet: &Validator, wanted: bool) -> Result<(), Error> {
-    let mut finalizers = fleet.finalizers().to_vec();
-    if finalizers.iter().any(|finalizer| finalizer == FINALIZER) == wanted {
+/// Adds or removes the finalizer of the object's kind; fails when the object has changed since it was read.
+pub(crate) async fn finalizer<K>(context: &Context, object: &K, wanted: bool) -> Result<(), Error>
+where
+    K: Own + Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+    K::DynamicType: Default,
+{
+    if is_kept(object) == wanted {
         return Ok(());
     }
-    finalizers.retain(|finalizer| finalizer != FINALIZER);
+    let mut finalizers = object.finalizers().to_vec();
+    finalizers.retain(|finalizer| finalizer != K::FINALIZER);
     if wanted {
-        finalizers.push(FINALIZER.to_owned());
+        finalizers.push(K::FINALIZER.to_owned());
     }
-    let namespace = fleet.namespace().ok_or(Error::Incomplete("namespace"))?;
+    let namespace = object.namespace().ok_or(Error::Incomplete("namespace"))?;
     let patch =
-        json!({ "metadata": { "finalizers": finalizers, "resourceVersion": fleet.resource_version() } });
+        json!({ "metadata": { "finalizers": finalizers, "resourceVersion": object.resource_version() } });
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    let api = context.api::<Validator>(&namespace);
-    let name = fleet.name_any();
+    let api = context.api::<K>(&namespace);
+    let name = object.name_any();
     match call("write finalizer", api.patch(&name, &params, &Patch::Merge(&patch))).await {
         Ok(written) => {
             watches::answered(context, written);
@@ -107,6 +111,11 @@ pub(crate) async fn finalizer(context: &Context, fleet: &Validator, wanted: bool
         Err(error) => return Err(error),
     }
     Ok(())
+}
+
+/// Whether our finalizer is on it.
+pub(crate) fn is_kept<K: Own + ResourceExt>(object: &K) -> bool {
+    object.finalizers().iter().any(|finalizer| finalizer == K::FINALIZER)
 }
 
 /// Records the journal of an identity beside its key.

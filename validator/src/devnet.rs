@@ -314,6 +314,7 @@ fn write_node(
         )),
         metrics: MetricsConfig { listen: listen(ports.metrics) },
         data_dir: text(&dir.join("data")),
+        history: None,
     };
     let path = dir.join("config.json");
     write(&path, &config.to_json()?)?;

@@ -215,7 +215,7 @@ async fn open_stores(setup: &Setup, data_dir: PathBuf) -> Result<Stores, NodeErr
         log_range_blocks: limits.log_blocks,
         log_results: limits.logs as usize,
         log_bytes: limits.response_bytes as usize,
-        ..Options::default()
+        ..setup.ledger_options()
     };
     let open = move || {
         std::fs::create_dir_all(&data_dir)

@@ -7,12 +7,13 @@ use crate::signer::{
 use alloy_primitives::Address;
 use chain::{
     client::{ClientProfile, ProfileError, WireRules},
-    config::{ConfigError, IdentityConfig, NodeConfig, StandbyError},
+    config::{ConfigError, HistoryError, IdentityConfig, NodeConfig, StandbyError},
     enode::EnodeError,
     genesis::{Genesis, GenesisError},
     governance::GOVERNANCE,
 };
 use devp2p::{IdentityError, NodeKey, eth::EthVersion};
+use ledger::Options;
 use std::{
     fs, io,
     net::SocketAddr,
@@ -38,6 +39,8 @@ pub struct Setup {
     pub rules: WireRules,
     /// Versions of eth to offer.
     pub eth_versions: Vec<EthVersion>,
+    /// Blocks of state history, `None` for all: whoever opens the ledger says so, or it prunes an archive.
+    pub history_blocks: Option<u64>,
 }
 
 /// An identity that this node has or stands by for.
@@ -142,6 +145,9 @@ pub enum SetupError {
         /// Named.
         got: u8,
     },
+    /// Less history than a node itself needs.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// Nobody could dial the node there.
     #[error("p2p.advertise: {0}; write host:port")]
     Advertise(#[from] EnodeError),
@@ -180,6 +186,7 @@ impl Setup {
         let candidates = candidates(&config, &node_key, &genesis, rules)?;
         let eth_versions = eth_versions(&config.p2p.eth_versions)?;
         config.p2p.check_advertise()?;
+        let history_blocks = config.history_blocks()?;
         Ok(Self {
             path: path.to_path_buf(),
             config,
@@ -189,7 +196,14 @@ impl Setup {
             listen,
             rules,
             eth_versions,
+            history_blocks,
         })
+    }
+
+    /// How the ledger is opened where nobody asks it anything over JSON-RPC.
+    pub fn ledger_options(&self) -> Options {
+        // To the ledger 0 is all.
+        Options { history_blocks: self.history_blocks.unwrap_or(0), ..Options::default() }
     }
 }
 
@@ -268,3 +282,6 @@ fn read(what: &'static str, path: &Path) -> Result<String, SetupError> {
 fn address(field: &'static str, text: &str) -> Result<SocketAddr, SetupError> {
     text.parse().map_err(|_| SetupError::Listen { field, got: text.chars().take(100).collect() })
 }
+
+#[cfg(test)]
+mod tests;

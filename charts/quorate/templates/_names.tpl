@@ -7,6 +7,10 @@ quorate-operator
 quorate-seated-namespaces-{{ .Release.Namespace }}
 {{- end }}
 
+{{- define "quorate.foreground-guard" -}}
+quorate-seated-foreground-{{ .Release.Namespace }}
+{{- end }}
+
 {{- define "quorate.labels" -}}
 app.kubernetes.io/name: quorate
 app.kubernetes.io/component: operator

@@ -3,12 +3,9 @@ What the operator may do in the namespaces that it watches. `make operator-test`
 that nothing uses fails as does a call that nothing grants. A feature that can be left out keeps its rules apart, under a guard.
 */}}
 {{- define "quorate.rules" -}}
-# What users ask for. The spec is only read; patch adds and removes the finalizer of a Validator.
+# What users ask for. The spec is only read; patch adds and removes the finalizer of each.
 - apiGroups: [quorate.dev]
-  resources: [consortia]
-  verbs: [get, list, watch]
-- apiGroups: [quorate.dev]
-  resources: [validators]
+  resources: [consortia, validators]
   verbs: [get, list, watch, patch]
 # What is, for users.
 - apiGroups: [quorate.dev]

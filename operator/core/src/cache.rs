@@ -211,6 +211,13 @@ impl Cache {
         }
     }
 
+    /// Remembers whether a transaction that moves a seat may be on its way: from before it is sent until the chain shows none.
+    pub fn remember_moving(&mut self, network: &NetworkKey, moving: bool) {
+        if let Some(known) = self.network_mut(network) {
+            known.moving = Some(moving);
+        }
+    }
+
     /// Remembers that the contract has these nodes on its list, and not those any more.
     pub fn remember_peering(&mut self, network: &NetworkKey, seen: (Vec<PeerNode>, Vec<PeerNode>)) {
         if let Some(known) = self.network_mut(network) {

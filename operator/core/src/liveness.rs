@@ -1,6 +1,6 @@
 //! Which seats are heard: quorum as product and protocol define it, from what nodes report.
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use chain::{
     quorum::quorum,
     status::{NodeStatus, SeatHeard},
@@ -91,6 +91,15 @@ impl Hearing {
     pub fn healthy(&self) -> bool {
         !self.seats.is_empty() && self.live.len() >= self.quorum()
     }
+}
+
+/// The set as the most advanced node of this chain that has caught up knows it. One that has not tells of an older set: its word is no
+/// proof that a seat is not held.
+#[must_use]
+pub fn seats_for_sure(nodes: &[NodeStatus], genesis: B256) -> Option<BTreeSet<Address>> {
+    let caught_up = nodes.iter().filter(|node| node.ready && node.genesis_hash == genesis);
+    let best = caught_up.filter(|node| !node.seats.is_empty()).max_by_key(|node| node.head.number)?;
+    Some(best.seats.iter().map(|seat| seat.address).collect())
 }
 
 /// Seats of ours that no node in reach holds ready and voting.

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 pub const MANAGER: &str = "quorate";
 /// Finalizer of `Validator`: seats are given up before the nodes go.
 pub const FINALIZER: &str = "quorate.dev/unseat";
+/// Finalizer of `Consortium`: it stays until no fleet names it, since seats are given up through it.
+pub const NETWORK_FINALIZER: &str = "quorate.dev/fleets";
 /// The one container of a node's pod.
 pub const CONTAINER: &str = "validator";
 

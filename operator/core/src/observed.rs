@@ -273,6 +273,8 @@ pub struct FleetObserved {
     pub neighbours: Vec<Neighbour>,
     /// This member's place among the members.
     pub turn: Option<Turn>,
+    /// Whether a transaction that moves a seat may wait for a block; `None` before the chain was asked.
+    pub moving: Option<bool>,
     /// Image in `status.image`.
     pub recorded_image: Option<String>,
     /// What the vault has said of keys, by the Secrets that stand for them.
@@ -343,6 +345,12 @@ pub struct ConsortiumObserved {
     pub vault: BTreeMap<String, Report>,
     /// An eviction that came to nothing and keeps others out.
     pub idle_eviction: Option<String>,
+    /// It is being deleted: the fleets that name it still, those with a refused spec too.
+    pub deleting: Option<Vec<String>>,
+    /// Nodes of ours that do not run and that somebody must help: which, and why.
+    pub broken: Vec<(NodeName, &'static str)>,
+    /// This member's place among the members, as the status listed them last.
+    pub turn: Option<Turn>,
 }
 
 /// The admin account on chain.

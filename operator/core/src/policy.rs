@@ -63,6 +63,26 @@ fn quorum_of(left: usize, hearing: &Hearing, what: &str) -> Verdict {
     )
 }
 
+/// Whether this member may begin a voluntary stop now.
+fn turn_open(turn: Option<Turn>, height: u64, node: &str) -> Verdict {
+    match turn {
+        Some(turn) if turn.is_open(height) => Ok(()),
+        Some(turn) => refuse(
+            "NotOurTurn",
+            format!(
+                "members take turns: this one, {} of {}, may begin again at block {}, the newest is {height}; {node} waits",
+                turn.place + 1,
+                turn.members,
+                turn.next(height),
+            ),
+        ),
+        None => refuse(
+            "TurnUnknown",
+            format!("{node} waits until the Consortium's status lists the members, this one among them"),
+        ),
+    }
+}
+
 /// How a person goes on at his own risk.
 fn overriding() -> String {
     format!("; to restart all the same set the annotation {IGNORE_QUORUM}=true")

@@ -45,6 +45,8 @@ const MOST_CONDITIONS: usize = 16;
 const MESSAGE: usize = 1000;
 /// Waits named in one message.
 const NAMED: usize = 4;
+/// What `Reconciling` says of a stalled object that waits for nothing else.
+const FOR_A_PERSON: &str = "waits for a person";
 /// Moving numbers are written at most this often.
 const HEARTBEAT_S: i64 = 60;
 
@@ -100,17 +102,24 @@ impl<'a> Conditions<'a> {
         self.set(KEY_ACCESS, status, reason, &message);
     }
 
-    /// Ready, Reconciling and Stalled, as kstatus reads them.
+    /// Ready, Reconciling and Stalled, as kstatus reads them. A stalled object is never Reconciling, whatever goes on beside it.
     fn progress(&mut self, waits: &[Wait], done: &str) {
         let stalled = waits.iter().find(|wait| wait.stalled);
         match (stalled, waits.first()) {
             (Some(wait), _) => {
                 self.set(READY, ConditionStatus::False, wait.reason, &wait.message);
-                self.set(RECONCILING, ConditionStatus::False, wait.reason, "waits for a person");
+                let passing: Vec<_> = waits.iter().filter(|wait| !wait.stalled).collect();
+                let (reason, message) = match passing.first() {
+                    Some(first) => {
+                        (first.reason, format!("{FOR_A_PERSON}, and beside it: {}", summary(&passing)))
+                    }
+                    None => (wait.reason, FOR_A_PERSON.to_owned()),
+                };
+                self.set(RECONCILING, ConditionStatus::False, reason, &message);
                 self.set(STALLED, ConditionStatus::True, wait.reason, &wait.message);
             }
             (None, Some(wait)) => {
-                let message = summary(waits);
+                let message = summary(&waits.iter().collect::<Vec<_>>());
                 self.set(READY, ConditionStatus::False, wait.reason, &message);
                 self.set(RECONCILING, ConditionStatus::True, wait.reason, &message);
                 self.set(STALLED, ConditionStatus::False, reasons::NOT_STALLED, "");
@@ -160,7 +169,7 @@ pub fn stalled(
     made.iter().cloned().chain(others).collect()
 }
 
-fn summary(waits: &[Wait]) -> String {
+fn summary(waits: &[&Wait]) -> String {
     let named: Vec<_> = waits.iter().take(NAMED).map(|wait| wait.message.as_str()).collect();
     let more = waits.len().saturating_sub(NAMED);
     let rest = if more == 0 { String::new() } else { format!("; and {more} more") };
@@ -168,13 +177,18 @@ fn summary(waits: &[Wait]) -> String {
 }
 
 /// Whether nothing is to be done but to wait: all of `needed` is true and neither a drain nor this member waits for a vote, or a
-/// person must act.
+/// person must act and nothing else is waited for: a turn, which passes by itself, would be missed.
 #[must_use]
 pub fn is_settled(conditions: &[Condition], needed: &[&str]) -> bool {
     let is_true = |kind: &str| conditions.iter().any(|c| c.kind == kind && c.status == ConditionStatus::True);
     let settling = conditions.iter().any(|c| c.kind == DRAINABLE && c.reason == reasons::AWAITING_VOTES);
     (needed.iter().all(|kind| is_true(kind)) && !settling && !awaits_admission(conditions))
-        || is_true(STALLED)
+        || (is_true(STALLED) && !goes_on(conditions))
+}
+
+/// Whether a stalled object waits for something beside its person.
+fn goes_on(conditions: &[Condition]) -> bool {
+    conditions.iter().any(|c| c.kind == RECONCILING && c.message != FOR_A_PERSON)
 }
 
 /// The members may admit this one in any block, and its nodes are then to be seated at once.

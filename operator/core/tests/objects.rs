@@ -176,6 +176,34 @@ fn a_fleet_with_every_field_set_becomes_exactly_these_objects() {
     assert_golden("full.yaml", &fleet_objects(&fleet, &observed(&fleet, true)));
 }
 
+/// That a fleet without it is made byte for byte as before, the golden files of the others say.
+#[test]
+fn history_stands_in_every_nodes_file_and_a_change_of_it_restarts_nodes() {
+    let made = |history: serde_json::Value| {
+        let mut object: serde_json::Value = read("../../examples/validator.yaml");
+        object["spec"]["history"] = history;
+        let fleet = validate::fleet(&serde_json::from_value(object).expect("a Validator")).expect("valid");
+        let plan = plan::fleet(&fleet, &observed(&fleet, false), IMAGE);
+        let resources = build::fleet(&fleet, &plan.objects.expect("objects")).expect("rendered");
+        let files: Vec<_> =
+            resources.configs.iter().map(|map| value(map)["data"]["node.json"].clone()).collect();
+        let starts: Vec<_> =
+            resources.statefulsets.iter().map(|set| value(&set.spec.template.metadata)).collect();
+        (files, starts)
+    };
+    let (without, plain) = made(serde_json::Value::Null);
+    let (with, blocks) = made(serde_json::json!({ "blocks": 100_000 }));
+    let (_, all) = made(serde_json::json!({ "all": true }));
+    for (without, with) in without.iter().zip(&with) {
+        let with = with.as_str().expect("a file");
+        let line = ",\n  \"history\": {\n    \"blocks\": 100000\n  }";
+        assert_eq!(Some(with.replace(line, "").as_str()), without.as_str(), "nothing else changes");
+    }
+    for index in 0..plain.len() {
+        assert!(plain[index] != blocks[index] && blocks[index] != all[index] && plain[index] != all[index]);
+    }
+}
+
 #[test]
 fn a_fleet_whose_keys_are_in_a_vault_becomes_exactly_these_objects_without_a_key_in_any() {
     let mut fleet = fleet("tests/golden/vault.input.yaml");

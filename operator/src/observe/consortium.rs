@@ -3,6 +3,7 @@
 mod votes;
 
 use super::{
+    fleet::turn,
     network::{NodePod, genesis, key, object_of, pods, public_keys, secret, stays},
     sources::sources,
 };
@@ -16,7 +17,7 @@ use chain::status::NodeStatus;
 use k8s_openapi::jiff::Timestamp;
 use operator_core::{
     api::{Consortium, validator::Role},
-    cache::{Cache, Fleet, Kind},
+    cache::{Cache, Fleet, Kind, NetworkKey},
     names::{FleetName, NodeName},
     observed::{ConsortiumObserved, FleetSummary, SecretState},
     validate::{AccountKey, AdminAccount, ValidConsortium},
@@ -47,16 +48,18 @@ pub(crate) async fn consortium(
     let stored = genesis.as_ref().and_then(|genesis| genesis.as_deref().ok());
     let sources = sources(context, valid, &network, stored).await?;
     let now = Timestamp::now();
-    let (keys, pods, fleets, sets, idle_eviction) = {
+    let is_deleted = object.metadata.deletion_timestamp.is_some();
+    let (keys, pods, fleets, named_by, sets, idle_eviction) = {
         let cache = context.cache();
         let keys = public_keys(&cache, &network);
         let fleets = cache.fleets_of(&network);
         let summaries = fleets.filter_map(|(name, fleet)| summary(name, fleet, &keys.identities));
         let fleets: Vec<_> = summaries.collect();
+        let named_by = is_deleted.then(|| named_by(&cache, &network));
         let sets = cache.children_of(Kind::StatefulSet, &network).filter_map(|(_, set)| set.node_name());
         let sets: BTreeSet<NodeName> = sets.collect();
         let idle_eviction = idle_eviction(&cache, valid, now);
-        (keys, pods(&cache, &network, now), fleets, sets, idle_eviction)
+        (keys, pods(&cache, &network, now), fleets, named_by, sets, idle_eviction)
     };
     let wanted =
         |name: &NodeName| fleets.iter().any(|fleet| fleet.name.0 == name.fleet && fleet.wants(name.index));
@@ -73,6 +76,7 @@ pub(crate) async fn consortium(
         allowed: None,
         peers: keys.nodes.into_iter().filter(|peer| wanted(&peer.name)).collect(),
         running: running(&pods, &fleets),
+        broken: broken(&pods, &fleets),
         spares: sets.iter().filter(|name| name.is_spare()).count(),
         nodes: pods.iter().filter_map(|pod| pod.status.as_deref().cloned()).collect(),
         fleets,
@@ -83,11 +87,16 @@ pub(crate) async fn consortium(
         vault: context.vaults.reports(&object_of(object)),
         positions: object.status.as_ref().map(|status| status.positions.clone()).unwrap_or_default(),
         idle_eviction,
+        deleting: named_by,
+        turn: None,
     };
     // Only a node of this very chain is believed.
     let hash =
         observed.genesis.as_ref().and_then(|genesis| genesis.as_ref().ok()).map(|genesis| genesis.hash);
     observed.nodes.retain(|node| Some(node.genesis_hash) == hash);
+    let member =
+        observed.genesis.as_ref().and_then(|genesis| genesis.as_ref().ok()).map(|stored| stored.member);
+    observed.turn = member.and_then(|member| turn(object, member));
     let entry = hash.and_then(|hash| entry(&pods, |status| status.genesis_hash == hash));
     if let Some((ip, head)) = &entry {
         read_chain(context, valid, (ip, *head), &mut observed).await;
@@ -141,6 +150,8 @@ async fn read(
     let governance = chain.governance().await?;
     let network = key(&valid.namespace, &valid.name);
     let is_waiting = |(of, seen)| context.cache().is_waiting(&network, of, seen, governance.height);
+    let moving = operator.is_some_and(|(_, (_, waits))| waits);
+    context.cache().remember_moving(&network, moving);
     observed.in_flight = operator.is_some_and(is_waiting);
     if let Some((admin, (nonce, waits))) = account {
         let in_flight = is_waiting((admin, (nonce, waits)));
@@ -182,14 +193,27 @@ async fn peering(
     Ok(Some(ids))
 }
 
+/// Fleets that name it, those too whose spec is refused.
+pub(crate) fn named_by(cache: &Cache, network: &NetworkKey) -> Vec<String> {
+    cache.fleets_of(network).map(|(name, _)| name.to_string()).collect()
+}
+
 /// A pod whose fleet is refused or gone counts: it may hold a seat. Spares are counted by their sets.
+fn counts(pod: &NodePod, fleets: &[FleetSummary]) -> bool {
+    let fleet = fleets.iter().find(|fleet| fleet.name.0 == pod.name.fleet);
+    let counts = fleet.is_none_or(|fleet| fleet.counts(pod.name.index, pod.pod.terminating));
+    counts && !pod.name.is_spare()
+}
+
 fn running(pods: &[NodePod], fleets: &[FleetSummary]) -> usize {
-    let counts = |pod: &&NodePod| {
-        let fleet = fleets.iter().find(|fleet| fleet.name.0 == pod.name.fleet);
-        let counts = fleet.is_none_or(|fleet| fleet.counts(pod.name.index, pod.pod.terminating));
-        counts && !pod.name.is_spare()
-    };
-    pods.iter().filter(counts).count()
+    pods.iter().filter(|pod| counts(pod, fleets)).count()
+}
+
+/// Those of them that somebody must help. One that restarts is none: it comes back by itself.
+fn broken(pods: &[NodePod], fleets: &[FleetSummary]) -> Vec<(NodeName, &'static str)> {
+    let down = pods.iter().filter(|pod| counts(pod, fleets) && !pod.pod.is_up());
+    let reason = |pod: &NodePod| pod.pod.trouble.as_ref()?.reason;
+    down.filter_map(|pod| Some((pod.name.clone(), reason(pod)?))).collect()
 }
 
 /// The most advanced ready node's address, and the head that it has at least.

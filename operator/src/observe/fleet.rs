@@ -12,7 +12,7 @@ use alloy_primitives::Address;
 use k8s_openapi::jiff::Timestamp;
 use operator_core::{
     api::{
-        Validator,
+        Consortium, Validator,
         conditions::{ConditionStatus, JOINED},
         validator::Role,
     },
@@ -39,8 +39,13 @@ pub(crate) async fn fleet(
         let cache = context.cache();
         let pods = pods(&cache, &network, now);
         let waiting = mounts::overdue(&pods, &valid.name, now);
-        let turn = genesis.as_ref().and_then(|genesis| turn(&cache, &network, genesis.member));
-        (waiting, FleetObserved { turn, ..cached(&cache, &network, valid, pods) })
+        let consortium = cache.consortium(&network.namespace, &network.name);
+        let turn = genesis
+            .as_ref()
+            .zip(consortium)
+            .and_then(|(genesis, consortium)| turn(consortium, genesis.member));
+        let moving = cache.moving(&network);
+        (waiting, FleetObserved { turn, moving, ..cached(&cache, &network, valid, pods) })
     };
     observed.vault = context.vaults.reports(&object_of(object));
     observed.bootnodes = learned(context, &network, genesis.as_deref()).await?.bootnodes();
@@ -55,8 +60,7 @@ pub(crate) async fn fleet(
 }
 
 /// Our place among the members, as the Consortium's pass last read them from the chain.
-fn turn(cache: &Cache, network: &NetworkKey, member: Address) -> Option<Turn> {
-    let consortium = cache.consortium(&network.namespace, &network.name)?;
+pub(super) fn turn(consortium: &Consortium, member: Address) -> Option<Turn> {
     let status = consortium.status.as_ref()?;
     Turn::among(&status.members, member, status.member.as_ref().and_then(|accounts| accounts.region))
 }

@@ -15,6 +15,7 @@ use crate::{
     error::Error,
     events, keygen,
     observe::{self, Observation},
+    write,
 };
 use alloy_primitives::Address;
 use kube::ResourceExt;
@@ -24,7 +25,7 @@ use operator_core::{
         conditions::{QUORUM_HEALTHY, READY, reasons},
     },
     build,
-    cache::{Cache, KeptError, NetworkKey},
+    cache::{Cache, KeptError, Kind, NetworkKey},
     names::ConsortiumName,
     observed::ConsortiumObserved,
     plan::{self, ConsortiumPlan, SeatMove, Wait},
@@ -81,14 +82,19 @@ async fn decided(
     steps: &Steps<'_>,
     looked: Looked,
 ) -> Result<Decided, Error> {
-    if object.metadata.deletion_timestamp.is_some() {
-        context.vaults.want(&observe::object_of(object), None);
-        return Ok(Decided::Done(Action::await_change()));
+    let is_deleted = object.metadata.deletion_timestamp.is_some();
+    if is_deleted
+        && (!write::is_kept(object) || observe::named_by(&context.cache(), &object.network()).is_empty())
+    {
+        return let_go(object, context, looked).await;
     }
     let valid = match validate::consortium(object) {
         Ok(valid) => valid,
         Err(error) => return pass::refused(object, context, &error.to_string()).await,
     };
+    if !is_deleted {
+        write::finalizer(context, object, true).await?;
+    }
     let observation = steps.of("observe", observe::consortium(context, object, &valid)).await?;
     let observed = &observation.observed;
     let mut plan = steps.thought("plan", || plan::consortium(&valid, observed));
@@ -117,6 +123,16 @@ async fn decided(
     }))
 }
 
+/// Nothing names it any more: seats are given up, or kept by word of a person. A spec that is refused does not keep it.
+async fn let_go(object: &Consortium, context: &Context, looked: Looked) -> Result<Decided, Error> {
+    if write::is_kept(object) && looked == Looked::AtCache {
+        return Ok(Decided::Final);
+    }
+    context.vaults.want(&observe::object_of(object), None);
+    write::finalizer(context, object, false).await?;
+    Ok(Decided::Done(Action::await_change()))
+}
+
 /// Carries the plan out; what others read then.
 async fn perform(
     object: &Consortium,
@@ -127,18 +143,52 @@ async fn perform(
     plan: &mut ConsortiumPlan,
 ) -> Result<Published, Error> {
     let observed = &observation.observed;
-    Box::pin(make(object, context, valid, plan)).await?;
+    // Nothing is made once a deletion is asked for.
+    let is_deleted = observed.deleting.is_some();
+    if !is_deleted {
+        Box::pin(make(object, context, valid, plan)).await?;
+    }
     protect(context, valid, observed, plan).await?;
-    let published = match Box::pin(publish(context, valid, observed, plan)).await {
-        // A vault that is away keeps nothing else from being done.
+    let published = if is_deleted {
+        Published {
+            config_map: observed.sources.published.then(|| valid.name.network_info()),
+            ..Published::default()
+        }
+    } else {
+        published(context, valid, observed, plan).await?
+    };
+    Box::pin(send(object, context, valid, observation, vote, plan)).await;
+    Ok(published)
+}
+
+/// A vault that is away keeps nothing else from being done.
+async fn published(
+    context: &Context,
+    valid: &ValidConsortium,
+    observed: &ConsortiumObserved,
+    plan: &mut ConsortiumPlan,
+) -> Result<Published, Error> {
+    match Box::pin(publish(context, valid, observed, plan)).await {
         Err(Error::Account(error)) => {
             let message = format!("the network info is not signed: {error}");
             plan.waits.push(Wait::passing(reasons::VAULT_UNREACHABLE, message));
             let config_map = observed.sources.published.then(|| valid.name.network_info());
-            Published { config_map, ..Published::default() }
+            Ok(Published { config_map, ..Published::default() })
         }
-        published => published?,
-    };
+        published => published,
+    }
+}
+
+/// At most one transaction of each account.
+async fn send(
+    object: &Consortium,
+    context: &Context,
+    valid: &ValidConsortium,
+    observation: &Observation,
+    vote: Option<&AdminMove>,
+    plan: &mut ConsortiumPlan,
+) {
+    let observed = &observation.observed;
     if let (Some(ip), true) = (&observation.entry, plan.seat_move.is_some())
         && let Err(error) = move_seat(object, context, valid, ip, observed, plan).await
     {
@@ -158,7 +208,6 @@ async fn perform(
         tracing::warn!(%error, "vote not sent");
         plan.waits.insert(0, Wait::passing(reasons::VOTING, format!("vote not sent: {error}")));
     }
-    Ok(published)
 }
 
 /// Accounts and genesis: created, never changed. What others publish is kept as it is now.
@@ -202,6 +251,12 @@ async fn protect(
         return Ok(());
     }
     let budget = build::disruption_budget(valid, plan.min_available);
+    let is_there = |cache: &Cache| {
+        cache.child(Kind::PodDisruptionBudget, &valid.namespace, &valid.name.disruption_budget()).is_some()
+    };
+    if observed.deleting.is_some() && !is_there(&context.cache()) {
+        return Ok(());
+    }
     match plan.evictable {
         Some(_) => stamped(context, budget).await.map(drop),
         None => create_once(context, budget).await.map(drop),
@@ -223,6 +278,8 @@ async fn move_seat(
     if !context.leadership.leads() {
         return Err(Error::NotLeading);
     }
+    // Before it is sent: an answer may be lost.
+    context.cache().remember_moving(&object.network(), true);
     let sent =
         Chain { nodes: &context.nodes, ip }.move_seat(context, genesis.chain_id, &account, wanted).await;
     context.cache().offered(&observe::key(&valid.namespace, &valid.name), account.address());

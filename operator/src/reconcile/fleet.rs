@@ -18,7 +18,7 @@ use operator_core::{
     api::{Condition, Validator, ValidatorStatus, conditions::READY},
     build::{self, Applied, FleetResources},
     cache::{Cache, KeptError, Kind, NetworkKey, uid_hash},
-    names::{ConsortiumName, FINALIZER},
+    names::ConsortiumName,
     observed::FleetObserved,
     plan::{self, FleetPlan, KeyWanted, Release},
     status,
@@ -79,7 +79,7 @@ async fn decided(
         Ok(valid) => valid,
         Err(error) => return pass::refused(object, context, &error.to_string()).await,
     };
-    if valid.deleting && !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+    if valid.deleting && !write::is_kept(object) {
         return Ok(Decided::Done(Action::await_change()));
     }
     if !valid.deleting {

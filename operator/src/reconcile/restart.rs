@@ -26,18 +26,14 @@ use operator_core::{
     plan::{Restart, Wait},
 };
 
-/// Tells what is to be told, then restarts; what keeps it otherwise. Both ways name the very pod that was looked at, so that
-/// two operators that mean the same restart it once.
+/// Restarts, and tells what is to be told of it; what keeps it otherwise, of which nothing is told: it is tried anew in each
+/// pass. Both ways name the very pod that was looked at, so that two operators that mean the same restart it once.
 pub(super) async fn restart(
     context: &Context,
     object: &Validator,
     namespace: &str,
     restart: &Restart,
 ) -> Result<Option<Wait>, Error> {
-    if let Some(note) = &restart.note {
-        events::publish(context, &object.object_ref(&()), EventType::Warning, note.reason, &note.message)
-            .await;
-    }
     let api = context.api::<Pod>(namespace);
     let outcome = if restart.forced { delete(&api, restart).await } else { evict(&api, restart).await };
     let outcome = match outcome {
@@ -55,6 +51,10 @@ pub(super) async fn restart(
     match outcome {
         Ok(()) => {
             tracing::info!(namespace, node = %restart.node, forced = restart.forced, "restarting");
+            if let Some(note) = &restart.note {
+                let about = object.object_ref(&());
+                events::publish(context, &about, EventType::Warning, note.reason, &note.message).await;
+            }
             let why = if restart.forced {
                 "its pod, of an older template, does not work or was told to go"
             } else {

@@ -6,7 +6,7 @@ use k8s_openapi::api::{
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use operator_core::{
     api::{Consortium, Validator},
-    names::SKIP_UNSEAT,
+    names::{NETWORK_FINALIZER, SKIP_UNSEAT},
 };
 use operator_trials::world::{World, delete_and_wait};
 use serde_json::json;
@@ -90,10 +90,40 @@ async fn a_lost_key_whose_disk_is_there_stalls_the_fleet_instead_of_making_anoth
 
 #[tokio::test]
 #[ignore = "needs an API server: make operator-test"]
+async fn a_consortium_that_is_deleted_stays_until_no_fleet_names_it() {
+    let world = running("fleetsfirst").await;
+    let before = world.treasure().await;
+    let (networks, fleets) = (world.api::<Consortium>(), world.api::<Validator>());
+    networks.delete("trade-finance", &DeleteParams::default()).await.expect("asked");
+    let message = world
+        .until("an explanation", || async {
+            let status = world.consortium().await.status?;
+            let ready = status.conditions.into_iter().find(|condition| condition.kind == "Ready")?;
+            (ready.reason == "FleetsRemain").then_some(ready.message)
+        })
+        .await;
+    assert!(message.contains("bank-a") && message.contains(NETWORK_FINALIZER), "{message}");
+    let skip = json!({ "metadata": { "annotations": { SKIP_UNSEAT: "true" } } });
+    fleets.patch("bank-a", &PatchParams::default(), &Patch::Merge(&skip)).await.expect("annotated");
+    delete_and_wait::<Validator>(&world, "bank-a").await;
+    world
+        .until("the Consortium gone", || async {
+            networks.get_opt("trade-finance").await.ok()?.is_none().then_some(())
+        })
+        .await;
+    assert_eq!(world.treasure().await, before);
+}
+
+#[tokio::test]
+#[ignore = "needs an API server: make operator-test"]
 async fn a_genesis_that_is_not_the_specs_stalls_the_consortium_and_is_kept() {
     let world = running("othergenesis").await;
     let before = world.treasure().await;
-    delete_and_wait::<Consortium>(&world, "trade-finance").await;
+    // As a person takes a deletion back: its fleet goes on meanwhile.
+    let networks = world.api::<Consortium>();
+    networks.delete("trade-finance", &DeleteParams::default()).await.expect("asked");
+    let free = Patch::Merge(json!({ "metadata": { "finalizers": null } }));
+    networks.patch("trade-finance", &PatchParams::default(), &free).await.expect("freed");
     let manifest = json!({
         "apiVersion": "quorate.dev/v1alpha1", "kind": "Consortium", "metadata": { "name": "trade-finance" },
         "spec": {

@@ -98,4 +98,7 @@ async fn a_class_that_does_not_expand_stalls_the_fleet_with_the_servers_reason_a
         assert!(stalled.message.contains(word), "{word}: {}", stalled.message);
     }
     assert_eq!(asked(&world, "data-bank-a-0").await.as_deref(), Some("1Gi"));
+    // No disk has grown, so the edit can be taken back.
+    resize(&world, "1Gi").await.expect("accepted");
+    condition(&world, "Stalled", "NotStalled").await;
 }

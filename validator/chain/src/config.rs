@@ -5,11 +5,13 @@
 
 mod azure;
 mod fence;
+mod history;
 mod rpc;
 mod standby;
 
 pub use azure::{AzureConfig, VaultObject};
 pub use fence::{FenceConfig, FenceStore, LEASE_MS};
+pub use history::{HISTORY_BLOCKS, History, HistoryError, MIN_HISTORY_BLOCKS};
 pub use rpc::{RPC_NAMESPACES, RpcAccess, RpcConfig, RpcLimits, RpcPort, RpcTls, RpcTransport};
 pub use standby::{MAX_STANDBY_FOR, StandbyError};
 
@@ -58,6 +60,9 @@ pub struct NodeConfig {
     pub metrics: MetricsConfig,
     /// Directory of the chain database and the journals.
     pub data_dir: String,
+    /// How far back the state of old blocks is kept; [`HISTORY_BLOCKS`] when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
 }
 
 /// Which chain the node belongs to.

@@ -6,7 +6,7 @@ use crate::{
     setup::Setup,
 };
 use clap::{Args, Subcommand};
-use ledger::{Files, InspectError, Ledger, Options};
+use ledger::{Files, InspectError, Ledger};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -97,7 +97,7 @@ fn run(command: &DbCommand, dir: &Path, setup: &Setup) -> Result<(), DbCommandEr
 }
 
 fn open(dir: &Path, setup: &Setup) -> Result<Ledger, DbError> {
-    Ok(Ledger::open(dir, setup.genesis.clone(), Options::default())?)
+    Ok(Ledger::open(dir, setup.genesis.clone(), setup.ledger_options())?)
 }
 
 fn summary(did: &str, moved: &Moved) {

@@ -17,7 +17,7 @@ use chain::{
 };
 use clap::Subcommand;
 use halted::Halted;
-use ledger::{Ledger, LedgerError, OpenError, Options, RecordRefused};
+use ledger::{Ledger, LedgerError, OpenError, RecordRefused};
 use plan::Plan;
 use rpc::{Endpoint, RpcReadError};
 use std::{
@@ -182,7 +182,11 @@ fn prepare(
 }
 
 fn open(setup: &Setup) -> Result<Ledger, OpenError> {
-    Ledger::open(&Path::new(&setup.config.data_dir).join("chain"), setup.genesis.clone(), Options::default())
+    Ledger::open(
+        &Path::new(&setup.config.data_dir).join("chain"),
+        setup.genesis.clone(),
+        setup.ledger_options(),
+    )
 }
 
 /// Sorted by whose they are, each once: the one form that nodes take.

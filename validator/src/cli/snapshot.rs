@@ -4,7 +4,7 @@ use crate::setup::{Setup, SetupError};
 use alloy_primitives::B256;
 use clap::Subcommand;
 use ledger::{
-    Ledger, OpenError, Options,
+    Ledger, OpenError,
     snapshot::{FRAME_BYTES, Progress, SnapshotError, import},
 };
 use std::{
@@ -92,7 +92,7 @@ fn export(setup: &Setup, out: &Path) -> Result<(), SnapshotCliError> {
     if out.exists() {
         return Err(at(out)(ErrorKind::AlreadyExists.into()));
     }
-    let ledger = Ledger::open(&folder(setup), setup.genesis.clone(), Options::default())?;
+    let ledger = Ledger::open(&folder(setup), setup.genesis.clone(), setup.ledger_options())?;
     let part = out.with_extension("part");
     let file = BufWriter::with_capacity(1 << 20, File::create(&part).map_err(at(&part))?);
     let mut reported = Instant::now();

@@ -43,6 +43,8 @@ pub mod reasons {
     pub const WAITING_FOR_FLEETS: &str = "WaitingForFleets";
     /// A fleet has not made all of its identities.
     pub const WAITING_FOR_IDENTITIES: &str = "WaitingForIdentities";
+    /// It is being deleted, and fleets name it still.
+    pub const FLEETS_REMAIN: &str = "FleetsRemain";
     /// The `Consortium` does not exist.
     pub const CONSORTIUM_MISSING: &str = "ConsortiumMissing";
     /// The network has no genesis yet.
@@ -93,6 +95,8 @@ pub mod reasons {
     pub const QUORUM_WITHOUT_ONE: &str = "QuorumWithoutOne";
     /// Kubernetes refused an eviction: the disruption budget is used up, or a drain is under way.
     pub const DISRUPTION_BUDGET: &str = "DisruptionBudget";
+    /// A node of ours is down, and another one may not be.
+    pub const ANOTHER_NODE_DOWN: &str = "AnotherNodeDown";
     /// A node of ours is up again, and has not been heard since it started.
     pub const AWAITING_VOTES: &str = "AwaitingVotes";
     /// A node of ours is up and well for minutes, and nobody hears it vote.

@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "the KubeSchema derive repeats the type inside a function")]
 
 mod fence;
+mod history;
 mod keys;
 mod node_pool;
 mod peering;
@@ -13,6 +14,7 @@ mod status;
 mod storage;
 
 pub use fence::*;
+pub use history::*;
 pub use keys::*;
 pub use node_pool::*;
 pub use peering::*;
@@ -73,8 +75,6 @@ use serde::{Deserialize, Serialize};
         .message("spec.consortiumRef is immutable: make a new Validator for another network"),
     validation = Rule::new("self.role == oldSelf.role")
         .message("spec.role is immutable: make a second Validator for the other role"),
-    validation = Rule::new("quantity(has(self.storage) && has(self.storage.size) ? self.storage.size : '50Gi').compareTo(quantity(has(oldSelf.storage) && has(oldSelf.storage.size) ? oldSelf.storage.size : '50Gi')) >= 0")
-        .message("spec.storage.size is immutable but for growth: a disk cannot shrink"),
     validation = Rule::new("(has(self.storage) && has(self.storage.storageClassName) ? self.storage.storageClassName : '') == (has(oldSelf.storage) && has(oldSelf.storage.storageClassName) ? oldSelf.storage.storageClassName : '')")
         .message("spec.storage.storageClassName is immutable: make a second Validator with the other class, and delete this one once that one is seated (docs/operator.md, Disks)"),
     validation = Rule::new("(has(self.storage) && has(self.storage.accessMode) ? self.storage.accessMode : 'ReadWriteOnce') == (has(oldSelf.storage) && has(oldSelf.storage.accessMode) ? oldSelf.storage.accessMode : 'ReadWriteOnce')")
@@ -126,6 +126,11 @@ pub struct ValidatorSpec {
     /// CPU and memory of one node; sensible ones when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// How far back the state of old blocks can be read; 4096 blocks when absent. Nodes restart, one at a time, when it changes.
+    // Atomic, as `fence`: taken out of a manifest it must not leave an empty object behind, which is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
+    pub history: Option<History>,
     /// Node image; the operator's own default when absent, then kept until this field is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512), regex(pattern = IMAGE))]

@@ -111,6 +111,7 @@ pub fn node_config(fleet: &ValidFleet, inputs: &ConfigInputs<'_>) -> NodeConfig 
         rpc: Some(RpcConfig::new(format!("0.0.0.0:{RPC_PORT}"), fleet.namespaces.clone())),
         metrics: MetricsConfig { listen: format!("0.0.0.0:{METRICS_PORT}") },
         data_dir: DATA_DIR.to_owned(),
+        history: fleet.history,
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) fn nodes(fleet: &ValidFleet) -> Service {
     }
 }
 
+/// Behind a load balancer traffic enters only at hosts with a ready pod, and keeps its source address: connections and waiting transactions
+/// are counted by it, and all clients of one host would be one client.
 pub(super) fn rpc(fleet: &ValidFleet) -> Option<Service> {
     let rpc = fleet.rpc.as_ref()?;
     let mut annotations = rpc.annotations.clone();
@@ -47,6 +49,7 @@ pub(super) fn rpc(fleet: &ValidFleet) -> Option<Service> {
             selector: Some(selector(fleet, "rpc")),
             ports: Some(vec![port("rpc", RPC_PORT)]),
             load_balancer_source_ranges: (!rpc.source_ranges.is_empty()).then(|| rpc.source_ranges.clone()),
+            external_traffic_policy: rpc.load_balancer.then(|| "Local".to_owned()),
             ..ServiceSpec::default()
         }),
         status: None,

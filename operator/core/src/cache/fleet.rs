@@ -9,11 +9,7 @@ use super::{
     under_way::status_hash,
 };
 use crate::{
-    api::{
-        Condition, Validator,
-        conditions::{ConditionStatus, READY, STALLED},
-        validator::Role,
-    },
+    api::{Validator, conditions::READY, validator::Role},
     queue::Urgency,
     validate,
 };
@@ -87,7 +83,7 @@ impl Fleet {
             network: shared.name(&object.spec.consortium_ref.name),
             pool: object.spec.node_pool.as_ref().map(|pool| shared.name(&pool.name)),
             role: object.spec.role,
-            settled: conditions.is_some_and(|all| is_true(all, READY) || is_true(all, STALLED)),
+            settled: conditions.is_some_and(|all| crate::status::is_settled(all, &[READY])),
             shape,
             uid: uid(&object.metadata),
             version: version(&object.metadata),
@@ -120,10 +116,6 @@ fn edit(metadata: &ObjectMeta) -> u64 {
     (&metadata.uid, metadata.generation, &metadata.annotations, &metadata.labels).hash(&mut hasher);
     (metadata.deletion_timestamp.as_ref().map(|time| time.0), &metadata.finalizers).hash(&mut hasher);
     hasher.finish()
-}
-
-pub(super) fn is_true(conditions: &[Condition], kind: &str) -> bool {
-    conditions.iter().any(|condition| condition.kind == kind && condition.status == ConditionStatus::True)
 }
 
 impl Cache {

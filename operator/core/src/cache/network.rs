@@ -48,6 +48,8 @@ pub(super) struct Network {
     pub(super) peering: Option<(Vec<PeerNode>, Vec<PeerNode>)>,
     /// Transactions of our accounts that wait for a block there.
     pub(super) waiting: BTreeMap<Address, Waiting>,
+    /// Whether a transaction that moves a seat may wait for a block; `None` before the chain was asked.
+    pub(super) moving: Option<bool>,
     /// Our votes there.
     pub(super) votes: Option<KeptVotes>,
 }

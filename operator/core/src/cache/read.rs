@@ -76,6 +76,12 @@ impl Cache {
         self.network(network)?.heard.as_ref()
     }
 
+    /// Whether a transaction that moves a seat may be on its way; `None` before the chain was asked.
+    #[must_use]
+    pub fn moving(&self, network: &NetworkKey) -> Option<bool> {
+        self.network(network)?.moving
+    }
+
     /// Whether the contract has been seen to have these nodes on its list, and not those any more.
     #[must_use]
     pub fn is_peering(&self, network: &NetworkKey, wanted: &(Vec<PeerNode>, Vec<PeerNode>)) -> bool {

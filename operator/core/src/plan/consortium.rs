@@ -8,7 +8,7 @@ use crate::{
     api::{conditions::reasons, consortium::ToSign},
     genesis::{self, StoredGenesis},
     liveness::{Hearing, settling, silent, unheard},
-    names::{ConsortiumName, FleetName},
+    names::{ConsortiumName, FleetName, NETWORK_FINALIZER},
     network_info::Learned,
     observed::{ConsortiumObserved, FleetSummary, MemberObserved, PeerNode, StoredKey},
     policy::{Evicting, Refusal, Verdict, may_evict},
@@ -24,6 +24,8 @@ use std::collections::BTreeSet;
 
 /// Nodes that one member may have on the contract's list; `MAX_NODE_IDS` of the contract.
 const MAX_NODE_IDS: usize = 32;
+/// Fleets named in one message.
+const NAMED: usize = 4;
 
 /// What to do for a consortium.
 #[derive(Clone, Debug, Default)]
@@ -133,6 +135,9 @@ impl SeatMove {
 /// Plans one pass.
 #[must_use]
 pub fn consortium(valid: &ValidConsortium, observed: &ConsortiumObserved) -> ConsortiumPlan {
+    if let Some(fleets) = &observed.deleting {
+        return ending(valid, observed, fleets);
+    }
     let unknown = VotesPlan::unknown(&valid.positions, &observed.positions, "the chain is not read yet");
     let learned = join::learned(valid, observed);
     let mut plan = ConsortiumPlan { learned, votes: unknown, ..ConsortiumPlan::default() };
@@ -143,6 +148,29 @@ pub fn consortium(valid: &ValidConsortium, observed: &ConsortiumObserved) -> Con
     seats(&genesis, observed, operator.key.address, &mut plan);
     votes(valid, observed, admin, operator.key.address, &mut plan);
     plan
+}
+
+/// What is left to do for one that is being deleted: seats are given up through it, and nothing is made any more.
+fn ending(valid: &ValidConsortium, observed: &ConsortiumObserved, fleets: &[String]) -> ConsortiumPlan {
+    let why = "the Consortium is being deleted";
+    let votes = VotesPlan::unknown(&valid.positions, &observed.positions, why);
+    let mut plan = ConsortiumPlan { votes, ..ConsortiumPlan::default() };
+    plan.min_available = min_available(observed, 0, true);
+    plan.waits.push(fleets_remain(fleets));
+    if let (Some(Ok(genesis)), Some(operator)) = (&observed.genesis, observed.operator.key()) {
+        seats(genesis, observed, operator.key.address, &mut plan);
+    }
+    plan
+}
+
+fn fleets_remain(fleets: &[String]) -> Wait {
+    let named = fleets.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = fleets.len().saturating_sub(NAMED);
+    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let message = format!(
+        "it goes once no Validator names it, since seats are given up through it: delete {named}{rest}; to take the deletion back remove its finalizer {NETWORK_FINALIZER} and apply it again"
+    );
+    Wait::passing(reasons::FLEETS_REMAIN, message)
 }
 
 /// What the admin account could send: nothing while one of its transactions waits for a block.
@@ -289,7 +317,8 @@ fn seats(
     let silent = silent(&own, &heard, &observed.nodes);
     let hearing = heard.without(&silent);
     if !hearing.starting() {
-        let verdict = may_evict(&Evicting { hearing: &hearing, settling: &settling });
+        let evicting = Evicting { hearing: &hearing, settling: &settling, broken: &observed.broken };
+        let verdict = may_evict(&evicting);
         let seated = hearing.seats.iter().filter(|seat| own.contains(*seat)).count();
         plan.min_available = min_available(observed, seated, verdict.is_ok());
         // The budget stays open: what keeps evictions out goes by itself.
@@ -313,7 +342,7 @@ fn seats(
         }
     }
     // Seats come first; nobody waits for this, and Ready does not either.
-    if plan.seat_move.is_none() && !observed.in_flight && hearing.healthy() {
+    if observed.deleting.is_none() && plan.seat_move.is_none() && !observed.in_flight && hearing.healthy() {
         plan.seat_move = peering(observed, member, operator);
     }
 }
@@ -365,7 +394,9 @@ fn min_available(observed: &ConsortiumObserved, seated: usize, open: bool) -> i3
     let most = usize::try_from(wanted).unwrap_or(usize::MAX).max(seated).max(observed.running);
     // A spare may vote for somebody. Those that are not made yet are not waited for: it is restarts that bring them.
     let most = most.saturating_add(observed.spares);
-    i32::try_from(most.saturating_sub(usize::from(open))).unwrap_or(i32::MAX)
+    // What is broken is down already, and the verdict has counted it: without it the one that may go would be it.
+    let gone = if open { observed.broken.len() + 1 } else { 0 };
+    i32::try_from(most.saturating_sub(gone)).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::Wait;
 use crate::{
     api::validator::NodeState,
     build::FleetInputs,
-    liveness::{Hearing, silent, unheard},
+    liveness::{Hearing, seats_for_sure, silent, unheard},
     names::NodeName,
     node_pool::PoolState,
     observed::{FleetObserved, NodeObserved},
@@ -125,6 +125,8 @@ struct Planner<'a> {
     plan: FleetPlan,
     /// Who is heard.
     hearing: Option<Hearing>,
+    /// Who holds a seat, by the word of a node that has caught up.
+    seats: Option<BTreeSet<Address>>,
     /// The member's seats that do not vote now, those of its other fleets too.
     silent: BTreeSet<Address>,
     /// Those of them whose nodes are well for minutes.
@@ -139,6 +141,8 @@ impl<'a> Planner<'a> {
     fn new(valid: &'a ValidFleet, observed: &'a FleetObserved) -> Self {
         let period = observed.genesis.as_ref().map(|genesis| genesis.block_period_s);
         let hearing = period.and_then(|period| Hearing::from_nodes(&observed.network, period));
+        let hash = observed.genesis.as_ref().map(|genesis| genesis.hash);
+        let seats = hash.and_then(|hash| seats_for_sure(&observed.network, hash));
         let neighbours = observed.neighbours.iter().filter_map(|neighbour| neighbour.address);
         let holders = standby::holders(valid, observed);
         // What another cluster's nodes vote for is silent here, and heard.
@@ -153,7 +157,7 @@ impl<'a> Planner<'a> {
         };
         let (silent, unheard) = (of(silent), of(unheard));
         let (plan, claimed) = (FleetPlan::default(), BTreeSet::new());
-        Self { valid, observed, plan, hearing, silent, unheard, holders, claimed }
+        Self { valid, observed, plan, hearing, seats, silent, unheard, holders, claimed }
     }
 
     /// Who votes now: what is heard, less the seats of ours that are known to be silent.
@@ -170,7 +174,7 @@ impl<'a> Planner<'a> {
     }
 
     fn seated(&self, address: Option<Address>) -> Option<bool> {
-        let hearing = self.hearing.as_ref()?;
-        Some(address.is_some_and(|address| hearing.seats.contains(&address)))
+        let seats = self.seats.as_ref()?;
+        Some(address.is_some_and(|address| seats.contains(&address)))
     }
 }

@@ -114,6 +114,7 @@ fn network(replicas: u32, identities: u8, seats: u8) -> ConsortiumObserved {
             votes_needed: 1,
             ..Governance::default()
         }),
+        turn: Some(Turn { place: 0, members: 1 }),
         ..ConsortiumObserved::default()
     }
 }
@@ -160,6 +161,7 @@ fn running(nodes: u8, seats: u8) -> FleetObserved {
         nodes: (0..).zip(1..=nodes).map(|(index, seed)| (index, node(seed, seats))).collect(),
         network: (1..=nodes).map(|seed| status(seed, seats, true)).collect(),
         turn: Some(Turn { place: 0, members: 1 }),
+        moving: Some(false),
         ..FleetObserved::default()
     }
 }

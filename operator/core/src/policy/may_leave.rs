@@ -1,6 +1,6 @@
 //! May a seat be given up?
 
-use super::{Verdict, network_healthy, refuse};
+use super::{Turn, Verdict, network_healthy, refuse, turn_open};
 use crate::{liveness::Hearing, names::SKIP_UNSEAT};
 use alloy_primitives::Address;
 use chain::quorum::quorum;
@@ -14,17 +14,21 @@ pub struct Leaving<'a> {
     pub identity: Address,
     /// Who is heard.
     pub hearing: &'a Hearing,
+    /// This member's place among the members; `None` while it is not known.
+    pub turn: Option<Turn>,
 }
 
 /// Ordered checks: from the contract's limit to the quorum that remains.
 pub fn may_leave(leaving: &Leaving<'_>) -> Verdict {
-    let checks: [fn(&Leaving<'_>) -> Verdict; 3] = [
+    let checks: [fn(&Leaving<'_>) -> Verdict; 4] = [
         // The contract refuses it, and a chain without seats is over.
         seat_remains,
         // Without quorum no block would hold the transaction.
         healthy,
         // Those that stay and vote now are a quorum of N - 1.
         quorum_after,
+        // Two members that look at the same time would both see one vote to spare.
+        our_turn,
     ];
     checks.iter().try_for_each(|check| check(leaving))
 }
@@ -60,4 +64,12 @@ fn quorum_after(leaving: &Leaving<'_>) -> Verdict {
             quorum(total)
         ),
     )
+}
+
+/// A seat that nobody hears takes no vote with it.
+fn our_turn(leaving: &Leaving<'_>) -> Verdict {
+    if !leaving.hearing.live.contains(&leaving.identity) {
+        return Ok(());
+    }
+    turn_open(leaving.turn, leaving.hearing.height, leaving.node)
 }

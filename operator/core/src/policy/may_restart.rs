@@ -1,6 +1,6 @@
 //! May a node be restarted by choice?
 
-use super::{Turn, Verdict, network_healthy, overriding, quorum_of, refuse};
+use super::{Turn, Verdict, network_healthy, overriding, quorum_of, refuse, turn_open};
 use crate::{api::conditions::reasons, liveness::Hearing};
 use alloy_primitives::Address;
 
@@ -67,7 +67,7 @@ pub fn may_restart(restarting: &Restarting<'_>) -> Verdict {
 fn one_at_a_time(restarting: &Restarting<'_>) -> Verdict {
     match restarting.other {
         Some(Other::Down(other)) => {
-            refuse("AnotherNodeDown", format!("{} waits until {other} is up", restarting.node))
+            refuse(reasons::ANOTHER_NODE_DOWN, format!("{} waits until {other} is up", restarting.node))
         }
         _ => Ok(()),
     }
@@ -112,25 +112,7 @@ fn quorum_after(restarting: &Restarting<'_>) -> Verdict {
 
 fn our_turn(restarting: &Restarting<'_>) -> Verdict {
     let Some(hearing) = restarting.counted() else { return Ok(()) };
-    let node = restarting.node;
-    let verdict = match restarting.turn {
-        Some(turn) if turn.is_open(hearing.height) => Ok(()),
-        Some(turn) => refuse(
-            "NotOurTurn",
-            format!(
-                "members take turns: this one, {} of {}, may begin again at block {}, the newest is {}; {node} waits",
-                turn.place + 1,
-                turn.members,
-                turn.next(hearing.height),
-                hearing.height
-            ),
-        ),
-        None => refuse(
-            "TurnUnknown",
-            format!("{node} waits until the Consortium's status lists the members, this one among them"),
-        ),
-    };
-    overridable(verdict)
+    overridable(turn_open(restarting.turn, hearing.height, restarting.node))
 }
 
 fn overridable(verdict: Verdict) -> Verdict {

@@ -4,6 +4,7 @@ use super::{
 };
 use crate::{
     liveness::Hearing,
+    names::{FleetName, NodeName},
     observed::MemberObserved,
     test_support::{HEIGHT, address, hearing, node_status},
 };
@@ -92,15 +93,50 @@ fn a_seat_is_given_up_only_while_the_rest_keeps_quorum() {
         ("the last seat", hearing(1, 1), 1, "LastSeat"),
     ];
     for (what, hearing, index, want) in cases {
-        let leaving = Leaving { node: "bank-a-0", identity: address(index), hearing: &hearing };
+        let leaving = Leaving { node: "bank-a-0", identity: address(index), hearing: &hearing, turn: ALONE };
         assert_eq!(reason(may_leave(&leaving)), want, "{what}");
     }
 }
 
 #[test]
+fn a_seat_that_votes_is_given_up_in_its_members_turn_and_a_dead_one_at_any_time() {
+    let hearing = hearing(7, 6);
+    let turn = |place| Some(Turn { place, members: 2 });
+    let cases = [
+        ("another member's turn", 1, turn(0), "NotOurTurn"),
+        ("a turn that is not known", 1, None, "TurnUnknown"),
+        ("our turn", 1, turn(1), ""),
+        ("a dead seat in another member's turn", 7, turn(0), ""),
+    ];
+    for (what, index, turn, want) in cases {
+        let leaving = Leaving { node: "bank-a-0", identity: address(index), hearing: &hearing, turn };
+        assert_eq!(reason(may_leave(&leaving)), want, "{what}");
+    }
+}
+
+#[test]
+fn a_broken_pod_takes_the_place_of_the_one_that_may_be_down_unless_enough_others_vote() {
+    let none = BTreeSet::new();
+    let name = |index| (FleetName("bank-a".to_owned()).node(index), "ImagePullFailed");
+    let evict = |hearing: &Hearing, broken: &[(NodeName, &'static str)]| {
+        may_evict(&Evicting { hearing, settling: &none, broken })
+    };
+    assert_eq!(reason(evict(&hearing(7, 7), &[])), "");
+    let refused = evict(&hearing(7, 6), &[name(6)]).expect_err("mended, it would let two others go");
+    assert_eq!(refused.reason, "AnotherNodeDown");
+    assert!(
+        refused.message.contains("bank-a-6") && refused.message.contains("ImagePullFailed"),
+        "{refused:?}"
+    );
+    assert_eq!(reason(evict(&hearing(10, 9), &[name(9)])), "", "two may go: 7 of 10 are a quorum");
+    assert_eq!(reason(evict(&hearing(10, 8), &[name(8), name(9)])), "AnotherNodeDown");
+    assert_eq!(reason(evict(&hearing(2, 1), &[name(1)])), "", "Q = N: it is a pause in any case");
+}
+
+#[test]
 fn a_refusal_carries_the_arithmetic() {
     let hearing = hearing(6, 4);
-    let leaving = Leaving { node: "bank-a-5", identity: address(1), hearing: &hearing };
+    let leaving = Leaving { node: "bank-a-5", identity: address(1), hearing: &hearing, turn: ALONE };
     let message = may_leave(&leaving).expect_err("refused").message;
     assert!(
         message.contains("5 seats") && message.contains("quorum of 4") && message.contains("3 vote now"),
@@ -183,8 +219,9 @@ fn every_refusal_of_a_restart_for_the_sake_of_votes_names_the_override() {
 #[test]
 fn a_drain_may_stop_a_node_only_while_a_quorum_votes_without_it_and_none_of_ours_is_settling() {
     let (none, one) = (BTreeSet::new(), BTreeSet::from([address(2)]));
-    let evict =
-        |hearing: &Hearing, settling: &BTreeSet<Address>| reason(may_evict(&Evicting { hearing, settling }));
+    let evict = |hearing: &Hearing, settling: &BTreeSet<Address>| {
+        reason(may_evict(&Evicting { hearing, settling, broken: &[] }))
+    };
     assert_eq!(evict(&hearing(4, 4), &none), "");
     assert_eq!(evict(&hearing(4, 3), &none), "WouldLoseQuorum");
     assert_eq!(evict(&hearing(7, 7), &one), "AwaitingVotes");

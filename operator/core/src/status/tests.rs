@@ -132,3 +132,31 @@ fn an_object_is_settled_when_all_that_it_needs_is_true_and_no_drain_waits_or_whe
         assert_eq!(super::is_settled(&conditions, needed), settled, "{conditions:?} {needed:?}");
     }
 }
+
+#[test]
+fn a_stalled_object_is_settled_only_while_nothing_that_passes_by_itself_is_waited_for() {
+    let stalled = Wait::stalled("VolumeNotExpandable", "the class does not expand");
+    let other = Wait::stalled("KeyLost", "a key is gone");
+    let turn = Wait::passing("NotOurTurn", "it begins again at block 90");
+    // The same word, of another node.
+    let same = Wait::passing("VolumeNotExpandable", "looked at again");
+    let settled = |waits: &[Wait]| {
+        let mut conditions = Conditions::new(&[], Some(1), at(0));
+        conditions.progress(waits, "");
+        super::is_settled(&conditions.made, &[READY])
+    };
+    assert!(settled(std::slice::from_ref(&stalled)));
+    assert!(settled(&[other, stalled.clone()]));
+    assert!(!settled(&[turn.clone(), stalled.clone()]), "its turn would be missed");
+    assert!(!settled(&[stalled.clone(), turn.clone()]));
+    assert!(!settled(&[stalled.clone(), same]));
+    let refused = super::stalled(&[], Some(1), at(0), std::slice::from_ref(&stalled));
+    assert!(super::is_settled(&refused, &[READY]), "a refused spec");
+
+    let mut conditions = Conditions::new(&[], Some(1), at(0));
+    conditions.progress(&[turn, stalled], "");
+    let [_, reconciling, said] = &conditions.made[..] else { panic!("{:?}", conditions.made) };
+    assert_eq!((reconciling.kind.as_str(), reconciling.reason.as_str()), (RECONCILING, "NotOurTurn"));
+    assert!(reconciling.message.contains("block 90"), "{reconciling:?}");
+    assert_eq!(said.reason, "VolumeNotExpandable");
+}

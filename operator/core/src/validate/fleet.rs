@@ -19,6 +19,7 @@ use crate::{
     units::quantity,
 };
 use alloy_primitives::B256;
+use chain::config::{History, MIN_HISTORY_BLOCKS};
 use std::collections::BTreeMap;
 
 const STORAGE: &str = "50Gi";
@@ -56,6 +57,8 @@ pub struct ValidFleet {
     pub access_mode: AccessMode,
     /// Storage class, the cluster's default when absent.
     pub storage_class: Option<String>,
+    /// How far back state is kept, if the spec says so.
+    pub history: Option<History>,
     /// Requests.
     pub requests: Amounts,
     /// Limits.
@@ -162,6 +165,7 @@ pub fn fleet(object: &Validator) -> Result<ValidFleet, InvalidField> {
         storage_size: storage.size.unwrap_or_else(|| STORAGE.to_owned()),
         access_mode: storage.access_mode.unwrap_or_default(),
         storage_class: storage.storage_class_name,
+        history: history(spec, deleting)?,
         limits,
         requests,
         image: spec.image.clone(),
@@ -245,6 +249,10 @@ fn pod_hash(spec: &ValidatorSpec) -> String {
     if spec.standbys > 0 || spec.fence.is_some() {
         text.push_str("fence");
     }
+    if let Some(history) = &spec.history {
+        text.push_str("history");
+        text.push_str(&serde_json::to_string(history).unwrap_or_default());
+    }
     alloy_primitives::hex::encode(&alloy_primitives::keccak256(text)[..8])
 }
 
@@ -291,6 +299,22 @@ fn pair(
     }
 }
 
+fn history(spec: &ValidatorSpec, deleting: bool) -> Result<Option<History>, InvalidField> {
+    let Some(asked) = spec.history.filter(|_| !deleting) else { return Ok(None) };
+    let blocks = asked.blocks.map(|blocks| u64::try_from(blocks).unwrap_or(0));
+    match (blocks, asked.all.unwrap_or(false)) {
+        (None, true) => Ok(Some(History::All)),
+        (Some(blocks), false) if blocks >= MIN_HISTORY_BLOCKS => Ok(Some(History::Blocks(blocks))),
+        (Some(_), false) => {
+            let asked = asked.blocks.unwrap_or_default();
+            let fix =
+                format!("is {asked}; it must be {MIN_HISTORY_BLOCKS} or more, or set all: true instead");
+            Err(InvalidField::new("spec.history.blocks", fix))
+        }
+        _ => Err(InvalidField::new("spec.history", "needs exactly one of blocks and all: true")),
+    }
+}
+
 fn rpc(object: &Validator) -> Option<RpcService> {
     let rpc = object.spec.rpc.clone().unwrap_or_default();
     let kind = rpc.kind.unwrap_or_default();
@@ -320,7 +344,7 @@ fn namespaces(object: &Validator) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{B256, fleet};
+    use super::{B256, History, fleet};
     use crate::api::Validator;
     use serde_json::json;
 
@@ -365,6 +389,28 @@ mod tests {
     }
 
     #[test]
+    fn history_is_a_number_of_blocks_or_all_and_anything_else_is_refused_by_name() {
+        let with = |history: serde_json::Value, deleting| {
+            let mut object = serde_json::to_value(manifest(4, deleting)).expect("JSON");
+            object["spec"]["history"] = history;
+            fleet(&serde_json::from_value(object).expect("a Validator")).map(|fleet| fleet.history)
+        };
+        assert_eq!(with(json!(null), false), Ok(None));
+        assert_eq!(with(json!({ "blocks": 100_000 }), false), Ok(Some(History::Blocks(100_000))));
+        assert_eq!(with(json!({ "all": true }), false), Ok(Some(History::All)));
+        for (wrong, field) in [
+            (json!({}), "spec.history"),
+            (json!({ "all": false }), "spec.history"),
+            (json!({ "blocks": 128, "all": true }), "spec.history"),
+            (json!({ "blocks": 127 }), "spec.history.blocks"),
+            (json!({ "blocks": -1 }), "spec.history.blocks"),
+        ] {
+            assert_eq!(with(wrong.clone(), false).expect_err("refused").field, field, "{wrong}");
+            assert!(with(wrong, true).is_ok(), "a fleet that goes is let go");
+        }
+    }
+
+    #[test]
     fn what_is_empty_makes_no_other_pods_than_what_is_absent() {
         let hash = |field: &str, value: serde_json::Value| {
             let mut object = serde_json::to_value(manifest(4, false)).expect("JSON");
@@ -390,6 +436,8 @@ mod tests {
         assert_ne!(hash("standbys", json!(1)), absent);
         assert_eq!(hash("standbys", json!(2)), hash("standbys", json!(1)), "more spares make no other pods");
         assert_eq!(hash("fence", json!({})), hash("standbys", json!(1)));
+        let blocks = |blocks: u64| hash("history", json!({ "blocks": blocks }));
+        assert!(blocks(4096) != absent && blocks(4096) != blocks(8192), "an edit of it restarts nodes");
     }
 
     #[test]

@@ -91,7 +91,7 @@ async fn argo_cd_adopts_no_child_and_its_prune_in_the_foreground_ends_with_the_k
     sets(&world, 4).await;
     no_child_is_tracked(&world).await;
     let before = world.treasure().await;
-    // What is in the cluster with its mark and no longer in Git is deleted in the foreground.
+    // What is in the cluster with its mark and no longer in Git is deleted in the foreground, as is its default.
     let skip = json!({ "metadata": { "annotations": { operator_core::names::SKIP_UNSEAT: "true" } } });
     let fleets = world.api::<Validator>();
     fleets.patch("bank-a", &PatchParams::default(), &Patch::Merge(&skip)).await.expect("annotated");

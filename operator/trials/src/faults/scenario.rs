@@ -57,6 +57,8 @@ pub enum Step {
     Scale(i32),
     /// `kubectl delete --wait`: kind, name.
     Delete(&'static str, &'static str),
+    /// `kubectl delete -f` of both manifests: the network's first, and neither is waited for.
+    Prune,
     /// `kubectl delete secrets,configmaps,pvc --all`, by a person who means it.
     Empty,
     /// A member that the operator does not act for sends a call from its wallet, once it can make one of what the chain says.
@@ -130,7 +132,7 @@ impl Scenario {
                 ),
             ],
             Self::Delete => vec![Step::Delete("Validator", EXTRA)],
-            Self::Recreate => [go(), come()].concat(),
+            Self::Recreate => [vec![Step::Prune], come()].concat(),
             Self::Reapply => [go(), vec![Step::Empty], come()].concat(),
         }
     }

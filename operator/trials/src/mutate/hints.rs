@@ -228,6 +228,12 @@ const TABLE: &[(&str, Hint)] = &[
     ("Validator.spec.resources.requests.memory", Hint::Values(r#"["64Mi", "100000k", "1Gi"]"#)),
     ("Validator.spec.resources.limits.cpu", Hint::Values(r#"["100m", "1.5", "64"]"#)),
     ("Validator.spec.resources.limits.memory", Hint::Values(r#"["128Mi", "1500M", "1Ti"]"#)),
+    // One of the two.
+    ("Validator.spec.history", Hint::Values(r#"[{ "blocks": 128 }, { "all": true }]"#)),
+    ("Validator.spec.history.blocks", Hint::Alone),
+    ("Validator.spec.history.all", Hint::Alone),
+    ("Validator.spec.history.all", Hint::Values("[true]")),
+    ("Validator.spec.history.all", Hint::Only),
     ("Validator.spec.storage.size", Hint::Values(r#"["1Gi", "1.5Ti", "100000M"]"#)),
     (
         "Validator.spec.pod.tolerations",

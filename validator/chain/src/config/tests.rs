@@ -51,6 +51,7 @@ fn full(journal: JournalConfig) -> NodeConfig {
         }),
         metrics: MetricsConfig { listen: format!("0.0.0.0:{METRICS_PORT}") },
         data_dir: "/data".into(),
+        history: None,
     }
 }
 
@@ -297,5 +298,30 @@ fn what_a_spare_may_not_be_told_is_refused_by_the_field() {
         edit(&mut config);
         let error = config.check_standby_for().unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn history_is_a_number_of_blocks_or_all_and_the_default_is_not_written() {
+    let with = |history| NodeConfig { history, ..observer() };
+    let told = |history: Value| {
+        let mut json = serde_json::to_value(observer()).unwrap();
+        json["history"] = history;
+        NodeConfig::from_json(&json.to_string())
+    };
+    assert!(!with(None).to_json().unwrap().contains("history"), "files of older versions stay as they are");
+    assert_eq!(with(None).history_blocks(), Ok(Some(4096)));
+    for (text, history, blocks) in
+        [(json!({ "blocks": 128 }), History::Blocks(128), Some(128)), (json!("all"), History::All, None)]
+    {
+        let config = told(text.clone()).unwrap();
+        assert_eq!((config.history, config.history_blocks()), (Some(history), Ok(blocks)));
+        assert_eq!(serde_json::to_value(config).unwrap()["history"], text);
+    }
+    let short = told(json!({ "blocks": 0 })).unwrap().history_blocks().unwrap_err().to_string();
+    assert_eq!(short, "history.blocks is 0; it must be 128 or more, or history \"all\" to keep every state");
+    for wrong in [json!(4096), json!("none"), json!({ "blocks": -1 }), json!({ "blocks": 200, "all": true })]
+    {
+        assert!(told(wrong.clone()).is_err(), "{wrong}");
     }
 }

@@ -365,6 +365,7 @@ fn config(dir: &Path, plan: &Plan, genesis: &Genesis, secret: B256) -> (NodeConf
         rpc: None,
         metrics: MetricsConfig { listen: format!("127.0.0.1:{}", ports[1]) },
         data_dir: text("data"),
+        history: None,
     };
     (config, node)
 }

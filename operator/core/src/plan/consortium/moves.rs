@@ -27,9 +27,10 @@ fn replaces(new: &FleetSummary, old: &FleetSummary) -> bool {
 
 impl Moves<'_> {
     /// None while this member is not, or no more, in the contract: that is the others' to decide, and `Joined` says so. A fleet
-    /// that is replaced gets no seat any more.
+    /// that is replaced gets no seat any more, nor does any of a Consortium that is being deleted.
     pub(super) fn joins(&self) -> Vec<Move> {
-        if self.observed.governance.is_some() && self.member.is_none() {
+        let is_stranger = self.observed.governance.is_some() && self.member.is_none();
+        if is_stranger || self.observed.deleting.is_some() {
             return Vec::new();
         }
         let fleets = self.observed.fleets.iter().filter(|fleet| fleet.seats && !fleet.deleting);
@@ -106,7 +107,7 @@ impl Moves<'_> {
     }
 
     fn leave(&self, node: &str, identity: Address) -> Move {
-        may_leave(&Leaving { node, identity, hearing: self.hearing })
+        may_leave(&Leaving { node, identity, hearing: self.hearing, turn: self.observed.turn })
             .map(|()| SeatMove::Unseat { node: node.to_owned(), identity })
             .map_err(|refusal| explained(node, "leave", &refusal))
     }

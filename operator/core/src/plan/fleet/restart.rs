@@ -19,7 +19,7 @@ pub struct Restart {
     /// Deleted, past the disruption budget: it is down already, or the user takes the risk. Otherwise evicted, so that
     /// no drain and no other operator stops a second one in the same moment.
     pub forced: bool,
-    /// To be told before it is done.
+    /// To be told once it is done.
     pub note: Option<Note>,
 }
 

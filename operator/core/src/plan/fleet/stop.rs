@@ -73,8 +73,13 @@ impl Planner<'_> {
     /// The Consortium gives the seat up; when it may not, the arithmetic stands here too.
     fn leaving(&mut self, node: &str, identity: Option<Address>) {
         let steady = self.steady();
-        let leaving =
-            steady.as_ref().zip(identity).map(|(hearing, identity)| Leaving { node, identity, hearing });
+        let turn = self.observed.turn;
+        let leaving = steady.as_ref().zip(identity).map(|(hearing, identity)| Leaving {
+            node,
+            identity,
+            hearing,
+            turn,
+        });
         let wait = match leaving.map_or(Ok(()), |leaving| may_leave(&leaving)) {
             Ok(()) => Wait::passing(reasons::LEAVING, format!("{node} gives its seat up before it stops")),
             Err(refusal) => {
@@ -99,42 +104,48 @@ impl Planner<'_> {
             let message = "it stands by for identities of another cluster, which has their seats";
             return release("SeatsAreOthers", message.to_owned());
         }
-        if self.valid.role == Role::Observer
-            || self.observed.genesis.is_none()
-            || !self.observed.consortium_exists
-        {
+        if self.valid.role == Role::Observer || self.observed.genesis.is_none() {
             return release(
                 "NoSeats",
                 "no seat can be given up: the fleet observes, or its network is gone".to_owned(),
             );
         }
         let own: BTreeSet<Address> = self.observed.nodes.values().filter_map(NodeObserved::address).collect();
-        let Some(hearing) = &self.hearing else {
+        let Some(seats) = &self.seats else {
             if self.observed.member == Some(false) {
                 let message = "no seat can be given up: its member is not in the governance contract";
                 return release("NoSeats", message.to_owned());
             }
-            let message = format!(
-                "no node of the network answers, so seats cannot be given up; to let the fleet go with them set the annotation {SKIP_UNSEAT}=true"
+            return self.held_back(
+                reasons::NO_NODE_ANSWERS,
+                "no node of the network that has caught up answers, so seats cannot be given up",
             );
-            self.plan.waits.push(Wait::passing(reasons::NO_NODE_ANSWERS, message));
-            return None;
         };
-        let held = hearing.seats.intersection(&own).count();
-        if held == 0 {
-            return release("SeatsGivenUp", "no identity of the fleet holds a seat".to_owned());
-        }
-        if held == hearing.total() {
+        let (held, total) = (seats.intersection(&own).count(), seats.len());
+        if held == total {
             let message = format!(
                 "the fleet holds all {held} seats of the network, which keeps at least one: let go with them; keys and disks stay"
             );
             return release("NetworkStops", message);
         }
-        let message = format!(
-            "{held} of {} seats are given up first; to let the fleet go with them set the annotation {SKIP_UNSEAT}=true",
-            hearing.total()
-        );
-        self.plan.waits.push(Wait::passing(reasons::LEAVING, message));
+        match (held, self.observed.consortium_exists) {
+            // What is under way could give a seat to a node that nobody runs any more.
+            (0, true) if self.observed.moving != Some(false) => {
+                self.held_back(reasons::MOVING_SEATS, "a transaction that moves a seat may wait for a block still")
+            }
+            (0, _) => release("SeatsGivenUp", "no identity of the fleet holds a seat".to_owned()),
+            (_, true) => self.held_back(reasons::LEAVING, &format!("{held} of {total} seats are given up first")),
+            (_, false) => self.held_back(
+                reasons::CONSORTIUM_MISSING,
+                &format!("{held} of {total} seats are given up through the Consortium, which is gone: apply it again"),
+            ),
+        }
+    }
+
+    fn held_back(&mut self, reason: &'static str, why: &str) -> Option<Release> {
+        let message =
+            format!("{why}; to let the fleet go with its seats set the annotation {SKIP_UNSEAT}=true");
+        self.plan.waits.push(Wait::passing(reason, message));
         None
     }
 }

@@ -1,12 +1,14 @@
-use super::{stored, valid_fleet};
+use super::{running, stored, valid_fleet};
 use crate::{
     api::{
         conditions::{ConditionStatus, reasons},
         validator::Phase,
     },
-    node_pool::PoolState,
-    observed::{FleetObserved, NodeObserved, PodObserved, SecretState},
+    node_pool::{PoolState, may_shrink},
+    observed::{FleetObserved, Neighbour, NodeObserved, PodObserved, SecretState},
     plan::{FleetPlan, fleet},
+    policy::Turn,
+    test_support::HEIGHT,
 };
 use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use serde_json::json;
@@ -59,4 +61,34 @@ fn a_pod_that_no_kubernetes_node_takes_waits_for_its_pool_and_is_a_failure_witho
     }
     let late = planned(making(), "2026-01-01T01:00:00Z");
     assert!(late.failures[0].message.contains("for 30 minutes: Azure works on it"), "{:?}", late.failures);
+}
+
+#[test]
+fn a_pool_shrinks_in_its_members_turn_while_all_of_its_nodes_are_up_and_a_quorum_votes_without_one() {
+    let valid = valid_fleet(4);
+    let shrinks = |observed: &FleetObserved| {
+        let plan = FleetPlan { nodes: fleet(&valid, observed, "old:1").nodes, ..FleetPlan::default() };
+        may_shrink(&valid, observed, &plan)
+    };
+    let with = |change: &dyn Fn(&mut FleetObserved)| {
+        let mut observed = running(4, 4);
+        change(&mut observed);
+        shrinks(&observed)
+    };
+    assert!(with(&|_| {}));
+    assert!(!with(&|observed| observed.turn = Some(Turn { place: 0, members: 2 })), "another member's turn");
+    assert!(!with(&|observed| observed.turn = None), "a turn that is not known");
+    let neighbour = |pod| Neighbour { name: valid.name.node(9), address: Some(stored(60).key.address), pod };
+    let up = PodObserved { ready: true, ..PodObserved::default() };
+    assert!(with(&|observed| observed.neighbours = vec![neighbour(Some(up.clone()))]));
+    assert!(
+        !with(&|observed| observed.neighbours = vec![neighbour(None)]),
+        "another fleet's node was evicted"
+    );
+    let old = |observed: &mut FleetObserved| {
+        for status in &mut observed.network {
+            status.seats[3].height = HEIGHT - 5;
+        }
+    };
+    assert!(!with(&old), "a seat that stopped some blocks ago is live, and does not vote");
 }

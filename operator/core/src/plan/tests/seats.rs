@@ -6,6 +6,7 @@ use crate::{
     names::FleetName,
     observed::{ConsortiumObserved, PeerNode},
     plan::consortium,
+    policy::Turn,
 };
 use alloy_primitives::B512;
 
@@ -98,4 +99,52 @@ fn so_many_nodes_must_stay_up_that_one_eviction_is_left_or_none() {
     assert_eq!(least(&observed), (4, Some(false)), "3 of 4 vote: none may go");
     observed.nodes.clear();
     assert_eq!(least(&observed).1, None, "nobody answers: the budget stays as it is");
+}
+
+#[test]
+fn a_consortium_that_is_being_deleted_gives_seats_up_and_makes_nothing() {
+    let valid = valid_consortium();
+    let deleted = |observed| ConsortiumObserved { deleting: Some(vec!["bank-a".to_owned()]), ..observed };
+    let mut observed = deleted(network(4, 5, 5));
+    observed.fleets[0].deleting = true;
+    observed.fleets[0].identities.remove(&0);
+    let plan = consortium(&valid, &observed);
+    assert_eq!(moved(&plan), Some(("unseat", "bank-a-4")));
+    let remain = plan.waits.iter().find(|wait| wait.reason == reasons::FLEETS_REMAIN).expect("told");
+    assert!(remain.message.contains("bank-a") && remain.message.contains("quorate.dev/fleets"), "{remain:?}");
+    assert!(plan.evictable.is_some(), "drains are kept in bounds");
+    let growing = consortium(&valid, &deleted(network(5, 5, 4)));
+    assert_eq!(moved(&growing), None, "nobody is seated");
+    let empty = consortium(&valid, &ConsortiumObserved { deleting: Some(Vec::new()), ..Default::default() });
+    assert!(empty.accounts.is_empty() && empty.genesis.is_none() && !empty.publish, "{empty:?}");
+}
+
+#[test]
+fn two_members_do_not_give_up_seats_at_once_that_each_alone_may() {
+    let mut observed = network(6, 7, 7);
+    assert_eq!(moved(&consortium(&valid_consortium(), &observed)), Some(("unseat", "bank-a-6")));
+    observed.turn = Some(Turn { place: 0, members: 2 });
+    let plan = consortium(&valid_consortium(), &observed);
+    assert_eq!((moved(&plan), plan.waits[0].reason), (None, "NotOurTurn"));
+}
+
+#[test]
+fn a_broken_node_is_left_out_of_the_budget_where_enough_others_vote() {
+    let valid = valid_consortium();
+    let least = |seats: u8, broken: u32| {
+        let name = |index| (FleetName("bank-a".to_owned()).node(index), "CrashLoop");
+        let mut observed = network(seats.into(), seats, seats);
+        observed.broken = (u32::from(seats) - broken..u32::from(seats)).map(name).collect();
+        observed.nodes.truncate((u32::from(seats) - broken) as usize);
+        for (index, _) in &observed.broken {
+            for status in &mut observed.nodes {
+                status.seats[index.index as usize].at_ms = 0;
+            }
+        }
+        let plan = consortium(&valid, &observed);
+        (plan.min_available, plan.evictable.map(|verdict| verdict.map_err(|refusal| refusal.reason)))
+    };
+    assert_eq!(least(10, 0), (9, Some(Ok(()))));
+    assert_eq!(least(10, 1), (8, Some(Ok(()))), "nine run, and one of them may go");
+    assert_eq!(least(7, 1), (7, Some(Err("AnotherNodeDown"))));
 }

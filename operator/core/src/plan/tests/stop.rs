@@ -1,12 +1,13 @@
 //! Nodes that stop for good, and fleets that are let go.
 
-use super::{running, says, valid_fleet};
+use super::{running, says, stored, valid_fleet};
 use crate::{
     api::{conditions::reasons, validator::Phase},
-    observed::FleetObserved,
+    observed::{FleetObserved, SecretState},
     plan::fleet,
     validate::ValidFleet,
 };
+use alloy_primitives::B256;
 
 #[test]
 fn a_node_above_replicas_stops_only_once_its_identity_is_out_of_the_set() {
@@ -71,6 +72,60 @@ fn nothing_is_made_for_a_fleet_that_is_being_deleted_and_it_is_let_go_when_its_s
     assert_eq!(release(&valid, &running(2, 0)), None, "an empty set is no answer");
     shared.network.clear();
     assert_eq!(release(&valid, &shared), None, "nobody answers");
-    shared.consortium_exists = false;
-    assert_eq!(release(&valid, &shared), Some("NoSeats"));
+    shared.member = Some(false);
+    assert_eq!(release(&valid, &shared), Some("NoSeats"), "who is no member has none");
+    shared.genesis = None;
+    assert_eq!(release(&valid, &shared), Some("NoSeats"), "nobody has ever voted");
+}
+
+/// A fleet of two nodes, of which `seated` hold a seat, in a network of four seats.
+fn going(seated: u8) -> FleetObserved {
+    let mut observed = running(2, 4);
+    for (index, node) in &mut observed.nodes {
+        if *index >= u32::from(seated) {
+            node.identity = SecretState::Present(stored(60 + u8::try_from(*index).expect("few")));
+        }
+    }
+    observed
+}
+
+fn held_back(observed: &FleetObserved) -> Option<&'static str> {
+    let valid = ValidFleet { deleting: true, ..valid_fleet(2) };
+    let plan = fleet(&valid, observed, "new:1");
+    assert_eq!(plan.release.is_none(), !plan.waits.is_empty(), "{:?}", plan.waits);
+    plan.waits.first().map(|wait| wait.reason)
+}
+
+#[test]
+fn a_fleet_is_let_go_by_the_word_of_a_caught_up_node_and_not_while_a_seat_may_be_on_its_way() {
+    assert_eq!(held_back(&going(0)), None);
+    assert_eq!(held_back(&going(1)), Some(reasons::LEAVING));
+    for moving in [None, Some(true)] {
+        let under_way = FleetObserved { moving, ..going(0) };
+        assert_eq!(held_back(&under_way), Some(reasons::MOVING_SEATS), "{moving:?}");
+    }
+    let mut behind = going(0);
+    behind.network.iter_mut().for_each(|status| status.ready = false);
+    assert_eq!(held_back(&behind), Some(reasons::NO_NODE_ANSWERS), "an old set is no proof");
+    let mut strange = going(0);
+    strange.network.iter_mut().for_each(|status| status.genesis_hash = B256::repeat_byte(7));
+    assert_eq!(held_back(&strange), Some(reasons::NO_NODE_ANSWERS), "another chain's set");
+}
+
+#[test]
+fn without_its_consortium_a_fleet_is_let_go_only_if_no_seat_is_left_behind() {
+    let orphan = |observed| FleetObserved { consortium_exists: false, moving: None, ..observed };
+    assert_eq!(held_back(&orphan(going(1))), Some(reasons::CONSORTIUM_MISSING));
+    assert_eq!(held_back(&orphan(going(0))), None);
+    assert_eq!(held_back(&orphan(running(2, 2))), None, "the whole network goes");
+}
+
+#[test]
+fn a_node_above_replicas_is_not_stopped_by_the_word_of_one_that_knows_an_older_set() {
+    let valid = valid_fleet(4);
+    let mut behind = running(5, 4);
+    behind.network.iter_mut().for_each(|status| status.ready = false);
+    let plan = fleet(&valid, &behind, "new:1");
+    assert_eq!(plan.stop, []);
+    assert!(plan.waits.iter().any(|wait| wait.reason == reasons::NO_NODE_ANSWERS), "{:?}", plan.waits);
 }

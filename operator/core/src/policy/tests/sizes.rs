@@ -36,10 +36,10 @@ fn check(hearing: &Hearing) {
     let verdict = may_restart(&restarting(hearing, 1));
     let wanted = !ours || leaves_quorum(hearing, total) || (hearing.needs_all() && hearing.healthy());
     assert_eq!(verdict.is_ok(), wanted, "restart: {verdict:?} {hearing:?}");
-    let evict = may_evict(&Evicting { hearing, settling: &BTreeSet::new() });
+    let evict = may_evict(&Evicting { hearing, settling: &BTreeSet::new(), broken: &[] });
     let spare = hearing.present.len() > quorum(total) || hearing.needs_all();
     assert_eq!(evict.is_ok(), spare, "evict: {evict:?} {hearing:?}");
-    let leaving = may_leave(&Leaving { node: "n", identity: address(1), hearing });
+    let leaving = may_leave(&Leaving { node: "n", identity: address(1), hearing, turn: ALONE });
     let wanted = total > 1 && hearing.healthy() && leaves_quorum(hearing, total - 1);
     assert_eq!(leaving.is_ok(), wanted, "leave: {leaving:?} {hearing:?}");
     let ready = node_status(100, 1, true);

@@ -8,7 +8,7 @@ use crate::faults::{
         state::{Masked, NUDGE, differences, masked},
         treasure::ByHand,
     },
-    scenario::{FLEET, Step},
+    scenario::{FLEET, NETWORK, Step},
 };
 use anyhow::Context as _;
 use kube::{
@@ -69,7 +69,8 @@ impl Stage {
                 let scaled = api.patch_scale(FLEET, &params, &Patch::Merge(&patch)).await.context("scale")?;
                 self.recorded("Validator", FLEET, scaled.metadata.resource_version).await?;
             }
-            Step::Delete(kind, name) => self.delete(kind, name).await?,
+            Step::Delete(kind, name) => self.delete(&[(kind, name)]).await?,
+            Step::Prune => self.delete(&[("Consortium", NETWORK), ("Validator", FLEET)]).await?,
             Step::Empty => self.empty().await?,
             Step::Wallet(seed, call) => {
                 let call = self.chain_says("a wallet's turn", call).await?;
@@ -116,16 +117,19 @@ impl Stage {
         self.patient().before(recorded).await.context("the record lags")?
     }
 
-    async fn delete(&self, kind: &str, name: &str) -> anyhow::Result<()> {
-        self.objects_of(kind)?.delete(name, &DeleteParams::default()).await.context("delete")?;
+    /// All of them before any is waited for.
+    async fn delete(&self, objects: &[(&str, &str)]) -> anyhow::Result<()> {
+        for (kind, name) in objects {
+            self.objects_of(kind)?.delete(name, &DeleteParams::default()).await.context("delete")?;
+        }
         let gone = async {
             let mut changes = self.log.changes();
-            while self.log.get(kind, name).is_some() {
+            while objects.iter().any(|(kind, name)| self.log.get(kind, name).is_some()) {
                 changes.changed().await?;
             }
             Ok(())
         };
-        self.patient().before(gone).await.with_context(|| format!("{kind} {name} does not go"))?
+        self.patient().before(gone).await.with_context(|| format!("{objects:?} do not go"))?
     }
 
     /// Waits until nothing runs on what is taken away, as a person would.
