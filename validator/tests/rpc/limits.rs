@@ -248,12 +248,20 @@ async fn calls_beyond_what_is_worked_on_at_once_are_told_to_try_again() {
         (RpcLimits { reads: 1, read_wait_s: 0, ..RpcLimits::new() }, "node is busy with 1 reads, try again"),
     ] {
         let server = chain.serve_with(limits, &["eth"]).await;
-        let batch = Value::Array((0..20).map(balance).collect());
-        let (_, answer) = post(server.local_addr(), &batch.to_string()).await;
-        let answer: Vec<Value> = serde_json::from_str(&answer).unwrap();
-        assert!(answer.iter().any(|row| row["result"] == "0x0"), "{answer:?}");
+        let batch = Value::Array((0..20).map(balance).collect()).to_string();
         let busy = json!({"code": -32005, "message": what});
-        assert!(answer.iter().any(|row| row["error"] == busy), "{answer:?}");
+        // On a machine that has other work the calls of a batch may come one after the other.
+        let mut is_told = false;
+        for _ in 0..500 {
+            let (_, answer) = post(server.local_addr(), &batch).await;
+            let answer: Vec<Value> = serde_json::from_str(&answer).unwrap();
+            assert!(answer.iter().any(|row| row["result"] == "0x0"), "{answer:?}");
+            is_told = answer.iter().any(|row| row["error"] == busy);
+            if is_told {
+                break;
+            }
+        }
+        assert!(is_told, "{what}");
         server.stop().await;
     }
 }
