@@ -8,6 +8,7 @@ mod ahead;
 mod block;
 mod build;
 mod foresight;
+mod grant;
 mod head;
 mod heard;
 mod message;
@@ -114,7 +115,8 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts the core on the ledger's head with what the journal holds; nothing is performed before [`Driver::run`].
+    /// Starts the core on the ledger's head with what the journal holds. What a key in memory signs of that is sent again at once;
+    /// whatever is waited for comes back in [`Driver::run`].
     pub async fn start(
         mut parts: Parts,
         inbox: Inbox,

@@ -65,6 +65,8 @@ pub struct Votable {
     pub lease: Option<LeaseHandle>,
     /// Whether it is this node's own.
     pub is_own: bool,
+    /// Whether its journal was there when the node started, or need not have been: one in place of a lost one knows of no votes.
+    pub has_journal: bool,
 }
 
 /// Why health cannot be served.

@@ -8,6 +8,8 @@
 mod blob;
 mod kubernetes;
 mod ready;
+#[cfg(test)]
+pub(crate) mod rig;
 mod setup;
 mod store;
 mod task;

@@ -58,9 +58,9 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), NodeError>
 
 /// The same by another clock than the machine's.
 pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Result<(), NodeError> {
-    let (started_ms, metrics) = (unix_ms(), Arc::new(Metrics::default()));
-    let setup = counted(setup, &metrics);
-    let faults = Faults::new(Arc::clone(&metrics));
+    let (started_ms, started_s) = (unix_ms(), clock.unix_ms() / 1000);
+    let metrics = Arc::new(Metrics::default());
+    let (setup, faults) = (counted(setup, &metrics), Faults::new(Arc::clone(&metrics)));
     let data_dir = PathBuf::from(&setup.config.data_dir);
     // Ports first: a taken one is told before anything on disk is touched.
     let health_port = health::listen(setup.listen.metrics).await?;
@@ -131,7 +131,7 @@ pub async fn run_by(setup: Setup, clock: Clock, stop: CancellationToken) -> Resu
         faults,
         disk: Disk::new(data_dir),
     });
-    fencing::tell(&health, &tasks, &stop);
+    fencing::tell(&health, started_s, &tasks, &stop);
     tasks.spawn(health::serve(health, health_port, stop.clone()));
     tracing::info!(head = ledger.head().number, genesis = %setup.genesis.hash, family = ?setup.genesis.family, "node is running");
     stop.cancelled().await;
@@ -172,7 +172,12 @@ fn keep_signers(setup: &Setup, tasks: &TaskTracker, stop: &CancellationToken) {
 }
 
 fn votable(voter: &Voter) -> Votable {
-    Votable { signer: Arc::clone(&voter.signer), lease: voter.lease.clone(), is_own: voter.is_own }
+    Votable {
+        signer: Arc::clone(&voter.signer),
+        lease: voter.lease.clone(),
+        is_own: voter.is_own,
+        has_journal: voter.active,
+    }
 }
 
 fn spread_transactions(
@@ -275,8 +280,8 @@ fn open_journal(
     if decision == Decision::UseAndActivate {
         journal.activate(head)?;
     }
-    journal.prune(head)?;
-    let (active, journal_id, records) = (journal.is_active(), journal.id(), journal.newest());
+    let records = fencing::newest_votes(&mut journal, head, identity.fence.is_some())?;
+    let (active, journal_id) = (journal.is_active(), journal.id());
     let (replaces, recorded) = (journal.replaces(), journal.is_recorded());
     tracing::info!(identity = %identity.address, journal = %journal_id, active, records = records.len(), "vote journal is open");
     let write_time = metrics.journal_write.clone();

@@ -1,6 +1,7 @@
 //! What the store's answers mean.
 
 use crate::{
+    config::Lease,
     event::{Output, ReadAnswer, SwapAnswer, Ticket, Version},
     machine::{Attempt, Fence, Flight, Known, Purpose, Role},
     reason::{Loss, Stop},
@@ -21,8 +22,7 @@ impl Fence {
         match answer {
             // Whoever only waits for a lease to end need not wait for the store's readers, too: a swap on what is known tells.
             ReadAnswer::Away if self.only_waits() => {
-                self.poll_at_ms = now_ms;
-                self.wait(now_ms);
+                self.poll_at_ms = now_ms.saturating_add(self.pause());
             }
             ReadAnswer::Away => {
                 self.must_read = true;
@@ -258,7 +258,13 @@ impl Fence {
     }
 
     fn wait(&mut self, now_ms: u64) {
-        self.not_before_ms = now_ms.saturating_add(self.config.lease.retry_ms);
+        self.not_before_ms = now_ms.saturating_add(self.pause());
+    }
+
+    /// Only whoever votes asks more often than polls would: a spare of many identities asks as many stores.
+    fn pause(&self) -> u64 {
+        let Lease { retry_ms, poll_ms, .. } = self.config.lease;
+        if self.role == Role::Holder { retry_ms } else { retry_ms.max(poll_ms) }
     }
 }
 

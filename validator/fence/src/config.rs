@@ -14,7 +14,7 @@ pub struct Lease {
     pub renew_ms: u64,
     /// A standby reads so often.
     pub poll_ms: u64,
-    /// After the store gave no answer.
+    /// After the store gave no answer; no standby reads more often than it polls, though.
     pub retry_ms: u64,
 }
 

@@ -68,6 +68,8 @@ pub enum Input {
     Wish(Vote),
     /// Whether this process could vote now: synced, and its signer there.
     Ready(bool),
+    /// What was voted for below this height is not known, and decided: a first record begins there.
+    BeginAt(u64),
     /// The identity is to be given up, after the votes asked for; [`Input::Ready`] ends that.
     Release(Successor),
     /// The record may have changed.

@@ -86,6 +86,8 @@ pub struct Fence {
     pub(crate) waiting: VecDeque<Vote>,
     /// There is no record, and one may be made.
     pub(crate) is_new: bool,
+    /// It begins no lower than this height.
+    begins_at: u64,
     pub(crate) must_read: bool,
     /// A standby that has nothing to do reads again then.
     pub(crate) poll_at_ms: u64,
@@ -117,6 +119,7 @@ impl Fence {
             unsettled: None,
             waiting: VecDeque::new(),
             is_new: false,
+            begins_at: 0,
             must_read: true,
             poll_at_ms: 0,
             asked_ms: 0,
@@ -190,6 +193,7 @@ impl Fence {
                 self.is_ready = is_ready;
                 self.giving_up = self.giving_up.take().filter(|_| !is_ready);
             }
+            Input::BeginAt(height) => self.begins_at = self.begins_at.max(height),
             Input::Release(to) => {
                 self.is_ready = false;
                 self.giving_up = Some(to).filter(|_| self.role == Role::Holder);
@@ -299,7 +303,8 @@ impl Fence {
 
     fn create(&self) -> Next {
         let Config { subject, me, journal, journaled, .. } = &self.config;
-        let before = journaled.as_ref();
+        let lowest = Place { height: self.begins_at, ..Place::default() };
+        let before = journaled.as_ref().filter(|vote| vote.place >= lowest);
         let record = Record {
             subject: *subject,
             revision: 1,
@@ -307,7 +312,7 @@ impl Fence {
             beat: 1,
             holder: me.clone(),
             journal: *journal,
-            place: before.map_or_else(Place::default, |vote| vote.place),
+            place: before.map_or(lowest, |vote| vote.place),
             digest: before.map_or(B256::ZERO, |vote| vote.digest),
             evidence: before.map_or_else(Evidence::default, |vote| vote.evidence.clone()),
             released: None,

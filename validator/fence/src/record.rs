@@ -134,7 +134,7 @@ pub struct Record {
     pub holder: Holder,
     /// Id of the holder's vote journal.
     pub journal: B256,
-    /// The newest slot granted.
+    /// The newest slot granted. A first record may name one that nobody casts, above all that is decided.
     pub place: Place,
     /// What was granted there.
     pub digest: B256,

@@ -36,7 +36,7 @@ pub struct Voter {
     pub active: bool,
     /// Whether it knows that the identity has a record in its fence's store.
     pub recorded: bool,
-    /// The votes of the newest undecided height in it.
+    /// The votes of the newest undecided height in it; where the identity can move, of the newest height at all.
     pub records: Vec<Record>,
     /// Grants votes, where the identity can move.
     pub lease: Option<LeaseHandle>,

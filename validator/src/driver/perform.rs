@@ -3,6 +3,7 @@
 use super::{
     Driver, ProposedBlock,
     build::{Materials, Order, build},
+    grant::{Denied, grant},
     sign::{Signing, round},
 };
 use crate::{
@@ -75,10 +76,13 @@ impl Driver {
         };
         // Granted first, durable then: the journal holds nothing that was not granted.
         let granted = match lease {
-            Some(lease) => match self.tenure.wish(record, &vote, lease.limit) {
-                Some(wish) => Some(lease.wish(wish)),
-                None => return,
-            },
+            Some(lease) => {
+                let Some(wish) = self.tenure.wish(record, &vote, lease.limit) else { return };
+                let is_durable = self.parts.ledger.is_durable(vote.height.saturating_sub(1));
+                let effects = self.effects.clone();
+                let over = async move { effects.closed().await };
+                Some(grant(lease, journal.clone(), wish, is_durable, over))
+            }
             None => None,
         };
         let metrics = Arc::clone(&self.parts.metrics);
@@ -86,18 +90,22 @@ impl Driver {
         let broken = Arc::clone(&self.journal_broken);
         let (began, phase, bytes) = (Instant::now(), vote.phase, vote.payload.len());
         self.tasks.spawn(async move {
-            if let Some(granted) = granted {
-                match granted.await {
-                    Ok(Ok(())) => tracing::debug!(phase, took = ?began.elapsed(), "vote is granted"),
-                    Ok(Err(refusal)) => {
-                        metrics.fence_refused.get_or_create(&[("reason", refusal.label())]).inc();
-                        return tracing::info!(%refusal, phase, "vote not granted");
-                    }
-                    // The node ends, or the store was away for too long.
-                    Err(_) => return,
+            let granted = match granted {
+                Some(granted) => granted
+                    .await
+                    .inspect(|()| tracing::debug!(phase, took = ?began.elapsed(), "vote is granted")),
+                None => Ok(()),
+            };
+            let inserted = match granted {
+                Ok(()) => journal.insert(vote).await,
+                Err(Denied::Journal(refusal)) => Err(refusal),
+                Err(Denied::Fence(refusal)) => {
+                    metrics.fence_refused.get_or_create(&[("reason", refusal.label())]).inc();
+                    return tracing::info!(%refusal, phase, "vote not granted");
                 }
-            }
-            match journal.insert(vote).await {
+                Err(Denied::Over) => return,
+            };
+            match inserted {
                 Ok(Inserted::New | Inserted::Same) => {
                     tracing::debug!(phase, bytes, took = ?began.elapsed(), "vote is durable");
                     let _ = effects.send(Input::Persisted { ticket }).await;

@@ -30,11 +30,11 @@ pub type Answer = Result<Input<ProposedBlock>, BoxFuture<'static, Input<Proposed
 
 impl Signing {
     /// Asks the signer. A key in memory has answered when this returns: a change of threads would cost half as much again as
-    /// the signature.
+    /// the signature. Not so for a PROPOSAL: its whole block is encoded and hashed for it, which may cost a hundred signatures.
     pub fn begin(self, signer: Arc<dyn Signer>, metrics: Arc<Metrics>) -> Answer {
-        let is_remote = signer.is_remote();
+        let takes_long = signer.is_remote() || matches!(self.unsigned, Unsigned::Proposal(_));
         let mut answer = self.answer(signer, metrics).boxed();
-        if is_remote {
+        if takes_long {
             return Err(answer);
         }
         (&mut answer).now_or_never().ok_or(answer)
@@ -119,9 +119,13 @@ async fn sign(
 pub(super) mod tests {
     use super::*;
     use crate::signer::Snapshot;
+    use alloy_consensus::Header;
     use alloy_primitives::Address;
+    use chain::{Extra, hash::ProposalRound};
+    use devp2p::{Block, BlockBody};
     use futures::future::{pending, ready};
     use parking_lot::Mutex;
+    use qbft::message::ProposalPayload;
 
     const COMMIT_HASH: B256 = B256::repeat_byte(7);
     const COMMIT: Unsigned<ProposedBlock> =
@@ -204,19 +208,31 @@ pub(super) mod tests {
         }
     }
 
-    fn begun(signer: impl Signer) -> Answer {
+    fn begun(signer: Arc<dyn Signer>, unsigned: Unsigned<ProposedBlock>) -> Answer {
         let encoding = Encoding::Besu26;
-        let signing = Signing { ticket: Ticket(3), unsigned: COMMIT, encoding, budget: BUDGET, ahead: None };
-        signing.begin(Arc::new(signer), Arc::default())
+        let signing = Signing { ticket: Ticket(3), unsigned, encoding, budget: BUDGET, ahead: None };
+        signing.begin(signer, Arc::default())
     }
 
     #[test]
     fn a_key_in_memory_answers_where_it_is_asked_and_whoever_waits_is_left_to_a_task() {
-        let Ok(Input::Signed { ticket: Ticket(3), .. }) = begun(Recorder::default()) else {
+        let Ok(Input::Signed { ticket: Ticket(3), .. }) = begun(Arc::new(Recorder::default()), COMMIT) else {
             panic!("no answer at once")
         };
         for is_remote in [true, false] {
-            assert!(begun(Silent { is_remote }).is_err(), "{is_remote}");
+            assert!(begun(Arc::new(Silent { is_remote }), COMMIT).is_err(), "{is_remote}");
         }
+    }
+
+    #[test]
+    fn a_proposal_is_encoded_and_signed_by_a_task_wherever_the_key_is() {
+        let header = Header { extra_data: Extra::unsealed(0).to_bytes(), ..Header::default() };
+        let block = Arc::new(Block { header, body: BlockBody::default() });
+        let block = ProposedBlock::new(block, ProposalRound::Real).unwrap();
+        let signer = Arc::new(Recorder::default());
+        let proposal = Unsigned::Proposal(ProposalPayload { height: 0, round: 0, block });
+        let Err(answer) = begun(signer.clone(), proposal) else { panic!("signed where it was asked for") };
+        assert_eq!(*signer.0.lock(), [], "nothing is encoded before somebody waits");
+        assert!(matches!(answer.now_or_never(), Some(Input::Signed { ticket: Ticket(3), .. })));
     }
 }

@@ -22,10 +22,16 @@ pub(super) struct Tenure {
     /// None: this node does not hold an identity, or its identity cannot move.
     epoch: Option<u64>,
     kept: Vec<(Kept, bool)>,
-    /// The lock of a height, whose block has to be found before anything is voted for there.
-    lacking: Option<(u64, Lacking)>,
-    /// The newest vote at a height at which this node claims nothing: it does not know all that was promised there.
-    silent: Option<Place>,
+    silent: Option<Silence>,
+}
+
+/// A height at which this node claims nothing: it does not know all that was promised there.
+#[derive(Debug)]
+struct Silence {
+    /// The newest vote there.
+    place: Place,
+    /// The lock, if that is known, whose block has to be found before anything is voted for there.
+    lacking: Option<Lacking>,
 }
 
 impl Tenure {
@@ -60,8 +66,7 @@ impl Tenure {
 
     /// A decided height needs no lock.
     pub(super) fn decided(&mut self, number: u64) {
-        self.lacking.take_if(|(height, _)| *height <= number);
-        self.silent.take_if(|place| place.height <= number);
+        self.silent.take_if(|silence| silence.place.height <= number);
     }
 }
 
@@ -115,11 +120,11 @@ impl Driver {
                 self.voter = Some(of);
                 self.tenure = Tenure { epoch: Some(epoch), ..Tenure::default() };
                 tracing::info!(epoch, identity = ?self.identity(), place = %record.place, "a tenure begins");
-                self.tenure.silent = Some(record.place);
+                self.tenure.silent = Some(Silence { place: record.place, lacking: None });
                 match promise::read(&record.evidence) {
                     _ if self.binds_nobody(record.place) => self.go_on_with(height, Vec::new()),
                     Promised::Whole(votes) => self.go_on_with(height, votes),
-                    Promised::Lacking(lacking) => self.go_on_without(height, lacking),
+                    Promised::Lacking(lacking) => self.go_on_without(record.place, lacking),
                     Promised::Unread => {
                         self.parts.faults.report(format!(
                             "fence: the promises of height {height} are in a format that this version does not read; not voting at that height"
@@ -142,7 +147,8 @@ impl Driver {
     /// Another set decides the height at which this node was silent: what it does not know bound the set before alone. Whether that
     /// is so.
     pub(super) fn end_silence(&mut self) -> bool {
-        let Some(place) = self.tenure.silent.filter(|place| self.binds_nobody(*place)) else { return false };
+        let place = self.tenure.silent.as_ref().map(|silence| silence.place);
+        let Some(place) = place.filter(|place| self.binds_nobody(*place)) else { return false };
         self.go_on_with(place.height, Vec::new());
         true
     }
@@ -151,8 +157,8 @@ impl Driver {
     fn go_on_with(&mut self, height: u64, votes: Vec<Kept>) {
         let (recovered, decoded_from) =
             recover::recovered(&votes, self.parts.rules.proposal_round, &self.parts.faults);
-        self.tenure.lacking = None;
-        self.tenure.silent.take_if(|_| decoded_from <= height);
+        let silent = self.tenure.silent.take().filter(|_| decoded_from > height);
+        self.tenure.silent = silent.map(|silence| Silence { lacking: None, ..silence });
         for vote in votes {
             let is_lock = decode_record::<ProposedBlock>(vote.phase, &vote.payload)
                 .is_ok_and(|record| is_lock(&record));
@@ -163,7 +169,8 @@ impl Driver {
 
     /// Votes at the height of the lock once its block is found: it may have been heard, stand in this node's own journal, or come
     /// yet. Until then nothing is claimed there.
-    fn go_on_without(&mut self, height: u64, lacking: Lacking) {
+    fn go_on_without(&mut self, place: Place, lacking: Lacking) {
+        let height = place.height;
         let rule = self.parts.rules.proposal_round;
         let journaled = self.voter().map_or(&[][..], |voter| &voter.records);
         let journaled = journaled.iter().filter_map(promise::block).map(|block| block.under(rule));
@@ -175,7 +182,7 @@ impl Driver {
         }
         let digest = lacking.prepared().digest;
         tracing::warn!(height, %digest, "the block of the lock is too long for the fence's record and was not heard: no vote at this height until somebody sends it");
-        self.tenure.lacking = Some((height, lacking));
+        self.tenure.silent = Some(Silence { place, lacking: Some(lacking) });
         self.begin_anew(height.saturating_add(1), Recovered::default());
     }
 
@@ -189,10 +196,11 @@ impl Driver {
     /// A message may carry the block that is looked for, or one that will be.
     pub(super) fn look_for_lock(&mut self, message: &Message<ProposedBlock>) {
         self.keep_proposal(message);
-        let looked_for = self.tenure.lacking.as_ref().filter(|(height, _)| *height == message.height());
-        let Some(((height, lacking), block)) = looked_for.zip(proposals::carried(message)) else { return };
+        let height = message.height();
+        let silence = self.tenure.silent.as_ref().filter(|silence| silence.place.height == height);
+        let lacking = silence.and_then(|silence| silence.lacking.as_ref());
+        let Some((lacking, block)) = lacking.zip(proposals::carried(message)) else { return };
         if let Some(votes) = lacking.with(block, self.parts.rules.proposal_round) {
-            let height = *height;
             tracing::info!(height, "the block of the lock has come");
             self.go_on_with(height, votes);
         }
@@ -298,6 +306,16 @@ mod tests {
         let cast = places.clone();
         places.sort_unstable();
         assert_eq!(places, cast);
+    }
+
+    #[test]
+    fn silence_at_a_height_ends_when_it_is_decided_and_not_before() {
+        let place = place(&vote(0, Phase::Commit, 0));
+        let mut tenure = Tenure { silent: Some(Silence { place, lacking: None }), ..Tenure::default() };
+        tenure.decided(6);
+        assert_eq!(tenure.silent.as_ref().map(|silence| silence.place), Some(place));
+        tenure.decided(7);
+        assert!(tenure.silent.is_none());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the driver shows of itself.
 
-use super::Driver;
+use super::{Driver, Voter};
 use crate::metrics::gauge;
 use alloy_primitives::{Address, B256};
 use chain::status::{Consensus, SeatHeard};
@@ -56,10 +56,18 @@ impl Driver {
             voting: self.instance.voter().is_some() && self.may_vote(),
             journal: self.voter().map(|voter| JournalView {
                 id: voter.journal_id,
-                sitting_out: voter.replaces.filter(|_| self.sitting_out),
+                sitting_out: voter.replaces.filter(|_| self.sits_out(voter)),
             }),
             seats: self.heard.table(&self.head.validators),
             period_ms: self.head.period_ms,
         }));
+    }
+
+    /// With a record there is nothing to sit out: what was voted for is known by it.
+    fn sits_out(&self, voter: &Voter) -> bool {
+        match &voter.lease {
+            Some(lease) => !voter.active && !lease.view.borrow().recorded,
+            None => self.sitting_out,
+        }
     }
 }

@@ -9,6 +9,7 @@ const QUEUE: usize = 64;
 
 enum Request {
     Insert(Record, oneshot::Sender<Result<Inserted, Refusal>>),
+    Durable(u64, oneshot::Sender<Result<(), Refusal>>),
     Prune(u64),
     Activate(u64, oneshot::Sender<Result<(), Refusal>>),
     BeginTenure(u64, oneshot::Sender<Result<(), Refusal>>),
@@ -43,6 +44,9 @@ pub fn spawn(
                     }
                     let _ = answer.send(outcome);
                 }
+                Request::Durable(number, answer) => {
+                    drop(answer.send(durable(number).map_err(Refusal::BlockNotDurable)));
+                }
                 // A failure to prune shows at the next insertion.
                 Request::Prune(decided) => drop(durable(decided).map(|()| journal.prune(decided))),
                 Request::Activate(decided, answer) => {
@@ -62,6 +66,13 @@ impl JournalHandle {
     pub async fn insert(&self, record: Record) -> Result<Inserted, Refusal> {
         let (answer, outcome) = oneshot::channel();
         self.requests.send(Request::Insert(record, answer)).await.map_err(gone)?;
+        outcome.await.map_err(gone)?
+    }
+
+    /// Returns when the block of this height is on disk, as an insertion above it would.
+    pub async fn durable(&self, number: u64) -> Result<(), Refusal> {
+        let (answer, outcome) = oneshot::channel();
+        self.requests.send(Request::Durable(number, answer)).await.map_err(gone)?;
         outcome.await.map_err(gone)?
     }
 

@@ -66,6 +66,7 @@ type Answer = oneshot::Sender<Result<(), Refusal>>;
 enum Ask {
     Wish(Vote, Answer),
     Ready(bool),
+    BeginAt(u64),
     Release,
 }
 
@@ -92,6 +93,11 @@ impl LeaseHandle {
     /// Whether this node could vote now.
     pub async fn ready(&self, is_ready: bool) {
         let _ = self.asks.send((self.of, Ask::Ready(is_ready))).await;
+    }
+
+    /// What was voted for below this height is not known, and decided: a first record begins there.
+    pub async fn begin_at(&self, height: u64) {
+        let _ = self.asks.send((self.of, Ask::BeginAt(height))).await;
     }
 
     /// Gives the identity up to anybody.
@@ -213,6 +219,7 @@ impl Lease {
                 self.step(of, Input::Wish(vote)).await;
             }
             Ask::Ready(is_ready) => self.step(of, Input::Ready(is_ready && !is_leaving)).await,
+            Ask::BeginAt(height) => self.step(of, Input::BeginAt(height)).await,
             Ask::Release => self.step(of, Input::Release(Successor::Anybody)).await,
         }
     }

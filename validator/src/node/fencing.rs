@@ -2,9 +2,10 @@
 
 use super::NodeError;
 use crate::{
-    driver::{Voter, journaled},
+    driver::{SIT_OUT_MARGIN_S, Voter, journaled},
     faults::Faults,
     health::Health,
+    journal::{Journal, Record, Refusal},
     lease::{self, Changed, Lease, Opened, Opening, tell_ready},
     metrics::Metrics,
     setup::{Candidate, Setup},
@@ -62,13 +63,55 @@ fn open(
     Some(lease::open(config, setup.config.azure.as_ref(), opening, newest))
 }
 
+/// What the journal tells of the newest height that was voted at, when what is decided is forgotten. A fence compares it with its
+/// record, which a store that was set back shows as it was before heights that are decided since.
+pub(super) fn newest_votes(
+    journal: &mut Journal,
+    head: u64,
+    is_fenced: bool,
+) -> Result<Vec<Record>, Refusal> {
+    let newest = journal.newest();
+    journal.prune(head)?;
+    Ok(if is_fenced { newest } else { journal.newest() })
+}
+
 /// Keeps telling the fences whether this node could vote.
-pub(super) fn tell(health: &Arc<Health>, tasks: &TaskTracker, stop: &CancellationToken) {
+pub(super) fn tell(health: &Arc<Health>, started_s: u64, tasks: &TaskTracker, stop: &CancellationToken) {
     for one in &health.identities {
         let Some(lease) = one.lease.clone() else { continue };
         let (health, signer) = (Arc::clone(health), Arc::clone(&one.signer));
         let heads = health.importer.heads();
         let could_vote = move || health.could_vote(signer.as_ref());
-        tasks.spawn(tell_ready(lease, could_vote, heads, stop.clone()));
+        let without = (!one.has_journal).then(|| started_s.saturating_add(SIT_OUT_MARGIN_S));
+        tasks.spawn(tell_ready(lease, without, could_vote, heads, stop.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Opened, Start};
+    use alloy_primitives::{B256, Bytes};
+
+    fn vote(height: u64) -> Record {
+        Record { height, round: 0, phase: 0x13, digest: B256::repeat_byte(1), payload: Bytes::new() }
+    }
+
+    #[test]
+    fn a_fence_is_told_of_the_newest_vote_though_its_height_is_decided() {
+        let dir = tempfile::tempdir().unwrap();
+        let start = Start::Active { replaces: None };
+        let mut journal = Opened::open(dir.path()).unwrap().create(start).unwrap();
+        for height in [4, 5] {
+            journal.insert(vote(height)).unwrap();
+        }
+        assert_eq!(newest_votes(&mut journal, 4, false), Ok(vec![vote(5)]));
+        assert_eq!(newest_votes(&mut journal, 4, true), Ok(vec![vote(5)]));
+        drop(journal);
+        for (is_fenced, told) in [(true, vec![vote(5)]), (false, Vec::new())] {
+            let Opened::Found(mut journal) = Opened::open(dir.path()).unwrap() else { panic!("it is gone") };
+            assert_eq!(newest_votes(&mut journal, 9, is_fenced), Ok(told));
+            assert!(matches!(journal.insert(vote(9)), Err(Refusal::Decided { .. })), "{is_fenced}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Identities that several nodes have: real processes, stopped, killed and woken, over a store of their records.
 
 mod lock;
+mod lost;
 mod pair;
 mod spares;
 

@@ -1,5 +1,5 @@
 use crate::rig::{LEASE, Rig, Store, at, config, evidence};
-use fence::{Config, Input, Output, Role, Successor};
+use fence::{Config, Input, Lease, Output, ReadAnswer, Role, Successor};
 
 fn is_held(outputs: &[Output]) -> bool {
     outputs.iter().any(|output| matches!(output, Output::Held { .. }))
@@ -211,4 +211,37 @@ fn reads_without_an_answer_hold_up_no_take_over() {
     let (ticket, expected, record) = crate::rig::only_swap(&out);
     let answer = store.swap(expected.as_ref(), &record);
     assert!(is_held(&second.step(Input::Swapped { ticket, answer })));
+}
+
+#[test]
+fn who_does_not_vote_asks_a_store_that_tells_nothing_no_more_often_than_it_polls() {
+    const POLL_MS: u64 = 2_000;
+    const SPAN_MS: u64 = 60_000;
+    let lease = Lease { poll_ms: POLL_MS, retry_ms: 100, ..LEASE };
+    for (knows, answer) in [(true, ReadAnswer::Away), (false, ReadAnswer::Away), (false, ReadAnswer::Missing)]
+    {
+        let mut rig = Rig::new(Config { lease, ..config(2, "b") });
+        let mut store = Store::default();
+        if knows {
+            drop(Rig::first(&mut store));
+            rig.give(&mut store, Input::Tick);
+        }
+        let (end, mut reads) = (rig.now + SPAN_MS, 0);
+        let mut out = rig.step(Input::Tick);
+        while rig.now < end {
+            out = match out[..] {
+                [.., Output::Read { ticket }] => {
+                    reads += 1;
+                    rig.step(Input::Read { ticket, answer: answer.clone() })
+                }
+                [.., Output::WaitUntil { at_ms }] => {
+                    rig.now = at_ms;
+                    rig.step(Input::Tick)
+                }
+                ref other => panic!("{other:?}"),
+            };
+        }
+        // The first failure is looked into at once.
+        assert!(reads <= SPAN_MS / POLL_MS + 2, "{reads} reads, {answer:?}");
+    }
 }

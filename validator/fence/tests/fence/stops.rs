@@ -1,4 +1,4 @@
-use crate::rig::{LEASE, Rig, Store, at, config, journaled};
+use crate::rig::{LEASE, Rig, Store, at, config, evidence, journaled};
 use alloy_primitives::B256;
 use fence::{Config, Input, Output, ReadAnswer, RecordError, Role, Stop};
 
@@ -152,6 +152,47 @@ fn a_first_record_begins_with_the_journals_newest_vote() {
         (record.place, record.digest, record.evidence),
         (before.place, before.digest, before.evidence)
     );
+}
+
+#[test]
+fn a_first_record_of_an_identity_whose_votes_are_unknown_begins_above_what_is_decided() {
+    let table = [
+        (None, at(9, 0, 0)),
+        (Some(at(7, 1, 3)), at(9, 0, 0)),
+        // What is known and is later stands.
+        (Some(at(9, 0, 2)), at(9, 0, 2)),
+    ];
+    for (newest, begins) in table {
+        let mut store = Store::default();
+        let journaled = newest.map(|place| journaled(place, 6));
+        let mut rig = Rig::new(Config { initialise: true, journaled, ..config(1, "a") });
+        rig.give(&mut store, Input::BeginAt(9));
+        rig.give(&mut store, Input::BeginAt(4));
+        rig.give(&mut store, Input::Ready(true));
+        assert_eq!(store.place(), begins);
+        let is_kept = newest == Some(begins);
+        assert_eq!(store.record.as_ref().unwrap().evidence == evidence(6), is_kept);
+        // And so for whoever takes over.
+        rig.give(&mut store, Input::Release(fence::Successor::Anybody));
+        let mut second = Rig::new(config(2, "b"));
+        second.give(&mut store, Input::Ready(true));
+        assert!(matches!(second.wish(at(8, 0, 2), 5)[..], [Output::Refused { .. }, ..]));
+        let vote = second.vote(at(9, 0, 3), 5);
+        assert!(matches!(second.give(&mut store, Input::Wish(vote))[..], [Output::Granted { .. }]));
+    }
+}
+
+#[test]
+fn a_record_that_is_there_begins_where_it_stands() {
+    let mut store = Store::default();
+    let mut first = Rig::first(&mut store);
+    let vote = first.vote(at(4, 0, 3), 5);
+    first.give(&mut store, Input::Wish(vote));
+    first.give(&mut store, Input::Release(fence::Successor::Anybody));
+    let mut second = Rig::new(config(2, "b"));
+    second.give(&mut store, Input::BeginAt(9));
+    second.give(&mut store, Input::Ready(true));
+    assert_eq!((store.place(), second.fence.role()), (at(4, 0, 3), Role::Holder));
 }
 
 #[test]
