@@ -81,8 +81,9 @@ impl Origin {
     }
 }
 
-/// One host may have a whole /64 of IPv6, and IPv4 may come mapped into it; connections are counted so too.
-fn host(address: IpAddr) -> IpAddr {
+/// As whom an address is counted, by the pool and by the limits of connections: one host may have a whole /64 of IPv6, and IPv4 may
+/// come mapped into it.
+pub(crate) fn host(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),

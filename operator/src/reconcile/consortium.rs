@@ -150,10 +150,7 @@ async fn perform(
     }
     protect(context, valid, observed, plan).await?;
     let published = if is_deleted {
-        Published {
-            config_map: observed.sources.published.then(|| valid.name.network_info()),
-            ..Published::default()
-        }
+        as_it_was(valid, observed)
     } else {
         published(context, valid, observed, plan).await?
     };
@@ -172,11 +169,16 @@ async fn published(
         Err(Error::Account(error)) => {
             let message = format!("the network info is not signed: {error}");
             plan.waits.push(Wait::passing(reasons::VAULT_UNREACHABLE, message));
-            let config_map = observed.sources.published.then(|| valid.name.network_info());
-            Ok(Published { config_map, ..Published::default() })
+            Ok(as_it_was(valid, observed))
         }
         published => published,
     }
+}
+
+/// What was published before stays.
+fn as_it_was(valid: &ValidConsortium, observed: &ConsortiumObserved) -> Published {
+    let config_map = observed.sources.published.then(|| valid.name.network_info());
+    Published { config_map, ..Published::default() }
 }
 
 /// At most one transaction of each account.

@@ -1,12 +1,8 @@
 //! How many connections there are, in all and of one address.
 
-use crate::rpc::RpcLimits;
+use crate::{pool::host, rpc::RpcLimits};
 use parking_lot::Mutex;
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 /// Connections of every port.
 #[derive(Debug)]
@@ -46,7 +42,7 @@ impl Admission {
 
     /// Takes a place for a connection from `address`.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
-        let source = source(address);
+        let source = host(address);
         let mut open = self.open.lock();
         if open.all >= self.most {
             return Err(Full::All { most: self.most });
@@ -71,14 +67,6 @@ impl Drop for Place {
                 open.by_address.remove(&self.source);
             }
         }
-    }
-}
-
-/// One host may have a whole /64 of IPv6, and IPv4 may come mapped into it.
-fn source(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
     }
 }
 
