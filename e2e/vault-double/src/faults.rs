@@ -1,6 +1,6 @@
 //! What goes wrong with a vault, and when: every draw is a function of the seed, what is asked for, and how often it was.
 
-use crate::seeded::Draw;
+use crate::{operation::Operation, seeded::Draw};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,6 +25,8 @@ pub struct Faults {
     pub failing: f64,
     /// Share of requests whose work is done and whose answer is never sent: the connection closes.
     pub dropped: f64,
+    /// Operations that the three shares above are of; all when there are none here.
+    pub only: BTreeSet<Operation>,
     /// Share of signatures with the higher of the two possible `s`; Key Vault does not care which it gives.
     pub high_s: f64,
     /// Share of signatures that are another key's.
@@ -72,6 +74,7 @@ impl Default for Faults {
             retry_after_s: None,
             failing: 0.0,
             dropped: 0.0,
+            only: BTreeSet::new(),
             high_s: 0.5,
             foreign: 0.0,
             short_coordinates: false,
@@ -101,12 +104,14 @@ pub(crate) struct Fate {
 }
 
 impl Faults {
-    /// The fate that is drawn.
-    pub(crate) fn fate(&self, draw: &mut Draw) -> Fate {
+    /// The fate that is drawn for this operation.
+    pub(crate) fn fate(&self, operation: Operation, draw: &mut Draw) -> Fate {
         let jitter = if self.jitter_ms == 0 { 0 } else { draw.below(self.jitter_ms.saturating_add(1)) };
         let share = draw.share();
         let (throttled, failing) = (self.throttled, self.throttled + self.failing);
+        let spared = !self.only.is_empty() && !self.only.contains(&operation);
         let outcome = match share {
+            _ if spared => Outcome::Served,
             _ if share < throttled => Outcome::Throttled,
             _ if share < failing => Outcome::Failed,
             _ if share < failing + self.dropped => Outcome::Dropped,
@@ -142,11 +147,12 @@ impl Ordinals {
 #[cfg(test)]
 mod tests {
     use super::{Fate, Faults, Outcome};
-    use crate::seeded::Seed;
-    use std::time::Duration;
+    use crate::{operation::Operation, seeded::Seed};
+    use std::{collections::BTreeSet, time::Duration};
 
     fn fates(seed: u64, faults: &Faults) -> Vec<Fate> {
-        (0..2000).map(|n: u64| faults.fate(&mut Seed(seed).draw(&[b"sign", &n.to_be_bytes()]))).collect()
+        let draw = |n: u64| Seed(seed).draw(&[b"sign", &n.to_be_bytes()]);
+        (0..2000).map(|n| faults.fate(Operation::Sign, &mut draw(n))).collect()
     }
 
     #[test]
@@ -168,6 +174,15 @@ mod tests {
     }
 
     #[test]
+    fn faults_of_some_operations_spare_the_others() {
+        let only = BTreeSet::from([Operation::CreateKey]);
+        let faults = Faults { dropped: 1.0, only, ..Faults::default() };
+        let outcome = |operation| faults.fate(operation, &mut Seed(1).draw(&[b"any"])).outcome;
+        assert_eq!(outcome(Operation::CreateKey), Outcome::Dropped);
+        assert_eq!(outcome(Operation::ListKeyVersions), Outcome::Served);
+    }
+
+    #[test]
     fn work_takes_its_latency_and_jitter_on_top() {
         let faults = Faults { latency_ms: 50, jitter_ms: 10, ..Faults::default() };
         let bounds = Duration::from_millis(50)..=Duration::from_millis(60);
@@ -177,7 +192,11 @@ mod tests {
 
     #[test]
     fn a_fault_that_is_misspelt_is_refused() {
-        assert!(serde_json::from_str::<Faults>(r#"{"throtled":1}"#).is_err());
+        for wrong in [r#"{"throtled":1}"#, r#"{"only":["make-key"]}"#] {
+            assert!(serde_json::from_str::<Faults>(wrong).is_err(), "{wrong}");
+        }
+        let faults: Faults = serde_json::from_str(r#"{"only":["create-key"]}"#).unwrap();
+        assert_eq!(faults.only, BTreeSet::from([Operation::CreateKey]));
         let faults: Faults = serde_json::from_str(r#"{"throttled":0.5,"away":"hanging"}"#).unwrap();
         assert_eq!(faults.throttled.to_string(), "0.5");
     }

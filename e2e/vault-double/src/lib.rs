@@ -24,6 +24,7 @@ pub use access::{Action, Client, Grant, Role, Scope};
 pub use assertion::{AUDIENCE, Issuer, Jwk, Jwks, projected_token};
 pub use faults::{Away, Faults, TokenClock};
 pub use log::{Count, Signed};
+pub use operation::Operation;
 
 use refusal::Refusal;
 use seeded::Seed;

@@ -1,18 +1,32 @@
 //! Which operation a request is: method and path, as the SDK writes them.
 
-/// What can be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
+use serde::{Deserialize, Serialize};
+
+/// What can be done; written as it is counted, `create-key`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// A key, or a new version of one.
     CreateKey,
+    /// A version of a key, without what is secret.
     GetKey,
+    /// A page of a key's versions.
     ListKeyVersions,
+    /// A signature of a digest.
     Sign,
+    /// A new version by the key's policy.
     RotateKey,
+    /// A version's attributes.
     UpdateKey,
+    /// All versions in a blob that this vault can read.
     BackupKey,
+    /// What such a blob holds.
     RestoreKey,
+    /// A version of a secret.
     SetSecret,
+    /// A secret's value.
     GetSecret,
+    /// A page of a secret's versions.
     ListSecretVersions,
 }
 

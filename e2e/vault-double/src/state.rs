@@ -167,7 +167,7 @@ impl State {
         let ordinal = self.ordinals.next(label, &name);
         let labels: [&[u8]; 4] = [b"fate", label.as_bytes(), name.as_bytes(), &ordinal.to_be_bytes()];
         let mut draw = self.vault.seed.draw(&labels);
-        let fate = self.faults_of(&name).fate(&mut draw);
+        let fate = self.faults_of(&name).fate(route.operation, &mut draw);
         let done = self.attempt(asked, route, fate.outcome, now, at_ms);
         let dropped = fate.outcome == Outcome::Dropped;
         let outcome = match &done {
