@@ -1,7 +1,12 @@
-use crate::network::Network;
+use crate::network::{LONG, Network};
 use alloy_primitives::{TxKind, U256};
 use anyhow::Result;
-use e2e::{cluster::condition, contract};
+use e2e::{
+    cluster::condition,
+    contract,
+    patience::{Progress, eventually},
+};
+use serde_json::Value;
 
 #[tokio::test]
 async fn two_manifests_become_a_live_chain_that_runs_a_contract() -> Result<()> {
@@ -27,15 +32,27 @@ async fn two_manifests_become_a_live_chain_that_runs_a_contract() -> Result<()> 
 #[tokio::test]
 async fn status_tells_seats_quorum_endpoint_and_conditions() -> Result<()> {
     let network = Network::live().await?;
-    let consortium = network.wait_quorum_heard().await?;
+    let is = |object: &Value, kind: &str| condition(object, kind).is_some_and(|c| c.0 == "True");
+    let consortium = eventually("a ready network with every seat heard", LONG, || async {
+        let consortium = network.wait_quorum_heard().await?;
+        let status = consortium["status"].to_string();
+        let all = consortium["status"]["summary"] == "4/4 seats, tolerates 1";
+        Ok(if all && is(&consortium, "Ready") {
+            Progress::Done(consortium)
+        } else {
+            Progress::Waiting(status)
+        })
+    })
+    .await?;
     let status = &consortium["status"];
     assert_eq!(status["seats"]["total"], 4, "{status}");
     assert_eq!(status["seats"]["quorum"], 3, "{status}");
-    assert_eq!(condition(&consortium, "Ready").map(|c| c.0).as_deref(), Some("True"), "{status}");
-    assert_eq!(condition(&consortium, "QuorumHealthy").map(|c| c.0).as_deref(), Some("True"), "{status}");
-    assert_eq!(status["summary"], "4/4 seats, tolerates 1", "{status}");
-    let fleet = network.fleet().await?;
-    assert_eq!(condition(&fleet, "Ready").map(|c| c.0).as_deref(), Some("True"), "{}", fleet["status"]);
+    let fleet = eventually("a ready fleet", LONG, || async {
+        let fleet = network.fleet().await?;
+        let status = fleet["status"].to_string();
+        Ok(if is(&fleet, "Ready") { Progress::Done(fleet) } else { Progress::Waiting(status) })
+    })
+    .await?;
     assert_eq!(fleet["status"]["rpc"]["http"], network.rpc.url(), "{}", fleet["status"]);
     let genesis = network.rpc.block_hash(0).await?.map(|h| h.to_string());
     assert_eq!(status["genesisHash"].as_str().map(str::to_owned), genesis, "{status}");

@@ -25,18 +25,14 @@ async fn policies_let_the_network_work_and_keep_strangers_out() -> Result<()> {
     let operator = operator_uid(&network).await?;
 
     // Every port that is closed to somebody below is open to somebody here: the checks below can fail.
-    assert_eq!(reach(&peer, &target, P2P_PORT)?, Reach::Open, "nodes reach each other's p2p port");
-    assert_eq!(reach(&operator, &target, METRICS_PORT)?, Reach::Open, "the operator reads the status");
-    assert_eq!(reach(&operator, &target, RPC_PORT)?, Reach::Open, "the operator sends transactions");
+    becomes(Reach::Open, (&peer, &target, P2P_PORT), "nodes reach each other's p2p port").await?;
+    becomes(Reach::Open, (&operator, &target, METRICS_PORT), "the operator reads the status").await?;
+    becomes(Reach::Open, (&operator, &target, RPC_PORT), "the operator sends transactions").await?;
 
     let stranger = stranger(&network, "stranger", json!({})).await?;
     assert_eq!(reach(&stranger, &target, P2P_PORT)?, Reach::Dropped, "a stranger at the p2p port");
     assert_eq!(reach(&stranger, &target, METRICS_PORT)?, Reach::Dropped, "a stranger at the status");
-    assert_eq!(
-        reach(&stranger, &target, RPC_PORT)?,
-        Reach::Open,
-        "JSON-RPC is offered to everybody by the spec"
-    );
+    becomes(Reach::Open, (&stranger, &target, RPC_PORT), "JSON-RPC is offered to everybody").await?;
     let forged = json!({ "app.kubernetes.io/name": "quorate", "app.kubernetes.io/component": "operator" });
     let forger = self::stranger(&network, "forger", forged).await?;
     assert_eq!(
@@ -47,14 +43,11 @@ async fn policies_let_the_network_work_and_keep_strangers_out() -> Result<()> {
 
     let api = service_ip(&network, "default", "kubernetes").await?;
     let dns = service_ip(&network, "kube-system", "kube-dns").await?;
-    assert_eq!(
-        reach(&stranger, &api, API_PORT)?,
-        Reach::Open,
-        "a pod without a policy reaches the API server"
-    );
+    becomes(Reach::Open, (&stranger, &api, API_PORT), "a pod without a policy reaches the API server")
+        .await?;
     assert_eq!(reach(&peer, &api, API_PORT)?, Reach::Dropped, "a node has no business with the API server");
-    assert_eq!(reach(&peer, &dns, DNS_PORT)?, Reach::Open, "nodes look names up");
-    assert_eq!(reach(&operator, &api, API_PORT)?, Reach::Open, "the operator reaches the API server");
+    becomes(Reach::Open, (&peer, &dns, DNS_PORT), "nodes look names up").await?;
+    becomes(Reach::Open, (&operator, &api, API_PORT), "the operator reaches the API server").await?;
 
     network.wait_blocks(2).await?;
     for name in ["stranger", "forger"] {
@@ -68,26 +61,14 @@ async fn a_fleet_without_rpc_closes_the_port_to_clients() -> Result<()> {
     let network = Network::live().await?;
     let stranger = stranger(&network, "client", json!({})).await?;
     let target = network.pod_ip("bank-a-0").await?;
-    assert_eq!(reach(&stranger, &target, RPC_PORT)?, Reach::Open);
+    becomes(Reach::Open, (&stranger, &target, RPC_PORT), "JSON-RPC is offered to everybody").await?;
     network.cluster.edit("Validator", FLEET, json!({ "spec": { "rpc": { "type": "None" } } })).await?;
-    eventually("the port closed", LONG, || async {
-        Ok(match reach(&stranger, &target, RPC_PORT)? {
-            Reach::Dropped => Progress::Done(()),
-            other => Progress::Waiting(format!("{other:?}")),
-        })
-    })
-    .await?;
+    becomes(Reach::Dropped, (&stranger, &target, RPC_PORT), "the port is closed").await?;
     network
         .cluster
         .edit("Validator", FLEET, json!({ "spec": { "rpc": { "type": "LoadBalancer" } } }))
         .await?;
-    eventually("the port open again", LONG, || async {
-        Ok(match reach(&stranger, &target, RPC_PORT)? {
-            Reach::Open => Progress::Done(()),
-            other => Progress::Waiting(format!("{other:?}")),
-        })
-    })
-    .await?;
+    becomes(Reach::Open, (&stranger, &target, RPC_PORT), "the port is open again").await?;
     strangers(&network).delete("client", &DeleteParams::default().grace_period(0)).await?;
     Ok(())
 }
@@ -98,6 +79,15 @@ enum Reach {
     Open,
     Refused,
     Dropped,
+}
+
+/// Waits until a connection ends so: policies are put into effect a while after they are written.
+async fn becomes(wanted: Reach, (from, to, port): (&str, &str, u16), what: &str) -> Result<()> {
+    eventually(what, LONG, || async {
+        let got = reach(from, to, port)?;
+        Ok(if got == wanted { Progress::Done(()) } else { Progress::Waiting(format!("{got:?}")) })
+    })
+    .await
 }
 
 /// Tries to connect from inside the pod's network namespace, whatever its image holds.

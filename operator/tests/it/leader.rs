@@ -67,6 +67,12 @@ fn leases(world: &World) -> Api<Lease> {
     Api::namespaced(world.client.clone(), "quorate-system")
 }
 
+/// Who holds the lease.
+async fn holder(world: &World) -> Option<String> {
+    let lease = leases(world).get("quorate-operator").await.expect("the Lease");
+    lease.spec.expect("a record").holder_identity.filter(|holder| !holder.is_empty())
+}
+
 async fn sets(world: &World) -> usize {
     world.api::<StatefulSet>().list(&ListParams::default()).await.expect("StatefulSets").items.len()
 }
@@ -97,12 +103,10 @@ async fn one_of_two_acts_and_the_other_takes_over_at_once_from_a_leader_that_end
     world.until("the second is warm", ready).await;
     assert_eq!(leads(&world, &beside).await, Some(false));
     assert_eq!(writes(&world, &beside).await, Some(0.0), "it follows");
+    let held = holder(&world).await;
+    assert!(held.is_some(), "by the first");
     first.end("-TERM");
-    let lease = leases(&world).get("quorate-operator").await.expect("the Lease").spec.expect("a record");
-    assert!(
-        lease.holder_identity.is_none_or(|holder| holder.is_empty())
-            || leads(&world, &beside).await == Some(true)
-    );
+    assert_ne!(holder(&world).await, held, "it gave the lease up, whether or not the second has it yet");
     world.until("the second leads", || async { leads(&world, &beside).await?.then_some(()) }).await;
     world.replicas(5).await;
     world.until("a fifth", || async { (sets(&world).await == 5).then_some(()) }).await;

@@ -189,6 +189,7 @@ async fn references(around: &Surroundings, args: &Args) -> anyhow::Result<BTreeM
     let runs: Vec<_> = futures::stream::iter(asked)
         .map(|scenario| async move {
             let plan = Plan { scenario, fault: Fault::None, at: 0 };
+            around.calm().await;
             (scenario, trial::undisturbed(around, plan).await)
         })
         .buffer_unordered(args.jobs)

@@ -96,10 +96,13 @@ fn credentials(admin: &Path) -> PathBuf {
     made.entry(admin.to_owned()).or_insert_with(make).1.clone()
 }
 
-async fn client_of(kubeconfig: &Path) -> Client {
+async fn config_of(kubeconfig: &Path) -> Config {
     let read = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
-    let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a config");
-    Client::try_from(config).expect("a client")
+    Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.expect("a config")
+}
+
+async fn client_of(kubeconfig: &Path) -> Client {
+    Client::try_from(config_of(kubeconfig).await).expect("a client")
 }
 
 /// A client of the API server of trials, which is started if there is none.
@@ -282,6 +285,13 @@ impl World {
         tokio::net::TcpStream::connect(&self.listen).await
     }
 
+    /// A client that hands on whatever it is answered, also what others would try again.
+    pub async fn relay(&self) -> Client {
+        let mut config = config_of(&self.admin).await;
+        config.default_retry = false;
+        Client::try_from(config).expect("a client")
+    }
+
     /// Objects of one kind in this namespace.
     pub fn api<K>(&self) -> Api<K>
     where
@@ -357,9 +367,9 @@ impl World {
         Some(sum.sum())
     }
 
-    /// Touches both objects twice, and waits each time until both have been passed over.
+    /// Touches both objects until both have been passed over twice. Of three passes that end, the first may have begun before.
     pub async fn two_more_passes(&self) {
-        for touch in ["once", "twice"] {
+        for touch in ["once", "twice", "thrice"] {
             for kind in ["Consortium", "Validator"] {
                 let line = format!("quorate_operator_reconciles_total{{kind=\"{kind}\"");
                 let before = self.counter(&line).await.expect("metrics");

@@ -18,6 +18,8 @@ pub(crate) const PERIOD: u64 = 2;
 pub(crate) const REQUEST_TIMEOUT_MS: u64 = 1500;
 /// For everything that must happen in the end.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// Between two attempts to reach a node.
+pub(crate) const RETRY: Duration = Duration::from_millis(100);
 
 /// What the labs are made from.
 #[derive(Clone)]
@@ -55,6 +57,17 @@ pub(crate) fn run(program: &str, arguments: &str) -> anyhow::Result<()> {
     let text = String::from_utf8_lossy(&output.stderr);
     anyhow::ensure!(output.status.success(), "{program} {arguments}: {}", text.trim());
     Ok(())
+}
+
+/// Asks until there is an answer: on a loaded machine one that comes late says nothing.
+pub(crate) async fn answered<T>(ask: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match ask().await {
+            Err(_) if Instant::now() < deadline => sleep(RETRY).await,
+            answer => return answer,
+        }
+    }
 }
 
 impl Lab {

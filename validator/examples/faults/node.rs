@@ -1,5 +1,6 @@
 //! One validator process in its namespace.
 
+use crate::lab::answered;
 use serde_json::Value;
 use std::{
     fs::{self, File},
@@ -17,7 +18,7 @@ use tokio::{
 pub(crate) const P2P: u16 = 30303;
 pub(crate) const RPC: u16 = 8545;
 pub(crate) const HEALTH: u16 = 9545;
-/// How long the health port may take to answer.
+/// How long the health port may take to answer before it is asked again.
 const ANSWER: Duration = Duration::from_secs(2);
 
 pub(crate) struct Node {
@@ -86,6 +87,10 @@ impl Node {
 
     /// The document of a path of the health port.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<String> {
+        answered(async || self.get_once(path).await).await
+    }
+
+    async fn get_once(&self, path: &str) -> anyhow::Result<String> {
         let ask = async {
             let mut stream = TcpStream::connect((self.address, HEALTH)).await?;
             let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

@@ -1,6 +1,9 @@
 //! What users of each node see: blocks as `newHeads` tells of them, and when.
 
-use crate::node::{RPC, quantity};
+use crate::{
+    lab::{RETRY, answered},
+    node::{RPC, quantity},
+};
 use jsonrpsee::{
     core::client::{ClientT as _, Subscription, SubscriptionClientT as _},
     rpc_params,
@@ -12,12 +15,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 /// Between two looks at what was seen.
 const LOOK: Duration = Duration::from_millis(5);
-/// Between two attempts to reach a node.
-const RETRY: Duration = Duration::from_millis(100);
+/// How long a node may take to open a WebSocket before it is asked again.
+const OPEN: Duration = Duration::from_secs(1);
 
 /// A block as one node told of it.
 #[derive(Clone, Debug)]
@@ -47,7 +50,7 @@ impl Watch {
     }
 
     async fn subscribe(&self, node: usize, address: Ipv4Addr) -> anyhow::Result<()> {
-        let client = connect(address).await?;
+        let client = connect_once(address).await?;
         let mut heads: Subscription<Value> =
             client.subscribe("eth_subscribe", rpc_params!["newHeads"], "eth_unsubscribe").await?;
         while let Some(head) = heads.next().await {
@@ -111,13 +114,17 @@ impl Watch {
 }
 
 pub(crate) async fn connect(address: Ipv4Addr) -> anyhow::Result<WsClient> {
+    answered(async || connect_once(address).await).await
+}
+
+async fn connect_once(address: Ipv4Addr) -> anyhow::Result<WsClient> {
     let url = format!("ws://{address}:{RPC}");
-    Ok(WsClientBuilder::default().connection_timeout(Duration::from_secs(1)).build(url).await?)
+    Ok(WsClientBuilder::default().connection_timeout(OPEN).build(url).await?)
 }
 
 /// The hashes of a node's blocks up to a height, for comparison with another's.
 pub(crate) async fn hashes(address: Ipv4Addr, to: u64) -> anyhow::Result<Vec<String>> {
-    let client = timeout(Duration::from_secs(5), connect(address)).await??;
+    let client = connect(address).await?;
     let mut hashes = Vec::new();
     for number in 1..=to {
         let params = rpc_params![format!("{number:#x}"), false];

@@ -16,7 +16,7 @@ fn garbage_on_the_p2p_port_leaves_the_chain_running() {
     }
     let height = network.nodes[0].height();
     network.wait_height(height + 2);
-    let status = network.nodes[0].status().unwrap();
-    assert_eq!(status.peers.len(), 3);
+    let status =
+        network.nodes[0].wait_status("the three peers", |status| (status.peers.len() == 3).then_some(status));
     assert_eq!(status.faults, Vec::<String>::new());
 }

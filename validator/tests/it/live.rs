@@ -1,8 +1,16 @@
 //! A network that works.
 
-use crate::support::{network::TestNetwork, transaction::signed, wait_for};
+use crate::support::{
+    network::{Node, TestNetwork},
+    transaction::signed,
+    wait_for,
+};
 use alloy_primitives::{Address, Bytes, U256};
 use serde_json::json;
+
+fn wait_ready(node: &Node) {
+    wait_for("readiness", || (node.get("/readyz")?.0 == 200).then_some(()));
+}
 
 #[test]
 fn four_nodes_make_blocks_and_take_a_transaction_that_all_of_them_show() {
@@ -28,18 +36,20 @@ fn four_nodes_make_blocks_and_take_a_transaction_that_all_of_them_show() {
         assert_eq!(node.rpc("eth_getBalance", &json!([to, "latest"])).unwrap(), "0x7");
     }
 
-    let status = network.nodes[1].status().unwrap();
-    assert!(status.ready, "{:?}", status.not_ready_reason);
-    assert_eq!((status.seats.len(), status.peers.len()), (4, 3));
-    assert!(status.seats.iter().all(|seat| seat.at_ms > 0), "{:?}", status.seats);
+    let node = &network.nodes[1];
+    let status = node.wait_status("a ready node with three peers that has heard every seat", |status| {
+        let votes = status.identity.as_ref().is_some_and(|identity| identity.voting);
+        let heard = status.seats.iter().all(|seat| seat.at_ms > 0);
+        (status.ready && votes && status.peers.len() == 3 && heard).then_some(status)
+    });
+    assert_eq!(status.seats.len(), 4);
     let identity = status.identity.unwrap();
-    assert!(identity.seated && identity.voting && identity.seat_proof.is_none());
+    assert!(identity.seated && identity.seat_proof.is_none());
     assert_eq!(status.faults, Vec::<String>::new());
-    assert_eq!(network.nodes[1].get("/livez").unwrap().0, 200);
-    assert_eq!(network.nodes[1].get("/readyz").unwrap().0, 200);
-    let metrics = network.nodes[1].get("/metrics").unwrap().1;
-    for name in ["quorate_seats_live 4", "quorate_transactions_total 1", "quorate_peers 3"] {
-        assert!(metrics.contains(name), "{name} in\n{metrics}");
+    assert_eq!(node.get("/livez").unwrap().0, 200);
+    wait_ready(node);
+    for line in ["quorate_seats_live 4", "quorate_transactions_total 1", "quorate_peers 3"] {
+        wait_for(line, || node.get("/metrics")?.1.contains(line).then_some(()));
     }
 }
 
@@ -47,5 +57,5 @@ fn four_nodes_make_blocks_and_take_a_transaction_that_all_of_them_show() {
 fn a_single_seat_makes_blocks_alone_and_is_ready() {
     let network = TestNetwork::start(1, 1);
     network.wait_height(2);
-    assert_eq!(network.nodes[0].get("/readyz").unwrap().0, 200);
+    wait_ready(&network.nodes[0]);
 }

@@ -26,8 +26,7 @@ fn nodes_that_speak_different_versions_of_eth_make_blocks_together() {
     }
     network.nodes.iter_mut().for_each(Node::start);
     network.wait_height(5);
-    let peers = network.nodes[0].status().unwrap().peers;
-    assert_eq!(peers.len(), 3);
+    network.nodes[0].wait_status("three peers", |status| (status.peers.len() == 3).then_some(()));
 }
 
 #[test]

@@ -112,6 +112,13 @@ fn signer(status: &NodeStatus) -> Signer {
     status.identity.as_ref().unwrap().signer.clone().unwrap()
 }
 
+/// Waits until a node's signer is ready: a signature that comes late is a failure until the next one.
+fn wait_signer(network: &TestNetwork, node: usize) -> Signer {
+    network.nodes[node].wait_status("a ready signer", |status| {
+        Some(signer(&status)).filter(|signer| signer.state == SignerState::Ready)
+    })
+}
+
 fn own(network: &TestNetwork, node: usize) -> Address {
     network.nodes[node].read_config().identity.unwrap().address
 }
@@ -139,17 +146,17 @@ fn keys_in_a_vault_and_in_memory_from_a_vault_vote_like_those_in_files_and_leave
     network.nodes.iter_mut().for_each(|node| node.start_saying("trace"));
     wait_heard(&network, 0);
     wait_heard(&network, 1);
-    let remote = signer(&network.nodes[0].status().unwrap());
-    assert_eq!((remote.home, remote.state), (SignerHome::AzureKeyVaultKey, SignerState::Ready));
-    let inject = signer(&network.nodes[1].status().unwrap());
-    assert_eq!((inject.home, inject.state), (SignerHome::AzureKeyVaultSecret, SignerState::Ready));
+    assert_eq!(wait_signer(&network, 0).home, SignerHome::AzureKeyVaultKey);
+    assert_eq!(wait_signer(&network, 1).home, SignerHome::AzureKeyVaultSecret);
     assert_eq!(signer(&network.nodes[2].status().unwrap()).home, SignerHome::File);
     let metrics = network.nodes[0].get("/metrics").unwrap().1;
     for kind in ["prepare", "commit_seal", "commit"] {
         let counted = format!("quorate_signatures_total{{kind=\"{kind}\",outcome=\"ok\"}}");
         assert!(metrics.contains(&counted), "{counted} in\n{metrics}");
     }
-    assert!(metrics.contains("quorate_signer_ready 1"));
+    wait_for("the metric", || {
+        network.nodes[0].get("/metrics")?.1.contains("quorate_signer_ready 1").then_some(())
+    });
     // What only this node and the vault know is in nothing that it writes or says.
     let node = &network.nodes[1];
     let said = [
@@ -251,7 +258,7 @@ fn a_vault_that_is_away_costs_its_seat_the_votes_and_nothing_else() {
         network.wait_height(height + 2);
         vault.away(None);
         wait_heard(&network, 0);
-        assert_eq!(signer(&network.nodes[0].status().unwrap()).state, SignerState::Ready);
+        wait_signer(&network, 0);
     }
 }
 

@@ -1,4 +1,7 @@
-use super::tools::{examples, kubectl, kubectl_well, seen};
+use super::{
+    diff::no_difference,
+    tools::{examples, kubectl, kubectl_well, seen},
+};
 use kube::api::{Patch, PatchParams};
 use operator_core::api::Validator;
 use operator_trials::world::World;
@@ -39,9 +42,7 @@ async fn who_scales_is_not_undone_by_a_manifest_that_leaves_replicas_out() {
         scale(&world, 3).await;
         kubectl_well(&world, apply, &manifests);
         assert_eq!(replicas(&world).await, 3, "{apply:?}");
-        let diff: Vec<&str> = std::iter::once("diff").chain(apply[1..].iter().copied()).collect();
-        let ended = kubectl(&world, &diff, &manifests);
-        assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
+        no_difference(&world, &apply[1..], &manifests).await;
     }
 }
 

@@ -197,15 +197,18 @@ async fn for_who_names_more_than_its_share_the_pool_is_not_searched_and_the_whol
     let compact = compact_of(&proposal(&all)).await;
     let own = client.shared.own_base.unwrap();
     let mut asked = Vec::new();
-    for number in 0..80_u64 {
+    // While they go to and fro some of what was used up comes back.
+    for number in 0..1_000_u64 {
         // Keyed by another hash, the ids fit no transaction: there is always something to ask for.
         let hash = B256::left_padding_from(&number.to_be_bytes());
         client.send(own + COMPACT, &bytes(&Compact { hash, ..compact.clone() })).await;
         let (_, places) = decode_wanted(&client.message(own + WANTED).await.data).unwrap();
         asked.push(places.is_empty());
+        if places.is_empty() {
+            break;
+        }
     }
-    assert!(asked[..64].iter().all(|whole| !whole), "{asked:?}");
-    assert!(asked[64..].iter().any(|whole| *whole), "{asked:?}");
+    assert!(asked.len() > 64 && asked.last() == Some(&true), "{} searches for one peer", asked.len());
     assert!(node.count("compact_whole") > 0);
 }
 

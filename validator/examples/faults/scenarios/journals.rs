@@ -42,6 +42,15 @@ async fn sits_out(node: &crate::node::Node) -> anyhow::Result<()> {
     }
 }
 
+/// The highest block that any node has.
+pub(super) async fn highest(lab: &Lab) -> anyhow::Result<u64> {
+    let mut highest = 0;
+    for node in &lab.nodes {
+        highest = highest.max(node.status().await?.head.number);
+    }
+    Ok(highest)
+}
+
 /// Without a quorum that remembers nothing may be decided.
 pub(super) async fn all_sit_out(lab: &Lab, height: u64) -> anyhow::Result<()> {
     for node in &lab.nodes {

@@ -4,16 +4,20 @@ use super::{
     peer::{Heard, Peer},
     world::{Case, Plan, TIMEOUT_MS, World, for_every_profile},
 };
-use crate::support::transaction::legacy_on;
+use crate::support::{PATIENCE, transaction::legacy_on};
 use alloy_primitives::{Address, B256, Bytes};
 use qbft::{Proposal as _, Unverified};
 use serde_json::json;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
 use validator::driver::ProposedBlock;
 
 /// From the parent on.
 const EMPTY_S: u64 = 60;
 /// How much longer than the period of 5 s that is.
 const WAIT_MS: u64 = 55_000;
+/// Between two looks at what was heard.
+const LOOK: Duration = Duration::from_millis(5);
 const PROPOSAL: u8 = 0x12;
 const ROUND_CHANGE: u8 = 0x15;
 
@@ -77,16 +81,18 @@ async fn a_transaction_that_comes_while_the_proposer_waits_is_proposed_at_once()
         let mut peers = world.connect_all().await;
         let mut now_ms = world.due_ms() + 2_000;
         world.clock.turn_to(now_ms);
+        let deadline = Instant::now() + PATIENCE;
         let hash = send_transaction(&world, &peers[0]);
         let proposal = loop {
             if let Some(proposal) = heard(&mut peers[1], PROPOSAL) {
                 break block(case, &proposal);
             }
-            // Its admission is not to be seen from here, so time goes on in the node until it is noticed.
-            now_ms += 10;
-            assert!(now_ms < world.due_ms() + WAIT_MS, "an empty block would be due by now");
+            // Its admission is not to be seen from here, so time goes on in the node until it is noticed: up to where an empty
+            // block would be due.
+            now_ms = (now_ms + 10).min(world.due_ms() + WAIT_MS - 1);
+            assert!(Instant::now() < deadline, "the proposer waits on");
             world.clock.turn_to(now_ms);
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            sleep(LOOK).await;
         };
         let transactions = &proposal.block().body.transactions;
         assert_eq!(transactions.iter().map(|tx| *tx.tx_hash()).collect::<Vec<_>>(), [hash]);
@@ -121,11 +127,12 @@ async fn a_dead_proposer_costs_a_round_and_not_the_empty_period_once_a_transacti
         send_transaction(&world, &peers[0]);
         let mut now_ms = sent_ms;
         while heard(&mut peers[1], ROUND_CHANGE).is_none() {
-            // Its admission is not to be seen from here, so time goes on in the node until it is noticed.
-            now_ms += 100;
+            // Its admission is not to be seen from here, so time goes on in the node until it is noticed: slowly at last, so that a
+            // round's time is left before an empty block is due.
+            now_ms += if now_ms < world.due_ms() + WAIT_MS / 2 { 100 } else { 1 };
             assert!(now_ms < world.due_ms() + WAIT_MS, "it waits for an empty block");
             world.clock.turn_to(now_ms);
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            sleep(LOOK).await;
         }
         assert!(now_ms >= sent_ms + TIMEOUT_MS, "the round has its time from then on");
         world.end().await;

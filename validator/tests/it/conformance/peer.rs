@@ -66,6 +66,8 @@ pub(super) struct Story {
     pub(super) shows: Shown,
     /// Questions for headers that it leaves unanswered first.
     pub(super) deaf: u32,
+    /// Headers that it shows at once at most.
+    pub(super) at_once: usize,
 }
 
 impl Peer {
@@ -94,7 +96,8 @@ impl Peer {
         let (out, queue) = mpsc::unbounded_channel();
         let (tell, heard) = mpsc::unbounded_channel();
         let writer = tokio::spawn(write_all(outgoing, queue));
-        let listener = listen(incoming, shared, out.clone(), (story.shows, story.deaf), tell);
+        let manners = (story.shows, story.deaf, story.at_once);
+        let listener = listen(incoming, shared, out.clone(), manners, tell);
         // It hangs up when the node says goodbye, as clients do: the node waits a while for that.
         tokio::spawn(async move {
             listener.await;
@@ -203,7 +206,7 @@ async fn listen(
     mut incoming: Incoming<OwnedReadHalf>,
     shared: Shared,
     out: mpsc::UnboundedSender<(u8, Vec<u8>)>,
-    (shows, mut deaf): (Shown, u32),
+    (shows, mut deaf, at_once): (Shown, u32, usize),
     tell: mpsc::UnboundedSender<Heard>,
 ) {
     while let Ok(message) = incoming.read(MAX).await {
@@ -221,7 +224,7 @@ async fn listen(
             Protocol::Eth(id::STATUS) => None,
             Protocol::Eth(id) => {
                 let message = Eth::decode(shared.eth, id, &message.data).expect("the node speaks eth");
-                eth(message, shared, &out, (&shows, &mut deaf))
+                eth(message, shared, &out, (&shows, &mut deaf, at_once))
             }
             _ => None,
         };
@@ -240,7 +243,7 @@ fn eth(
     message: Eth,
     shared: Shared,
     out: &mpsc::UnboundedSender<(u8, Vec<u8>)>,
-    (shows, deaf): (&Shown, &mut u32),
+    (shows, deaf, at_once): (&Shown, &mut u32, usize),
 ) -> Option<Heard> {
     let answer = |request: u64, reply: &Reply| {
         let (id, data) = reply.encode(shared.eth, request);
@@ -254,7 +257,8 @@ fn eth(
             Some(Heard::Asked(query))
         }
         Eth::Query(request, Query::Headers(query)) => {
-            let headers = headers(&shows.lock(), query);
+            let mut headers = headers(&shows.lock(), query);
+            headers.truncate(at_once);
             answer(request, &Reply::Headers(headers));
             Some(Heard::Asked(query))
         }

@@ -10,7 +10,7 @@ use chain::{
     hash::{block_hash, with_round_and_seals},
 };
 use devp2p::{
-    BlockId, NodeKey,
+    Block, BlockId, NodeKey,
     eth::{
         HeadersQuery, Reply,
         message::{Query, encode_new_block_hashes, id},
@@ -31,6 +31,13 @@ async fn ask(peer: &mut Peer, request: u64, query: &Query) -> Vec<Header> {
         _ => None,
     })
     .await
+}
+
+/// A block with another one's seals.
+fn forged(block: &Block, other: &Block) -> Block {
+    let foreign = Extra::decode_exact(&other.header.extra_data).unwrap().seals;
+    let header = with_round_and_seals(&block.header, 0, foreign).unwrap();
+    Block { header, body: block.body.clone() }
 }
 
 impl World {
@@ -88,21 +95,38 @@ async fn an_observer_fetches_a_chain_checks_its_seals_and_follows_announcements_
 async fn a_peer_whose_chain_no_quorum_sealed_is_dropped_and_nothing_of_it_stays() {
     for_every_profile(|case: Case| async move {
         let world = World::make(Plan::new(case, 4)).await;
-        let mut forged = world.chain(LENGTH);
-        let sealed = forged.clone();
+        let sealed = world.chain(LENGTH);
         // Every block has its successor's seals, and the last one the first's.
-        for (index, block) in forged.iter_mut().enumerate() {
-            let next = &sealed[(index + 1) % sealed.len()].header;
-            let foreign = Extra::decode_exact(&next.extra_data).unwrap().seals;
-            block.header = with_round_and_seals(&block.header, 0, foreign).unwrap();
+        let mut made_up = sealed.clone();
+        for (index, block) in made_up.iter_mut().enumerate() {
+            *block = forged(block, &sealed[(index + 1) % sealed.len()]);
         }
-        let mut liar = world.connect_as(NodeKey::random(), case.eth, shown(forged)).await;
+        let mut liar = world.connect_as(NodeKey::random(), case.eth, shown(made_up)).await;
         let dropped = |heard: &Heard| matches!(heard, Heard::Goodbye(_) | Heard::Closed).then_some(());
         liar.wait("to be dropped", dropped).await;
         let mut other = world.connect_as(NodeKey::random(), case.eth, shown(vec![])).await;
         assert_eq!(ask(&mut other, 1, &by(BlockId::Number(1))).await, []);
         let mut archive = world.connect_as(NodeKey::random(), case.eth, shown(sealed.clone())).await;
         assert_eq!(world.has(&mut archive, LENGTH).await, sealed.last().unwrap().header);
+        world.end().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_passes_false_seals_of_final_blocks_on_is_believed_by_a_later_blocks_and_stays() {
+    for_every_profile(|case: Case| async move {
+        let world = World::make(Plan::new(case, 4)).await;
+        let sealed = world.chain(LENGTH);
+        let (last, before) = sealed.split_last().unwrap();
+        // What a node has that fetched these from a liar: nobody checks them but the last of each segment.
+        let mut chain: Vec<_> =
+            before.iter().zip(&sealed[1..]).map(|(block, next)| forged(block, next)).collect();
+        chain.push(last.clone());
+        // Few headers at once end a segment in the midst of them.
+        let mut victim = world.connect_by(NodeKey::random(), case.eth, shown(chain), (0, 100)).await;
+        assert_eq!(world.has(&mut victim, LENGTH).await, last.header);
+        assert!(!victim.unread.iter().any(|heard| matches!(heard, Heard::Goodbye(_) | Heard::Closed)));
         world.end().await;
     })
     .await;

@@ -214,6 +214,17 @@ impl World {
 
     /// The same, and leaves this many questions for headers unanswered first.
     pub(super) async fn connect_deaf(&self, key: NodeKey, eth: EthVersion, shows: Shown, deaf: u32) -> Peer {
+        self.connect_by(key, eth, shows, (deaf, usize::MAX)).await
+    }
+
+    /// The same, and shows so many headers at once at most.
+    pub(super) async fn connect_by(
+        &self,
+        key: NodeKey,
+        eth: EthVersion,
+        shows: Shown,
+        (deaf, at_once): (u32, usize),
+    ) -> Peer {
         let last = shows.lock().last().map(|block| block.header.clone());
         let head = last.unwrap_or_else(|| self.genesis.header.clone());
         let hash = block_hash(&head).unwrap();
@@ -231,7 +242,7 @@ impl World {
             ClientProfile::GoQuorum => "Geth/v1.10.3-stable(quorum-v24.4.1)/linux-amd64/go1.19",
             _ => "besu/v26.6.0/linux-x86_64/openjdk-java-21",
         };
-        Peer::connect(&self.node, Story { key, client, eth, status, shows, deaf }).await
+        Peer::connect(&self.node, Story { key, client, eth, status, shows, deaf, at_once }).await
     }
 
     /// An empty block on `parent`, made by the validator whose turn it is in round 0.

@@ -38,10 +38,11 @@ fn goes_on_with_the_lock(heard: bool) {
         phase == Phase::Commit.code() && matches!(record.evidence.block, Block::Elsewhere(_))
     });
     let key = network.key("admin.key");
-    for nonce in 0..TRANSACTIONS {
+    // The last one to come is the first in its sender's order: no block holds one of them before.
+    for nonce in (0..TRANSACTIONS).rev() {
         let input = Bytes::from(vec![7; INPUT]);
-        let (_, raw) = signed_with_gas(&key, nonce, Address::repeat_byte(7), U256::ZERO, input, 8_000_000);
-        network.nodes[1].rpc("eth_sendRawTransaction", &json!([raw])).unwrap();
+        let (hash, raw) = signed_with_gas(&key, nonce, Address::repeat_byte(7), U256::ZERO, input, 8_000_000);
+        assert_eq!(network.nodes[1].rpc("eth_sendRawTransaction", &json!([raw])), Some(json!(hash)));
     }
     let record = leases.wait_kept_back();
     network.nodes[0].kill();
@@ -49,6 +50,7 @@ fn goes_on_with_the_lock(heard: bool) {
     for node in [1, 2] {
         assert!(network.nodes[node].height() < height, "decided without the seat");
     }
+    leases.answer_again();
     if !heard {
         network.nodes[SPARE].start();
     }

@@ -7,9 +7,18 @@ use crate::support::{
 };
 use std::time::{Duration, Instant};
 
+/// So long that no stall of a loaded machine ends it: an identity passes on when its holder is killed, and at no other time.
+const LASTING_MS: u64 = 10_000;
 const OWN: [usize; 2] = [0, 1];
 const OTHERS: [usize; 2] = [2, 3];
 const SPARES: [usize; 2] = [4, 5];
+
+fn lengthen_leases(node: &Node) {
+    node.edit_config(|config| {
+        let identities = config.identity.iter_mut().chain(&mut config.standby_for);
+        identities.filter_map(|one| one.fence.as_mut()).for_each(|fence| fence.lease_ms = LASTING_MS);
+    });
+}
 
 fn other(spare: usize) -> usize {
     SPARES.into_iter().find(|other| *other != spare).unwrap()
@@ -45,6 +54,7 @@ fn spares_take_over(stores: [FenceStore; 2]) -> (u64, Duration) {
     for (node, store) in &of {
         fence_own(&network.nodes[*node], *node, store.clone(), true);
     }
+    network.nodes.iter().for_each(lengthen_leases);
     network.nodes.iter_mut().for_each(Node::start);
     network.wait_height(3);
     assert_eq!([wait_holder(&network, a, &[0]), wait_holder(&network, b, &[1])], OWN);

@@ -47,6 +47,8 @@ struct Objects {
     /// One swap of this Lease that is done and never answered.
     keep: Option<(String, Keep)>,
     kept: Option<Record>,
+    /// The Lease of which nothing more is said once that is done.
+    silent: Option<String>,
 }
 
 type Shared = Arc<Mutex<Objects>>;
@@ -114,7 +116,7 @@ impl Leases {
         lease["metadata"]["annotations"] = json!({});
     }
 
-    /// The next swap that writes such a record is done and never answered.
+    /// The next swap that writes such a record is done and never answered, and nothing that is asked of this Lease from then on is.
     pub(crate) fn keep_back(&self, name: &str, keep: impl Fn(&Record) -> bool + Send + 'static) {
         self.objects.lock().unwrap().keep = Some((name.to_owned(), Box::new(keep)));
     }
@@ -122,6 +124,11 @@ impl Leases {
     /// Waits for that swap.
     pub(crate) fn wait_kept_back(&self) -> Record {
         wait_for("the swap", || self.objects.lock().unwrap().kept.take())
+    }
+
+    /// Answers what is asked of that Lease from now on.
+    pub(crate) fn answer_again(&self) {
+        self.objects.lock().unwrap().silent = None;
     }
 }
 
@@ -138,10 +145,21 @@ async fn read(
     State(objects): State<Shared>,
     Named((_, name)): Named<(String, String)>,
 ) -> (StatusCode, Json<Value>) {
-    match objects.lock().unwrap().leases.get(&name) {
+    let answer = look(&objects.lock().unwrap(), &name);
+    match answer {
+        Some(answer) => answer,
+        None => std::future::pending().await,
+    }
+}
+
+fn look(objects: &Objects, name: &str) -> Option<(StatusCode, Json<Value>)> {
+    if objects.silent.as_deref() == Some(name) {
+        return None;
+    }
+    Some(match objects.leases.get(name) {
         Some((_, lease)) => (StatusCode::OK, Json(lease.clone())),
         None => (StatusCode::NOT_FOUND, Json(json!({ "reason": "NotFound" }))),
-    }
+    })
 }
 
 async fn change(
@@ -159,6 +177,9 @@ async fn change(
 
 /// A merge patch, of the version that it names; no answer where it is kept back.
 fn swap(objects: &mut Objects, name: &str, patch: &Value) -> Option<(StatusCode, Json<Value>)> {
+    if objects.silent.as_deref() == Some(name) {
+        return None;
+    }
     let version = objects.version + 1;
     let Some((at, lease)) = objects.leases.get_mut(name) else {
         return Some((StatusCode::NOT_FOUND, Json(json!({ "reason": "NotFound" }))));
@@ -175,7 +196,7 @@ fn swap(objects: &mut Objects, name: &str, patch: &Value) -> Option<(StatusCode,
     let written = record(&lease);
     let is_kept = |(of, keep): &mut (String, Keep)| of == name && written.as_ref().is_some_and(keep);
     if objects.keep.take_if(is_kept).is_some() {
-        objects.kept = written;
+        (objects.kept, objects.silent) = (written, Some(name.to_owned()));
         return None;
     }
     Some((StatusCode::OK, Json(lease)))
