@@ -102,8 +102,11 @@ impl Cache {
             let urgency = if edited { Urgency::Edited } else { Urgency::Changed };
             wakes.objects.push((key, urgency));
         }
-        if appeared {
+        // Fleets do what stands in its spec, as who may peer with their nodes.
+        if edited {
             self.wake_fleets(&network, Urgency::Related, wakes);
+        }
+        if appeared {
             wakes.networks.push(network);
         }
     }

@@ -2,8 +2,9 @@
 //! out and undo it, or refuse it by name; generated from the schemas, so that a field that is added is tried.
 //!
 //! [`path`], [`schema`], [`values`], [`text`], [`hints`], [`plan`] and [`judge`] are pure: which edits there are and what must
-//! come of them. [`chain`], [`stage`], [`tap`], [`operator`], [`kubelet`], [`disks`], [`mirror`], [`children`] and [`trial`] carry them out on a real API server.
+//! come of them. [`chain`], [`stage`], [`tap`], [`operator`], [`kubelet`], [`disks`], [`budgets`], [`mirror`], [`children`] and [`trial`] carry them out on a real API server.
 
+pub mod budgets;
 pub mod chain;
 pub mod children;
 pub mod disks;

@@ -1,6 +1,6 @@
 use super::{Body, Cache, Kind, Mark, NetworkKey, ObjectKey, ObjectKind, Source, Standing, Wakes};
 use crate::{
-    api::{Consortium, Validator, ValidatorStatus},
+    api::{Consortium, ConsortiumStatus, Validator, ValidatorStatus},
     names::{FLEET, MANAGER, NETWORK, NODE},
     queue::Urgency,
 };
@@ -142,6 +142,27 @@ fn metadata_that_moves_alone_wakes_nobody_and_a_new_generation_wakes_its_object_
     assert_eq!(wakes.objects, expected);
     cache.put_fleet(&fleet("bank-a", 2, 1), &mut Wakes::default());
     assert_eq!(kept(&cache, "bank-a").expect("kept").metadata.generation, Some(2), "an old event");
+}
+
+#[test]
+fn an_edit_of_a_consortium_wakes_its_fleets_and_its_status_does_not() {
+    let mut cache = cache();
+    let mut put = |version: u64, generation: i64, height: i64| {
+        let mut consortium: Consortium =
+            serde_saphyr::from_str(include_str!("../../../../examples/consortium.yaml"))
+                .expect("the example");
+        consortium.metadata.resource_version = Some(version.to_string());
+        consortium.metadata.generation = Some(generation);
+        consortium.status = Some(ConsortiumStatus { height: Some(height), ..ConsortiumStatus::default() });
+        let mut wakes = Wakes::default();
+        cache.put_consortium(Arc::new(consortium), &mut wakes);
+        wakes.objects.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    put(2, 1, 7);
+    let own = key(ObjectKind::Consortium, "trade-finance");
+    assert_eq!(put(3, 1, 8), std::slice::from_ref(&own));
+    let fleets = ["bank-a", "bank-b"].map(|name| key(ObjectKind::Validator, name));
+    assert_eq!(put(4, 2, 8), [&[own], fleets.as_slice()].concat());
 }
 
 #[test]

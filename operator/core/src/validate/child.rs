@@ -22,6 +22,10 @@ const ORIGINS: [(&str, &str, &str); 18] = [
     ("ManagedClustersAgentPool", "spec", "spec.nodePool.aso"),
 ];
 
+/// How the names of the Services end that are not for JSON-RPC, and where their fields come from.
+const SERVICES: [(&str, &str); 2] =
+    [("-peers", "spec.peering."), ("-network-info", "spec.publish.networkInfo.service.")];
+
 /// Causes named in one message.
 const NAMED: usize = 3;
 
@@ -32,9 +36,12 @@ pub fn refused(kind: &str, name: &str, causes: &[(String, String)], message: &st
     if causes.is_empty() {
         return format!("the API server refuses {kind} {name}: {message}");
     }
-    // Both Services that the spec shapes have the same fields.
-    let of_peers = kind == "Service" && name.ends_with("-peers");
-    let ours = |ours: String| if of_peers { ours.replace("spec.rpc.", "spec.peering.") } else { ours };
+    // All Services that the specs shape have the same fields.
+    let place = SERVICES.iter().find(|(end, _)| kind == "Service" && name.ends_with(end));
+    let ours = |ours: String| match place {
+        Some((_, place)) => ours.replacen("spec.rpc.", place, 1),
+        None => ours,
+    };
     let said = causes.iter().take(NAMED).map(|(field, message)| match origin(kind, field).map(ours) {
         Some(ours) => format!("{ours}: {message} ({kind} {name}, {field})"),
         None => format!("the API server refuses {kind} {name}: {field}: {message}"),
@@ -91,6 +98,15 @@ mod tests {
             let said = refused(kind, "a-0", &[(field.to_owned(), "bad".to_owned())], "");
             assert!(said.starts_with(want), "{said}");
             assert!(said.contains(field), "the child's own field stands beside it: {said}");
+        }
+        for (name, want) in [
+            ("bank-a-rpc", "spec.rpc.annotations: "),
+            ("bank-a-peers", "spec.peering.annotations: "),
+            ("trade-network-info", "spec.publish.networkInfo.service.annotations: "),
+        ] {
+            let causes = [("metadata.annotations".to_owned(), "bad".to_owned())];
+            let said = refused("Service", name, &causes, "");
+            assert!(said.starts_with(want), "{said}");
         }
         assert_eq!(refused("Secret", "s", &[], "no"), "the API server refuses Secret s: no");
     }

@@ -6,7 +6,7 @@ use kube::{
     core::ApiResource,
     discovery::{Discovery, Scope, verbs},
 };
-use operator_core::names::MANAGER;
+use operator_core::names::{APPLIED, MANAGER};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -98,19 +98,41 @@ fn masked(kind: &str, object: &Value, remade: bool) -> Value {
         status.remove("observedGeneration");
     }
     if let (true, Some(spec)) = (remade, object["spec"].as_object_mut()) {
-        for key in ["clusterIP", "clusterIPs", "healthCheckNodePort"] {
+        for key in ["clusterIP", "clusterIPs"] {
             spec.remove(key);
         }
     }
-    if kind == "Service" {
-        // A Service that was a load balancer's once more gets another port from the API server.
-        for port in object["spec"]["ports"].as_array_mut().into_iter().flatten() {
-            if let Some(port) = port.as_object_mut() {
-                port.remove("nodePort");
-            }
-        }
+    match kind {
+        "Service" => without_node_ports(&mut object),
+        "ConfigMap" => without_issue(&mut object),
+        // The disruption controller's to write, and the API server's when it lets a pod go.
+        "PodDisruptionBudget" => object["status"] = Value::Null,
+        _ => {}
     }
     object
+}
+
+/// A Service that is a load balancer's once more gets other ports from the API server.
+fn without_node_ports(service: &mut Value) {
+    if let Some(spec) = service["spec"].as_object_mut() {
+        spec.remove("healthCheckNodePort");
+    }
+    for port in service["spec"]["ports"].as_array_mut().into_iter().flatten() {
+        if let Some(port) = port.as_object_mut() {
+            port.remove("nodePort");
+        }
+    }
+}
+
+/// A network info that says again what it said before was issued later.
+fn without_issue(config: &mut Value) {
+    let text = config["data"]["network-info.json"].as_str();
+    let Some(Ok(Value::Object(mut info))) = text.map(serde_json::from_str) else { return };
+    info.retain(|field, _| !["issuedAt", "signature"].contains(&field.as_str()));
+    config["data"]["network-info.json"] = Value::Object(info);
+    if let Some(annotations) = config["metadata"]["annotations"].as_object_mut() {
+        annotations.remove(APPLIED);
+    }
 }
 
 /// The objects' own depth bounds the recursion.
@@ -130,7 +152,7 @@ pub(super) fn compare(at: &str, old: &Value, new: &Value, lines: &mut Vec<String
 
 #[cfg(test)]
 mod tests {
-    use super::{Snapshot, differences};
+    use super::{APPLIED, Snapshot, differences};
     use serde_json::{Value, json};
     use std::sync::Arc;
 
@@ -166,6 +188,23 @@ mod tests {
             ["Service a/spec/type: was \"ClusterIP\", is \"LoadBalancer\""]
         );
         assert_eq!(differences(&before, &Snapshot::new()), ["Service a is gone"]);
+    }
+
+    #[test]
+    fn a_network_info_may_be_issued_again_if_it_says_the_same() {
+        let config = |issued: u64, chain: u64| {
+            let info = json!({ "chainId": chain, "issuedAt": issued, "signature": issued }).to_string();
+            let annotations = json!({ APPLIED: info.len() });
+            snapshot(&[(
+                "ConfigMap",
+                json!({ "metadata": { "annotations": annotations }, "data": { "network-info.json": info } }),
+            )])
+        };
+        assert_eq!(differences(&config(1, 7), &config(22, 7)), Vec::<String>::new());
+        assert_eq!(
+            differences(&config(1, 7), &config(22, 8)),
+            ["ConfigMap a/data/network-info.json/chainId: was 7, is 8"]
+        );
     }
 
     #[test]

@@ -108,6 +108,14 @@ const TABLE: &[(&str, Hint)] = &[
     ),
     // One of the two, for good.
     ("Consortium.spec.member.admin.address", Hint::Alone),
+    (
+        "Consortium.spec.member",
+        Hint::Values(r#"[{ "alias": "bank-z", "admin": { "secret": {} }, "operator": { "secret": {} } }]"#),
+    ),
+    ("Consortium.spec.member.admin", Hint::Values(r#"[{ "secret": { "name": "another-account" } }]"#)),
+    ("Consortium.spec.member.admin.secret", Hint::Values(r#"[{ "name": "another-account" }]"#)),
+    ("Consortium.spec.member.operator", Hint::Values(r#"[{ "secret": { "name": "another-account" } }]"#)),
+    ("Consortium.spec.member.operator.secret", Hint::Values(r#"[{ "name": "another-account" }]"#)),
     // Votes go to the chain, which this world plays only in part; positions are tried by `make vote-faults`.
     ("Consortium.spec.governance.*", Hint::Unfelt("only the chain and the status show it")),
     ("Consortium.spec.governance.parameters", Hint::Values(r#"[{ "gasLimit": 20000000 }]"#)),
@@ -121,7 +129,8 @@ const TABLE: &[(&str, Hint)] = &[
     ("Validator.spec.role", Hint::Joining),
     ("Consortium.spec.create.fleets[]", Hint::Same("Validator", "metadata.name")),
     ("Validator.spec.consortiumRef.name", Hint::Same("Consortium", "metadata.name")),
-    ("Validator.spec.keys.secret.create", Hint::Unfelt("only what becomes of missing keys depends on it")),
+    ("Validator.spec.keys.secret*", Hint::Unfelt("only what becomes of missing keys depends on it")),
+    ("Validator.spec.keys.secret", Hint::Values(r#"[{ "create": true }]"#)),
     // Where keys are stays; a world without a vault makes none in one. They are tried by the operator's own tests.
     ("Validator.spec.keys.azureKeyVault*", Hint::NotAtCreation),
     ("Validator.spec.keys.azureKeyVault*", Hint::Unfelt("where keys are is immutable")),
@@ -215,6 +224,8 @@ const TABLE: &[(&str, Hint)] = &[
     ),
     // Written at most once a minute, or others' to write.
     ("Consortium.status.height", Hint::Kept),
+    // Known from the chain, which this world plays only in part.
+    ("Consortium.status.member.region*", Hint::Kept),
     ("Consortium.status.observedAt", Hint::Kept),
     ("*conditions", Hint::Kept),
     ("*conditions[]", Hint::Kept),

@@ -1,7 +1,7 @@
 //! All edits over many namespaces at once.
 
 use super::{
-    children, disks,
+    budgets, children, disks,
     hints::{self, Hint},
     judge::Verdict,
     kubelet::Kubelet,
@@ -220,10 +220,11 @@ async fn arena(options: &Options) -> Result<(Arena, Operator), RunError> {
     let world = World::new("mutate", &options.operator).await;
     azure_service_operator::install(&world, &[azure_service_operator::NEWEST]).await;
     let client = world.client.clone();
-    let (tap, kubeconfig) = Tap::start(client.clone(), options.plant, &options.folder).await;
+    let (tap, kubeconfig) = Tap::start(world.relay().await, options.plant, &options.folder).await;
     let mirror = Mirror::start(&client, children::kinds(&client).await?);
     let kubelet = Kubelet::start(client.clone());
     disks::play(client.clone()).await?;
+    budgets::play(client.clone());
     let port = 32_000 - u16::try_from(std::process::id() % 10_000).unwrap_or(0);
     let log = options.folder.join("operator.log");
     let operator = Operator::start(&options.operator, &kubeconfig, &format!("127.0.0.1:{port}"), &log);

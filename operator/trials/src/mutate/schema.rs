@@ -70,7 +70,8 @@ pub fn fields(kind: &str, root: &Value) -> Vec<Field> {
     for part in ["spec", "status"] {
         if let Some(schema) = root["properties"].get(part) {
             let path = Path(vec![Step::Field(part.to_owned())]);
-            walk(kind, &path, schema, &rules_of(schema), &mut found);
+            let rules: Vec<Rule> = rules_of(root).into_iter().chain(rules_of(schema)).collect();
+            walk(kind, &path, schema, &rules, &mut found);
         }
     }
     found
@@ -140,7 +141,7 @@ mod tests {
                 "map": { "type": "object", "additionalProperties": { "type": "string" } },
             },
             "x-kubernetes-validations": [{ "rule": "self == oldSelf", "message": "fixed" }],
-        } } });
+        } }, "x-kubernetes-validations": [{ "rule": "oldSelf.spec == self.spec", "message": "whole" }] });
         let found = fields("Thing", &root);
         let names: Vec<String> = found.iter().map(|field| field.path.to_string()).collect();
         assert_eq!(
@@ -151,7 +152,7 @@ mod tests {
         assert_eq!(leaves, ["Thing.spec.list[].a", "Thing.spec.map{}", "Thing.spec.name"]);
         let inner = &found[2];
         let rules: Vec<_> = inner.rules.iter().map(|rule| (rule.message.as_str(), rule.transition)).collect();
-        assert_eq!(rules, [("fixed", true), ("positive", false)]);
+        assert_eq!(rules, [("whole", true), ("fixed", true), ("positive", false)]);
         assert!(found[5].required && !found[3].required);
         assert_eq!(at(&root, &Path::from("spec.list[].a")), Some(&json!({ "type": "integer" })));
     }

@@ -286,5 +286,9 @@ fn timeless(status: &Value) -> Value {
         condition["lastTransitionTime"] = Value::Null;
     }
     (status["observedAt"], status["height"]) = (Value::Null, Value::Null);
+    if let Some(fields) = status.as_object_mut() {
+        // An empty list says as much as none.
+        fields.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
+    }
     status
 }

@@ -72,7 +72,7 @@ pub fn plain(schema: &Value, random: &mut impl Rng) -> Result<Value, NoValue> {
         "integer" => Ok(json!(bounds(schema).0.max(1))),
         "boolean" => Ok(json!(true)),
         "array" => (0..count(schema, "minItems", 0))
-            .map(|index| distinct(&schema["items"], index, random))
+            .map(|index| distinct(schema, index, random))
             .collect::<Result<_, _>>()
             .map(Value::Array),
         "object" if schema.get("properties").is_some() => {
@@ -235,24 +235,24 @@ fn lists(schema: &Value, random: &mut impl Rng, add: &mut Add<'_>) -> Result<(),
     let words = schema["items"]["enum"].as_array().map_or(usize::MAX, Vec::len);
     for count in [least, 1, 2, most.min(words)] {
         if (least..=most.min(words).min(MOST_ITEMS)).contains(&count)
-            && let Some(list) = items(&schema["items"], count, random)?
+            && let Some(list) = items(schema, count, random)?
         {
             add(Class::Good, &format!("{count} items"), list);
         }
     }
     if let Some(less) = least.checked_sub(1)
-        && let Some(list) = items(&schema["items"], less, random)?
+        && let Some(list) = items(schema, less, random)?
     {
         add(Class::Bad, "too few items", list);
     }
     if schema.get("maxItems").is_some()
         && most < words.min(MOST_ITEMS)
-        && let Some(list) = items(&schema["items"], most + 1, random)?
+        && let Some(list) = items(schema, most + 1, random)?
     {
         add(Class::Bad, "too many items", list);
     }
     if ["set", "map"].iter().any(|kind| schema["x-kubernetes-list-type"] == json!(kind)) && most > 1 {
-        let item = distinct(&schema["items"], 0, random)?;
+        let item = distinct(schema, 0, random)?;
         add(Class::Bad, "an item twice", json!([item, item]));
     }
     add(Class::Bad, "a string for a list", json!("a"));
@@ -296,7 +296,9 @@ fn objects(schema: &Value, random: &mut impl Rng, add: &mut Add<'_>) -> Result<(
         }
         let mut more = whole;
         more["unknownField"] = json!(true);
-        add(Class::Bad, "with a field that nobody knows", more);
+        // Out of an object without fields the API server takes it and says nothing, strict or not.
+        let class = if properties.is_empty() { Class::Odd } else { Class::Bad };
+        add(class, "with a field that nobody knows", more);
     } else {
         let entry = plain(&schema["additionalProperties"], random)?;
         add(Class::Good, "no entries", json!({}));
@@ -313,19 +315,25 @@ fn objects(schema: &Value, random: &mut impl Rng, add: &mut Add<'_>) -> Result<(
     Ok(())
 }
 
-/// A value that differs from those of the other indices, so that sets and maps can have many.
-fn distinct(schema: &Value, index: usize, random: &mut impl Rng) -> Result<Value, NoValue> {
+/// An item that differs from those of the other indices, so that sets and maps can have many.
+fn distinct(list: &Value, index: usize, random: &mut impl Rng) -> Result<Value, NoValue> {
+    let (schema, keys) = (&list["items"], &list["x-kubernetes-list-map-keys"]);
+    let is_key = |name: &str| keys.as_array().is_some_and(|keys| keys.iter().any(|key| *key == name));
+    let counted = |schema: &Value| json!(bounds(schema).0.max(1) + i64::try_from(index).unwrap_or(i64::MAX));
     if let Some(words) = schema["enum"].as_array() {
         return Ok(words[index % words.len()].clone());
     }
     let mut value = plain(schema, random)?;
     match &mut value {
-        Value::Number(_) => value = json!(bounds(schema).0.max(1) + i64::try_from(index).unwrap_or(i64::MAX)),
+        Value::Number(_) => value = counted(schema),
         Value::String(text) => *text = numbered(schema, text, index, random)?,
         Value::Object(fields) => {
             for (name, field) in fields.iter_mut() {
-                if let Value::String(text) = field {
-                    *text = numbered(&schema["properties"][name], text, index, random)?;
+                let schema = &schema["properties"][name];
+                match field {
+                    Value::String(text) => *text = numbered(schema, text, index, random)?,
+                    Value::Number(_) if is_key(name) => *field = counted(schema),
+                    _ => {}
                 }
             }
         }
@@ -411,7 +419,19 @@ mod tests {
     fn an_object_without_fields_is_there_or_has_what_nobody_knows() {
         let schema = json!({ "type": "object" });
         assert_eq!(of(&schema, Class::Good), [json!({})]);
-        assert!(of(&schema, Class::Bad).contains(&json!({ "unknownField": true })));
+        assert!(of(&schema, Class::Odd).contains(&json!({ "unknownField": true })));
+    }
+
+    #[test]
+    fn items_of_a_map_differ_in_their_keys() {
+        let schema = json!({ "type": "array", "maxItems": 9, "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["id"], "items": { "type": "object", "required": ["id", "for"],
+            "properties": { "id": { "type": "integer" }, "for": { "type": "integer" } } } });
+        let good = of(&schema, Class::Good);
+        let longest = good.iter().filter_map(Value::as_array).max_by_key(|list| list.len()).expect("lists");
+        let ids: std::collections::BTreeSet<_> = longest.iter().map(|item| item["id"].to_string()).collect();
+        assert_eq!((longest.len(), ids.len()), (9, 9), "{longest:?}");
+        assert!(longest.iter().all(|item| item["for"] == json!(1)), "what is no key is plain");
     }
 
     #[test]

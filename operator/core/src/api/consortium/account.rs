@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
     crates(kube_core = "::kube_core"),
     validation = Rule::new("[has(self.secret), has(self.address), has(self.azureKeyVault)].filter(one, one).size() == 1")
         .message("exactly one of spec.member.admin.secret, azureKeyVault and address must be set"),
+    validation = Rule::new("!has(self.address) || !self.address.matches('^0x0{40}$')")
+        .message("spec.member.admin.address is the zero address, for which nobody can sign"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AdminAccount {
