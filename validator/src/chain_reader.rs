@@ -29,7 +29,7 @@ fn found<T>(read: Result<Option<T>, LedgerError>) -> Option<T> {
 
 impl ChainReader for LedgerReader {
     fn status(&self) -> ChainStatus {
-        let head = self.ledger.head();
+        let head = self.ledger.sealed_head();
         ChainStatus {
             head_number: head.number,
             head_hash: head.hash,
@@ -46,10 +46,13 @@ impl ChainReader for LedgerReader {
         };
         let Some(first) = found(self.ledger.number(at)) else { return Vec::new() };
         let step = skip.saturating_add(1);
-        let mut numbers = (0..amount as u64).map_while(|i| {
+        // Whoever fetches blocks checks the last one's seals.
+        let last = self.ledger.sealed_head().number;
+        let numbers = (0..amount as u64).map_while(|i| {
             let distance = i.checked_mul(step)?;
             if reverse { first.checked_sub(distance) } else { first.checked_add(distance) }
         });
+        let mut numbers = numbers.take_while(|number| *number <= last);
         std::iter::from_fn(|| found(self.ledger.header(At::Number(numbers.next()?)))).collect()
     }
 
@@ -72,10 +75,11 @@ impl ChainReader for LedgerReader {
     }
 
     fn pooled_hashes(&self) -> Vec<(B256, u8, u32)> {
+        // What waits for an earlier nonce is nobody else's to keep: peers are told of it once it is executable.
         let describe = |pooled: std::sync::Arc<crate::pool::Pooled>| {
             let size = u32::try_from(pooled.raw.len()).unwrap_or(u32::MAX);
             (pooled.recovered.hash, pooled.recovered.tx.type_flag().unwrap_or(0), size)
         };
-        self.pool.all().into_iter().map(describe).collect()
+        self.pool.executable().into_iter().map(describe).collect()
     }
 }

@@ -267,7 +267,12 @@ impl Pool {
         self.shared.core.lock().core.get(hash).map(Arc::clone)
     }
 
-    /// Everything that waits, for a peer that has just connected; in no order.
+    /// What a peer that has just connected is offered: executable, and on disk if it was submitted here.
+    pub fn executable(&self) -> Vec<Arc<Pooled>> {
+        self.shared.core.lock().core.executable(self.durable()).map(Arc::clone).collect()
+    }
+
+    /// Everything that waits, in no order.
     pub fn all(&self) -> Vec<Arc<Pooled>> {
         self.shared.core.lock().core.all().map(Arc::clone).collect()
     }
@@ -275,6 +280,11 @@ impl Pool {
     /// Everything that waits, by sender.
     pub fn content(&self) -> Vec<Content> {
         self.shared.core.lock().core.content().collect()
+    }
+
+    /// What waits of one sender.
+    pub fn content_from(&self, sender: &Address) -> Option<Content> {
+        self.shared.core.lock().core.content_from(sender)
     }
 
     /// The nonce after the sender's executable transactions, if any wait.

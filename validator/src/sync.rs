@@ -2,7 +2,7 @@
 //!
 //! A quorum's seals make a block final, so blocks from one peer suffice; which validators may seal a block follows
 //! from the state before it, so blocks are fetched ahead but executed one after the other, in segments of which the
-//! ledger checks the last block's seals before it keeps or shows any of it.
+//! ledger checks the last block's seals, or where these are false a later block's, before it keeps or shows any of it.
 
 mod bodies;
 mod fetch;
@@ -103,6 +103,13 @@ impl Failure {
             Self::Import { number, source: ImportError::Refused(CommitError::Body { .. }) } => Some(*number),
             _ => None,
         }
+    }
+
+    /// Whether a block is refused for nothing but its own seals: it may be final all the same.
+    fn is_of_seals(&self) -> bool {
+        use CommitError::{DuplicateSeal, ForeignSeal, Seal};
+        let Self::Import { source: ImportError::Refused(refused), .. } = self else { return false };
+        matches!(refused, Seal { .. } | DuplicateSeal(_) | ForeignSeal(_))
     }
 }
 

@@ -1,6 +1,8 @@
 //! A ledger's files, looked at while no node has them open: what they hold, and whether it is right.
 
 mod blocks;
+mod pass;
+mod record;
 mod state;
 
 pub use state::Verified;
@@ -21,7 +23,7 @@ use std::path::{Path, PathBuf};
 /// Page cache of each file.
 const CACHE: usize = 64 << 20;
 
-/// Both files of one ledger. Nothing is replayed, nothing is written.
+/// Both files of one ledger. Nothing is replayed, nothing in them is written.
 pub struct Files {
     genesis: B256,
     blocks: BlockStore,

@@ -62,7 +62,7 @@ pub(crate) struct Chain {
     pub(crate) tries: Arc<Tries>,
     /// The first block whose body and receipts are here.
     pub(crate) earliest: u64,
-    head: SharedHead,
+    pub(crate) head: SharedHead,
     /// Ends when the ledger is dropped.
     _writer: Writer,
     code: Mutex<LruCache<B256, Bytecode>>,
@@ -77,6 +77,8 @@ pub(crate) struct Head {
     pub(crate) next: OnceLock<NextHeight>,
     /// Votes after this block, in block-header mode once somebody asked.
     pub(crate) tally: OnceLock<Arc<VoteTally>>,
+    /// The newest block whose own seals were checked, where that is one before.
+    pub(crate) sealed: Option<HeadInfo>,
 }
 
 impl Ledger {
@@ -138,6 +140,7 @@ impl Ledger {
         };
         let ledger = Self { chain: Arc::new(chain) };
         ledger.replay(at.number)?;
+        ledger.find_sealed_head()?;
         Ok(ledger)
     }
 
@@ -216,7 +219,7 @@ impl Chain {
         let tally = self.next_tally(&parent, &info)?;
         let next = self.carried(&parent, &info, &executed.diff);
         let layer = Layer::of_block(info.number, executed, retired);
-        self.settle(Head { info, view: parent.view.clone(), next, tally }, layer);
+        self.settle(Head { info, view: parent.view.clone(), next, tally, sealed: None }, layer);
         Ok(())
     }
 
@@ -271,7 +274,7 @@ impl Head {
             return Err(OpenError::StateRoot { block: at.number, got: at.root, want: header.state_root });
         }
         let info = HeadInfo { number: at.number, hash, header: Arc::new(header) };
-        Ok(Self { info, view: state.view(), next: OnceLock::new(), tally: OnceLock::new() })
+        Ok(Self { info, view: state.view(), next: OnceLock::new(), tally: OnceLock::new(), sealed: None })
     }
 }
 

@@ -2,8 +2,12 @@
 //!
 //! The blocks of a segment are executed in order, over the head, in memory. Seals are checked on every block after which
 //! another set of validators holds, on every 1,000th and on the last one; parent hashes carry the rest (ADR 19). Only
-//! then is anything written or seen, all of it together. Where a block is refused, those before it stay if the last of
-//! them certifies them; what nothing certifies leaves nothing behind.
+//! then is anything written or seen, all of it together. Where a block is refused, those before it stay up to the last
+//! that is certified; what nothing certifies leaves nothing behind.
+
+mod vouch;
+
+pub use vouch::Vouched;
 
 use crate::{
     Block, CommitError, CommittedBlock, HeadInfo, InvalidBlock, Ledger,
@@ -22,7 +26,7 @@ use std::{collections::VecDeque, sync::Arc};
 /// disk's syncs for each 20,000.
 pub const SEGMENT_BLOCKS: usize = 8000;
 /// Distance of blocks whose seals are checked in any case.
-const CERTIFIED_EVERY: u64 = 1000;
+pub const CERTIFIED_EVERY: u64 = 1000;
 /// Blocks per unit of parallel work.
 const CHUNK: usize = 32;
 
@@ -82,26 +86,32 @@ impl Ledger {
     }
 
     /// Commits blocks from the front of the queue, at most [`crate::Options::segment_blocks`], and takes them out. Where one is refused,
-    /// those before it are committed if the last of them certifies them. When it returns, what it gives back is on disk
+    /// those before it are committed up to the last that is certified. When it returns, what it gives back is on disk
     /// and every read sees it. A node that is caught up commits single blocks.
     pub fn commit_segment(&self, blocks: &mut VecDeque<Prepared>) -> Segment {
+        self.commit_vouched(blocks, &Vouched::default())
+    }
+
+    /// The same where a segment may also end with one of the blocks that are vouched for ([`Ledger::vouch`]).
+    pub fn commit_vouched(&self, blocks: &mut VecDeque<Prepared>, vouched: &Vouched) -> Segment {
         let _one_at_a_time = self.chain.committing.lock();
-        match run(&self.chain, blocks) {
+        match run(&self.chain, blocks, vouched) {
             Ok(committed) => Segment { committed, refused: None },
             Err((refused, mut before)) => {
-                let committed = run(&self.chain, &mut before).unwrap_or_default();
+                let committed = run(&self.chain, &mut before, vouched).unwrap_or_default();
                 Segment { committed, refused: Some(refused) }
             }
         }
     }
 }
 
-/// All of a segment or none; with an error come the blocks before the one that it is about.
+/// All of a segment or none; with an error come the certified blocks before the one that it is about.
 fn run(
     chain: &Chain,
     blocks: &mut VecDeque<Prepared>,
+    vouched: &Vouched,
 ) -> Result<Vec<Arc<CommittedBlock>>, (SegmentError, VecDeque<Prepared>)> {
-    let mut run = Run::on(chain).map_err(|error| (error, VecDeque::new()))?;
+    let mut run = Run::on(chain, vouched).map_err(|error| (error, VecDeque::new()))?;
     while let Some(block) = blocks.pop_front() {
         let number = block.number();
         let is_full = run.done.len() + 1 >= chain.options.segment_blocks || blocks.is_empty();
@@ -118,6 +128,7 @@ fn run(
 /// A segment while its blocks are executed: a head that nobody else sees.
 struct Run<'a> {
     chain: &'a Chain,
+    vouched: &'a Vouched,
     parent: Head,
     /// The validators that decided `parent`, once it is of this segment.
     decided_by: Arc<[Address]>,
@@ -125,7 +136,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn on(chain: &'a Chain) -> Result<Self, SegmentError> {
+    fn on(chain: &'a Chain, vouched: &'a Vouched) -> Result<Self, SegmentError> {
         let head = chain.head();
         let number = head.info.number.saturating_add(1);
         // Votes are counted on from the head's: those of blocks that are not written cannot be read again.
@@ -135,8 +146,9 @@ impl<'a> Run<'a> {
             view: head.view.under(Arc::new(Pending::default())),
             next: head.next.clone(),
             tally: head.tally.clone(),
+            sealed: head.sealed.clone(),
         };
-        Ok(Self { chain, parent, decided_by: Arc::new([]), done: Vec::new() })
+        Ok(Self { chain, vouched, parent, decided_by: Arc::new([]), done: Vec::new() })
     }
 
     /// Nothing carries on from a set to the one that a record names: the last block of the former is certified by itself.
@@ -147,7 +159,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Executes the next block; true when the segment must end with it. The last one has its seals checked.
+    /// Executes the next block; true when the segment must end with it. The last one's seals must hold, unless
+    /// it is vouched for.
     fn execute(&mut self, block: Prepared, is_last: bool) -> Result<bool, CommitError> {
         let Prepared { block, hash, signed } = block;
         let header = &block.header;
@@ -159,15 +172,20 @@ impl<'a> Run<'a> {
             check_rules(self.chain, &self.parent, header)?;
             execute_by(self.chain, &self.parent, &block, hash, (hashes, senders))
         });
-        let mut executed = executed.map_err(|reason| refused(&block, hash, &validators, reason))?;
+        let is_vouched = self.vouched.holds(&hash);
+        let mut executed =
+            executed.map_err(|reason| refused(&block, hash, is_vouched, &validators, reason))?;
         let info = HeadInfo { number: header.number, hash, header: Arc::new(header.clone()) };
-        let next = self.next(info, &mut executed)?;
+        let mut next = self.next(info, &mut executed)?;
         // A set that cannot be read before this block is written ends the segment.
-        let after = if is_last { None } else { next.validators(self.chain).ok() };
-        let ends = after.is_none();
+        let after = if is_last && !is_vouched { None } else { next.validators(self.chain).ok() };
+        let ends = is_last || after.is_none();
         let is_carried = after.is_some_and(|after| after == validators) && !is_reseat;
         if is_carried && !header.number.is_multiple_of(CERTIFIED_EVERY) {
             count_seals(header, validators.len())?;
+            if !(ends && check_seals(header, &validators).is_ok()) {
+                next.sealed = Some(self.parent.sealed.take().unwrap_or_else(|| self.parent.info.clone()));
+            }
         } else {
             check_seals(header, &validators)?;
         }
@@ -177,8 +195,15 @@ impl<'a> Run<'a> {
         Ok(ends)
     }
 
-    /// The blocks executed so far, to be tried without the one after them.
+    /// Of the blocks executed so far those that are certified without the one after them, to be tried by themselves.
     fn before(self) -> VecDeque<Prepared> {
+        let certifies = |(block, executed): &(Block, Executed)| {
+            self.vouched.holds(&executed.hash) || check_seals(&block.header, &self.decided_by).is_ok()
+        };
+        let certified = match &self.parent.sealed {
+            Some(sealed) if !self.done.last().is_some_and(certifies) => sealed.number,
+            _ => u64::MAX,
+        };
         let prepared = |(block, executed): (Block, Executed)| Prepared {
             block,
             hash: executed.hash,
@@ -187,7 +212,8 @@ impl<'a> Run<'a> {
                 Arc::unwrap_or_clone(executed.senders),
             )),
         };
-        self.done.into_iter().map(prepared).collect()
+        let done = self.done.into_iter().filter(|(block, _)| block.header.number <= certified);
+        done.map(prepared).collect()
     }
 
     fn next(&mut self, info: HeadInfo, executed: &mut Executed) -> Result<Head, CommitError> {
@@ -197,7 +223,7 @@ impl<'a> Run<'a> {
         drop(self.chain.tries.adopt(&std::mem::take(&mut executed.diff.tries)));
         let mut pending = self.parent.view.take_pending().unwrap_or_default();
         Arc::make_mut(&mut pending).absorb(info.number, info.hash, &mut executed.diff);
-        Ok(Head { info, view: self.parent.view.under(pending), next, tally })
+        Ok(Head { info, view: self.parent.view.under(pending), next, tally, sealed: None })
     }
 
     /// Writes the blocks and shows them; their state is written behind them.
@@ -221,11 +247,17 @@ impl<'a> Run<'a> {
 }
 
 /// Whose fault it is: a block that a quorum sealed and that is invalid here is ours, any other one its sender's.
-fn refused(block: &Block, hash: B256, validators: &[Address], reason: InvalidBlock) -> CommitError {
+fn refused(
+    block: &Block,
+    hash: B256,
+    is_vouched: bool,
+    validators: &[Address],
+    reason: InvalidBlock,
+) -> CommitError {
     let number = block.header.number;
     match reason {
         InvalidBlock::Ledger(error) => CommitError::Ledger(error),
-        reason if check_seals(&block.header, validators).is_ok() => {
+        reason if is_vouched || check_seals(&block.header, validators).is_ok() => {
             CommitError::Diverged { number, hash, reason: Box::new(reason) }
         }
         reason => CommitError::Unsealed { number, hash, reason: Box::new(reason) },

@@ -15,7 +15,7 @@ use crate::{
         faults::Faults,
         scene::{CallEvm, Scene, call_error},
     },
-    execute::{env, senders::senders},
+    execute::{env, senders::sender},
     store::view::StateView,
 };
 use alloy_consensus::Header;
@@ -91,8 +91,15 @@ impl Ledger {
         let number = self.number(At::Hash(parent))?.ok_or(TraceError::UnknownParent(parent))?;
         let (view, _) = self.state(At::Number(number))?;
         let transactions = &block.body.transactions;
-        let recovered = senders(transactions, env::takes_blobs(&self.chain.genesis), None);
-        let (_, senders) = recovered.map_err(|error| TraceError::Tracer(error.to_string()))?;
+        let takes_blobs = env::takes_blobs(&self.chain.genesis);
+        let mut senders = Vec::with_capacity(transactions.len());
+        for (index, tx) in transactions.iter().enumerate() {
+            if (bounds.out_of_time)() {
+                return Err(TraceError::OutOfTime);
+            }
+            let sender = sender(index, tx, takes_blobs);
+            senders.push(sender.map_err(|error| TraceError::Tracer(error.to_string()))?);
+        }
         let hash = self.chain.genesis.block_hash(&block.header).unwrap_or_else(|_| block.header.hash_slow());
         let replay = Replay::new(Scene::begun(&self.chain, &view, &block.header)?, options, bounds)?;
         replay.block(hash, transactions, &senders, sink)

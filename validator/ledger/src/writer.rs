@@ -86,8 +86,9 @@ impl Work {
         let written = self.file.view()?;
         let mut head = self.head.write();
         let view = self.queue.written(layers.len(), written);
-        let Head { info, next, tally, .. } = head.as_ref();
-        *head = Arc::new(Head { info: info.clone(), view, next: next.clone(), tally: tally.clone() });
+        let Head { info, next, tally, sealed, .. } = head.as_ref();
+        let (info, next, tally, sealed) = (info.clone(), next.clone(), tally.clone(), sealed.clone());
+        *head = Arc::new(Head { info, view, next, tally, sealed });
         Ok(())
     }
 }

@@ -33,6 +33,9 @@ enum DbCommand {
         /// First block to check: the last one that a stopped run named.
         #[arg(long, default_value_t = 0)]
         from: u64,
+        /// Reads again what of the state a stopped run found right.
+        #[arg(long)]
+        anew: bool,
     },
     /// Writes blocks to a file, as geth and Besu do; goes on where an earlier run stopped.
     Export {
@@ -73,7 +76,7 @@ fn run(command: &DbCommand, dir: &Path, setup: &Setup) -> Result<(), DbCommandEr
     let genesis = &setup.genesis;
     match command {
         DbCommand::Stats => Ok(stats(&Files::open(dir, genesis)?)?),
-        DbCommand::Verify { from } => Ok(verify(&Files::open(dir, genesis)?, *from)?),
+        DbCommand::Verify { from, anew } => Ok(verify(&Files::open(dir, genesis)?, *from, *anew)?),
         DbCommand::Export { blocks, from, to } => {
             let ledger = open(dir, setup)?;
             let to = to.unwrap_or_else(|| ledger.head().number);
@@ -119,17 +122,17 @@ fn stats(files: &Files) -> Result<(), InspectError> {
     Ok(())
 }
 
-fn verify(files: &Files, from: u64) -> Result<(), InspectError> {
+fn verify(files: &Files, from: u64, anew: bool) -> Result<(), InspectError> {
     let mut every = Every::new();
     let blocks = files.verify_blocks(from, |block, newest| {
         every.print(|| format!("blocks are right up to {block} of {newest}; go on with --from {block}"));
     })?;
-    let state = files.verify_state(|part, parts| {
-        every.print(|| format!("state: {part} of {parts} parts are right"));
+    let state = files.verify_state(anew, |part, parts| {
+        every.print(|| format!("state: {part} of {parts} parts are right; the next run goes on behind them"));
     })?;
     println!(
-        "blocks={from}..{blocks} state={} accounts={} slots={} faults=0",
-        state.block, state.accounts, state.slots
+        "blocks={from}..{blocks} state={} accounts={} slots={} parts-read-before={} faults=0",
+        state.block, state.accounts, state.slots, state.earlier
     );
     Ok(())
 }

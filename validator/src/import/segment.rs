@@ -1,8 +1,9 @@
 //! Many fetched blocks at once: while a node is far behind.
 
 use super::{BlockError, ImportError, Importer, Source};
+use alloy_consensus::Header;
 use alloy_primitives::B256;
-use ledger::{Block, CommittedBlock, Prepared, SegmentError};
+use ledger::{Block, CommittedBlock, Prepared, SegmentError, Vouched};
 use std::{
     collections::VecDeque,
     sync::Arc,
@@ -24,8 +25,22 @@ impl Importer {
         prepared.map(VecDeque::from).map_err(|error| self.stopped_at(error))
     }
 
-    /// Commits blocks that follow each other, segment by segment, and tells everybody of each when it is durable.
-    pub async fn import_segments(&self, mut blocks: VecDeque<Prepared>) -> Result<(), BlockError> {
+    /// Which of the blocks of these headers, which follow the head, are final by seals of a later one of them.
+    pub async fn vouch(&self, headers: Vec<Header>) -> Result<Vouched, BlockError> {
+        let number = headers.first().map_or(0, |header| header.number);
+        let ledger = self.ledger.clone();
+        let vouched = tokio::task::spawn_blocking(move || ledger.vouch(&headers)).await;
+        let vouched = vouched.map_err(|_| BlockError { number, source: ImportError::Stopping })?;
+        vouched.map_err(|source| BlockError { number, source: self.refused(source) })
+    }
+
+    /// Commits blocks that follow each other, segment by segment, and tells everybody of each when it is durable. A segment
+    /// ends with a block whose own seals hold, or with one that is vouched for.
+    pub async fn import_segments(
+        &self,
+        mut blocks: VecDeque<Prepared>,
+        vouched: &Vouched,
+    ) -> Result<(), BlockError> {
         let _turn = self.turn.lock().await;
         let head = self.head().number;
         while let Some(known) = blocks.pop_front_if(|block| block.number() <= head) {
@@ -37,6 +52,7 @@ impl Importer {
         }
         // One block is most often the newest, which may have been executed as a proposal.
         if blocks.len() == 1
+            && vouched.is_empty()
             && let Some(block) = blocks.pop_front()
         {
             let committed = self.commit(block.into_block()).await;
@@ -45,9 +61,10 @@ impl Importer {
         }
         while !blocks.is_empty() {
             let (ledger, pool, faults) = (self.ledger.clone(), self.pool.clone(), self.faults.clone());
+            let vouched = vouched.clone();
             let begun = Instant::now();
             let commit = tokio::task::spawn_blocking(move || {
-                let segment = ledger.commit_segment(&mut blocks);
+                let segment = ledger.commit_vouched(&mut blocks, &vouched);
                 if let Err(error) = pool.on_new_heads(&segment.committed) {
                     faults.report(format!("transaction pool: {error}"));
                 }

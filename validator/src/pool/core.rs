@@ -259,13 +259,20 @@ impl Core {
         self.by_hash.values()
     }
 
+    /// What is executable, each sender's in order of nonce; of what was submitted here that which came among the first `durable`
+    /// arrivals.
+    pub fn executable(&self, durable: u64) -> impl Iterator<Item = &Arc<Pooled>> {
+        self.senders.values().flat_map(move |queue| queue.settled(durable))
+    }
+
     /// Everything, by sender.
     pub fn content(&self) -> impl Iterator<Item = Content> + '_ {
-        self.senders.iter().map(|(sender, queue)| Content {
-            sender: *sender,
-            pending: queue.ready().map(Arc::clone).collect(),
-            queued: queue.gapped().map(Arc::clone).collect(),
-        })
+        self.senders.iter().map(|(sender, queue)| queue.content(*sender))
+    }
+
+    /// What waits of one sender; nobody else's is looked at.
+    pub fn content_from(&self, sender: &Address) -> Option<Content> {
+        self.senders.get(sender).map(|queue| queue.content(*sender))
     }
 
     /// The nonce after the sender's executable transactions, if it has any.

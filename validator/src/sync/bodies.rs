@@ -70,7 +70,7 @@ pub(super) struct Sources<'a> {
 
 /// Makes segments of the headers that come in, in order.
 pub(super) async fn download(
-    sources: Sources<'_>,
+    sources: &Sources<'_>,
     headers: mpsc::Receiver<Vec<Linked>>,
     segments: mpsc::Sender<Segment>,
 ) -> Result<(), Failure> {

@@ -4,11 +4,11 @@
 use super::{
     Failure, Sync,
     bodies::{self, Segment, Sources},
-    headers,
+    headers::{self, Linked},
 };
 use crate::import::Importer;
 use devp2p::{Network, PeerId};
-use ledger::Prepared;
+use ledger::{Prepared, Vouched};
 use parking_lot::Mutex;
 use std::{collections::VecDeque, time::Instant};
 use tokio::sync::mpsc;
@@ -48,16 +48,45 @@ impl Sync {
         others.truncate(LENDERS);
         let silent = Mutex::new(Vec::new());
         let sources = Sources { network: &self.network, main: peer, others, silent: &silent };
-        let outcome = self.fetch_by(sources, peer, claimed).await;
+        let mut outcome = self.fetch_by(&sources, claimed).await;
+        if outcome.as_ref().is_err_and(|ended| ended.failure.is_of_seals()) {
+            outcome = self.fetch_vouched(&sources).await;
+        }
         Fetched { outcome, silent: silent.into_inner() }
     }
 
-    async fn fetch_by(&self, sources: Sources<'_>, peer: PeerId, claimed: u64) -> Result<(), Ended> {
+    async fn fetch_by(&self, sources: &Sources<'_>, claimed: u64) -> Result<(), Ended> {
         let head = self.importer.head();
         let (batches, linked) = mpsc::channel(HEADER_BATCHES);
+        let download = download(&self.network, sources.main, (head.number, head.hash), claimed, batches);
+        self.import_all(sources, download, linked, &Vouched::default()).await
+    }
+
+    /// Imports what the peer has up to the next block whose own seals it must have checked. Where segments end is our choice, and
+    /// seals in between may be false without its fault: here a later block vouches for them, or the peer made them all up.
+    async fn fetch_vouched(&self, sources: &Sources<'_>) -> Result<(), Ended> {
+        let head = self.importer.head();
+        let mut run = headers::run(&self.network, sources.main, (head.number, head.hash)).await?;
+        let headers = run.iter().map(|(_, header)| header.clone()).collect();
+        let vouched = self.importer.vouch(headers).await.map_err(Failure::from)?;
+        run.truncate(vouched.len());
+        let (batches, linked) = mpsc::channel(1);
+        // There is room for one.
+        let _ = batches.try_send(run);
+        drop(batches);
+        self.import_all(sources, async { Ok(()) }, linked, &vouched).await
+    }
+
+    /// Imports the blocks of headers that come in.
+    async fn import_all(
+        &self,
+        sources: &Sources<'_>,
+        download: impl Future<Output = Result<(), Ended>>,
+        linked: mpsc::Receiver<Vec<Linked>>,
+        vouched: &Vouched,
+    ) -> Result<(), Ended> {
         let (segments, fetched) = mpsc::channel(SEGMENTS);
         let (ready, prepared) = mpsc::channel(SEGMENTS);
-        let download = download(&self.network, peer, (head.number, head.hash), claimed, batches);
         let stages = async {
             let (headers, bodies, senders) = tokio::join!(
                 download,
@@ -68,7 +97,7 @@ impl Sync {
             bodies?;
             senders
         };
-        let import = import(&self.importer, prepared);
+        let import = import(&self.importer, prepared, vouched);
         tokio::pin!(stages, import);
         tokio::select! {
             // What was fetched before a failure is as good as ever.
@@ -86,7 +115,7 @@ async fn download(
     peer: PeerId,
     from: (u64, alloy_primitives::B256),
     claimed: u64,
-    batches: mpsc::Sender<Vec<headers::Linked>>,
+    batches: mpsc::Sender<Vec<Linked>>,
 ) -> Result<(), Ended> {
     headers::download(network, peer, from, claimed, batches).await.map_err(Ended::from)
 }
@@ -105,12 +134,16 @@ async fn prepare(
     Ok(())
 }
 
-async fn import(importer: &Importer, mut prepared: mpsc::Receiver<Ready>) -> Result<(), Ended> {
+async fn import(
+    importer: &Importer,
+    mut prepared: mpsc::Receiver<Ready>,
+    vouched: &Vouched,
+) -> Result<(), Ended> {
     loop {
         let begun = Instant::now();
         let Some((blocks, lenders)) = prepared.recv().await else { return Ok(()) };
         importer.waited(begun.elapsed());
-        importer.import_segments(blocks).await.map_err(|error| blamed(error.into(), &lenders))?;
+        importer.import_segments(blocks, vouched).await.map_err(|error| blamed(error.into(), &lenders))?;
     }
 }
 

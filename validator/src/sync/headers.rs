@@ -6,13 +6,15 @@ use alloy_consensus::Header;
 use alloy_primitives::B256;
 use devp2p::{BlockId, Network, PeerId};
 use futures::{StreamExt as _, stream};
-use ledger::CommitError;
+use ledger::{CERTIFIED_EVERY, CommitError};
 use tokio::sync::mpsc;
 
 /// Headers asked for in one request.
 const HEADERS: u64 = 192;
 /// Requests for headers that are open at once at most.
 const REQUESTS: u64 = 3;
+/// Requests for the headers up to the next certified block at most: more than twice as many as it takes.
+const RUN_REQUESTS: usize = 16;
 
 /// A header and its on-chain hash.
 pub(super) type Linked = (B256, Header);
@@ -44,6 +46,34 @@ pub(super) async fn download(
         }
     }
     Ok(())
+}
+
+/// What the peer has after (`number`, `hash`) up to the next block whose seals every node checks, or up to its newest: whoever is
+/// honest knows the last one's seals to be right.
+pub(super) async fn run(
+    network: &Network,
+    peer: PeerId,
+    (mut number, mut hash): (u64, B256),
+) -> Result<Vec<Linked>, Failure> {
+    let end = certified_after(number);
+    let mut run = Vec::new();
+    for _ in 0..RUN_REQUESTS {
+        let amount = end.saturating_sub(number).min(HEADERS);
+        if amount == 0 {
+            break;
+        }
+        let from = BlockId::Number(number.saturating_add(1));
+        let linked = link(number, hash, network.headers(peer, from, amount).await?)?;
+        let Some((last_hash, last)) = linked.last() else { break };
+        (number, hash) = (last.number, *last_hash);
+        run.extend(linked);
+    }
+    Ok(run)
+}
+
+/// The first block above this one whose seals every node checks in any case.
+const fn certified_after(number: u64) -> u64 {
+    (number / CERTIFIED_EVERY).saturating_add(1).saturating_mul(CERTIFIED_EVERY)
 }
 
 /// Checks that the headers follow each other from (`number`, `hash`) on, and gives each its hash.
@@ -83,6 +113,11 @@ mod tests {
         });
         let headers = headers.collect();
         (genesis, headers)
+    }
+
+    #[test]
+    fn a_run_ends_with_the_next_block_that_every_node_checks() {
+        assert_eq!([0, 1, 999, 1000, 1001].map(certified_after), [1000, 1000, 1000, 2000, 2000]);
     }
 
     #[test]

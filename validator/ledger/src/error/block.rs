@@ -215,6 +215,14 @@ pub enum CommitError {
     /// A seal of somebody else.
     #[error("seal of {0}, who is not a validator of this height")]
     ForeignSeal(Address),
+    /// Nothing that is shown of these blocks has the seals of a quorum.
+    #[error("none of the blocks {from} to {to} has the seals of a quorum; ask another peer")]
+    Uncertified {
+        /// The first.
+        from: u64,
+        /// The last.
+        to: u64,
+    },
     /// The body is not the one the header was sealed over; ask another peer.
     #[error("body does not belong to the sealed header: {field} is {got}, header says {want}")]
     Body {

@@ -20,22 +20,17 @@ pub(crate) struct Roots {
     pub(crate) logs_bloom: Bloom,
 }
 
-/// Transactions from which on a second thread is worth waking up.
-const WORTH_A_THREAD: usize = 16;
 /// Transactions handed over at a time: what waking a thread costs is then little beside hashing them.
 const BATCH: usize = 64;
 
-/// Both roots, side by side where there is something to do, and the union of the receipts' blooms.
+/// Both roots and the union of the receipts' blooms, on the calling thread: for reads, which must not take the threads that
+/// blocks have.
 pub(crate) fn roots(transactions: &[Transaction], receipts: &[Receipt]) -> Roots {
-    let of_transactions = || proofs::calculate_transaction_root(transactions);
-    let of_receipts = || proofs::calculate_receipt_root(receipts);
-    let (transactions, receipts_root) = if transactions.len() < WORTH_A_THREAD {
-        (of_transactions(), of_receipts())
-    } else {
-        rayon::join(of_transactions, of_receipts)
-    };
-    let logs_bloom = receipts.iter().fold(Bloom::ZERO, |all, receipt| all | receipt.bloom());
-    Roots { transactions, receipts: receipts_root, logs_bloom }
+    Roots {
+        transactions: proofs::calculate_transaction_root(transactions),
+        receipts: proofs::calculate_receipt_root(receipts),
+        logs_bloom: receipts.iter().fold(Bloom::ZERO, |all, receipt| all | receipt.bloom()),
+    }
 }
 
 /// The roots of a block that is being run.

@@ -72,7 +72,7 @@ impl Node {
 
 fn head_of(number: u64, view: crate::store::view::StateView) -> Head {
     let info = HeadInfo { number, hash: B256::ZERO, header: Arc::new(Header::default()) };
-    Head { info, view, next: OnceLock::new(), tally: OnceLock::new() }
+    Head { info, view, next: OnceLock::new(), tally: OnceLock::new(), sealed: None }
 }
 
 #[test]

@@ -2,9 +2,13 @@
 
 use crate::network::{COUNTER, Network, SETTER};
 use alloy_primitives::{Address, B256, TxKind, keccak256};
-use ledger::{Files, InspectError};
+use ledger::{Files, InspectError, Verified};
 use redb::{Database, ReadableTable, TableDefinition};
-use std::{fs, path::Path};
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::Path,
+};
 
 const BLOCKS: u64 = 5;
 const RECIPIENTS: u64 = 1600;
@@ -42,10 +46,10 @@ fn grown(network: &Network, dir: &Path) {
     ledger.flush().unwrap();
 }
 
-fn verified(network: &Network, dir: &Path) -> Result<ledger::Verified, InspectError> {
+fn verified(network: &Network, dir: &Path) -> Result<Verified, InspectError> {
     let files = Files::open(dir, &network.genesis)?;
     files.verify_blocks(0, |_, _| {})?;
-    files.verify_state(|_, _| {})
+    files.verify_state(false, |_, _| {})
 }
 
 #[test]
@@ -58,7 +62,7 @@ fn sound_files_are_found_right_and_everything_in_them_is_counted() {
     assert_eq!(files.verify_blocks(2, |at, of| heard.push((at, of))).unwrap(), BLOCKS);
     assert_eq!(heard, [(BLOCKS, BLOCKS)]);
     let mut parts = (0, 0);
-    let state = files.verify_state(|part, of| parts = (part, of)).unwrap();
+    let state = files.verify_state(false, |part, of| parts = (part, of)).unwrap();
     assert_eq!(parts, (256, 256), "every part of a trie with stored branches");
     assert_eq!(state.block, BLOCKS);
     let stats = files.stats().unwrap();
@@ -137,6 +141,112 @@ fn a_lost_slot_and_lost_code_are_found() {
         write.commit().unwrap();
     });
     assert!(told.contains("code hash"), "{told}");
+}
+
+/// A check of the state that is cut off after this many parts.
+fn cut_off(network: &Network, dir: &Path, parts: u16) {
+    let files = Files::open(dir, &network.genesis).unwrap();
+    let cut = |part, _| {
+        if part == parts {
+            resume_unwind(Box::new("cut off"));
+        }
+    };
+    assert!(catch_unwind(AssertUnwindSafe(|| files.verify_state(false, cut))).is_err());
+}
+
+/// A whole check, which may go on where another was cut off: the first part that it read, and what it found.
+fn checked(network: &Network, dir: &Path, anew: bool) -> (Option<u16>, Result<Verified, InspectError>) {
+    let files = Files::open(dir, &network.genesis).unwrap();
+    let mut first = None;
+    let found = files.verify_state(anew, |part, _| {
+        first.get_or_insert(part);
+    });
+    (first, found)
+}
+
+/// Adds one wei to an account in a part of this range.
+fn change_account(dir: &Path, parts: std::ops::Range<u8>) {
+    let database = Database::open(dir.join("state.redb")).unwrap();
+    let write = database.begin_write().unwrap();
+    {
+        let mut accounts = write.open_table(Hashes::new("accounts")).unwrap();
+        let keys = (0..RECIPIENTS).map(|number| keccak256(recipient(number + RECIPIENTS / (BLOCKS - 1))));
+        let key = keys.into_iter().find(|key| parts.contains(&key[0])).unwrap();
+        let mut value = accounts.get(&key.0).unwrap().unwrap().value().to_vec();
+        *value.last_mut().unwrap() += 1;
+        accounts.insert(&key.0, value.as_slice()).unwrap();
+    }
+    write.commit().unwrap();
+}
+
+#[test]
+fn a_check_of_the_state_that_was_cut_off_goes_on_and_ends_as_one_that_was_not() {
+    let network = Network::by_contract();
+    let dir = tempfile::tempdir().unwrap();
+    grown(&network, dir.path());
+    let (first, whole) = checked(&network, dir.path(), false);
+    let whole = whole.unwrap();
+    assert_eq!((first, whole.earlier), (Some(1), 0));
+    for parts in [1, 100, 255, 256] {
+        cut_off(&network, dir.path(), parts);
+        let (first, found) = checked(&network, dir.path(), false);
+        assert_eq!(first, (parts < 256).then_some(parts + 1));
+        assert_eq!(found.unwrap(), Verified { earlier: parts, ..whole });
+        let (first, found) = checked(&network, dir.path(), false);
+        assert_eq!((first, found.unwrap()), (Some(1), whole), "what is finished is not gone on with");
+    }
+    // Cut off twice, and then begun anew by the operator's wish.
+    cut_off(&network, dir.path(), 30);
+    cut_off(&network, dir.path(), 200);
+    let (first, found) = checked(&network, dir.path(), true);
+    assert_eq!((first, found.unwrap()), (Some(1), whole));
+}
+
+#[test]
+fn a_check_that_goes_on_finds_what_is_wrong_behind_it_and_one_begun_anew_what_is_wrong_before() {
+    let network = Network::by_contract();
+    for (parts, anew, first_read) in [(100..255, false, 101), (0..100, true, 1)] {
+        let dir = tempfile::tempdir().unwrap();
+        grown(&network, dir.path());
+        cut_off(&network, dir.path(), 100);
+        change_account(dir.path(), parts);
+        let (first, found) = checked(&network, dir.path(), anew);
+        let told = found.unwrap_err().to_string();
+        assert!(told.contains("state.redb"), "{told}");
+        assert!(first.is_none_or(|first| first == first_read), "{first:?}");
+        // The next run comes to the same fault at once, and so does every other until it is mended.
+        let (_, found) = checked(&network, dir.path(), anew);
+        assert_eq!(found.unwrap_err().to_string(), told);
+    }
+}
+
+#[test]
+fn a_record_of_another_head_or_file_and_a_damaged_one_are_not_gone_by() {
+    let network = Network::by_contract();
+    let dir = tempfile::tempdir().unwrap();
+    let begins_anew = |why: &str| {
+        let (first, found) = checked(&network, dir.path(), false);
+        assert_eq!((first, found.unwrap().earlier), (Some(1), 0), "{why}");
+        cut_off(&network, dir.path(), 100);
+    };
+    grown(&network, dir.path());
+    cut_off(&network, dir.path(), 100);
+    let ledger = network.open(dir.path());
+    network.next(&ledger, vec![]);
+    ledger.flush().unwrap();
+    drop(ledger);
+    begins_anew("the head moved");
+    let (state, copy) = (dir.path().join("state.redb"), dir.path().join("copy"));
+    fs::copy(&state, &copy).unwrap();
+    fs::rename(&copy, &state).unwrap();
+    begins_anew("another file");
+    let record = dir.path().join("state.verified");
+    let bytes = fs::read(&record).unwrap();
+    for damaged in [&bytes[..bytes.len() - 1], &bytes[..20], &[], &[&[bytes[0] ^ 1], &bytes[1..]].concat()] {
+        fs::write(&record, damaged).unwrap();
+        begins_anew("a damaged record");
+    }
+    assert_eq!(checked(&network, dir.path(), false).0, Some(101), "the record itself is gone by");
 }
 
 #[test]

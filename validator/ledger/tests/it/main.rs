@@ -19,3 +19,4 @@ mod snapshots;
 mod state_roots;
 mod traces;
 mod traps;
+mod vouched;

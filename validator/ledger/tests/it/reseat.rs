@@ -142,6 +142,23 @@ fn a_node_that_took_a_record_up_and_one_that_did_not_are_ready_for_different_pro
 }
 
 #[test]
+fn seals_on_a_record_say_nothing_of_blocks_before_it() {
+    let halted = halted();
+    let strangers = ["stranger 0", "stranger 1", "stranger 2"].map(Key::new);
+    let mut shown = blocks(&halted.ledger);
+    for block in &mut shown {
+        *block = seal_by(block, 0, &strangers.iter().collect::<Vec<_>>());
+    }
+    halted.ledger.adopt(&halted.record(&[0, 1])).unwrap();
+    let old: Vec<&Key> = halted.network.validators[..3].iter().collect();
+    shown.push(seal_by(&halted.built(&halted.ledger), 2_000_000, &old));
+    let headers: Vec<_> = shown.into_iter().map(|block| block.header).collect();
+    let dir = tempdir().unwrap();
+    let refused = halted.network.open(dir.path()).vouch(&headers).unwrap_err();
+    assert!(matches!(refused, CommitError::Uncertified { from: 1, to: 2 }), "{refused}");
+}
+
+#[test]
 fn what_was_final_stays_final_and_the_old_votes_of_survivors_finalise_nothing() {
     let halted = halted();
     let old = halted.built(&halted.ledger);

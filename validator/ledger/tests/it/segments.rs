@@ -264,6 +264,16 @@ fn every_block_carries_enough_seals_and_every_thousandth_is_checked() {
         matches!(error, SegmentError { number: 501, source: CommitError::Seals { got: 1, .. } }),
         "{error}"
     );
+    // What is certified before a block that nothing certifies stays, though its neighbours' seals are false too.
+    let mut cut = blocks[..1600].to_vec();
+    for block in &mut cut[1590..] {
+        *block = seal_by(block, 0, &strangers);
+    }
+    let dir = tempdir().unwrap();
+    let fresh = open(&source.network, dir.path());
+    let error = catch_up(&fresh, &cut).unwrap_err();
+    assert!(matches!(error, SegmentError { number: 1600, source: CommitError::ForeignSeal(_) }), "{error}");
+    assert_eq!(fresh.head().number, 1000);
     let dir = tempdir().unwrap();
     let options = Options { segment_blocks: 1001, ..Options::default() };
     let fresh = Ledger::open(dir.path(), source.network.genesis.clone(), options).unwrap();

@@ -1,9 +1,9 @@
 //! One sender's transactions by nonce.
 
-use super::{Sender, admission};
+use super::{Content, Sender, admission};
 use crate::pool::Pooled;
 use alloy_consensus::Transaction;
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// A waiting transaction.
@@ -86,6 +86,12 @@ impl Queue {
 
     pub(super) fn gapped(&self) -> impl Iterator<Item = &Arc<Pooled>> {
         self.entries.range(self.next_nonce()..).map(|(_, entry)| &entry.pooled)
+    }
+
+    /// All of it, of this sender.
+    pub(super) fn content(&self, sender: Address) -> Content {
+        let (pending, queued) = (self.ready().map(Arc::clone), self.gapped().map(Arc::clone));
+        Content { sender, pending: pending.collect(), queued: queued.collect() }
     }
 
     /// Marks as told, and adds to `told`, the ready ones from this nonce on, up to the first that peers know of already, or that was

@@ -53,6 +53,20 @@ fn nonces_are_offered_in_order_and_only_without_a_gap() {
 }
 
 #[test]
+fn what_waits_of_one_sender_is_that_senders_row_and_a_stranger_has_none() {
+    let core = filled(Limits::default(), &[(1, 5, 1), (1, 1, 1), (1, 0, 2), (2, 3, 2), (3, 0, 1)]);
+    let nonces = |list: &[Arc<Pooled>]| -> Vec<(u8, u64)> {
+        list.iter().map(|p| (p.recovered.sender[19], p.recovered.tx.nonce())).collect()
+    };
+    let row =
+        |sender: u8| core.content_from(&address(sender)).map(|c| (nonces(&c.pending), nonces(&c.queued)));
+    assert_eq!(row(1), Some((vec![(1, 0), (1, 1)], vec![(1, 5)])));
+    assert_eq!(row(2), Some((vec![], vec![(2, 3)])));
+    assert_eq!(row(3), Some((vec![(3, 0)], vec![])));
+    assert_eq!(row(4), None);
+}
+
+#[test]
 fn senders_of_one_source_take_turns_oldest_first() {
     let core = filled(Limits::default(), &[(1, 0, 1), (1, 1, 1), (1, 2, 1), (2, 0, 1), (2, 1, 1), (3, 0, 1)]);
     assert_eq!(order(&core), [(1, 0), (2, 0), (3, 0), (1, 1), (2, 1), (1, 2)]);
