@@ -161,10 +161,9 @@ pub async fn serve(options: RpcOptions) -> Result<ServerHandle, RpcError> {
     tokio::spawn(tidy(Arc::downgrade(&context)));
     let mut opened = Vec::new();
     for port in &ports {
-        opened.push((
-            server::Rules::open(port)?,
-            dispatch::Methods::new(Arc::clone(&context), &port.namespaces)?,
-        ));
+        let rules = server::Rules::open(port)?;
+        let methods = dispatch::Methods::new(Arc::clone(&context), &port.namespaces, rules.pushes())?;
+        opened.push((rules, methods));
     }
     server::start(limits, opened).await
 }

@@ -2,17 +2,20 @@
 //!
 //! ```text
 //! genesis.json, chain.rlp ─► ledger in memory ─► JSON-RPC on loopback ◄── `>>` of every .io file
-//!                                                        └── answer ─► compare with `<<` ─► table
+//!                 next.rlp ─────────┘                    └── answer ─► compare with `<<` ─► table
 //! ```
+//! All files are asked of one node, in order; one in which the chain grows has a node of its own.
 
 pub mod compare;
+pub mod names;
 pub mod node;
 pub mod report;
 pub mod script;
 
 use compare::Strictness;
+use names::Names;
 use report::Report;
-use script::Script;
+use script::{Exchange, Script, Step};
 use serde_json::Value;
 use std::{
     ffi::OsStr,
@@ -65,9 +68,16 @@ fn measure(dir: &Path, only: &str, messages: bool) -> Result<Report, RpcTestErro
             if !name.contains(only) {
                 continue;
             }
-            let outcome = match std::fs::read_to_string(&file) {
-                Ok(text) => replay(&node, &text, messages).await,
-                Err(error) => Err(error.to_string()),
+            let script = std::fs::read_to_string(&file).map_err(|error| error.to_string());
+            let outcome = match script.and_then(|text| Script::parse(&text)) {
+                Ok(script) if script.grows() => {
+                    let own = node::start(dir).await?;
+                    let outcome = replay(&own, &script, messages).await;
+                    own.stop().await;
+                    outcome
+                }
+                Ok(script) => replay(&node, &script, messages).await,
+                Err(error) => Err(error),
             };
             report.add(&name, outcome);
         }
@@ -76,21 +86,34 @@ fn measure(dir: &Path, only: &str, messages: bool) -> Result<Report, RpcTestErro
     })
 }
 
-/// Sends each request of a script and compares each answer; the first difference ends it.
-async fn replay(node: &node::Served, text: &str, messages: bool) -> Result<(), String> {
-    let script = Script::parse(text)?;
+/// Takes each step of a script; the first answer that differs ends it.
+async fn replay(node: &node::Served, script: &Script, messages: bool) -> Result<(), String> {
     let strictness = match (script.spec_only, messages) {
         (true, _) => Strictness::Shape,
         (false, true) => Strictness::Whole,
         (false, false) => Strictness::ButMessages,
     };
-    for exchange in &script.exchanges {
-        let answer = node.post(&exchange.request).await?;
-        let Some(want) = &exchange.response else { continue };
-        let got: Value = serde_json::from_str(&answer).map_err(|error| format!("{error}: {answer:.200}"))?;
-        compare::answers(&got, want, strictness)?;
+    let mut names = Names::default();
+    for step in &script.steps {
+        match step {
+            Step::NextBlock => node.grow()?,
+            Step::Ask(exchange) => ask(node, exchange, &mut names, strictness).await?,
+        }
     }
     Ok(())
+}
+
+async fn ask(
+    node: &node::Served,
+    Exchange { request, response }: &Exchange,
+    names: &mut Names,
+    strictness: Strictness,
+) -> Result<(), String> {
+    let answer = node.post(&names.filled(request)).await?;
+    let Some(mut want) = response.clone() else { return Ok(()) };
+    let got: Value = serde_json::from_str(&answer).map_err(|error| format!("{error}: {answer:.200}"))?;
+    names.settle(&mut want, &got);
+    compare::answers(&got, &want, strictness)
 }
 
 /// Every script below a directory, in order.

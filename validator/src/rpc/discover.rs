@@ -1,4 +1,5 @@
-//! `rpc.discover`: the OpenRPC document of a port, made from its method tables, so that it names exactly what is served.
+//! `rpc.discover`: the OpenRPC document of a port, made from its method tables and cut to what the caller's key opens, so that it
+//! names exactly what is answered.
 //!
 //! Names and types of arguments stand in [`mod@known`]; a method that is not there is described by its number of
 //! arguments, of any type.
@@ -7,6 +8,7 @@ mod known;
 
 use super::RpcError;
 use known::{KNOWN, Known};
+use serde::Serialize;
 use serde_json::{
     Value, json,
     value::{RawValue, to_raw_value},
@@ -15,25 +17,59 @@ use serde_json::{
 /// Version of the OpenRPC specification.
 const OPENRPC: &str = "1.2.6";
 
-/// The document for these methods, each with the number of its arguments.
-pub(super) fn document(
-    methods: impl Iterator<Item = (&'static str, usize)>,
-) -> Result<Box<RawValue>, RpcError> {
-    let mut methods: Vec<_> = methods.chain([("rpc.discover", 0), ("rpc_modules", 0)]).collect();
-    methods.sort_unstable();
-    let methods: Vec<Value> = methods.into_iter().map(|(name, args)| describe(name, args)).collect();
-    let document = json!({
-        "openrpc": OPENRPC,
-        "info": {
-            "title": "Quorate JSON-RPC",
-            "description": "Ethereum's JSON-RPC on a network with immediate finality: safe, finalized, pending and latest are one block.",
-            "license": { "name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0" },
-            "version": env!("CARGO_PKG_VERSION"),
-        },
-        "methods": methods,
-        "components": { "schemas": schemas() },
-    });
-    to_raw_value(&document).map_err(RpcError::Document)
+/// Answered on every port and to every caller: what there is.
+pub(super) const MODULES: &str = "rpc_modules";
+pub(super) const DISCOVER: &str = "rpc.discover";
+
+/// What a port can be asked.
+pub(super) struct Described {
+    info: Box<RawValue>,
+    methods: Vec<(&'static str, Box<RawValue>)>,
+    components: Box<RawValue>,
+}
+
+/// The document for one caller.
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    openrpc: &'static str,
+    info: &'a RawValue,
+    methods: Vec<&'a RawValue>,
+    components: &'a RawValue,
+}
+
+impl Described {
+    /// These methods, each with the number of its arguments, and what every port answers.
+    pub(super) fn new(methods: impl Iterator<Item = (&'static str, usize)>) -> Result<Self, RpcError> {
+        let mut methods: Vec<_> = methods.chain([(DISCOVER, 0), (MODULES, 0)]).collect();
+        methods.sort_unstable();
+        let describe = |(name, args)| Ok((name, raw(&describe(name, args))?));
+        Ok(Self {
+            info: raw(&info())?,
+            methods: methods.into_iter().map(describe).collect::<Result<_, RpcError>>()?,
+            components: raw(&json!({ "schemas": schemas() }))?,
+        })
+    }
+
+    /// The document for a caller who may use these methods.
+    pub(super) fn document(&self, may: impl Fn(&str) -> bool) -> Document<'_> {
+        let open = |name: &str| [MODULES, DISCOVER].contains(&name) || may(name);
+        let methods = self.methods.iter().filter(|(name, _)| open(name)).map(|(_, text)| &**text);
+        let (info, components) = (&*self.info, &*self.components);
+        Document { openrpc: OPENRPC, info, methods: methods.collect(), components }
+    }
+}
+
+fn raw(value: &Value) -> Result<Box<RawValue>, RpcError> {
+    to_raw_value(value).map_err(RpcError::Document)
+}
+
+fn info() -> Value {
+    json!({
+        "title": "Quorate JSON-RPC",
+        "description": "Ethereum's JSON-RPC on a network with immediate finality: safe, finalized, pending and latest are one block.",
+        "license": { "name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0" },
+        "version": env!("CARGO_PKG_VERSION"),
+    })
 }
 
 fn describe(name: &str, args: usize) -> Value {
@@ -128,41 +164,52 @@ mod tests {
             .collect()
     }
 
-    fn parsed() -> Value {
-        serde_json::from_str(document(served().into_iter()).unwrap().get()).unwrap()
+    /// The document for a caller who may use these.
+    fn parsed(may: impl Fn(&str) -> bool) -> Value {
+        serde_json::to_value(Described::new(served().into_iter()).unwrap().document(may)).unwrap()
+    }
+
+    fn described(document: &Value) -> Vec<(String, usize)> {
+        let rows = document["methods"].as_array().unwrap().iter();
+        rows.map(|row| (row["name"].as_str().unwrap().to_string(), row["params"].as_array().unwrap().len()))
+            .collect()
+    }
+
+    /// In the order of names.
+    fn wanted(may: impl Fn(&str) -> bool) -> Vec<(String, usize)> {
+        let open = served().into_iter().filter(|(name, _)| may(name));
+        let mut wanted: Vec<_> = open.chain([(DISCOVER, 0), (MODULES, 0)]).collect();
+        wanted.sort_unstable();
+        wanted.into_iter().map(|(name, args)| (name.to_string(), args)).collect()
     }
 
     #[test]
     fn every_method_served_is_in_the_document_with_its_arguments_and_nothing_else_is() {
-        let document = parsed();
-        let mut described: Vec<(String, usize)> = document["methods"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|row| (row["name"].as_str().unwrap().to_string(), row["params"].as_array().unwrap().len()))
-            .collect();
-        let mut wanted: Vec<(String, usize)> =
-            served().into_iter().map(|(name, args)| (name.to_string(), args)).collect();
-        wanted.extend([("rpc.discover".into(), 0), ("rpc_modules".into(), 0)]);
-        wanted.sort();
-        described.sort();
-        assert_eq!(described, wanted);
+        assert_eq!(described(&parsed(|_| true)), wanted(|_| true));
     }
 
     #[test]
-    fn no_description_is_of_another_number_of_arguments_than_the_method_has() {
-        let served = served();
-        for known in KNOWN {
-            if let Some((name, args)) = served.iter().find(|(name, _)| *name == known.name) {
-                assert!(known.params.len() <= *args, "{name} takes {args}");
-            }
+    fn a_caller_is_told_of_what_its_key_opens_and_of_nothing_else() {
+        for namespace in NAMESPACES {
+            let may = |name: &str| name.starts_with(&format!("{namespace}_"));
+            assert_eq!(described(&parsed(may)), wanted(may), "{namespace}");
         }
+        let none = described(&parsed(|_| false));
+        assert_eq!(none, [(DISCOVER.to_string(), 0), (MODULES.to_string(), 0)]);
+    }
+
+    #[test]
+    fn names_and_types_are_known_of_every_argument_of_every_method_and_of_no_other_method() {
+        let mut known: Vec<_> =
+            KNOWN.iter().map(|known| (known.name.to_string(), known.params.len())).collect();
+        known.sort_unstable();
+        assert_eq!(known, wanted(|_| true));
     }
 
     /// The rules of OpenRPC's meta schema that a document like ours can break.
     #[test]
     fn the_document_is_valid_openrpc() {
-        let document = parsed();
+        let document = parsed(|_| true);
         assert!(document["openrpc"].as_str().unwrap().starts_with("1."));
         for field in ["title", "version"] {
             assert!(document["info"][field].is_string(), "{field}");

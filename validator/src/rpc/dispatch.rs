@@ -6,7 +6,8 @@ use super::{
     budget::{Budget, Encoded, encode},
     check_namespaces,
     context::{Beside, Context, Weight, caught},
-    debug, discover,
+    debug,
+    discover::{DISCOVER, Described, MODULES},
     error::{Failure, method_not_found},
     eth, istanbul, net, ots, qbft, quorate,
     server::Client,
@@ -18,7 +19,6 @@ use jsonrpsee::{
     types::{ErrorObjectOwned, Params},
 };
 use serde::Serialize;
-use serde_json::value::RawValue;
 use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, Ipv4Addr},
@@ -110,17 +110,13 @@ pub(super) struct Methods {
     rows: HashMap<&'static str, &'static Method>,
     pushed: jsonrpsee::Methods,
     namespaces: Vec<&'static str>,
-    document: Box<RawValue>,
+    described: Described,
     context: Arc<Context>,
 }
 
-/// Served on every port, whatever the configuration says: what the port serves.
-const MODULES: &str = "rpc_modules";
-const DISCOVER: &str = "rpc.discover";
-
 impl Methods {
-    /// Every method of the namespaces named.
-    pub(super) fn new(context: Arc<Context>, wanted: &[String]) -> Result<Self, RpcError> {
+    /// Every method of the namespaces named; whether the port can push tells if subscriptions are among what it describes.
+    pub(super) fn new(context: Arc<Context>, wanted: &[String], pushes: bool) -> Result<Self, RpcError> {
         check_namespaces(wanted)?;
         let namespaces: Vec<_> =
             NAMESPACES.into_iter().filter(|name| wanted.iter().any(|wanted| wanted == name)).collect();
@@ -137,10 +133,11 @@ impl Methods {
             }
         }
         let tables = rows.values().map(|method| (method.name, method.args));
-        let document = discover::document(tables.chain(
-            pushed.method_names().map(|name| (name, if name.ends_with("unsubscribe") { 1 } else { 2 })),
-        ))?;
-        Ok(Self { rows, pushed, namespaces, document, context })
+        let subscriptions = pushed.method_names().filter(|_| pushes);
+        let described = Described::new(
+            tables.chain(subscriptions.map(|name| (name, if name.ends_with("unsubscribe") { 1 } else { 2 }))),
+        )?;
+        Ok(Self { rows, pushed, namespaces, described, context })
     }
 
     /// What starts or ends a subscription.
@@ -159,7 +156,10 @@ impl Methods {
     ) -> Result<Encoded, ErrorObjectOwned> {
         match name {
             MODULES => return Ok(self.modules(client)?),
-            DISCOVER => return Ok(budget.pays(|| encode(&self.document))?),
+            DISCOVER => {
+                let document = self.described.document(|name| client.may(name));
+                return Ok(budget.pays(|| encode(&document))?);
+            }
             _ => {}
         }
         let method = self.rows.get(name).filter(|_| client.may(name));

@@ -170,10 +170,12 @@ fn node_address(context: &Context, _: &Args) -> Answer {
     json(&identity(context)?)
 }
 
+/// Nobody is a validator after a block that is not here.
 fn is_validator(context: &Context, args: &Args) -> Answer {
-    let number = by_number(context, args)?.0.number;
-    let Ok(identity) = identity(context) else { return json(&false) };
-    json(&validators::after(context, number)?.contains(&identity))
+    let id: Option<BlockId> = args.optional(0)?;
+    let header = context.ledger.header(id.unwrap_or_default().at(context))?;
+    let (Some(header), Ok(identity)) = (header, identity(context)) else { return json(&false) };
+    json(&validators::after(context, header.number)?.contains(&identity))
 }
 
 #[derive(Serialize)]
@@ -183,12 +185,12 @@ struct Status {
     num_blocks: u64,
 }
 
-/// Who made how many of the blocks `[start, end)`.
+/// Who made how many of the blocks `[start, end)`; nobody made block 0, so it is left out.
 fn status(context: &Context, args: &Args) -> Answer {
     let head = context.ledger.head().number;
     let number = |id: BlockId| id.number(context, head).unwrap_or(head);
     let (start, end) = match (args.optional(0)?.map(number), args.optional(1)?.map(number)) {
-        (None, None) => (head.saturating_sub(STATUS_BLOCKS).max(1).min(head), head),
+        (None, None) => (head.saturating_sub(STATUS_BLOCKS), head),
         (Some(start), Some(end)) => (start, end),
         (Some(_), None) => return Err(Failure::refused("pass the end block number")),
         (None, Some(_)) => return Err(Failure::refused("pass the start block number")),
@@ -201,6 +203,7 @@ fn status(context: &Context, args: &Args) -> Answer {
             "end block number should be less than or equal to current block height",
         ));
     }
+    let start = start.max(1).min(end);
     check_range(start, end)?;
     let mut sealer_activity: BTreeMap<Address, u64> =
         validators::after(context, end)?.into_iter().map(|address| (address, 0)).collect();

@@ -79,13 +79,14 @@ struct SignerMetric {
     last_proposed_block_number: U64,
 }
 
-/// How many of the blocks `[from, to)` each validator made, those of the last block's set with none included.
+/// How many of the blocks `[from, to)` each validator made, those of the set after the last of them with none included. The range
+/// ends before the head, wherever it was to end, and begins 100 blocks before it unless the client says.
 fn signer_metrics(context: &Context, args: &Args) -> Answer {
     let head = context.ledger.head().number;
     let number = |id: Option<BlockId>| id.map(|id| id.number(context, head).unwrap_or(head));
-    let to = number(args.optional(1)?).unwrap_or(head);
-    let from = number(args.optional(0)?).unwrap_or_else(|| to.saturating_sub(DEFAULT_BLOCKS));
-    if from >= to || to > head.saturating_add(1) {
+    let to = number(args.optional(1)?).unwrap_or(head).min(head);
+    let from = number(args.optional(0)?).unwrap_or_else(|| head.saturating_sub(DEFAULT_BLOCKS));
+    if from >= to {
         return Err(Failure::params(format!("invalid block range params: from {from} to {to}, head {head}")));
     }
     check_range(from, to)?;
@@ -95,7 +96,7 @@ fn signer_metrics(context: &Context, args: &Args) -> Answer {
         let (count, last) = made.entry(header.beneficiary).or_default();
         (*count, *last) = (*count + 1, number);
         if number + 1 == to {
-            for validator in validators::in_block(context, &header)? {
+            for validator in validators::after(context, number)? {
                 made.entry(validator).or_default();
             }
         }

@@ -141,6 +141,11 @@ impl Rules {
             websocket: speaks(RpcTransport::Ws),
         })
     }
+
+    /// Whether there can be subscriptions.
+    pub(super) fn pushes(&self) -> bool {
+        self.websocket
+    }
 }
 
 /// What the connections of one port share.

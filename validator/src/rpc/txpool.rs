@@ -43,8 +43,7 @@ fn inspect(context: &Context, _: &Args) -> Answer {
 }
 
 fn content_from(context: &Context, args: &Args) -> Answer {
-    let wanted = args.required::<Address>(0)?;
-    let row = context.pool.content().into_iter().find(|row| row.sender == wanted);
+    let row = context.pool.content_from(&args.required::<Address>(0)?);
     let (pending, queued) = row.map(|row| (row.pending, row.queued)).unwrap_or_default();
     json(&Halves { pending: by_nonce(&pending, full), queued: by_nonce(&queued, full) })
 }

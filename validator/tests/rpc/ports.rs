@@ -9,6 +9,7 @@ use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     path::Path,
     sync::Arc,
@@ -26,7 +27,7 @@ use tokio_rustls::{
         pki_types::{CertificateDer, ServerName, pem::PemObject},
     },
 };
-use validator::rpc::{RpcAccess, RpcLimits, RpcPort, RpcTls, RpcTransport};
+use validator::rpc::{NAMESPACES, RpcAccess, RpcLimits, RpcPort, RpcTls, RpcTransport};
 
 const ALL: &str = "0123456789abcdef0123456789abcdef";
 const ETH: &str = "fedcba9876543210fedcba9876543210";
@@ -261,5 +262,54 @@ async fn a_port_describes_what_it_serves() {
     assert_eq!(net, ["net_listening", "net_peerCount", "net_version", "rpc.discover", "rpc_modules"]);
     let eth = names(server.addresses()[1]).await;
     assert!(eth.iter().any(|name| name == "eth_subscribe") && !eth.iter().any(|name| name == "net_version"));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_names_what_its_reader_may_call_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = Chain::open(dir.path());
+    let api_keys = Some(write(&dir.path().join("keys"), format!("{ALL}\n{ETH} eth,quorate\n")));
+    let access = RpcAccess { api_keys, ..RpcAccess::default() };
+    let ports = vec![
+        RpcPort { access: access.clone(), ..port(&NAMESPACES) },
+        RpcPort { access, transports: vec![RpcTransport::Http], ..port(&["eth", "net"]) },
+    ];
+    let server = chain.serve_on(RpcLimits::new(), ports).await;
+    let [whole, part] = *server.addresses() else { panic!("two ports") };
+    let ask = async |at: SocketAddr, key: &str, method: &str| -> Value {
+        let (status, answer) = with(at, method, &format!("X-Api-Key: {key}\r\n")).await;
+        assert_eq!(status, 200, "{method}");
+        answer
+    };
+    let named = async |at: SocketAddr, key: &str| -> BTreeSet<String> {
+        let document = ask(at, key, "rpc.discover").await["result"].take();
+        let rows = document["methods"].as_array().unwrap().iter();
+        rows.map(|row| row["name"].as_str().unwrap().to_string()).collect()
+    };
+    let every = named(whole, ALL).await;
+    let of = |namespaces: &[&str]| -> BTreeSet<String> {
+        let is_open = |name: &&String| namespaces.contains(&name.split(['_', '.']).next().unwrap());
+        every.iter().filter(is_open).cloned().collect()
+    };
+    let all: Vec<&str> = NAMESPACES.into_iter().chain(["rpc"]).collect();
+    for (at, key, namespaces, pushes) in [
+        (whole, ALL, &all[..], true),
+        (whole, ETH, &["eth", "quorate", "rpc"], true),
+        (part, ALL, &["eth", "net", "rpc"], false),
+        (part, ETH, &["eth", "rpc"], false),
+    ] {
+        let mut want = of(namespaces);
+        want.retain(|name| pushes || !["eth_subscribe", "eth_unsubscribe"].contains(&name.as_str()));
+        assert_eq!(named(at, key).await, want, "{namespaces:?}");
+        for method in &every {
+            let error = ask(at, key, method).await["error"].take();
+            // Subscriptions are refused over HTTP by a text of their own.
+            let of_socket =
+                error["message"].as_str().is_some_and(|text| text.starts_with("notifications not"));
+            let is_answered = error["code"] != -32601 || (of_socket && pushes);
+            assert_eq!(is_answered, want.contains(method), "{method} of {namespaces:?}: {error}");
+        }
+    }
     server.stop().await;
 }

@@ -2,5 +2,6 @@
 #![allow(missing_docs, reason = "tests")]
 
 mod evm;
+mod network;
 mod rpc;
 mod workers;

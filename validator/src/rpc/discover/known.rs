@@ -124,6 +124,12 @@ pub(super) const KNOWN: &[Known] = &[
     known("qbft_getValidatorsByBlockHash", &["hash: Hash"], "Address[]"),
     known("qbft_getValidatorsByBlockNumber", &["block: Block"], "Address[]"),
     known("qbft_proposeValidatorVote", &["address: Address", "add: boolean"], "boolean"),
+    known(
+        "quorate_getBlockSummaries",
+        &["fromBlock: Block", "count: Quantity", "sealers?: boolean"],
+        "object[]",
+    ),
+    known("quorate_takeUpRecovery", &["record: object"], "boolean"),
     known("rpc.discover", &[], "object"),
     known("rpc_modules", &[], "object"),
     known("txpool_content", &[], "object"),
