@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, ResourceExt,
-    api::{ApiResource, DynamicObject, Patch, PatchParams},
+    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams},
 };
 use operator_core::node_pool::{GROUP, KIND, PLURAL};
 use serde_json::{Value, json};
@@ -38,7 +38,13 @@ pub async fn install(world: &World, versions: &[&str]) {
         .until(&format!("{wanted:?} served"), || async {
             let mut served = served(&world.client).await;
             served.sort();
-            (served == wanted).then_some(())
+            (served == wanted).then_some(())?;
+            // The list of a group's versions comes a little before their paths.
+            for version in &wanted {
+                let pools: Api<DynamicObject> = Api::all_with(world.client.clone(), &resource(version));
+                pools.list(&ListParams::default().limit(1)).await.ok()?;
+            }
+            Some(())
         })
         .await;
 }
@@ -47,6 +53,16 @@ async fn served(client: &Client) -> Vec<String> {
     let groups = client.list_api_groups().await.expect("groups").groups;
     let versions = groups.into_iter().find(|group| group.name == GROUP).map(|group| group.versions);
     versions.unwrap_or_default().into_iter().map(|version| version.version).collect()
+}
+
+fn resource(version: &str) -> ApiResource {
+    ApiResource {
+        group: GROUP.to_owned(),
+        version: version.to_owned(),
+        api_version: format!("{GROUP}/{version}"),
+        kind: KIND.to_owned(),
+        plural: PLURAL.to_owned(),
+    }
 }
 
 /// The pool object of a world.
@@ -71,14 +87,7 @@ impl<'a> Pool<'a> {
     /// The kind, by the version of this view.
     #[must_use]
     pub fn api(&self) -> Api<DynamicObject> {
-        let resource = ApiResource {
-            group: GROUP.to_owned(),
-            version: self.version.to_owned(),
-            api_version: format!("{GROUP}/{}", self.version),
-            kind: KIND.to_owned(),
-            plural: PLURAL.to_owned(),
-        };
-        Api::namespaced_with(self.world.client.clone(), &self.world.namespace, &resource)
+        Api::namespaced_with(self.world.client.clone(), &self.world.namespace, &resource(self.version))
     }
 
     /// The object, if it is there.

@@ -1,12 +1,16 @@
 //! Everything in a namespace that is not ours to edit: as it was, and what is different now.
 
 use super::mirror::Snapshot;
+use crate::world::World;
 use kube::{
     Client,
     core::ApiResource,
     discovery::{Discovery, Scope, verbs},
 };
-use operator_core::names::{APPLIED, MANAGER};
+use operator_core::{
+    names::{APPLIED, MANAGER},
+    node_pool,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -17,19 +21,24 @@ const GROUPS: [&str; 7] = [
     "policy",
     "networking.k8s.io",
     "rbac.authorization.k8s.io",
-    "containerservice.azure.com",
+    node_pool::GROUP,
     operator_core::api::GROUP,
 ];
 /// Made by Kubernetes or by the part that plays it, or a record of what happened.
 const NOT_CHILDREN: [&str; 7] =
     ["Pod", "Event", "Endpoints", "ControllerRevision", "ReplicaSet", "PodTemplate", "ReplicationController"];
 
-/// Those that this API server has, with our own.
-///
-/// # Errors
-/// It does not say.
-pub async fn kinds(client: &Client) -> Result<Vec<ApiResource>, kube::Error> {
-    let discovery = Discovery::new(client.clone()).filter(&GROUPS).run().await?;
+/// Ours and Azure's, which discovery shows a little after the group, and that a little after the path of the objects.
+const INSTALLED: [&str; 3] = ["Consortium", "Validator", node_pool::KIND];
+
+/// Those that this API server has, with our own, as soon as discovery shows all of them.
+pub async fn kinds(world: &World) -> Vec<ApiResource> {
+    world.until(&format!("{INSTALLED:?} in discovery"), || discovered(&world.client)).await
+}
+
+/// `None` as long as some are missing, or a group is listed whose versions are not.
+async fn discovered(client: &Client) -> Option<Vec<ApiResource>> {
+    let discovery = Discovery::new(client.clone()).filter(&GROUPS).run().await.ok()?;
     let resources = discovery.groups().flat_map(kube::discovery::ApiGroup::recommended_resources);
     let kinds = resources.filter(|(resource, capabilities)| {
         capabilities.scope == Scope::Namespaced
@@ -37,7 +46,9 @@ pub async fn kinds(client: &Client) -> Result<Vec<ApiResource>, kube::Error> {
             && capabilities.supports_operation(verbs::WATCH)
             && !NOT_CHILDREN.contains(&resource.kind.as_str())
     });
-    Ok(kinds.map(|(resource, _)| resource).collect())
+    let kinds: Vec<ApiResource> = kinds.map(|(resource, _)| resource).collect();
+    let is_there = |wanted: &&str| kinds.iter().any(|kind| kind.kind == **wanted);
+    INSTALLED.iter().all(is_there).then_some(kinds)
 }
 
 /// What is not as it was, a line each. Keys, disks and pools may have been added: they outlive what they were made for.

@@ -221,7 +221,7 @@ async fn arena(options: &Options) -> Result<(Arena, Operator), RunError> {
     azure_service_operator::install(&world, &[azure_service_operator::NEWEST]).await;
     let client = world.client.clone();
     let (tap, kubeconfig) = Tap::start(world.relay().await, options.plant, &options.folder).await;
-    let mirror = Mirror::start(&client, children::kinds(&client).await?);
+    let mirror = Mirror::start(&client, children::kinds(&world).await);
     let kubelet = Kubelet::start(client.clone());
     disks::play(client.clone()).await?;
     budgets::play(client.clone());
